@@ -1,0 +1,108 @@
+// Package apperr is the one error type that crosses the program: a code that
+// maps to an HTTP status, a message that may be shown to anyone, the faults of
+// single fields, and the cause, which is logged and never shown.
+//
+// It does not belong here: how an error is written (utils/respond) or what
+// caused it (models translate the errors of the database, once).
+package apperr
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Code says what kind of error it is, in words that a program can rely on.
+type Code string
+
+const (
+	Malformed        Code = "malformed"          // the request cannot be read at all
+	Invalid          Code = "invalid"            // it can be read, but fields break a rule
+	Unauthorized     Code = "unauthorized"       // nobody is logged in
+	Forbidden        Code = "forbidden"          // somebody is, but may not do this
+	NotFound         Code = "not_found"          // there is no such thing, or not for you
+	MethodNotAllowed Code = "method_not_allowed" // the address is right, the method is not
+	Conflict         Code = "conflict"           // something else has this name already
+	TooLarge         Code = "too_large"          // more bytes than the limit
+	UnsupportedMedia Code = "unsupported_media"  // a type of content that is not taken
+	RateLimited      Code = "rate_limited"       // too many requests
+	Unavailable      Code = "unavailable"        // for the moment; try again
+	Internal         Code = "internal"           // our fault
+)
+
+var statuses = map[Code]int{
+	Malformed:        http.StatusBadRequest,
+	Invalid:          http.StatusUnprocessableEntity,
+	Unauthorized:     http.StatusUnauthorized,
+	Forbidden:        http.StatusForbidden,
+	NotFound:         http.StatusNotFound,
+	MethodNotAllowed: http.StatusMethodNotAllowed,
+	Conflict:         http.StatusConflict,
+	TooLarge:         http.StatusRequestEntityTooLarge,
+	UnsupportedMedia: http.StatusUnsupportedMediaType,
+	RateLimited:      http.StatusTooManyRequests,
+	Unavailable:      http.StatusServiceUnavailable,
+	Internal:         http.StatusInternalServerError,
+}
+
+// Field is a fault of one input field. The name is the one that the client sent.
+type Field struct {
+	Name    string `json:"field"`
+	Message string `json:"message"`
+}
+
+// Error is the error type of the program.
+type Error struct {
+	Code       Code
+	Message    string        // for people: plain, short, and without secrets
+	Fields     []Field       // with Invalid and Conflict
+	RetryAfter time.Duration // with RateLimited and Unavailable
+	cause      error
+}
+
+// New makes an error whose message is formatted as by fmt.Sprintf.
+func New(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// InvalidField is an error about a single field of the input.
+func InvalidField(name, format string, args ...any) *Error {
+	message := fmt.Sprintf(format, args...)
+	return &Error{Code: Invalid, Message: message, Fields: []Field{{name, message}}}
+}
+
+// Because keeps what caused the error, for the log and for errors.Is.
+func (e *Error) Because(cause error) *Error {
+	e.cause = cause
+	return e
+}
+
+// Error is the text for the log; people are shown Message alone.
+func (e *Error) Error() string {
+	if e.cause == nil {
+		return e.Message
+	}
+	return e.Message + ": " + e.cause.Error()
+}
+
+func (e *Error) Unwrap() error { return e.cause }
+
+// Status is the HTTP status code that belongs to the error's code.
+func (e *Error) Status() int { return statuses[e.Code] }
+
+// From finds the *Error in err. Any other error becomes Internal, with a fixed
+// message, so that nothing of its text reaches the outside.
+func From(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return New(Internal, "Something went wrong on our side.").Because(err)
+}
+
+// Is reports whether err is an *Error with the given code.
+func Is(err error, code Code) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code == code
+}
