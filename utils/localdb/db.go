@@ -1,0 +1,177 @@
+package localdb
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+const (
+	formatVersion = 1
+	lockWait      = time.Second
+	sweepEvery    = time.Minute
+)
+
+var (
+	metaBucket = []byte("meta")
+	formatKey  = []byte("format")
+)
+
+// DB is an open data file. Its methods may be called from any goroutine.
+type DB struct {
+	bolt  *bbolt.DB
+	clock func() time.Time
+	scans atomic.Int64
+
+	mu          sync.Mutex
+	collections map[string]*Collection
+
+	// The queue of the writer: senders hold gate for reading, Close holds it for writing.
+	gate       sync.RWMutex
+	closed     bool
+	operations chan *operation
+	background sync.WaitGroup
+	stop       context.CancelFunc
+}
+
+// Option changes how a database is opened.
+type Option func(*DB)
+
+// WithClock sets the time by which documents expire; time.Now without it.
+func WithClock(now func() time.Time) Option {
+	return func(d *DB) { d.clock = now }
+}
+
+// Open opens or creates the data file. One process has it at a time.
+func Open(path string, opts ...Option) (*DB, error) {
+	file, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait, FreelistType: bbolt.FreelistMapType})
+	if errors.Is(err, bolterrors.ErrTimeout) {
+		return nil, fmt.Errorf("localdb: the data file %s is in use by another process; "+
+			"to run several, set MONGODB_URI to a MongoDB server that they share", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("localdb: opening %s: %w", path, err)
+	}
+	d := &DB{bolt: file, clock: time.Now, collections: map[string]*Collection{}, operations: make(chan *operation, maxBatch)}
+	for _, opt := range opts {
+		opt(d)
+	}
+	if err := d.prepare(); err != nil {
+		return nil, errors.Join(fmt.Errorf("localdb: opening %s: %w", path, err), file.Close())
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	d.stop = stop
+	d.background.Go(d.writer)
+	d.background.Go(func() { d.sweeper(ctx) })
+	return d, nil
+}
+
+// prepare checks the file's format and learns which indexes it holds: they are kept up from the first write on.
+func (d *DB) prepare() error {
+	fresh := false
+	err := d.bolt.View(func(tx *bbolt.Tx) error {
+		meta := tx.Bucket(metaBucket)
+		if fresh = meta == nil; fresh {
+			return nil
+		}
+		if err := checkFormat(meta.Get(formatKey)); err != nil {
+			return err
+		}
+		return meta.ForEach(d.loadIndex)
+	})
+	if err != nil || !fresh {
+		return err
+	}
+	return d.bolt.Update(func(tx *bbolt.Tx) error {
+		meta, err := tx.CreateBucketIfNotExists(metaBucket)
+		if err != nil {
+			return err
+		}
+		return meta.Put(formatKey, []byte(strconv.Itoa(formatVersion)))
+	})
+}
+
+func checkFormat(stored []byte) error {
+	version, err := strconv.Atoi(string(stored))
+	if err != nil {
+		return fmt.Errorf("the file does not say its format")
+	}
+	if version > formatVersion {
+		return fmt.Errorf("the file has format %d, this program reads up to %d: use the newer program that wrote it",
+			version, formatVersion)
+	}
+	return nil
+}
+
+func (d *DB) loadIndex(key, spec []byte) error {
+	parts := strings.SplitN(string(key), "/", 3)
+	if parts[0] != "index" || len(parts) != 3 {
+		return nil
+	}
+	x := new(index)
+	if err := json.Unmarshal(spec, x); err != nil {
+		return fmt.Errorf("index %s: %w", key, err)
+	}
+	c := d.Collection(parts[1])
+	x.bucket = c.indexBucket(x.Name)
+	all := append(*c.indexes.Load(), x)
+	c.indexes.Store(&all)
+	return nil
+}
+
+// Collection returns the collection of that name; it exists from its first document on. A slash in a name is taken
+// for an underscore, since buckets are named by paths.
+func (d *DB) Collection(name string) *Collection {
+	name = strings.ReplaceAll(name, "/", "_")
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if c, ok := d.collections[name]; ok {
+		return c
+	}
+	c := &Collection{db: d, name: name, docs: []byte("docs/" + name)}
+	c.primary = &index{Name: "_id_", Columns: []column{{Path: "_id"}}, Unique: true, bucket: c.docs, primary: true}
+	c.indexes.Store(&[]*index{})
+	d.collections[name] = c
+	return c
+}
+
+// Scans counts the queries with a filter or a sort that no index served.
+func (d *DB) Scans() int64 {
+	return d.scans.Load()
+}
+
+// Close lets queued writes finish, then closes the file. Calls after it return ErrClosed.
+func (d *DB) Close() error {
+	d.gate.Lock()
+	if d.closed {
+		d.gate.Unlock()
+		return nil
+	}
+	d.closed = true
+	close(d.operations)
+	d.gate.Unlock()
+	d.stop()
+	d.background.Wait()
+	return d.bolt.Close()
+}
+
+// view runs a read transaction. Reads go on beside each other and beside the writer.
+func (d *DB) view(ctx context.Context, read func(tx *bbolt.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	err := d.bolt.View(read)
+	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
+		return ErrClosed
+	}
+	return err
+}

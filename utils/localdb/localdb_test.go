@@ -1,0 +1,159 @@
+package localdb
+
+import (
+	"bytes"
+	"context"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+type (
+	d = bson.D
+	a = bson.A
+)
+
+var ctx = context.Background()
+
+func open(t testing.TB, opts ...Option) *DB {
+	t.Helper()
+	db, err := Open(filepath.Join(t.TempDir(), "test.db"), opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+func ok(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func insert(t testing.TB, c *Collection, docs ...d) {
+	t.Helper()
+	for _, doc := range docs {
+		if _, err := c.InsertOne(ctx, doc); err != nil {
+			t.Fatalf("inserting %v: %v", doc, err)
+		}
+	}
+}
+
+func ensure(t testing.TB, c *Collection, keys ...d) {
+	t.Helper()
+	models := make([]mongo.IndexModel, len(keys))
+	for i, k := range keys {
+		models[i].Keys = k
+	}
+	ok(t, c.EnsureIndexes(ctx, models))
+}
+
+func unique(keys d) mongo.IndexModel {
+	return mongo.IndexModel{Keys: keys, Options: options.Index().SetUnique(true)}
+}
+
+func find(t testing.TB, c *Collection, filter any, opts ...options.Lister[options.FindOptions]) []d {
+	t.Helper()
+	cursor, err := c.Find(ctx, filter, opts...)
+	if err != nil {
+		t.Fatalf("finding %v: %v", filter, err)
+	}
+	docs := []d{}
+	ok(t, cursor.All(ctx, &docs))
+	return docs
+}
+
+// ids lists the _id of documents whose _id is an int32.
+func ids(docs []d) []int32 {
+	list := []int32{}
+	for _, doc := range docs {
+		list = append(list, doc[0].Value.(int32))
+	}
+	return list
+}
+
+func same[T comparable](t testing.TB, what string, got, want []T) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: got %v, want %v", what, got, want)
+	}
+	for i := range got {
+		if got[i] != want[i] {
+			t.Fatalf("%s: got %v, want %v", what, got, want)
+		}
+	}
+}
+
+func equal[T comparable](t testing.TB, what string, got, want T) {
+	t.Helper()
+	if got != want {
+		t.Fatalf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+// fataler is what *testing.T and *rapid.T share.
+type fataler interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+// intact checks that each index of the collection has exactly the entries that its documents have.
+func intact(t fataler, c *Collection) {
+	t.Helper()
+	err := c.db.bolt.View(func(tx *bbolt.Tx) error {
+		for _, x := range *c.indexes.Load() {
+			want := map[string]bool{}
+			var multi uint32
+			if docs := tx.Bucket(c.docs); docs != nil {
+				err := docs.ForEach(func(id, raw []byte) error {
+					doc, err := decode(raw)
+					if err != nil {
+						return err
+					}
+					list, bits, err := x.entries(&doc, id)
+					multi |= bits
+					for _, e := range list {
+						want[string(e.key)] = true
+					}
+					return err
+				})
+				if err != nil {
+					return err
+				}
+			}
+			if multi&^x.multi(tx) != 0 {
+				t.Fatalf("index %s does not know all its array columns", x.Name)
+			}
+			have := 0
+			err := tx.Bucket(x.bucket).ForEach(func(key, offset []byte) error {
+				have++
+				if !want[string(key)] {
+					t.Fatalf("index %s has an entry without document", x.Name)
+				}
+				if id := idPart(key, offset); !bytes.HasSuffix(key, id) || tx.Bucket(c.docs).Get(id) == nil {
+					t.Fatalf("index %s: an entry does not name its document", x.Name)
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			if have != len(want) {
+				t.Fatalf("index %s has %d entries, its documents have %d", x.Name, have, len(want))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("reading: %v", err)
+	}
+}
+
+var day = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

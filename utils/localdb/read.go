@@ -1,0 +1,155 @@
+package localdb
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"go.etcd.io/bbolt"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	bson2 "go.mongodb.org/mongo-driver/v2/bson"
+)
+
+// Collection has the methods of the driver's collection that models use. Get one from DB.Collection.
+type Collection struct {
+	db      *DB
+	name    string
+	docs    []byte // the bucket of the documents
+	primary *index
+	indexes atomic.Pointer[[]*index]
+}
+
+func (c *Collection) indexBucket(name string) []byte {
+	return []byte("index/" + c.name + "/" + name)
+}
+
+// Find returns the documents that match. They are read at once, in one moment of the database.
+func (c *Collection) Find(ctx context.Context, filter any, opts ...options.Lister[options.FindOptions]) (*mongo.Cursor, error) {
+	args, err := resolve(opts, "Sort", "Limit", "Projection")
+	if err != nil {
+		return nil, err
+	}
+	limit, err := limitOf(args.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return c.read(ctx, filter, args.Sort, args.Projection, limit)
+}
+
+// FindOne returns the first document that matches; mongo.ErrNoDocuments comes from the result's Err and Decode.
+func (c *Collection) FindOne(ctx context.Context, filter any, opts ...options.Lister[options.FindOneOptions]) *mongo.SingleResult {
+	args, err := resolve(opts, "Sort", "Projection")
+	if err != nil {
+		return single(nil, err)
+	}
+	q, err := newQuery(filter, args.Sort, 1)
+	if err != nil {
+		return single(nil, err)
+	}
+	p, err := newProjection(args.Projection)
+	if err != nil {
+		return single(nil, err)
+	}
+	var result *mongo.SingleResult
+	err = c.db.view(ctx, func(tx *bbolt.Tx) error {
+		return c.find(ctx, tx, q, func(h hit) error {
+			raw, err := project(h.raw, p)
+			result = single(raw, err) // copies: the bytes end with the transaction
+			return err
+		})
+	})
+	if err != nil || result == nil {
+		return single(nil, err)
+	}
+	return result
+}
+
+func (c *Collection) read(ctx context.Context, filter, sort, fields any, limit int) (*mongo.Cursor, error) {
+	q, err := newQuery(filter, sort, limit)
+	if err != nil {
+		return nil, err
+	}
+	p, err := newProjection(fields)
+	if err != nil {
+		return nil, err
+	}
+	var cursor *mongo.Cursor
+	err = c.db.view(ctx, func(tx *bbolt.Tx) error {
+		var found []any
+		err := c.find(ctx, tx, q, func(h hit) error {
+			raw, err := project(h.raw, p)
+			found = append(found, bson2.Raw(raw))
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		cursor, err = mongo.NewCursorFromDocuments(found, nil, nil) // copies: the bytes end with the transaction
+		return err
+	})
+	return cursor, err
+}
+
+// CountDocuments counts the documents that match. Where an index covers the filter, no document is read.
+func (c *Collection) CountDocuments(ctx context.Context, filter any, opts ...options.Lister[options.CountOptions]) (int64, error) {
+	args, err := resolve(opts, "Limit")
+	if err != nil {
+		return 0, err
+	}
+	limit, err := limitOf(args.Limit)
+	if err != nil {
+		return 0, err
+	}
+	q, err := newQuery(filter, nil, limit)
+	if err != nil {
+		return 0, err
+	}
+	var n int64
+	err = c.db.view(ctx, func(tx *bbolt.Tx) error {
+		n, err = c.count(ctx, tx, q)
+		return err
+	})
+	return n, err
+}
+
+func (c *Collection) count(ctx context.Context, tx *bbolt.Tx, q *query) (n int64, err error) {
+	p := c.choose(tx, q.cond, nil)
+	if !p.covered {
+		err = c.find(ctx, tx, q, func(hit) error {
+			n++
+			return nil
+		})
+		return n, err
+	}
+	err = p.ids(tx, false, func(_, _ []byte) (bool, error) {
+		n++
+		if n%4096 == 0 && ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+		return q.limit == 0 || n < int64(q.limit), nil
+	})
+	return n, err
+}
+
+func limitOf(limit *int64) (int, error) {
+	if limit == nil {
+		return 0, nil
+	}
+	if *limit < 0 || *limit > 1<<31 {
+		return 0, fmt.Errorf("localdb: a limit of %d is not supported", *limit)
+	}
+	return int(*limit), nil
+}
+
+// single wraps one document, an error, or, where both are nil, the absence of a document.
+func single(raw []byte, err error) *mongo.SingleResult {
+	if err == nil && raw == nil {
+		err = mongo.ErrNoDocuments
+	}
+	if err != nil {
+		return mongo.NewSingleResultFromDocument(bson2.D{}, err, nil)
+	}
+	return mongo.NewSingleResultFromDocument(bson2.Raw(raw), nil, nil)
+}

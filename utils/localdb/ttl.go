@@ -1,0 +1,69 @@
+package localdb
+
+import (
+	"context"
+	"time"
+
+	"go.etcd.io/bbolt"
+	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/bson/primitive"
+)
+
+// sweeper removes expired documents about every minute. Until then they are visible, as in MongoDB.
+func (d *DB) sweeper(ctx context.Context) {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			_ = d.Sweep(ctx) // what could not be removed now is tried again in a minute
+		}
+	}
+}
+
+// Sweep removes every document whose time is over by a TTL index, in chunks between which others may write.
+func (d *DB) Sweep(ctx context.Context) error {
+	d.mu.Lock()
+	all := make([]*Collection, 0, len(d.collections))
+	for _, c := range d.collections {
+		all = append(all, c)
+	}
+	d.mu.Unlock()
+	for _, c := range all {
+		for _, x := range *c.indexes.Load() {
+			if x.TTL == nil {
+				continue
+			}
+			if err := c.sweep(ctx, x); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Collection) sweep(ctx context.Context, x *index) error {
+	latest := c.db.clock().Add(-time.Duration(*x.TTL) * time.Second)
+	q := &query{
+		filter: bson.D{{Key: x.Columns[0].Path, Value: bson.D{{Key: "$lte", Value: primitive.NewDateTimeFromTime(latest)}}}},
+		limit:  deleteChunk,
+	}
+	q.cond = newConditions(q.filter)
+	for {
+		due := false
+		err := c.db.view(ctx, func(tx *bbolt.Tx) error {
+			return c.find(ctx, tx, q, func(hit) error {
+				due = true
+				return nil
+			})
+		})
+		if err != nil || !due {
+			return err
+		}
+		if _, err := c.deleteSome(ctx, q); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,138 @@
+package localdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+)
+
+// maxBatch bounds how many operations share a transaction.
+const maxBatch = 256
+
+var (
+	errNothing = errors.New("nothing to commit")
+	errSpoiled = errors.New("an operation failed after it had written")
+)
+
+// operation is one write, computed inside the transaction that commits it, so that reading and then writing is
+// atomic. do may run twice: it must reset what it returns to its caller.
+type operation struct {
+	do        func(*writeTx) error
+	committed func() // runs before the next operation, when do's writes are on disk
+	alone     bool   // in a transaction of its own
+	err       error
+	done      chan struct{}
+}
+
+// writeTx is the transaction that an operation shares. An operation that fails before it wrote harms nobody.
+type writeTx struct {
+	tx    *bbolt.Tx
+	wrote bool
+}
+
+// write queues an operation and waits for its outcome. Once queued, only the outcome counts: the context can no
+// longer say whether the write happened.
+func (d *DB) write(ctx context.Context, o *operation) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	o.done = make(chan struct{})
+	if err := d.queue(ctx, o); err != nil {
+		return err
+	}
+	<-o.done
+	return o.err
+}
+
+func (d *DB) queue(ctx context.Context, o *operation) error {
+	d.gate.RLock()
+	defer d.gate.RUnlock()
+	if d.closed {
+		return ErrClosed
+	}
+	select {
+	case d.operations <- o:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// writer is the only goroutine that writes. It commits together what queued up during the last flush: under load
+// many operations share one fsync, and a lone one does not wait.
+func (d *DB) writer() {
+	for o := range d.operations {
+		batch := []*operation{o}
+		for n := len(d.operations); n > 0 && len(batch) < maxBatch; n-- {
+			batch = append(batch, <-d.operations)
+		}
+		d.runBatch(batch)
+	}
+}
+
+// runBatch commits runs of operations together and each one that wants to be alone by itself.
+func (d *DB) runBatch(batch []*operation) {
+	for len(batch) > 0 {
+		n := 1
+		for !batch[0].alone && n < len(batch) && !batch[n].alone {
+			n++
+		}
+		d.commit(batch[:n])
+		batch = batch[n:]
+	}
+}
+
+// commit runs operations in one transaction. When that fails as a whole, each runs again in its own, so that only the
+// one at fault returns the error.
+func (d *DB) commit(batch []*operation) {
+	err := d.transact(batch)
+	if err != nil && len(batch) > 1 {
+		for i := range batch {
+			d.commit(batch[i : i+1])
+		}
+		return
+	}
+	for _, o := range batch {
+		if err != nil && o.err == nil {
+			o.err = fmt.Errorf("localdb: writing: %w", err)
+		}
+		if o.err == nil && o.committed != nil {
+			o.committed()
+		}
+		close(o.done)
+	}
+}
+
+func (d *DB) transact(batch []*operation) error {
+	err := d.bolt.Update(func(tx *bbolt.Tx) error {
+		wrote := false
+		for _, o := range batch {
+			w := &writeTx{tx: tx}
+			o.err = o.attempt(w)
+			if o.err != nil && w.wrote {
+				return errSpoiled
+			}
+			wrote = wrote || w.wrote
+		}
+		if !wrote {
+			return errNothing // saves a flush
+		}
+		return nil
+	})
+	if errors.Is(err, errNothing) {
+		return nil
+	}
+	return err
+}
+
+// attempt turns a panic into the operation's error: one bad document must not end the process.
+func (o *operation) attempt(w *writeTx) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("localdb: panic in a write: %v", r)
+		}
+	}()
+	return o.do(w)
+}
