@@ -1,0 +1,101 @@
+// Package commands holds what the program does besides serving: one file a
+// command. It also opens and closes what all of them, and the site, work with.
+package commands
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"tokentube/config"
+	"tokentube/controllers"
+	"tokentube/middlewares"
+	"tokentube/models"
+	"tokentube/utils/media"
+	"tokentube/utils/password"
+	"tokentube/utils/token"
+)
+
+// Run runs the command that args name.
+func Run(ctx context.Context, app *controllers.App, args []string) error {
+	if len(args) == 1 && args[0] == "seed" {
+		return Seed(ctx, app)
+	}
+	return fmt.Errorf("there is no command %q; there is:\n  seed    add three channels with sample content", args)
+}
+
+const (
+	pixels      = 40_000_000
+	openTimeout = 30 * time.Second
+)
+
+// Open opens the database and the file storage and makes the App.
+func Open(ctx context.Context, cfg config.Config, logs io.Writer) (*controllers.App, error) {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	store, err := media.Open(ctx, cfg.MediaURL, cfg.MediaDir(), media.Limits{ImageBytes: cfg.MaxImageBytes, VideoBytes: cfg.MaxVideoBytes, Pixels: pixels})
+	if err != nil {
+		return nil, fmt.Errorf("the file storage cannot be opened: %w", err)
+	}
+	db, err := models.Open(ctx, models.Settings{
+		MongoURI: cfg.MongoURI, MongoDatabase: cfg.MongoDatabase, File: cfg.DatabaseFile(),
+		Now: time.Now, DeleteFiles: store.Delete,
+	})
+	if err != nil {
+		return nil, err
+	}
+	app, err := NewApp(cfg, db, store, newLogger(cfg, logs), time.Now)
+	if err != nil {
+		return nil, err
+	}
+	return app, db.Prepare(ctx)
+}
+
+// NewApp makes the models and what the actions need beside them. Prepare the
+// database before it is used.
+func NewApp(cfg config.Config, db *models.DB, store *media.Store, log *slog.Logger, now func() time.Time) (*controllers.App, error) {
+	hasher, err := password.NewHasher(cfg.BcryptCost)
+	if err != nil {
+		return nil, err
+	}
+	users, events := models.NewUsers(db), models.NewEvents(db)
+	sessions := models.NewSessions(db, models.SessionPolicy{RefreshTTL: cfg.RefreshTokenExpiry, Grace: cfg.RefreshTokenGrace, MaxAge: cfg.SessionMaxAge})
+	posts := models.NewPosts(db, users)
+	auth := &middlewares.Auth{
+		Tokens: token.New(token.Config{
+			AccessSecret: cfg.AccessTokenSecret, RefreshSecret: cfg.RefreshTokenSecret,
+			AccessTTL: cfg.AccessTokenExpiry, RefreshTTL: cfg.RefreshTokenExpiry, Issuer: cfg.JWTIssuer, Now: now,
+		}),
+		Users: users, Sessions: sessions, Events: events,
+		Cookies: middlewares.Cookies{Prefix: cfg.CookiePrefix, Secure: cfg.CookieSecure},
+		Log:     log, Now: now,
+	}
+	return &controllers.App{
+		Config: cfg, DB: db, Auth: auth, Users: users, Sessions: sessions, Events: events,
+		Posts: posts, Likes: models.NewLikes(db, posts), Views: models.NewViews(db, posts, cfg.RefreshTokenSecret),
+		Media: store, Hasher: hasher, Log: log, Now: now,
+	}, nil
+}
+
+// Close ends background work and closes the database and the file storage.
+func Close(app *controllers.App) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for _, err := range []error{app.DB.Close(ctx), app.Media.Close()} {
+		if err != nil {
+			app.Log.Error("closing", "error", err)
+		}
+	}
+}
+
+func newLogger(cfg config.Config, out io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(cfg.LogLevel)) // was checked
+	options := &slog.HandlerOptions{Level: level}
+	if cfg.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(out, options))
+	}
+	return slog.New(slog.NewTextHandler(out, options))
+}

@@ -1,0 +1,225 @@
+// Package config reads the program's settings from the environment and from a
+// .env file, once, at start. Nothing else in the program looks at the environment.
+//
+// It does not belong here: what is done with a setting.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/joho/godotenv"
+)
+
+// Config is every setting, checked. .env.example explains each.
+type Config struct {
+	Env     string // development or production
+	Host    string
+	Port    int
+	BaseURL string // scheme, host and port, no slash at the end
+
+	DataDir       string
+	MongoURI      string // empty: the embedded engine in DataDir
+	MongoDatabase string
+	MediaURL      string // empty: files in DataDir
+
+	AccessTokenSecret  string
+	AccessTokenExpiry  time.Duration
+	RefreshTokenSecret string
+	RefreshTokenExpiry time.Duration
+	RefreshTokenGrace  time.Duration
+	SessionMaxAge      time.Duration
+	JWTIssuer          string
+
+	BcryptCost     int
+	CookieSecure   bool
+	CookiePrefix   string
+	CORSOrigins    []string
+	TrustedProxies []string
+	MaxImageBytes  int64
+	MaxVideoBytes  int64
+	LogFormat      string // text or json
+	LogLevel       string // debug, info, warn or error
+}
+
+// Environment is what the process was given, with .env of the working folder
+// beneath it: a variable that is really set wins over the file.
+func Environment() (map[string]string, error) {
+	env, err := godotenv.Read(".env")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf(".env cannot be read: %w", err)
+	}
+	if env == nil {
+		env = map[string]string{}
+	}
+	for _, pair := range os.Environ() {
+		name, value, _ := strings.Cut(pair, "=")
+		env[name] = value
+	}
+	return env, nil
+}
+
+// Load checks the variables and fills in the defaults. Its error names every
+// fault at once, a line each. Missing secrets are made and kept in DATA_DIR where
+// that is safe (see secrets.go).
+func Load(env map[string]string) (Config, error) {
+	r := reader{env: env}
+	c := Config{
+		Env:                r.oneOf("APP_ENV", "development", "production"),
+		Host:               r.text("HOST", "localhost"),
+		Port:               r.number("PORT", 8000, 0, 65535),
+		DataDir:            r.text("DATA_DIR", "./data"),
+		MongoURI:           r.text("MONGODB_URI", ""),
+		MongoDatabase:      r.text("MONGODB_DATABASE", "tokentube"),
+		MediaURL:           r.text("MEDIA_URL", ""),
+		AccessTokenSecret:  r.text("ACCESS_TOKEN_SECRET", ""),
+		AccessTokenExpiry:  r.duration("ACCESS_TOKEN_EXPIRY", "15m"),
+		RefreshTokenSecret: r.text("REFRESH_TOKEN_SECRET", ""),
+		RefreshTokenExpiry: r.duration("REFRESH_TOKEN_EXPIRY", "10d"),
+		RefreshTokenGrace:  r.duration("REFRESH_TOKEN_GRACE", "30s"),
+		SessionMaxAge:      r.duration("SESSION_MAX_AGE", "90d"),
+		JWTIssuer:          r.text("JWT_ISSUER", "tokentube"),
+		BcryptCost:         r.number("BCRYPT_COST", 12, 4, 20),
+		CookieSecure:       r.flag("COOKIE_SECURE", true),
+		CookiePrefix:       r.oneOf("COOKIE_PREFIX", "", "__Host-", "__Secure-"),
+		CORSOrigins:        r.origins("CORS_ORIGIN"),
+		TrustedProxies:     r.proxies("TRUSTED_PROXIES"),
+		MaxImageBytes:      int64(r.number("MAX_IMAGE_MB", 10, 1, 100)) << 20,
+		MaxVideoBytes:      int64(r.number("MAX_VIDEO_MB", 500, 1, 100_000)) << 20,
+		LogFormat:          r.oneOf("LOG_FORMAT", "text", "json"),
+		LogLevel:           r.oneOf("LOG_LEVEL", "info", "debug", "warn", "error"),
+	}
+	c.BaseURL = r.origin("BASE_URL", "http://"+net.JoinHostPort(c.Host, strconv.Itoa(c.Port)))
+	r.check(c)
+	r.secrets(&c)
+	return c, errors.Join(r.faults...)
+}
+
+// check looks at the settings that must fit each other.
+func (r *reader) check(c Config) {
+	if c.AccessTokenExpiry > c.RefreshTokenExpiry {
+		r.fault("ACCESS_TOKEN_EXPIRY", "must not be longer than REFRESH_TOKEN_EXPIRY")
+	}
+	if c.CookiePrefix != "" && !c.CookieSecure {
+		r.fault("COOKIE_PREFIX", "needs COOKIE_SECURE=true: browsers drop such cookies otherwise")
+	}
+}
+
+// DatabaseFile is where the embedded engine keeps its data.
+func (c Config) DatabaseFile() string { return filepath.Join(c.DataDir, "tokentube.db") }
+
+// MediaDir is where files are kept without MEDIA_URL.
+func (c Config) MediaDir() string { return filepath.Join(c.DataDir, "media") }
+
+// reader takes variables and collects what is wrong with them.
+type reader struct {
+	env    map[string]string
+	faults []error
+}
+
+func (r *reader) fault(name, format string, args ...any) {
+	r.faults = append(r.faults, fmt.Errorf("%s %s", name, fmt.Sprintf(format, args...)))
+}
+
+func (r *reader) text(name, fallback string) string {
+	if value := strings.TrimSpace(r.env[name]); value != "" {
+		return value
+	}
+	return fallback
+}
+
+func (r *reader) number(name string, fallback, low, high int) int {
+	text := r.text(name, strconv.Itoa(fallback))
+	n, err := strconv.Atoi(text)
+	if err != nil || n < low || n > high {
+		r.fault(name, "must be a whole number from %d to %d, not %q", low, high, text)
+	}
+	return n
+}
+
+func (r *reader) flag(name string, fallback bool) bool {
+	text := r.text(name, strconv.FormatBool(fallback))
+	value, err := strconv.ParseBool(text)
+	if err != nil {
+		r.fault(name, "must be true or false, not %q", text)
+	}
+	return value
+}
+
+// oneOf takes the first value as the default.
+func (r *reader) oneOf(name string, values ...string) string {
+	text := r.text(name, values[0])
+	for _, value := range values {
+		if text == value {
+			return text
+		}
+	}
+	r.fault(name, "must be one of %s, not %q", strings.TrimPrefix(strings.Join(values, ", "), ", "), text)
+	return text
+}
+
+func (r *reader) duration(name, fallback string) time.Duration {
+	text := r.text(name, fallback)
+	d, err := ParseDuration(text)
+	if err != nil {
+		r.fault(name, "%s", err)
+	}
+	return d
+}
+
+func (r *reader) origin(name, fallback string) string {
+	text := strings.TrimSuffix(r.text(name, fallback), "/")
+	if !isOrigin(text) {
+		r.fault(name, "must be an origin such as https://example.com, not %q", text)
+	}
+	return text
+}
+
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.Scheme+"://"+u.Host == text
+}
+
+func (r *reader) origins(name string) []string {
+	list := r.list(name)
+	for _, text := range list {
+		if !isOrigin(text) {
+			r.fault(name, "must list origins such as https://example.com, not %q", text)
+		}
+	}
+	return list
+}
+
+func (r *reader) proxies(name string) []string {
+	list := r.list(name)
+	for _, text := range list {
+		_, errPrefix := netip.ParsePrefix(text)
+		_, errAddr := netip.ParseAddr(text)
+		if errPrefix != nil && errAddr != nil {
+			r.fault(name, "must list addresses or networks such as 10.0.0.0/8, not %q", text)
+		}
+	}
+	return list
+}
+
+func (r *reader) list(name string) []string {
+	var list []string
+	for part := range strings.SplitSeq(r.env[name], ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			list = append(list, part)
+		}
+	}
+	return list
+}
+
+// HTTPS tells whether the site is reached by HTTPS.
+func (c Config) HTTPS() bool { return strings.HasPrefix(c.BaseURL, "https://") }

@@ -1,0 +1,108 @@
+package config
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/joho/godotenv"
+)
+
+const (
+	accessSecret  = "ACCESS_TOKEN_SECRET"
+	refreshSecret = "REFRESH_TOKEN_SECRET"
+	shortest      = 32 // bytes: an HS256 key as long as its hash (RFC 7518 3.2)
+)
+
+// secrets fills in and checks the two signing secrets.
+func (r *reader) secrets(c *Config) {
+	if c.AccessTokenSecret == "" || c.RefreshTokenSecret == "" {
+		r.missingSecrets(c)
+	}
+	for _, s := range []struct{ name, value string }{{accessSecret, c.AccessTokenSecret}, {refreshSecret, c.RefreshTokenSecret}} {
+		if s.value != "" && weak(s.value) {
+			r.fault(s.name, "must be at least %d random bytes; a fresh one: %s", shortest, newSecret())
+		}
+	}
+	if c.AccessTokenSecret != "" && c.AccessTokenSecret == c.RefreshTokenSecret {
+		r.fault(refreshSecret, "must differ from %s; a fresh one: %s", accessSecret, newSecret())
+	}
+}
+
+// missingSecrets makes secrets at the first start and keeps them in DATA_DIR.
+// Several processes must agree on them, so where there may be several, and in
+// production, they are asked for instead.
+func (r *reader) missingSecrets(c *Config) {
+	if c.Env == "production" || c.MongoURI != "" {
+		r.fault("ACCESS_TOKEN_SECRET and REFRESH_TOKEN_SECRET",
+			"must be set with APP_ENV=production or MONGODB_URI. A fresh pair to paste:\n\n    %s=%s\n    %s=%s\n",
+			accessSecret, newSecret(), refreshSecret, newSecret())
+		return
+	}
+	if len(r.faults) > 0 {
+		return // the start fails anyway: leave nothing behind
+	}
+	kept, err := keptSecrets(c.DataDir)
+	if err == nil && (kept[accessSecret] == "" || kept[refreshSecret] == "") {
+		err = errors.New("secrets.env in it is damaged")
+	}
+	if err != nil {
+		r.fault("DATA_DIR", "cannot keep the token secrets: %s", err)
+		return
+	}
+	if c.AccessTokenSecret == "" {
+		c.AccessTokenSecret = kept[accessSecret]
+	}
+	if c.RefreshTokenSecret == "" {
+		c.RefreshTokenSecret = kept[refreshSecret]
+	}
+}
+
+// keptSecrets reads the secrets of DATA_DIR, making them first where there are
+// none. The file is readable by its owner alone, and appears whole or not at all.
+func keptSecrets(dir string) (map[string]string, error) {
+	file := filepath.Join(dir, "secrets.env")
+	kept, err := godotenv.Read(file)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return kept, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	draft, err := os.CreateTemp(dir, "secrets-*") // mode 0600
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.Remove(draft.Name()) }()
+	_, err = fmt.Fprintf(draft, "# Signing keys of the tokens. Whoever reads them can be anybody.\n%s=%s\n%s=%s\n",
+		accessSecret, newSecret(), refreshSecret, newSecret())
+	if err = errors.Join(err, draft.Sync(), draft.Close()); err != nil {
+		return nil, err
+	}
+	// Link, unlike rename, never replaces: of two first starts one wins.
+	if err := os.Link(draft.Name(), file); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	return godotenv.Read(file)
+}
+
+// weak tells a secret that is short, or that was left as an example had it.
+func weak(secret string) bool {
+	distinct := map[rune]bool{}
+	for _, r := range secret {
+		distinct[r] = true
+	}
+	lower := strings.ToLower(secret)
+	for _, word := range []string{"changeme", "change-me", "change_me", "your-secret", "your_secret", "placeholder", "example"} {
+		if strings.Contains(lower, word) {
+			return true
+		}
+	}
+	return len(secret) < shortest || len(distinct) < 10
+}
+
+func newSecret() string { return rand.Text() + rand.Text() }

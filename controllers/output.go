@@ -1,0 +1,92 @@
+package controllers
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Address is where a file can be fetched. Pages use the bare path, so that they
+// work under whatever name the site was opened; the API answers with the full URL.
+type Address struct{ base, path string }
+
+// String is the path alone, as templates print it.
+func (a Address) String() string { return a.path }
+
+// Absolute is the full URL, or nothing where there is no file.
+func (a Address) Absolute() string {
+	if a.path == "" {
+		return ""
+	}
+	return a.base + a.path
+}
+
+// MarshalJSON writes the full URL.
+func (a Address) MarshalJSON() ([]byte, error) { return json.Marshal(a.Absolute()) }
+
+// User is a channel as everybody may see it; Email and Roles are set only for
+// the user's own eyes.
+type User struct {
+	ID                 string    `json:"_id"`
+	Username           string    `json:"username"`
+	FullName           string    `json:"fullName"`
+	Bio                string    `json:"bio"`
+	Avatar             Address   `json:"avatar"`
+	CoverImage         Address   `json:"coverImage"`
+	SubscribersCount   int64     `json:"subscribersCount"`
+	SubscriptionsCount int64     `json:"subscriptionsCount"`
+	PostsCount         int64     `json:"postsCount"`
+	CreatedAt          time.Time `json:"createdAt"`
+	UpdatedAt          time.Time `json:"updatedAt"`
+	Email              string    `json:"email,omitempty"`
+	Roles              []string  `json:"roles,omitzero"`
+}
+
+// Path is the address of the channel's page.
+func (u User) Path() string { return "/@" + u.Username }
+
+// Owner is a user as it stands inside other things.
+type Owner struct {
+	ID       string  `json:"_id"`
+	Username string  `json:"username"`
+	FullName string  `json:"fullName"`
+	Avatar   Address `json:"avatar"`
+}
+
+// Path is the address of the owner's channel.
+func (o Owner) Path() string { return "/@" + o.Username }
+
+// Post is a video, a photo or a text post. The last groups of fields are there
+// for their kind only.
+type Post struct {
+	ID            string     `json:"_id"`
+	Kind          string     `json:"kind"`
+	Title         string     `json:"title"`
+	Description   string     `json:"description"`
+	Tags          []string   `json:"tags"`
+	Owner         Owner      `json:"owner"`
+	IsPublished   bool       `json:"isPublished"`
+	PublishedAt   *time.Time `json:"publishedAt"`
+	Views         int64      `json:"views"`
+	LikesCount    int64      `json:"likesCount"`
+	IsLiked       bool       `json:"isLiked"`
+	CommentsCount int64      `json:"commentsCount"`
+	CreatedAt     time.Time  `json:"createdAt"`
+	UpdatedAt     time.Time  `json:"updatedAt"`
+	EditedAt      *time.Time `json:"editedAt"`
+	IsMine        bool       `json:"-"` // for the page: show the owner's buttons
+
+	VideoFile *Address `json:"videoFile,omitempty"`
+	Photo     *Address `json:"photo,omitempty"`
+	Thumbnail *Address `json:"thumbnail,omitempty"`
+	Duration  *float64 `json:"duration,omitempty"` // seconds; 0 where the file does not say
+	Alt       string   `json:"alt,omitempty"`
+	Width     int      `json:"width,omitempty"` // pixels
+	Height    int      `json:"height,omitempty"`
+	Content   string   `json:"content,omitempty"`
+}
+
+// Path is the address of the post's page.
+func (p Post) Path() string { return postPaths[p.Kind] + "/" + p.ID }
+
+// postPaths are the pages of each kind of post.
+var postPaths = map[string]string{"video": "/watch", "photo": "/photos", "text": "/posts"}

@@ -1,0 +1,246 @@
+package controllers
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"tokentube/middlewares"
+	"tokentube/models"
+	"tokentube/utils/apperr"
+	"tokentube/utils/input"
+	"tokentube/utils/respond"
+	"tokentube/utils/token"
+)
+
+// Sessions are the actions that begin, renew and end a login.
+type Sessions struct{ *App }
+
+// Routes registers the feature. None of it renews on the way: each sets or
+// clears the cookies itself.
+func (s Sessions) Routes(r middlewares.Access) {
+	guest := r.Guest.NoRenew()
+	guest.Page(http.MethodGet, "/login", s.New)
+	guest.Page(http.MethodPost, "/login", s.Create)
+	guest.API(http.MethodPost, "/users/login", s.Create)
+	guest.Page(http.MethodPost, "/logout", s.Delete)
+	guest.API(http.MethodPost, "/users/logout", s.Delete)
+	guest.API(http.MethodPost, "/users/regenerate-tokens", s.Renew)
+}
+
+type login struct {
+	Identifier string `form:"identifier" json:"identifier"`
+	Username   string `form:"username" json:"username,omitempty"` // instead of identifier
+	Email      string `form:"email" json:"email,omitempty"`       // instead of identifier
+	Password   string `form:"password" json:"password,omitempty"`
+	Remember   bool   `form:"remember" json:"remember"`
+	Next       string `form:"next" json:"next"`
+}
+
+// signedIn answers a login. The tokens are there only for clients that are not
+// browsers: in a page, no script may read them.
+type signedIn struct {
+	User         User   `json:"user"`
+	AccessToken  string `json:"accessToken,omitempty"`
+	RefreshToken string `json:"refreshToken,omitempty"`
+}
+
+// New is GET /login: the form.
+func (s Sessions) New(c *gin.Context) error {
+	return respond.Show(c, "sessions/new", login{Next: safeNext(c.Query("next")), Remember: true})
+}
+
+// Create is POST /login and /users/login.
+func (s Sessions) Create(c *gin.Context) error {
+	var in login
+	err := input.Read(c.Request, &in, nil)
+	if err == nil {
+		var out signedIn
+		if out, err = s.logIn(c, in); err == nil {
+			return respond.Done(c, "You are logged in.", safeNext(in.Next), out)
+		}
+	}
+	return respond.Invalid(c, "sessions/new", in, err)
+}
+
+func (s Sessions) logIn(c *gin.Context, in login) (signedIn, error) {
+	user, err := s.authenticate(c, in)
+	if err != nil {
+		return signedIn{}, err
+	}
+	out, session, err := s.begin(c, user, in.Remember)
+	if err != nil {
+		return signedIn{}, err
+	}
+	// The password may have been changed while it was being checked: the session
+	// of the old one must not outlive the change.
+	now, err := s.Users.ByID(c, user.ID)
+	if err != nil || now.PasswordHash != user.PasswordHash {
+		s.Auth.Cookies.Clear(c)
+		return signedIn{}, errors.Join(errWrongLogin(), err, s.Sessions.Revoke(c, session.ID, models.PasswordChanged))
+	}
+	return out, nil
+}
+
+// authenticate finds the user and checks the password. An unknown user and a
+// wrong password get the same answer after the same work, so that nobody can
+// find out here which names exist.
+func (s Sessions) authenticate(c *gin.Context, in login) (*models.User, error) {
+	identifier := strings.TrimSpace(cmp.Or(in.Identifier, in.Username, in.Email))
+	if identifier == "" || in.Password == "" {
+		return nil, missing(map[string]bool{"identifier": identifier == "", "password": in.Password == ""})
+	}
+	user, err := s.Users.ByLogin(c, identifier)
+	if apperr.Is(err, apperr.NotFound) {
+		user, err = &models.User{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	ok, err := s.Hasher.Matches(c, user.PasswordHash, in.Password)
+	if err != nil {
+		return nil, err
+	}
+	if !ok || user.DisabledAt != nil {
+		return nil, errWrongLogin()
+	}
+	return s.rehash(c, user, in.Password)
+}
+
+func errWrongLogin() error {
+	return apperr.New(apperr.Unauthorized, "The name or the password is wrong.")
+}
+
+func missing(fields map[string]bool) error {
+	e := apperr.New(apperr.Invalid, "Please fill in what is marked.")
+	for name, isMissing := range fields {
+		if isMissing {
+			e.Fields = append(e.Fields, apperr.Field{Name: name, Message: "This is needed."})
+		}
+	}
+	return e
+}
+
+// rehash brings the stored hash to the present cost while the password is known.
+func (s Sessions) rehash(c *gin.Context, user *models.User, password string) (*models.User, error) {
+	if !s.Hasher.Outdated(user.PasswordHash) {
+		return user, nil
+	}
+	hash, err := s.Hasher.Hash(c, password)
+	if err != nil {
+		return nil, err
+	}
+	return s.Users.SetPassword(c, user.ID, user.PasswordHash, hash)
+}
+
+// begin starts a session for the user in this browser, in place of the one whose
+// cookies came with the request, and sets the cookies.
+func (s Sessions) begin(c *gin.Context, user *models.User, remember bool) (signedIn, *models.Session, error) {
+	if err := s.end(c, models.NewLogin); err != nil {
+		return signedIn{}, nil, err
+	}
+	device := middlewares.DeviceOf(c)
+	session, err := s.Sessions.Create(c, user.ID, remember, device)
+	if err != nil {
+		return signedIn{}, nil, err
+	}
+	pair, err := s.Auth.Issue(c, user, session)
+	if err != nil {
+		return signedIn{}, nil, err
+	}
+	out := signedIn{User: s.user(user, true)}
+	if !fromBrowser(c) {
+		out.AccessToken, out.RefreshToken = pair.Access, pair.Refresh
+	}
+	return out, session, s.Events.Add(c, models.EventLogin, session, device)
+}
+
+// fromBrowser tells a browser by what only browsers send, and what no page can
+// keep them from sending.
+func fromBrowser(c *gin.Context) bool {
+	return c.GetHeader("Sec-Fetch-Site") != "" || c.GetHeader("Origin") != ""
+}
+
+// Delete is POST /logout and /users/logout: ends the session of whatever token
+// came with the request, also an expired one, and clears the cookies. Doing it
+// twice is fine.
+func (s Sessions) Delete(c *gin.Context) error {
+	if err := s.end(c, models.LoggedOut); err != nil {
+		return err
+	}
+	s.Auth.Cookies.Clear(c)
+	c.Header("Clear-Site-Data", `"cache"`) // Back must not show what was private
+	return respond.Done(c, "You are logged out.", "/", nil)
+}
+
+// end revokes the sessions that the request's tokens belong to.
+func (s Sessions) end(c *gin.Context, why models.RevocationWord) error {
+	ended := map[string]bool{}
+	for _, claims := range s.Auth.Presented(c) {
+		id, err := bson.ObjectIDFromHex(claims.SessionID)
+		if err != nil || ended[claims.SessionID] {
+			continue
+		}
+		ended[claims.SessionID] = true
+		if err := s.Sessions.Revoke(c, id, why); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type renewal struct {
+	RefreshToken string `form:"RefreshToken" json:"RefreshToken"`
+}
+
+// Renew is POST /users/regenerate-tokens: a new pair of tokens for a refresh
+// token, for clients that renew by themselves. It is taken from the body, the
+// Authorization header or the cookie, in this order.
+func (s Sessions) Renew(c *gin.Context) error {
+	var in renewal
+	if err := input.Read(c.Request, &in, nil); err != nil {
+		return err
+	}
+	raw := in.RefreshToken
+	if raw == "" {
+		raw, _ = middlewares.HeaderToken(c.Request)
+	}
+	explicit := raw != ""
+	if !explicit {
+		_, raw = s.Auth.Cookies.Read(c, s.Log)
+	}
+	if raw == "" {
+		return apperr.New(apperr.Unauthorized, "No refresh token was sent.")
+	}
+	id, pair, err := s.Auth.Renew(c, raw)
+	if err != nil {
+		return err
+	}
+	if id.State != middlewares.SignedIn {
+		c.Header("WWW-Authenticate", `Bearer realm="tokentube", error="invalid_token"`)
+		return apperr.New(apperr.Unauthorized, "This refresh token is no longer good. Please log in again.").Because(token.ErrExpired)
+	}
+	out := signedIn{User: s.user(id.User, true)}
+	if explicit && !fromBrowser(c) {
+		out.AccessToken, out.RefreshToken = pair.Access, pair.Refresh
+	}
+	return respond.Done(c, "The tokens are renewed.", "/", out)
+}
+
+// safeNext is where to go after a login: a path of this site, or the start.
+// Anything that a browser could read as another site is not followed (open
+// redirect): "//host", "/\host", a scheme, control characters.
+func safeNext(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.Opaque != "" || u.User != nil ||
+		!strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") ||
+		strings.ContainsFunc(next, func(r rune) bool { return r < ' ' || r == '\\' || r == 0x7f }) {
+		return "/"
+	}
+	return next
+}

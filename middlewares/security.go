@@ -1,0 +1,99 @@
+package middlewares
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"tokentube/utils/apperr"
+	"tokentube/utils/input"
+	"tokentube/utils/respond"
+)
+
+// policy allows what our own pages use: no script or style that is not a file of
+// this site, no frame, no other site.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; " +
+	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// SecurityHeaders tells browsers what no page of this site does.
+func SecurityHeaders(https bool) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		h := c.Writer.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "same-origin") // "no-referrer" would make a form's Origin null
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+		if https {
+			h.Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+		}
+	}
+}
+
+// CrossOrigin refuses unsafe requests that a browser makes for another site
+// (CSRF), and lets the scripts of the listed origins use the API with cookies.
+func CrossOrigin(allowed []string, own string) (gin.HandlerFunc, error) {
+	protection := http.NewCrossOriginProtection()
+	for _, origin := range append(allowed[:len(allowed):len(allowed)], own) {
+		if err := protection.AddTrustedOrigin(origin); err != nil {
+			return nil, err
+		}
+	}
+	return func(c *gin.Context) {
+		origin := c.GetHeader("Origin")
+		if slices.Contains(allowed, origin) {
+			allow(c, origin)
+			if c.Request.Method == http.MethodOptions && c.GetHeader("Access-Control-Request-Method") != "" {
+				c.AbortWithStatus(http.StatusNoContent)
+				return
+			}
+		}
+		if err := protection.Check(c.Request); err != nil {
+			respond.Error(c, apperr.New(apperr.Forbidden, "This request came from another site.").Because(err))
+		}
+	}, nil
+}
+
+func allow(c *gin.Context, origin string) {
+	h := c.Writer.Header()
+	h.Set("Access-Control-Allow-Origin", origin)
+	h.Set("Access-Control-Allow-Credentials", "true")
+	h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
+	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+	h.Set("Access-Control-Expose-Headers", "Location, Retry-After, X-Request-Id")
+	h.Set("Access-Control-Max-Age", "600")
+	h.Add("Vary", "Origin")
+}
+
+// BodyLimit bounds what a request may send. What says beforehand that it is more
+// is refused before a byte of it is read.
+func BodyLimit(max int64) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if c.Request.ContentLength > max {
+			respond.Error(c, apperr.New(apperr.TooLarge, "At most %s can be sent at once.", input.Size(max)))
+			return
+		}
+		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, max)
+	}
+}
+
+// MethodOverride lets forms, which know only GET and POST, ask for the other
+// methods: POST with ?_method=PUT, PATCH or DELETE. It wraps the router, which
+// has chosen a route before any middleware runs.
+func MethodOverride(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && strings.Contains(r.URL.RawQuery, "_method=") {
+			switch method := r.URL.Query().Get("_method"); method {
+			case http.MethodPut, http.MethodPatch, http.MethodDelete:
+				r.Method = method
+			default:
+				r.Method = fmt.Sprintf("%.10s", method) // unknown: answered as a wrong method
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}

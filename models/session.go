@@ -1,0 +1,317 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"tokentube/utils/apperr"
+	"tokentube/utils/cache"
+	"tokentube/utils/token"
+)
+
+// Session is one login on one device. The refresh tokens that follow one another
+// in it are its family: one is current, the last few are remembered. No token is
+// kept, only what it takes to recognise one and to make it again.
+type Session struct {
+	ID         bson.ObjectID  `bson:"_id"`
+	User       bson.ObjectID  `bson:"user"`
+	Kind       string         `bson:"kind"`     // web
+	Remember   bool           `bson:"remember"` // "keep me signed in"
+	Current    RefreshToken   `bson:"current"`
+	Recent     []RecentToken  `bson:"recent"` // oldest first
+	UserAgent  string         `bson:"userAgent"`
+	IP         string         `bson:"ip"`
+	LastSeenAt time.Time      `bson:"lastSeenAt"`
+	ExpiresAt  time.Time      `bson:"expiresAt"`
+	CreatedAt  time.Time      `bson:"createdAt"`
+	RevokedAt  *time.Time     `bson:"revokedAt,omitempty"`
+	RevokedFor RevocationWord `bson:"revokedFor,omitempty"`
+}
+
+// RefreshToken identifies the newest refresh token of a session.
+type RefreshToken struct {
+	ID        string    `bson:"jti"`
+	IssuedAt  time.Time `bson:"issuedAt"`
+	ExpiresAt time.Time `bson:"expiresAt"`
+	Seen      bool      `bson:"seen"` // an access token made with it was used: it has arrived
+}
+
+// RecentToken identifies one that was replaced. Until is when its grace ends; it
+// is not set while its successor has not been seen.
+type RecentToken struct {
+	ID    string     `bson:"jti"`
+	Until *time.Time `bson:"until,omitempty"`
+}
+
+// RevocationWord says why a session was ended.
+type RevocationWord string
+
+const (
+	LoggedOut       RevocationWord = "logout"
+	NewLogin        RevocationWord = "new_login"
+	PasswordChanged RevocationWord = "password_changed"
+	TokenReused     RevocationWord = "token_reuse"
+	TooMany         RevocationWord = "too_many_sessions"
+)
+
+const (
+	rememberedTokens   = 8
+	sessionsPerUser    = 50
+	maxAgeUnremembered = 24 * time.Hour
+)
+
+// ErrSessionOver: the session does not exist, has run out, or was revoked.
+var ErrSessionOver = errors.New("the session is over")
+
+// ErrTokenReused: a refresh token came back after its successor was in use. One
+// of the two who hold it is a thief, so the session was ended for both.
+var ErrTokenReused = errors.New("a replaced refresh token was used again")
+
+// SessionPolicy is how long sessions and their tokens live.
+type SessionPolicy struct {
+	RefreshTTL time.Duration // the idle limit, renewed at each rotation
+	Grace      time.Duration
+	MaxAge     time.Duration // the absolute limit
+}
+
+// Sessions are the logins.
+type Sessions struct {
+	db       *DB
+	sessions Collection
+	policy   SessionPolicy
+	cache    *cache.Cache[bson.ObjectID, *Session]
+}
+
+// NewSessions registers the sessions.
+func NewSessions(db *DB, policy SessionPolicy) *Sessions {
+	return &Sessions{
+		db: db, policy: policy,
+		sessions: db.register(entity{
+			name:    "sessions",
+			indexes: indexes(index("user", "createdAt"), expiry("expiresAt")),
+			parents: []parent{{name: "users", field: "user"}},
+		}),
+		cache: cache.New[bson.ObjectID, *Session](cachedFor, 10_000, db.clock),
+	}
+}
+
+// Device is where a request comes from, as far as it says.
+type Device struct{ UserAgent, IP string }
+
+// Create begins a session. Of more than fifty the oldest end.
+func (m *Sessions) Create(ctx context.Context, user bson.ObjectID, remember bool, d Device) (*Session, error) {
+	now := m.db.now()
+	s := &Session{
+		ID: bson.NewObjectID(), User: user, Kind: "web", Remember: remember, Recent: []RecentToken{},
+		UserAgent: d.UserAgent, IP: d.IP, CreatedAt: now, LastSeenAt: now,
+	}
+	s.Current = m.nextToken(s, now)
+	s.ExpiresAt = s.Current.ExpiresAt
+	if _, err := m.sessions.InsertOne(ctx, s); err != nil {
+		return nil, translate(err)
+	}
+	return s, m.endOldest(ctx, user)
+}
+
+// nextToken identifies a new refresh token: anew a full term from now, but never
+// past the session's absolute limit.
+func (m *Sessions) nextToken(s *Session, now time.Time) RefreshToken {
+	maxAge := m.policy.MaxAge
+	if !s.Remember {
+		maxAge = min(maxAge, maxAgeUnremembered)
+	}
+	end := now.Add(m.policy.RefreshTTL)
+	if last := s.CreatedAt.Add(maxAge); last.Before(end) {
+		end = last
+	}
+	// Whole seconds, as a token says them (RFC 7519 2), so that the same token can
+	// be made again.
+	return RefreshToken{ID: token.NewID(), IssuedAt: now.Truncate(time.Second), ExpiresAt: end.Truncate(time.Second)}
+}
+
+func (m *Sessions) endOldest(ctx context.Context, user bson.ObjectID) error {
+	all, err := m.ofUser(ctx, user)
+	for len(all) > sessionsPerUser && err == nil {
+		err = m.Revoke(ctx, all[0].ID, TooMany)
+		all = all[1:]
+	}
+	return err
+}
+
+// ofUser lists the user's live sessions, the oldest first.
+func (m *Sessions) ofUser(ctx context.Context, user bson.ObjectID) ([]*Session, error) {
+	filter := bson.D{
+		{Key: "user", Value: user}, {Key: "revokedAt", Value: absent},
+		{Key: "expiresAt", Value: bson.D{{Key: "$gt", Value: m.db.now()}}},
+	}
+	cursor, err := m.sessions.Find(ctx, filter, options.Find().SetSort(keys("createdAt")))
+	return collect[*Session](ctx, cursor, err)
+}
+
+// Live loads a live session through the cache: what another process changed may
+// be up to five seconds old. The session is shared: do not change it.
+func (m *Sessions) Live(ctx context.Context, id bson.ObjectID) (*Session, error) {
+	s, err := m.cache.Get(id, func() (*Session, error) { return m.load(ctx, id) })
+	if err != nil {
+		return nil, err
+	}
+	return s, s.over(m.db.now())
+}
+
+// Fresh is Live past the cache.
+func (m *Sessions) Fresh(ctx context.Context, id bson.ObjectID) (*Session, error) {
+	s, err := m.load(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.over(m.db.now())
+}
+
+func (m *Sessions) load(ctx context.Context, id bson.ObjectID) (*Session, error) {
+	s, err := decode[Session](m.sessions.FindOne(ctx, bson.D{{Key: "_id", Value: id}}))
+	if apperr.Is(err, apperr.NotFound) {
+		return nil, ErrSessionOver
+	}
+	return s, err
+}
+
+func (s *Session) over(now time.Time) error {
+	if s.RevokedAt != nil || !now.Before(s.ExpiresAt) {
+		return ErrSessionOver
+	}
+	return nil
+}
+
+// Rotate exchanges the refresh token with this jti. Exactly one of any number of
+// concurrent callers replaces the current one; the others, and whoever comes
+// within the grace or did not get the answer, are given the same successor:
+// Current of the session that is returned. First tells the one who replaced it.
+func (m *Sessions) Rotate(ctx context.Context, id bson.ObjectID, jti string, d Device) (s *Session, first bool, err error) {
+	// A round is lost only to another rotation, after which the token is no longer
+	// current, or to MarkSeen, which writes once: three rounds always decide.
+	for range 3 {
+		s, err := m.Prove(ctx, id, jti)
+		if err != nil || s.Current.ID != jti {
+			return s, false, err
+		}
+		next, err := m.replaceCurrent(ctx, s, d)
+		if !errors.Is(err, mongo.ErrNoDocuments) {
+			return next, true, err
+		}
+	}
+	return nil, false, ErrSessionOver // revoked between the read and the write
+}
+
+// Prove loads the session of a refresh token, past the cache, if the token still
+// speaks for it. A token that was replaced and whose successor is in use is
+// theft: the session ends, and the event is kept for the user to see.
+func (m *Sessions) Prove(ctx context.Context, id bson.ObjectID, jti string) (*Session, error) {
+	s, err := m.load(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.over(m.db.now()); err != nil {
+		return nil, err
+	}
+	if s.accepts(jti, m.db.now()) {
+		return s, nil
+	}
+	return s, errors.Join(ErrTokenReused, m.Revoke(ctx, s.ID, TokenReused))
+}
+
+// accepts tells whether a refresh token is the current one, or one that was
+// replaced and whose grace has not ended.
+func (s *Session) accepts(jti string, now time.Time) bool {
+	if jti == s.Current.ID {
+		return true
+	}
+	for _, r := range s.Recent {
+		if r.ID == jti {
+			return r.Until == nil || now.Before(*r.Until)
+		}
+	}
+	return false
+}
+
+// replaceCurrent makes the next token current, in one write that succeeds only
+// on the session exactly as it was read.
+func (m *Sessions) replaceCurrent(ctx context.Context, s *Session, d Device) (*Session, error) {
+	now := m.db.now()
+	next := m.nextToken(s, now)
+	recent := append(m.startClocks(s.Recent, now), RecentToken{ID: s.Current.ID})
+	recent = recent[max(0, len(recent)-rememberedTokens):]
+	update := bson.D{{Key: "$set", Value: bson.D{
+		{Key: "current", Value: next}, {Key: "recent", Value: recent},
+		{Key: "expiresAt", Value: next.ExpiresAt}, {Key: "lastSeenAt", Value: now},
+		{Key: "userAgent", Value: d.UserAgent}, {Key: "ip", Value: d.IP},
+	}}}
+	result := m.sessions.FindOneAndUpdate(ctx, m.unchanged(s), update, options.FindOneAndUpdate().SetReturnDocument(options.After))
+	defer m.cache.Drop(s.ID)
+	rotated, err := decode[Session](result)
+	return rotated, err
+}
+
+// unchanged is the condition that a session lives and that its tokens are as
+// they were read: the recent ones change only together with these two.
+func (m *Sessions) unchanged(s *Session) bson.D {
+	return bson.D{
+		{Key: "_id", Value: s.ID},
+		{Key: "current.jti", Value: s.Current.ID}, {Key: "current.seen", Value: s.Current.Seen},
+		{Key: "revokedAt", Value: absent},
+		{Key: "expiresAt", Value: bson.D{{Key: "$gt", Value: m.db.now()}}},
+	}
+}
+
+// startClocks gives the replaced tokens that have no end yet theirs: their
+// successor was used, so whoever is still coming with them has the grace.
+func (m *Sessions) startClocks(recent []RecentToken, now time.Time) []RecentToken {
+	started := make([]RecentToken, 0, len(recent)+1)
+	until := now.Add(m.policy.Grace)
+	for _, r := range recent {
+		if r.Until == nil {
+			r.Until = &until
+		}
+		started = append(started, r)
+	}
+	return started
+}
+
+// MarkSeen notes that the session's newest tokens have arrived, the first time
+// that an access token made with them is used.
+func (m *Sessions) MarkSeen(ctx context.Context, s *Session) error {
+	update := bson.D{{Key: "$set", Value: bson.D{
+		{Key: "current.seen", Value: true}, {Key: "recent", Value: m.startClocks(s.Recent, m.db.now())},
+	}}}
+	defer m.cache.Drop(s.ID)
+	_, err := m.sessions.UpdateOne(ctx, m.unchanged(s), update)
+	return translate(err)
+}
+
+// Revoke ends a session. Ending one that has ended changes nothing.
+func (m *Sessions) Revoke(ctx context.Context, id bson.ObjectID, why RevocationWord) error {
+	_, err := m.sessions.UpdateOne(ctx, bson.D{{Key: "_id", Value: id}, {Key: "revokedAt", Value: absent}}, m.revocation(why))
+	m.cache.Drop(id)
+	return translate(err)
+}
+
+// RevokeAll ends every session of a user.
+func (m *Sessions) RevokeAll(ctx context.Context, user bson.ObjectID, why RevocationWord) error {
+	all, err := m.ofUser(ctx, user)
+	if err != nil {
+		return err
+	}
+	_, err = m.sessions.UpdateMany(ctx, bson.D{{Key: "user", Value: user}, {Key: "revokedAt", Value: absent}}, m.revocation(why))
+	for _, s := range all {
+		m.cache.Drop(s.ID)
+	}
+	return translate(err)
+}
+
+func (m *Sessions) revocation(why RevocationWord) bson.D {
+	return bson.D{{Key: "$set", Value: bson.D{{Key: "revokedAt", Value: m.db.now()}, {Key: "revokedFor", Value: why}}}}
+}

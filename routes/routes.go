@@ -1,0 +1,81 @@
+// Package routes puts the site together: the engine, the order of what every
+// request passes, and a line for each feature.
+//
+// It does not belong here: logic.
+package routes
+
+import (
+	"io/fs"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"tokentube/controllers"
+	"tokentube/middlewares"
+	"tokentube/utils/apperr"
+	"tokentube/utils/assets"
+	"tokentube/utils/respond"
+)
+
+// New makes the handler of the whole site.
+func New(app *controllers.App, templates, static fs.FS) (http.Handler, error) {
+	engine, err := newEngine(app, templates, static)
+	if err != nil {
+		return nil, err
+	}
+	return middlewares.MethodOverride(engine), nil
+}
+
+func newEngine(app *controllers.App, templates, static fs.FS) (*gin.Engine, error) {
+	gin.SetMode(gin.ReleaseMode)
+	engine := gin.New()
+	engine.HandleMethodNotAllowed = true
+	engine.ContextWithFallback = true // a handler's context ends with its request
+	if err := engine.SetTrustedProxies(app.Config.TrustedProxies); err != nil {
+		return nil, err
+	}
+	files, err := assets.New(static)
+	if err != nil {
+		return nil, err
+	}
+	pages, err := respond.NewRenderer(templates, respond.Funcs(files.Path, app.Now))
+	if err != nil {
+		return nil, err
+	}
+	crossOrigin, err := middlewares.CrossOrigin(app.Config.CORSOrigins, app.Config.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	responder := respond.New(pages, app.Viewer, app.Config.BaseURL, app.Config.CookieSecure, app.Log)
+	engine.Use(
+		responder.Use,
+		middlewares.RequestID,
+		middlewares.Log(app.Log),
+		middlewares.Recover(app.Log),
+		middlewares.SecurityHeaders(app.Config.HTTPS()),
+		crossOrigin,
+	)
+	engine.NoRoute(app.Auth.VerifyJWTNoRenew, fail(apperr.NotFound, "There is no such page."))
+	engine.NoMethod(app.Auth.VerifyJWTNoRenew, fail(apperr.MethodNotAllowed, "This address does not take this method."))
+	engine.GET("/static/*name", middlewares.Timeout(30*time.Second, 5*time.Minute), files.Serve)
+	engine.HEAD("/static/*name", files.Serve)
+	register(app, middlewares.NewAccess(engine, app.Auth))
+	return engine, nil
+}
+
+// register adds the features, a line each.
+func register(app *controllers.App, access middlewares.Access) {
+	controllers.Health{App: app}.Routes(access)
+	controllers.Users{App: app}.Routes(access)
+	controllers.Sessions{App: app}.Routes(access)
+	controllers.Settings{App: app}.Routes(access)
+	controllers.Feeds{App: app}.Routes(access)
+	controllers.Posts{App: app}.Routes(access)
+	controllers.Files{App: app}.Routes(access)
+	controllers.Likes{App: app}.Routes(access)
+}
+
+func fail(code apperr.Code, message string) gin.HandlerFunc {
+	return respond.Handle(func(*gin.Context) error { return apperr.New(code, "%s", message) })
+}

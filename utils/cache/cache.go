@@ -1,0 +1,83 @@
+// Package cache keeps what was loaded for a short while, and never longer than
+// until somebody says that it changed.
+package cache
+
+import (
+	"sync"
+	"time"
+)
+
+// Cache holds values by key, each for at most its time to live.
+type Cache[K comparable, V any] struct {
+	ttl  time.Duration
+	size int
+	now  func() time.Time
+
+	mu      sync.RWMutex
+	entries map[K]entry[V]
+	drops   uint64
+}
+
+type entry[V any] struct {
+	value V
+	until time.Time
+}
+
+// New makes a cache of at most size entries.
+func New[K comparable, V any](ttl time.Duration, size int, now func() time.Time) *Cache[K, V] {
+	return &Cache[K, V]{ttl: ttl, size: size, now: now, entries: map[K]entry[V]{}}
+}
+
+// Get returns the value of key, calling load when there is none. What load
+// returns is kept only if nothing was dropped since it began: otherwise it may
+// be older than the change, and would bring back what was just revoked.
+func (c *Cache[K, V]) Get(key K, load func() (V, error)) (V, error) {
+	c.mu.RLock()
+	e, ok := c.entries[key]
+	drops := c.drops
+	c.mu.RUnlock()
+	if ok && c.now().Before(e.until) {
+		return e.value, nil
+	}
+	value, err := load()
+	if err != nil {
+		return value, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.drops == drops {
+		c.makeRoom()
+		c.entries[key] = entry[V]{value, c.now().Add(c.ttl)}
+	}
+	return value, nil
+}
+
+// Drop forgets the values of these keys, at once.
+func (c *Cache[K, V]) Drop(keys ...K) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drops++
+	for _, key := range keys {
+		delete(c.entries, key)
+	}
+}
+
+// makeRoom keeps the memory bounded: of a full cache, what has run out goes; if
+// nothing has, any one entry does, which costs somebody one read.
+func (c *Cache[K, V]) makeRoom() {
+	if len(c.entries) < c.size {
+		return
+	}
+	now := c.now()
+	for key, e := range c.entries {
+		if !now.Before(e.until) {
+			delete(c.entries, key)
+		}
+	}
+	for key := range c.entries {
+		if len(c.entries) < c.size {
+			return
+		}
+		delete(c.entries, key)
+	}
+}

@@ -1,0 +1,166 @@
+// Package input reads what a request brings into a struct: JSON, a form, or a
+// multipart form whose files are streamed to where they belong, part by part.
+//
+// It does not belong here: what a value may be. Models say that.
+package input
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gin-gonic/gin/binding"
+
+	"tokentube/utils/apperr"
+)
+
+// TextLimit is how many bytes of text a request may bring, files apart.
+const TextLimit = 20 << 10
+
+// Files are the file fields that an action takes, each with what is to be done
+// with the file's bytes.
+type Files map[string]func(io.Reader) error
+
+// Read fills dst, a pointer to a struct with form and json tags, from the body.
+// Nothing of what a client sends can become an operator of the database: a field
+// takes text, a number or true and false, or is a fault.
+func Read(r *http.Request, dst any, files Files) error {
+	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil && r.ContentLength == 0 {
+		return nil // nothing was sent: every field keeps its zero
+	}
+	switch kind {
+	case "application/json":
+		return readJSON(r.Body, dst)
+	case "application/x-www-form-urlencoded":
+		body, err := readText(r.Body)
+		if err != nil {
+			return err
+		}
+		return readForm(string(body), dst)
+	case "multipart/form-data":
+		return readMultipart(r.Body, params["boundary"], dst, files)
+	}
+	return apperr.New(apperr.UnsupportedMedia, "Send JSON, a form or a multipart form.")
+}
+
+func readJSON(body io.Reader, dst any) error {
+	text, err := readText(body)
+	if err != nil {
+		return err
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil
+	}
+	err = json.Unmarshal(text, dst)
+	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+		return apperr.InvalidField(wrong.Field, "This must be %s.", describe(wrong.Type)).Because(err)
+	}
+	if err != nil {
+		return apperr.New(apperr.Malformed, "The body is not valid JSON.").Because(err)
+	}
+	return nil
+}
+
+func readForm(body string, dst any) error {
+	values, err := url.ParseQuery(body)
+	if err != nil {
+		return apperr.New(apperr.Malformed, "The form cannot be read.").Because(err)
+	}
+	return setFields(dst, values)
+}
+
+// Query fills dst from the address, by the same rules.
+func Query(r *http.Request, dst any) error {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return apperr.New(apperr.Malformed, "The address cannot be read.").Because(err)
+	}
+	return setFields(dst, values)
+}
+
+// setFields copies the values field by field, so that a fault names its field.
+func setFields(dst any, values url.Values) error {
+	for name, all := range values {
+		for _, value := range all {
+			if !utf8.ValidString(value) {
+				return apperr.InvalidField(name, "This is not valid UTF-8 text.")
+			}
+		}
+		one := map[string][]string{name: all}
+		if err := binding.MapFormWithTag(dst, one, "form"); err != nil {
+			return apperr.InvalidField(name, "This must be %s.", describe(fieldType(dst, name))).Because(err)
+		}
+	}
+	return nil
+}
+
+func fieldType(dst any, name string) reflect.Type {
+	t := reflect.TypeOf(dst).Elem()
+	for i := range t.NumField() {
+		if t.Field(i).Tag.Get("form") == name {
+			return t.Field(i).Type
+		}
+	}
+	return t
+}
+
+func describe(t reflect.Type) string {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return "text"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64, reflect.Float64:
+		return "a number"
+	case reflect.Slice:
+		return "a list"
+	}
+	return "an object"
+}
+
+// readText reads at most TextLimit bytes.
+func readText(body io.Reader) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(body, TextLimit+1))
+	if err != nil {
+		return nil, broken(err)
+	}
+	if len(text) > TextLimit {
+		return nil, apperr.New(apperr.TooLarge, "At most %d kB of text can be sent at once.", TextLimit>>10)
+	}
+	return text, nil
+}
+
+// broken is the error for a body that ended early or went over its limit.
+func broken(err error) error {
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return apperr.New(apperr.TooLarge, "At most %s can be sent at once.", Size(tooLarge.Limit)).Because(err)
+	}
+	return apperr.New(apperr.Malformed, "The upload was cut off.").Because(err)
+}
+
+// Size writes a number of bytes for people.
+func Size(n int64) string {
+	if n >= 1<<20 {
+		return fmt.Sprintf("%d MB", n>>20)
+	}
+	return fmt.Sprintf("%d kB", n>>10)
+}
+
+// Trim returns the text without white space around it.
+func Trim(text *string) {
+	if text != nil {
+		*text = strings.TrimSpace(*text)
+	}
+}

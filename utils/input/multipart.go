@@ -1,0 +1,82 @@
+package input
+
+import (
+	"bufio"
+	"io"
+	"mime/multipart"
+	"net/url"
+
+	"tokentube/utils/apperr"
+)
+
+// readMultipart takes the parts in whatever order they come. The standard
+// library's FormFile would first write them all to temporary files.
+func readMultipart(body io.Reader, boundary string, dst any, files Files) error {
+	if boundary == "" {
+		return apperr.New(apperr.Malformed, "The multipart form has no boundary.")
+	}
+	reader := multipart.NewReader(body, boundary)
+	values, seen, left := url.Values{}, map[string]bool{}, int64(TextLimit)
+	for {
+		part, err := reader.NextPart()
+		if err == io.EOF {
+			return setFields(dst, values)
+		}
+		if err != nil {
+			return broken(err)
+		}
+		name := part.FormName()
+		if save, isFile := files[name]; isFile {
+			if err := readFile(part, save, seen); err != nil {
+				return err
+			}
+			continue
+		}
+		text, err := io.ReadAll(io.LimitReader(part, left+1))
+		if err != nil {
+			return broken(err)
+		}
+		if left -= int64(len(text)); left < 0 {
+			return apperr.New(apperr.TooLarge, "At most %d kB of text can be sent at once.", TextLimit>>10)
+		}
+		values[name] = append(values[name], string(text))
+	}
+}
+
+// readFile hands one file on. Browsers send an empty part for a file field that
+// was left alone; that is no file.
+func readFile(part *multipart.Part, save func(io.Reader) error, seen map[string]bool) error {
+	content := bufio.NewReader(part)
+	if _, err := content.Peek(1); err == io.EOF {
+		if part.FileName() == "" {
+			return nil
+		}
+		return apperr.InvalidField(part.FormName(), "The file is empty.")
+	} else if err != nil {
+		return broken(err)
+	}
+	if seen[part.FormName()] {
+		return apperr.InvalidField(part.FormName(), "Send one file.")
+	}
+	seen[part.FormName()] = true
+	source := &source{r: content}
+	err := save(source)
+	if source.err != nil {
+		return broken(source.err) // the client's fault, whatever the reader made of it
+	}
+	return err
+}
+
+// source remembers how reading from the client failed.
+type source struct {
+	r   io.Reader
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
+}

@@ -1,0 +1,105 @@
+// Package password hashes and checks passwords. It bounds how many hashes run at
+// once, so that a storm of logins queues while everything else stays fast.
+package password
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"time"
+
+	"github.com/trustelem/zxcvbn"
+	"golang.org/x/crypto/bcrypt"
+	"golang.org/x/sync/semaphore"
+
+	"tokentube/utils/apperr"
+)
+
+const (
+	shortest = 8
+	longest  = 72 // bytes: bcrypt ignores what comes after, so that many passwords would open one account
+	queue    = 5 * time.Second
+)
+
+// Hasher hashes passwords at one cost.
+type Hasher struct {
+	cost  int
+	slots *semaphore.Weighted
+	dummy []byte
+}
+
+// NewHasher makes a Hasher of the given bcrypt cost.
+func NewHasher(cost int) (*Hasher, error) {
+	dummy, err := bcrypt.GenerateFromPassword([]byte("nobody's password"), cost)
+	if err != nil {
+		return nil, err
+	}
+	return &Hasher{cost: cost, slots: semaphore.NewWeighted(int64(max(1, runtime.NumCPU()-1))), dummy: dummy}, nil
+}
+
+// Hash makes the hash to store. The password must have passed Check.
+func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
+	var hash []byte
+	err := h.bounded(ctx, func() (err error) {
+		hash, err = bcrypt.GenerateFromPassword([]byte(password), h.cost)
+		return err
+	})
+	return string(hash), err
+}
+
+// Matches compares a password with a stored hash. With no hash (an unknown
+// user) it does the same work and says no, so that the time taken does not tell
+// which names exist.
+func (h *Hasher) Matches(ctx context.Context, hash, password string) (bool, error) {
+	known := hash != ""
+	if !known {
+		hash = string(h.dummy)
+	}
+	tooLong := len(password) > longest
+	if tooLong {
+		password = password[:longest]
+	}
+	err := h.bounded(ctx, func() error {
+		return bcrypt.CompareHashAndPassword([]byte(hash), []byte(password))
+	})
+	if errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
+		return false, nil
+	}
+	return err == nil && known && !tooLong, err
+}
+
+// Outdated tells a hash that was made at another cost: hash the password again
+// when it is known, at login.
+func (h *Hasher) Outdated(hash string) bool {
+	cost, err := bcrypt.Cost([]byte(hash))
+	return err != nil || cost != h.cost
+}
+
+// bounded runs work when one of the slots is free, and gives up after a while.
+func (h *Hasher) bounded(ctx context.Context, work func() error) error {
+	waiting, cancel := context.WithTimeout(ctx, queue)
+	defer cancel()
+	if err := h.slots.Acquire(waiting, 1); err != nil {
+		busy := apperr.New(apperr.Unavailable, "Too many people are logging in at the moment. Please try again.").Because(err)
+		busy.RetryAfter = queue
+		return busy
+	}
+	defer h.slots.Release(1)
+	return work()
+}
+
+// Check says why a new password cannot be taken, or "" when it can. The user's
+// own names count as guessable. It is not trimmed and there are no rules of
+// composition (ASVS 6.2).
+func Check(password string, names ...string) string {
+	switch {
+	case len(password) < shortest:
+		return "Use at least 8 characters."
+	case len(password) > longest:
+		return "Use at most 72 bytes: more would be cut off."
+	}
+	if zxcvbn.PasswordStrength(password, names).Score < 2 {
+		return "This password is too easy to guess. Use a few uncommon words."
+	}
+	return ""
+}

@@ -1,0 +1,65 @@
+package respond
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+
+	"tokentube/utils/apperr"
+)
+
+// Error writes err in the format of the request and stops the chain. It is the
+// only writer of errors: actions, guards, panics and unknown routes all end here.
+func Error(c *gin.Context, err error) {
+	defer c.Abort()
+	r := from(c)
+	e := apperr.From(err)
+	r.logError(c, e, err)
+	if c.Writer.Written() {
+		return // half an answer is out already; a second one would only garble it
+	}
+	if e.RetryAfter > 0 {
+		c.Header("Retry-After", strconv.Itoa(int(e.RetryAfter.Seconds()+0.999)))
+	}
+	if WantsJSON(c) {
+		writeErrorEnvelope(c, e)
+		return
+	}
+	if e.Code == apperr.Unauthorized {
+		redirect(c, LoginPath(c))
+		return
+	}
+	p := r.newPage(c, e.Status(), nil)
+	p.Message = e.Message
+	if err := r.page(c, "errors/show", p); err != nil {
+		r.log.ErrorContext(c, "error page failed", "error", err, "request_id", p.RequestID)
+		c.Data(http.StatusInternalServerError, "text/plain; charset=utf-8", []byte("Something went wrong on our side.\n"))
+	}
+}
+
+// LoginPath leads to the login page and back to this one. Only the address of a
+// page that was to be read is kept: after an unsafe request there is nothing to
+// come back to but the start.
+func LoginPath(c *gin.Context) string {
+	if c.Request.Method != http.MethodGet {
+		return "/login"
+	}
+	return "/login?next=" + url.QueryEscape(c.Request.URL.RequestURI())
+}
+
+func (r *Responder) logError(c *gin.Context, e *apperr.Error, err error) {
+	level := slog.LevelDebug
+	if e.Code == apperr.Internal || e.Code == apperr.Unavailable {
+		level = slog.LevelError
+	}
+	if errors.Is(err, context.Canceled) && c.Request.Context().Err() != nil {
+		level = slog.LevelInfo // the client went away
+	}
+	r.log.Log(c, level, "request failed", "code", e.Code, "error", err,
+		"method", c.Request.Method, "path", c.Request.URL.Path, "request_id", RequestID(c))
+}

@@ -1,0 +1,99 @@
+package respond
+
+import (
+	"fmt"
+	"html/template"
+	"strconv"
+	"time"
+)
+
+// Funcs are the small functions that templates may call. The asset function
+// turns the name of a static file into its address; the clock makes ages.
+func Funcs(asset func(string) string, now func() time.Time) template.FuncMap {
+	return template.FuncMap{
+		"asset":    asset,
+		"icon":     func(name string) template.HTML { return icon(asset, name) },
+		"ago":      func(t time.Time) string { return ago(t, now()) },
+		"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"fullTime": func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") },
+		"short":    short,
+		"plural":   plural,
+		"clock":    clock,
+		"dict":     dict,
+	}
+}
+
+// icon draws a symbol of the sprite. It is decoration: the text beside it, or
+// the button's label, says what it means.
+func icon(asset func(string) string, name string) template.HTML {
+	return template.HTML(fmt.Sprintf(`<svg class="icon" aria-hidden="true" focusable="false"><use href="%s#%s"></use></svg>`,
+		template.HTMLEscapeString(asset("icons.svg")), template.HTMLEscapeString(name)))
+}
+
+// ago says how long before now t was, in the largest whole unit.
+func ago(t, now time.Time) string {
+	d := now.Sub(t)
+	for _, unit := range []struct {
+		length time.Duration
+		name   string
+	}{
+		{365 * 24 * time.Hour, "year"}, {30 * 24 * time.Hour, "month"}, {7 * 24 * time.Hour, "week"},
+		{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"},
+	} {
+		if n := int64(d / unit.length); n > 0 {
+			return plural(n, unit.name, unit.name+"s") + " ago"
+		}
+	}
+	return "just now"
+}
+
+// short writes a count in at most four characters or so: 999, 1.2K, 15K, 3.4M.
+func short(n int64) string {
+	for _, unit := range []struct {
+		size int64
+		name string
+	}{{1e9, "B"}, {1e6, "M"}, {1e3, "K"}} {
+		if n < unit.size {
+			continue
+		}
+		tenths := n * 10 / unit.size
+		if tenths >= 100 || tenths%10 == 0 {
+			return strconv.FormatInt(tenths/10, 10) + unit.name
+		}
+		return fmt.Sprintf("%d.%d%s", tenths/10, tenths%10, unit.name)
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// plural writes a shortened count with the right form of its noun.
+func plural(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return short(n) + " " + many
+}
+
+// clock writes a number of seconds as a player does: 0:07, 12:30, 1:02:03.
+func clock(seconds float64) string {
+	s := int(seconds + 0.5)
+	if s >= 3600 {
+		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
+	}
+	return fmt.Sprintf("%d:%02d", s/60, s%60)
+}
+
+// dict gives a partial several named values.
+func dict(pairs ...any) (map[string]any, error) {
+	if len(pairs)%2 != 0 {
+		return nil, fmt.Errorf("dict takes names and values in pairs")
+	}
+	m := make(map[string]any, len(pairs)/2)
+	for i := 0; i < len(pairs); i += 2 {
+		name, ok := pairs[i].(string)
+		if !ok {
+			return nil, fmt.Errorf("dict: name %d is no string", i/2+1)
+		}
+		m[name] = pairs[i+1]
+	}
+	return m, nil
+}

@@ -1,0 +1,51 @@
+package respond
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"tokentube/utils/apperr"
+)
+
+// envelope is the shape of every successful JSON answer.
+type envelope struct {
+	StatusCode int    `json:"statusCode"`
+	Message    string `json:"message"`
+	Success    bool   `json:"success"`
+	Data       any    `json:"data"`
+}
+
+// errorEnvelope is the shape of every failed one. The text stands under two
+// names: message, as in the success, and userMessage, as older clients read it.
+type errorEnvelope struct {
+	StatusCode  int            `json:"statusCode"`
+	Success     bool           `json:"success"`
+	Code        apperr.Code    `json:"code"`
+	Message     string         `json:"message"`
+	UserMessage string         `json:"userMessage"`
+	Errors      []apperr.Field `json:"errors"`
+	Data        any            `json:"data"`
+	RequestID   string         `json:"requestId"`
+}
+
+func writeEnvelope(c *gin.Context, status int, message string, data any) {
+	cacheHeaders(c, from(c).viewer(c) != nil)
+	c.JSON(status, envelope{StatusCode: status, Message: message, Success: true, Data: data})
+}
+
+func writeErrorEnvelope(c *gin.Context, e *apperr.Error) {
+	fields := e.Fields
+	if fields == nil {
+		fields = []apperr.Field{}
+	}
+	c.Header("Cache-Control", "no-store")
+	c.Header("Vary", "Accept, Cookie")
+	if e.Status() == http.StatusUnauthorized && c.Writer.Header().Get("WWW-Authenticate") == "" {
+		c.Header("WWW-Authenticate", `Bearer realm="tokentube"`) // RFC 6750 3
+	}
+	c.JSON(e.Status(), errorEnvelope{
+		StatusCode: e.Status(), Code: e.Code, Message: e.Message, UserMessage: e.Message,
+		Errors: fields, RequestID: RequestID(c),
+	})
+}

@@ -1,0 +1,197 @@
+// Package respond is the one place that writes an answer. An action ends by
+// calling Show, Done, Created or Invalid, or by returning an error; whether that
+// becomes a page or JSON is decided here alone.
+//
+// It does not belong here: who the user is (a function given to New tells), and
+// what a page shows (templates).
+package respond
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"tokentube/utils/apperr"
+)
+
+// Action is a handler that returns its error instead of writing it.
+type Action func(c *gin.Context) error
+
+// Page is the "." of every template.
+type Page struct {
+	Viewer    any    // who is looking: nil, or what the Viewer function gives
+	Data      any    // the action's own output, the same value that the API encodes
+	Errors    Fields // faults of the form's fields, by field name
+	Message   string // what is wrong with the form as a whole, or the error page's text
+	Flash     string // said once, after a change
+	Path      string // path and query of this page, for "log in and come back"
+	Status    int
+	RequestID string
+	BaseURL   string
+}
+
+// Fields are messages by the name of the field.
+type Fields map[string]string
+
+// Responder holds what all answers share.
+type Responder struct {
+	render  *Renderer
+	viewer  func(*gin.Context) any
+	baseURL string
+	secure  bool
+	log     *slog.Logger
+}
+
+// New makes a Responder. The viewer function says who is looking (nil for
+// nobody); secure marks the flash cookie as one for HTTPS.
+func New(render *Renderer, viewer func(*gin.Context) any, baseURL string, secure bool, log *slog.Logger) *Responder {
+	return &Responder{render: render, viewer: viewer, baseURL: baseURL, secure: secure, log: log}
+}
+
+const (
+	responderKey = "respond"
+	requestIDKey = "requestID"
+)
+
+// Use makes the Responder known to the actions of a request.
+func (r *Responder) Use(c *gin.Context) { c.Set(responderKey, r) }
+
+func from(c *gin.Context) *Responder { return c.MustGet(responderKey).(*Responder) }
+
+// SetRequestID stores the request's id, which error answers and the log name.
+func SetRequestID(c *gin.Context, id string) { c.Set(requestIDKey, id) }
+
+// RequestID is the id that SetRequestID stored.
+func RequestID(c *gin.Context) string { return c.GetString(requestIDKey) }
+
+// Handle adapts an action to Gin: an error that it returns is written.
+func Handle(action Action) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if err := action(c); err != nil {
+			Error(c, err)
+		}
+	}
+}
+
+// Show answers a read: the page with status 200, or the envelope.
+func Show(c *gin.Context, page string, data any) error {
+	if WantsJSON(c) {
+		writeEnvelope(c, http.StatusOK, "OK", data)
+		return nil
+	}
+	r := from(c)
+	return r.page(c, page, r.newPage(c, http.StatusOK, data))
+}
+
+// Done answers a change: back to a page with the message shown once (303), or
+// the envelope with status 200.
+func Done(c *gin.Context, message, path string, data any) error {
+	if WantsJSON(c) {
+		writeEnvelope(c, http.StatusOK, message, data)
+		return nil
+	}
+	from(c).setFlash(c, message)
+	redirect(c, path)
+	return nil
+}
+
+// Created is Done for something that now has an address of its own: on the API
+// it is 201 with that address in Location.
+func Created(c *gin.Context, message, page, api string, data any) error {
+	if WantsJSON(c) {
+		c.Header("Location", api)
+		writeEnvelope(c, http.StatusCreated, message, data)
+		return nil
+	}
+	return Done(c, message, page, data)
+}
+
+// Invalid answers input that cannot be taken: the same form with what was typed
+// and a message beside each field, or the error envelope. Errors that are no
+// fault of the input, and nil, are returned as they are.
+func Invalid(c *gin.Context, page string, data any, err error) error {
+	if err == nil {
+		return nil
+	}
+	e := apperr.From(err)
+	if WantsJSON(c) || !aboutInput(e) {
+		return err
+	}
+	r := from(c)
+	p := r.newPage(c, e.Status(), data)
+	p.Message, p.Errors = e.Message, Fields{}
+	for _, f := range e.Fields {
+		p.Errors[f.Name] = f.Message
+	}
+	return r.page(c, page, p)
+}
+
+// aboutInput tells the errors that a person mends by filling in a form again.
+func aboutInput(e *apperr.Error) bool {
+	switch e.Code {
+	case apperr.Invalid, apperr.Conflict, apperr.UnsupportedMedia, apperr.TooLarge, apperr.Unauthorized:
+		return true
+	}
+	return false
+}
+
+// Redirect sends a page's reader to another page, without a message.
+func Redirect(c *gin.Context, path string) error {
+	redirect(c, path)
+	return nil
+}
+
+func redirect(c *gin.Context, path string) {
+	cacheHeaders(c, true)
+	c.Redirect(http.StatusSeeOther, path)
+}
+
+// WantsJSON decides the format of the answer. Under /api it is always JSON; a
+// page is JSON only when Accept names JSON and not HTML, so that link previews
+// and curl (which send */*) get the page.
+func WantsJSON(c *gin.Context) bool {
+	if strings.HasPrefix(c.Request.URL.Path, "/api/") {
+		return true
+	}
+	accept := c.GetHeader("Accept")
+	return strings.Contains(accept, "application/json") && !strings.Contains(accept, "text/html")
+}
+
+func (r *Responder) newPage(c *gin.Context, status int, data any) Page {
+	return Page{
+		Viewer:    r.viewer(c),
+		Data:      data,
+		Flash:     r.takeFlash(c),
+		Path:      c.Request.URL.RequestURI(),
+		Status:    status,
+		RequestID: RequestID(c),
+		BaseURL:   r.baseURL,
+	}
+}
+
+// page renders into a buffer first: a template that fails half-way becomes a
+// clean error, never half a page with status 200.
+func (r *Responder) page(c *gin.Context, name string, p Page) error {
+	var buf bytes.Buffer
+	if err := r.render.Execute(&buf, name, p); err != nil {
+		return err
+	}
+	cacheHeaders(c, p.Viewer != nil)
+	c.Data(p.Status, "text/html; charset=utf-8", buf.Bytes())
+	return nil
+}
+
+// cacheHeaders keeps answers for one person out of every cache, the browser's
+// own included: after logout, Back must not show a private page.
+func cacheHeaders(c *gin.Context, private bool) {
+	h := c.Writer.Header()
+	h.Set("Vary", "Accept, Cookie")
+	if private || len(h.Values("Set-Cookie")) > 0 {
+		h.Set("Cache-Control", "no-store")
+		return
+	}
+	h.Set("Cache-Control", "private, no-cache")
+}

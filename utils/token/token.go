@@ -1,0 +1,172 @@
+// Package token signs and verifies the two kinds of JSON Web Tokens. It knows
+// keys, algorithms and claims; whose token it is and whether its session still
+// lives is for models and middlewares.
+package token
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// Claims are what both kinds of token say. The first four describe the user and
+// stand in access tokens only; RefreshID ("rti") names the refresh token that
+// was current when the access token was made.
+type Claims struct {
+	Email     string   `json:"email,omitempty"`
+	Username  string   `json:"username,omitempty"`
+	FullName  string   `json:"fullName,omitempty"`
+	Roles     []string `json:"roles,omitempty"`
+	RefreshID string   `json:"rti,omitempty"`
+
+	UserID    string           `json:"_id"`
+	SessionID string           `json:"sid"`
+	Subject   string           `json:"sub"`
+	Issuer    string           `json:"iss"`
+	Audience  string           `json:"aud"`
+	ID        string           `json:"jti"`
+	IssuedAt  *jwt.NumericDate `json:"iat"`
+	NotBefore *jwt.NumericDate `json:"nbf,omitempty"`
+	ExpiresAt *jwt.NumericDate `json:"exp"`
+}
+
+// The library reads the registered claims through these methods. NotBefore is
+// left to Verify, which allows other machines' clocks some leeway.
+func (c *Claims) GetExpirationTime() (*jwt.NumericDate, error) { return c.ExpiresAt, nil }
+func (c *Claims) GetIssuedAt() (*jwt.NumericDate, error)       { return c.IssuedAt, nil }
+func (c *Claims) GetNotBefore() (*jwt.NumericDate, error)      { return nil, nil }
+func (c *Claims) GetIssuer() (string, error)                   { return c.Issuer, nil }
+func (c *Claims) GetSubject() (string, error)                  { return c.Subject, nil }
+func (c *Claims) GetAudience() (jwt.ClaimStrings, error)       { return jwt.ClaimStrings{c.Audience}, nil }
+
+// leeway is how far another machine's clock may run ahead of ours. It is given
+// to iat and nbf; exp gets none, so that no token lives longer than it says.
+const leeway = 30 * time.Second
+
+// Kind signs and verifies one kind of token. An access token never passes as a
+// refresh token or the other way round, because key, typ and aud all differ
+// (RFC 8725 3.11, 3.12).
+type Kind struct {
+	TTL time.Duration
+
+	typ      string
+	audience string
+	issuer   string
+	key      []byte
+	kid      string
+	parser   *jwt.Parser
+	now      func() time.Time
+}
+
+// Tokens are the two kinds.
+type Tokens struct{ Access, Refresh *Kind }
+
+// Config is what tokens are made with.
+type Config struct {
+	AccessSecret, RefreshSecret string
+	AccessTTL, RefreshTTL       time.Duration
+	Issuer                      string
+	Now                         func() time.Time
+}
+
+// New makes the two kinds of token of this site.
+func New(c Config) *Tokens {
+	return &Tokens{
+		Access:  newKind("at+jwt", "tokentube", c.AccessSecret, c.AccessTTL, c),
+		Refresh: newKind("rt+jwt", "tokentube-refresh", c.RefreshSecret, c.RefreshTTL, c),
+	}
+}
+
+func newKind(typ, audience, secret string, ttl time.Duration, c Config) *Kind {
+	return &Kind{
+		TTL: ttl, typ: typ, audience: audience, issuer: c.Issuer, now: c.Now,
+		key: []byte(secret), kid: keyID(secret),
+		parser: jwt.NewParser(
+			// One algorithm, ours: the token's own word about it is never followed
+			// (alg "none", RFC 8725 3.1).
+			jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
+			jwt.WithIssuer(c.Issuer), jwt.WithAudience(audience),
+			jwt.WithExpirationRequired(), jwt.WithTimeFunc(c.Now), jwt.WithStrictDecoding(),
+		),
+	}
+}
+
+// keyID names a key by its hash, so that all processes agree on the name without
+// talking, and nobody can compute the key from it.
+func keyID(secret string) string {
+	sum := sha256.Sum256([]byte("kid:" + secret))
+	return base64.RawURLEncoding.EncodeToString(sum[:9])
+}
+
+// NewID makes a token's jti: 130 random bits as text.
+func NewID() string { return rand.Text() }
+
+// Sign makes a token with these claims; issuer and audience are filled in.
+func (k *Kind) Sign(c Claims) (string, error) {
+	c.Issuer, c.Audience = k.issuer, k.audience
+	t := jwt.NewWithClaims(jwt.SigningMethodHS256, &c)
+	t.Header["typ"], t.Header["kid"] = k.typ, k.kid
+	return t.SignedString(k.key)
+}
+
+// ErrExpired is Verify's error for a token whose only fault is its age. The
+// claims are returned beside it; they prove who the token was made for, no more.
+var ErrExpired = errors.New("token has expired")
+
+// Verify checks a token of this kind and returns its claims.
+func (k *Kind) Verify(raw string) (*Claims, error) {
+	// Nothing but base64url and two dots: no JSON serialisation, no white space,
+	// no second spelling of a token that was seen before.
+	if strings.Trim(raw, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
+		return nil, jwt.ErrTokenMalformed
+	}
+	claims := &Claims{}
+	_, err := k.parser.ParseWithClaims(raw, claims, k.keyFor)
+	expired := errors.Is(err, jwt.ErrTokenExpired) && !errors.Is(err, jwt.ErrTokenInvalidIssuer) && !errors.Is(err, jwt.ErrTokenInvalidAudience)
+	if err != nil && !expired {
+		return nil, err
+	}
+	if err := k.checkOwn(claims); err != nil {
+		return nil, err
+	}
+	if expired {
+		return claims, ErrExpired
+	}
+	return claims, nil
+}
+
+// keyFor picks the key. The token's kid chooses among our own keys and nothing
+// else; jku, jwk and x5u, by which a token would bring its own key, are not read
+// (RFC 8725 3.10).
+func (k *Kind) keyFor(t *jwt.Token) (any, error) {
+	if t.Header["typ"] != k.typ {
+		return nil, fmt.Errorf("typ is %v, not %s", t.Header["typ"], k.typ)
+	}
+	if t.Header["kid"] != k.kid {
+		return nil, errors.New("kid is not one of ours")
+	}
+	if _, ok := t.Header["crit"]; ok {
+		return nil, errors.New("crit is not understood") // RFC 7515 4.1.11
+	}
+	return k.key, nil
+}
+
+// checkOwn checks what the library leaves open.
+func (k *Kind) checkOwn(c *Claims) error {
+	latest := k.now().Add(leeway)
+	switch {
+	case c.IssuedAt == nil || c.IssuedAt.After(latest):
+		return jwt.ErrTokenUsedBeforeIssued
+	case c.NotBefore != nil && c.NotBefore.After(latest):
+		return jwt.ErrTokenNotValidYet
+	case c.UserID == "" || c.Subject != c.UserID || c.SessionID == "" || c.ID == "":
+		return jwt.ErrTokenInvalidClaims
+	}
+	return nil
+}
