@@ -1,0 +1,47 @@
+// enhance lets a file be dropped on its field and shows what was chosen.
+export function enhance(field) {
+  const input = field.querySelector("input[type=file]");
+  const preview = field.querySelector("[data-preview]");
+  let address;
+
+  const over = (on) => (event) => {
+    event.preventDefault();
+    field.classList.toggle("over", on);
+  };
+  field.addEventListener("dragover", over(true));
+  field.addEventListener("dragleave", over(false));
+  field.addEventListener("drop", (event) => {
+    over(false)(event);
+    if (!event.dataTransfer.files.length) return;
+    const one = new DataTransfer();
+    one.items.add(event.dataTransfer.files[0]);
+    input.files = one.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+
+  input.addEventListener("change", () => {
+    if (address) URL.revokeObjectURL(address);
+    preview.replaceChildren();
+    const file = input.files[0];
+    preview.hidden = !file;
+    if (!file) return;
+    address = URL.createObjectURL(file);
+    preview.append(picture(file, address));
+  });
+}
+
+function picture(file, address) {
+  const video = file.type.startsWith("video/");
+  const element = document.createElement(video ? "video" : "img");
+  element.src = address;
+  if (!video) {
+    element.alt = "Preview of " + file.name;
+    return element;
+  }
+  element.controls = true;
+  element.muted = true;
+  element.playsInline = true;
+  element.preload = "auto";
+  element.setAttribute("aria-label", "Preview of " + file.name);
+  return element;
+}

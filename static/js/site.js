@@ -1,0 +1,19 @@
+// The start of all scripts: every page works without them; each module makes
+// one thing more pleasant and is fetched only where that thing is.
+
+import { themeButton } from "./theme-button.js";
+import { menu } from "./menu.js";
+
+themeButton(document.querySelector("[data-theme-button]"));
+menu(document.querySelector("[data-menu]"));
+
+for (const [selector, module] of [
+  ["[data-like]", "./like.js"],
+  ["[data-more]", "./more.js"],
+  ["[data-drop]", "./files.js"],
+  ["[data-upload]", "./upload.js"],
+  ["input[type=password]", "./password.js"],
+]) {
+  const found = document.querySelectorAll(selector);
+  if (found.length) import(module).then((m) => found.forEach(m.enhance));
+}

@@ -1,0 +1,99 @@
+import { say, toLogin } from "./say.js";
+import { goTo, takeFrame } from "./frame.js";
+import { clearErrors, showErrors } from "./errors.js";
+
+const pages = { video: "/watch/", photo: "/photos/", text: "/posts/" };
+
+// enhance sends the form with progress and a way to stop it, and for a video
+// takes a picture from it.
+export function enhance(form) {
+  const box = form.querySelector("[data-progress]");
+  const bar = box.querySelector("progress");
+  const text = box.querySelector("[data-progress-text]");
+  const submit = form.querySelector("button[type=submit]");
+  const frame = videoFrame(form);
+  let request;
+
+  const busy = (on) => {
+    box.hidden = !on;
+    submit.disabled = on;
+    form.toggleAttribute("aria-busy", on);
+  };
+  const progress = (part) => {
+    bar.value = part;
+    text.textContent = part < 1 ? `Uploading: ${Math.floor(part * 100)} %` : "Arrived. The site looks at it …";
+  };
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    clearErrors(form);
+    const data = new FormData(form);
+    const given = data.get("thumbnail");
+    if (given && !given.size) {
+      data.delete("thumbnail");
+      if (frame.picture) data.append("thumbnail", frame.picture, "frame.jpg");
+    }
+    request = new XMLHttpRequest();
+    request.open("POST", form.getAttribute("action"));
+    request.setRequestHeader("Accept", "application/json");
+    request.responseType = "json";
+    request.upload.addEventListener("progress", (e) => { if (e.lengthComputable) progress(e.loaded / e.total); });
+    request.addEventListener("load", () => {
+      if (request.status === 401) return toLogin();
+      const answer = request.response;
+      if (request.status < 300 && answer?.data) return location.assign(pages[answer.data.kind] + answer.data._id);
+      busy(false);
+      showErrors(form, answer?.message || "The site could not take it. Try again.", answer?.errors || []);
+    });
+    request.addEventListener("error", () => {
+      busy(false);
+      showErrors(form, "The upload broke off. Look at your connection and try again.", []);
+    });
+    request.addEventListener("abort", () => { busy(false); say("The upload was stopped. Nothing was kept."); submit.focus(); });
+    progress(0);
+    busy(true);
+    box.querySelector("[data-cancel]").focus();
+    request.send(data);
+  });
+  box.querySelector("[data-cancel]").addEventListener("click", () => request?.abort());
+}
+
+// videoFrame watches the video field; its picture is what goes along when the
+// user chooses none.
+function videoFrame(form) {
+  const frame = { picture: null };
+  const input = form.elements.videoFile;
+  if (!input) return frame;
+  const preview = input.closest("[data-drop]").querySelector("[data-preview]");
+
+  input.addEventListener("change", async () => {
+    frame.picture = null;
+    const file = input.files[0];
+    // The preview is made by files.js on the same event; look after it is there.
+    await Promise.resolve();
+    const video = preview.querySelector("video");
+    if (!file || !video) return;
+    try {
+      await goTo(video, 1);
+      frame.picture = await takeFrame(video);
+    } catch {
+      say("This browser cannot show the video, but you may still send it.");
+      return;
+    }
+    if (input.files[0] === file) offer(preview, video, frame);
+  });
+  return frame;
+}
+
+// offer adds a button that takes another moment of the video.
+function offer(preview, video, frame) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "button";
+  button.textContent = "Use this moment as the picture";
+  button.addEventListener("click", async () => {
+    frame.picture = await takeFrame(video);
+    say("This moment is the picture for lists now.");
+  });
+  preview.append(button);
+}
