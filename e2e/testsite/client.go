@@ -1,0 +1,180 @@
+package testsite
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// M is a JSON object.
+type M = map[string]any
+
+// Client sends requests to a site, keeps the cookies that come back, and does
+// not follow redirects.
+type Client struct {
+	site    *Site
+	Cookies map[string]string
+	Header  http.Header // sent with every request
+}
+
+// Answer is what came back.
+type Answer struct {
+	*http.Response
+	Code int
+	Body string
+	t    testing.TB
+}
+
+// Copy is another program that holds the same cookies.
+func (c *Client) Copy() *Client {
+	other := c.site.Client()
+	for name, value := range c.Cookies {
+		other.Cookies[name] = value
+	}
+	return other
+}
+
+// Do sends a request. The cookies that the answer sets are kept.
+func (c *Client) Do(r *http.Request) *Answer {
+	c.site.t.Helper()
+	for name, values := range c.Header {
+		r.Header[name] = values
+	}
+	for name, value := range c.Cookies {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	w := httptest.NewRecorder()
+	c.site.Handler.ServeHTTP(w, r)
+	answer := w.Result()
+	for _, cookie := range answer.Cookies() {
+		if cookie.MaxAge < 0 {
+			delete(c.Cookies, cookie.Name)
+			continue
+		}
+		c.Cookies[cookie.Name] = cookie.Value
+	}
+	return &Answer{Response: answer, Code: w.Code, Body: w.Body.String(), t: c.site.t}
+}
+
+// Get opens a page.
+func (c *Client) Get(path string) *Answer {
+	c.site.t.Helper()
+	return c.Do(httptest.NewRequest(http.MethodGet, "https://localhost"+path, nil))
+}
+
+// PostForm sends a page's form.
+func (c *Client) PostForm(path string, fields url.Values) *Answer {
+	c.site.t.Helper()
+	r := httptest.NewRequest(http.MethodPost, "https://localhost"+path, strings.NewReader(fields.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return c.Do(r)
+}
+
+// JSON calls the API, or a page as a script does.
+func (c *Client) JSON(method, path string, body any) *Answer {
+	c.site.t.Helper()
+	var content io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		check(c.site.t, err)
+		content = bytes.NewReader(text)
+	}
+	r := httptest.NewRequest(method, "https://localhost"+path, content)
+	r.Header.Set("Accept", "application/json")
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	return c.Do(r)
+}
+
+// File is a part of a multipart form.
+type File struct {
+	Field, Name string
+	Content     []byte
+}
+
+// Upload sends a multipart form: first the files, then the fields.
+func (c *Client) Upload(method, path string, fields map[string]string, files ...File) *Answer {
+	c.site.t.Helper()
+	var body bytes.Buffer
+	w := multipart.NewWriter(&body)
+	for _, file := range files {
+		part, err := w.CreateFormFile(file.Field, file.Name)
+		check(c.site.t, err)
+		_, err = part.Write(file.Content)
+		check(c.site.t, err)
+	}
+	for name, value := range fields {
+		check(c.site.t, w.WriteField(name, value))
+	}
+	check(c.site.t, w.Close())
+	r := httptest.NewRequest(method, "https://localhost"+path, &body)
+	r.Header.Set("Content-Type", w.FormDataContentType())
+	return c.Do(r)
+}
+
+// Status fails the test if the answer has another status.
+func (a *Answer) Status(want int) *Answer {
+	a.t.Helper()
+	if a.Code != want {
+		a.t.Fatalf("%s: want %d", a, want)
+	}
+	return a
+}
+
+// Has fails the test if the body lacks one of the texts.
+func (a *Answer) Has(texts ...string) *Answer {
+	a.t.Helper()
+	for _, text := range texts {
+		if !strings.Contains(a.Body, text) {
+			a.t.Fatalf("%s: want %q in it", a, text)
+		}
+	}
+	return a
+}
+
+// HasNot fails the test if the body has one of the texts.
+func (a *Answer) HasNot(texts ...string) *Answer {
+	a.t.Helper()
+	for _, text := range texts {
+		if strings.Contains(a.Body, text) {
+			a.t.Fatalf("%s: %q must not be in it", a, text)
+		}
+	}
+	return a
+}
+
+// Envelope is the whole JSON answer.
+func (a *Answer) Envelope() M {
+	a.t.Helper()
+	var m M
+	if err := json.Unmarshal([]byte(a.Body), &m); err != nil {
+		a.t.Fatalf("%s: %v", a, err)
+	}
+	return m
+}
+
+// Data is the data of the envelope.
+func (a *Answer) Data() M {
+	a.t.Helper()
+	data, _ := a.Envelope()["data"].(M)
+	return data
+}
+
+// Fault is the message of a field of the error envelope, or "".
+func (a *Answer) Fault(field string) string {
+	a.t.Helper()
+	list, _ := a.Envelope()["errors"].([]any)
+	for _, entry := range list {
+		if m := entry.(M); m["field"] == field {
+			return m["message"].(string)
+		}
+	}
+	return ""
+}

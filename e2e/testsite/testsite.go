@@ -1,0 +1,176 @@
+// Package testsite gives tests a whole site, on a database and a file storage of
+// its own, with a clock that the test sets, and clients that keep cookies as a
+// browser does.
+package testsite
+
+import (
+	"context"
+	"fmt"
+
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"tokentube/commands"
+	"tokentube/config"
+	"tokentube/controllers"
+	"tokentube/models"
+	"tokentube/routes"
+	"tokentube/static"
+	"tokentube/templates"
+	"tokentube/utils/media"
+)
+
+// Site is a site under test.
+type Site struct {
+	*controllers.App
+	Clock   *Clock
+	Handler http.Handler
+	t       testing.TB
+}
+
+// Clock is the site's time.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// Now is the time.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Advance moves the time on.
+func (c *Clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// Config is the configuration that tests start from.
+func Config(t testing.TB) config.Config {
+	t.Helper()
+	cfg, err := config.Load(map[string]string{
+		"DATA_DIR": t.TempDir(), "BCRYPT_COST": "4", "BASE_URL": "https://localhost", "LOG_LEVEL": "error",
+		"ACCESS_TOKEN_SECRET":  "access secret of the tests 0123456789 abcdefghij",
+		"REFRESH_TOKEN_SECRET": "refresh secret of the tests 0123456789 abcdefghij",
+		"MONGODB_URI":          os.Getenv("MONGODB_URI"),
+		"MONGODB_DATABASE":     "test_" + bson.NewObjectID().Hex(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// New starts a site: on the MongoDB of MONGODB_URI where that is set, on the
+// embedded engine otherwise. The configuration may be changed before.
+func New(t testing.TB, change ...func(*config.Config)) *Site {
+	t.Helper()
+	cfg := Config(t)
+	for _, f := range change {
+		f(&cfg)
+	}
+	return Open(t, cfg, &Clock{now: time.Now()})
+}
+
+// Open starts a site on what cfg names, which may be what another one left or
+// works on.
+func Open(t testing.TB, cfg config.Config, clock *Clock) *Site {
+	t.Helper()
+	ctx := context.Background()
+	store, err := media.Open(ctx, "", filepath.Join(cfg.DataDir, "media"), media.Limits{
+		ImageBytes: cfg.MaxImageBytes, VideoBytes: cfg.MaxVideoBytes, Pixels: 40_000_000,
+	})
+	check(t, err)
+	db, err := models.Open(ctx, models.Settings{
+		MongoURI: cfg.MongoURI, MongoDatabase: cfg.MongoDatabase, File: cfg.DatabaseFile(),
+		Now: clock.Now, DeleteFiles: store.Delete,
+	})
+	check(t, err)
+	app, err := commands.NewApp(cfg, db, store, slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelError})), clock.Now)
+	check(t, err)
+	check(t, db.Prepare(ctx))
+	handler, err := routes.New(app, templates.FS, static.FS)
+	check(t, err)
+	s := &Site{App: app, Clock: clock, Handler: handler, t: t}
+	t.Cleanup(func() {
+		commands.Close(app)
+		dropDatabase(t, cfg)
+	})
+	return s
+}
+
+func dropDatabase(t testing.TB, cfg config.Config) {
+	if cfg.MongoURI == "" {
+		return
+	}
+	client, err := mongo.Connect(options.Client().ApplyURI(cfg.MongoURI))
+	check(t, err)
+	check(t, client.Database(cfg.MongoDatabase).Drop(context.Background()))
+	check(t, client.Disconnect(context.Background()))
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// testLog shows what the site logs where the test fails.
+type testLog struct{ t testing.TB }
+
+func (l testLog) Write(p []byte) (int, error) {
+	l.t.Logf("%s", p)
+	return len(p), nil
+}
+
+// Password is the password of every user that User makes.
+const Password = "correct horse battery staple"
+
+// User registers a user and returns a client that is logged in.
+func (s *Site) User(name string) *Client {
+	s.t.Helper()
+	c := s.Client()
+	c.JSON("POST", "/api/v1/users/register", M{
+		"username": name, "email": name + "@example.com", "fullName": "The " + name, "password": Password,
+	}).Status(http.StatusCreated)
+	return c
+}
+
+// SignIn logs in to a user's account from another browser.
+func (s *Site) SignIn(name string) *Client {
+	s.t.Helper()
+	c := s.Client()
+	c.JSON("POST", "/api/v1/users/login", M{"identifier": name, "password": Password, "remember": true}).Status(http.StatusOK)
+	return c
+}
+
+// Client is a browser, or another program, that keeps its cookies.
+func (s *Site) Client() *Client {
+	return &Client{site: s, Cookies: map[string]string{}, Header: http.Header{}}
+}
+
+// ID reads the _id out of an answer.
+func (a *Answer) ID() string {
+	a.t.Helper()
+	id, _ := a.Data()["_id"].(string)
+	if id == "" {
+		a.t.Fatalf("no _id in %s", a.Body)
+	}
+	return id
+}
+
+// Pretty names an answer in a failure.
+func (a *Answer) String() string { return fmt.Sprintf("%d %s", a.Code, a.Body) }
