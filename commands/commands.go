@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"time"
 
 	"tokentube/config"
@@ -21,7 +22,7 @@ import (
 // Run runs the command that args name.
 func Run(ctx context.Context, app *controllers.App, args []string) error {
 	if len(args) == 1 && args[0] == "seed" {
-		return Seed(ctx, app)
+		return Seed(ctx, app, os.Stdout)
 	}
 	return fmt.Errorf("there is no command %q; there is:\n  seed    add three channels with sample content", args)
 }

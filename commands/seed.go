@@ -1,10 +1,188 @@
 package commands
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
+	"fmt"
+	"image/jpeg"
+	"io"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"tokentube/controllers"
+	"tokentube/models"
+	"tokentube/utils/apperr"
+	"tokentube/utils/clip"
+	"tokentube/utils/picture"
 )
 
-// Seed adds sample content.
-func Seed(ctx context.Context, app *controllers.App) error { return nil }
+// sampleChannel is a channel of the sample content.
+type sampleChannel struct {
+	username, name, bio string
+	banner              uint64
+	posts               []samplePost
+}
+
+// samplePost is a post of it. The seed chooses the picture or the clip.
+type samplePost struct {
+	kind        models.Kind
+	title, text string // of a text post only text
+	alt, tags   string
+	seed        uint64
+	age         time.Duration
+}
+
+const day = 24 * time.Hour
+
+var samples = []sampleChannel{
+	{
+		username: "northern-sky", name: "Northern Sky", banner: 11,
+		bio: "Hills, weather and the hours when the light is good.",
+		posts: []samplePost{
+			{models.Video, "The sun goes round the hill", "A day in a few seconds, drawn by a program.", "", "sky,time lapse", 1, 3 * time.Hour},
+			{models.Photo, "First light", "Worth getting up for.", "Layered hills before a low sun", "sky,morning", 21, 26 * time.Hour},
+			{models.Photo, "Where the path ends", "", "A valley between dark hills", "hills", 22, 4 * day},
+			{models.Text, "", "Tonight the sky should be clear from ten o'clock. Look north, and give your eyes a quarter of an hour.", "", "sky", 0, 7 * time.Hour},
+		},
+	},
+	{
+		username: "small_machines", name: "Small Machines", banner: 12,
+		bio: "Things that move, taken apart and put together again.",
+		posts: []samplePost{
+			{models.Video, "A ball, a floor, no friction", "How long does it bounce? As long as you watch.", "", "physics", 2, 40 * time.Minute},
+			{models.Video, "One turn of the hand", "The simplest clock there is.", "", "clocks", 3, 2 * day},
+			{models.Photo, "Study in three colours", "From the notebook.", "An abstract drawing of curves", "drawing", 23, 9 * time.Hour},
+			{models.Text, "", "A tip for anyone who repairs old clocks: photograph every step of taking it apart. The parts will not remember where they belong.", "", "clocks,repair", 0, 30 * time.Hour},
+		},
+	},
+	{
+		username: "harbour.notes", name: "Harbour Notes", banner: 13,
+		bio: "Short notes and pictures from the water's edge.",
+		posts: []samplePost{
+			{models.Photo, "High water", "The tide was half a metre above the table.", "Waves under an evening sky", "sea", 24, 90 * time.Minute},
+			{models.Photo, "Lights across the bay", "", "A skyline at night", "night,city", 25, 3 * day},
+			{models.Video, "Evening, from the pier", "Nothing happens, slowly.", "", "sea,evening", 4, 12 * time.Hour},
+			{models.Text, "", "The ferry now leaves at ten past instead of on the hour. You have ten more minutes for your coffee.", "", "ferry", 0, 5 * time.Hour},
+			{models.Text, "", "Counted eleven herons on the old wall this morning. Yesterday there were three.", "", "birds", 0, 2 * day},
+		},
+	},
+}
+
+// Seed adds three channels with a few posts of each kind, drawn by code, so that
+// a living site can be seen at once. It says how to log in as one of them.
+func Seed(ctx context.Context, app *controllers.App, out io.Writer) error {
+	password := rand.Text()
+	hash, err := app.Hasher.Hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	var users, posts []bson.ObjectID
+	for _, channel := range samples {
+		user, err := seedChannel(ctx, app, channel, hash)
+		if apperr.Is(err, apperr.Conflict) {
+			return fmt.Errorf("the sample content is there already: the channel %s exists", channel.username)
+		} else if err != nil {
+			return err
+		}
+		users = append(users, user.ID)
+		for _, sample := range channel.posts {
+			post, err := seedPost(ctx, app, user, sample)
+			if err != nil {
+				return err
+			}
+			posts = append(posts, post)
+		}
+	}
+	if err := seedReactions(ctx, app, users, posts); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "Added %d channels with %d posts. Log in as %s with the password %s\n",
+		len(users), len(posts), samples[0].username, password)
+	return err
+}
+
+func seedChannel(ctx context.Context, app *controllers.App, channel sampleChannel, hash string) (*models.User, error) {
+	user := &models.User{
+		Username: channel.username, Email: channel.username + "@example.com", FullName: channel.name,
+		Bio: channel.bio, PasswordHash: hash,
+	}
+	if err := app.Users.Check(ctx, user); err != nil {
+		return nil, err
+	}
+	var err error
+	if user.Avatar, err = app.Media.SaveDrawing(ctx, picture.Initials(channel.name)); err != nil {
+		return nil, err
+	}
+	if user.CoverImage, err = app.Media.SaveDrawing(ctx, picture.Scene(channel.banner, 1600, 320)); err != nil {
+		return nil, err
+	}
+	return user, app.Users.Create(ctx, user)
+}
+
+func seedPost(ctx context.Context, app *controllers.App, owner *models.User, sample samplePost) (bson.ObjectID, error) {
+	published := app.Now().Add(-sample.age).UTC()
+	post := &models.Post{
+		Owner: owner.ID, Kind: sample.kind, Title: sample.title, Description: sample.text, Alt: sample.alt,
+		Tags: models.ParseTags(sample.tags), Visibility: models.Public, PublishedAt: &published,
+	}
+	var err error
+	switch sample.kind {
+	case models.Video:
+		err = seedVideo(ctx, app, post, sample.seed)
+	case models.Photo:
+		err = seedPhoto(ctx, app, post, sample.seed)
+	}
+	if err != nil {
+		return post.ID, err
+	}
+	err = app.Posts.Create(ctx, post)
+	return post.ID, err
+}
+
+func seedVideo(ctx context.Context, app *controllers.App, post *models.Post, seed uint64) error {
+	content, poster, err := clip.Sample(seed)
+	if err != nil {
+		return err
+	}
+	video, err := app.Media.SaveVideo(ctx, bytes.NewReader(content))
+	if err != nil {
+		return err
+	}
+	post.Media, post.Duration, post.Size = video.Name, video.Duration, video.Size
+	post.Width, post.Height = video.Width, video.Height
+	post.Thumbnail, err = app.Media.SaveDrawing(ctx, poster)
+	return err
+}
+
+func seedPhoto(ctx context.Context, app *controllers.App, post *models.Post, seed uint64) error {
+	var file bytes.Buffer
+	if err := jpeg.Encode(&file, picture.Scene(seed, 1280, 853), &jpeg.Options{Quality: 92}); err != nil {
+		return err
+	}
+	photo, err := app.Media.SavePhoto(ctx, &file)
+	post.Media, post.Thumbnail, post.Size = photo.Name, photo.Thumbnail, photo.Size
+	post.Width, post.Height = photo.Width, photo.Height
+	return err
+}
+
+// seedReactions lets the channels look at and like one another's posts.
+func seedReactions(ctx context.Context, app *controllers.App, users, posts []bson.ObjectID) error {
+	for i, post := range posts {
+		for viewer := range 3 + i*7%23 {
+			if _, err := app.Views.Add(ctx, post, fmt.Sprint("sample viewer ", viewer)); err != nil {
+				return err
+			}
+		}
+		for j, user := range users {
+			if (i+j)%3 == 0 {
+				continue
+			}
+			if err := app.Likes.Add(ctx, user, post); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -176,7 +176,7 @@ func (p postsOf) files(c *gin.Context, post *models.Post, files *uploads) input.
 
 func (p postsOf) create(c *gin.Context, in postInput, post *models.Post, files *uploads) error {
 	post.Title, post.Description, post.Alt = text(in.Title), text(in.Description), text(in.Alt)
-	post.Tags, post.Visibility = strings.Split(text(in.Tags), ","), models.Visibility(text(in.Visibility))
+	post.Tags, post.Visibility = models.ParseTags(text(in.Tags)), models.Visibility(text(in.Visibility))
 	if p.kind == models.Text {
 		post.Description = text(in.Content)
 	}
@@ -379,7 +379,7 @@ func (p postsOf) changes(in postInput, thumbnail string) models.PostChanges {
 		changes.Title, changes.Description, changes.Alt = nil, in.Content, nil
 	}
 	if in.Tags != nil {
-		tags := strings.Split(*in.Tags, ",")
+		tags := models.ParseTags(*in.Tags)
 		changes.Tags = &tags
 	}
 	if thumbnail != "" {

@@ -86,6 +86,9 @@ func (p *Post) Check() error {
 	return validate(fileRules{p.Title, p.Description, p.Alt, p.Tags, p.Visibility})
 }
 
+// ParseTags reads tags as they are typed, separated by commas.
+func ParseTags(text string) []string { return strings.Split(text, ",") }
+
 // normalTags lower-cases the tags, and drops empty and repeated ones.
 func normalTags(tags []string) []string {
 	normal := []string{}
@@ -128,7 +131,7 @@ func (m *Posts) Create(ctx context.Context, p *Post) error {
 	}
 	p.ID, p.CreatedAt = bson.NewObjectID(), m.db.now()
 	p.UpdatedAt = p.CreatedAt
-	if p.Visibility == Public {
+	if p.Visibility == Public && p.PublishedAt == nil {
 		p.PublishedAt = &p.CreatedAt
 	}
 	if _, err := m.posts.InsertOne(ctx, p); err != nil {

@@ -31,6 +31,7 @@ func newEngine(app *controllers.App, templates, static fs.FS) (*gin.Engine, erro
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
+	engine.RedirectTrailingSlash = false // Gin would answer by itself, without our headers
 	engine.ContextWithFallback = true // a handler's context ends with its request
 	if err := engine.SetTrustedProxies(app.Config.TrustedProxies); err != nil {
 		return nil, err

@@ -1,0 +1,4 @@
+package routes
+
+// NewEngine lets tests list the routes.
+var NewEngine = newEngine
