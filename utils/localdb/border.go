@@ -3,6 +3,7 @@ package localdb
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/bson/bsontype"
@@ -35,6 +36,21 @@ func accept(v any) (bson.D, error) {
 // panic on is an error.
 func decode(raw []byte) (bson.D, error) {
 	return decodeDocument(raw, 0)
+}
+
+// decodeFields reads the named top-level fields only, which is all that a filter and a sort look at.
+func decodeFields(raw []byte, names []string) (bson.D, error) {
+	doc := make(bson.D, 0, len(names))
+	err := eachElement(raw, func(e bsoncore.Element) error {
+		i := slices.IndexFunc(names, func(name string) bool { return string(e.KeyBytes()) == name })
+		if i < 0 {
+			return nil
+		}
+		v, err := decodeValue(e, 1)
+		doc = append(doc, bson.E{Key: names[i], Value: v})
+		return err
+	})
+	return doc, err
 }
 
 func decodeDocument(raw []byte, depth int) (bson.D, error) {

@@ -122,8 +122,7 @@ func (d *DB) loadIndex(key, spec []byte) error {
 		return fmt.Errorf("index %s: %w", key, err)
 	}
 	c := d.Collection(parts[1])
-	x.bucket = c.indexBucket(x.Name)
-	all := append(*c.indexes.Load(), x)
+	all := append(*c.indexes.Load(), x.locate(c.name))
 	c.indexes.Store(&all)
 	return nil
 }

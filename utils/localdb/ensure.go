@@ -79,8 +79,7 @@ func (c *Collection) newIndex(model mongo.IndexModel) (*index, error) {
 			}
 		}
 	}
-	x.bucket = c.indexBucket(x.Name)
-	return x, nil
+	return x.locate(c.name), nil
 }
 
 // defaultName is MongoDB's: username_1, owner_1_publishedAt_-1.

@@ -18,7 +18,15 @@ type index struct {
 	Unique  bool     `json:"unique,omitempty"`
 	TTL     *int32   `json:"ttl,omitempty"` // seconds after the date in the only column
 	bucket  []byte
-	primary bool // the documents' own bucket, keyed by _id
+	arrays  []byte // where the meta bucket keeps which columns ever held an array
+	primary bool   // the documents' own bucket, keyed by _id
+}
+
+// locate names the index's places in the file.
+func (x *index) locate(collection string) *index {
+	x.bucket = []byte("index/" + collection + "/" + x.Name)
+	x.arrays = append([]byte("arrays/"), x.bucket...)
+	return x
 }
 
 // entry is one key of an index; tuple is the part before the _id.
@@ -92,17 +100,12 @@ func difference(a, b []entry) []entry {
 	return list
 }
 
-// multiKey is where the meta bucket keeps which columns of the index ever held an array.
-func (x *index) multiKey() []byte {
-	return append([]byte("multi/"), x.bucket...)
-}
-
 // multi must be read in the transaction that reads the index: an older answer could miss entries.
 func (x *index) multi(tx *bbolt.Tx) uint32 {
 	if x.primary {
 		return 0
 	}
-	b := tx.Bucket(metaBucket).Get(x.multiKey())
+	b := tx.Bucket(metaBucket).Get(x.arrays)
 	if len(b) != 4 {
 		return 0
 	}
@@ -110,5 +113,5 @@ func (x *index) multi(tx *bbolt.Tx) uint32 {
 }
 
 func (x *index) setMulti(tx *bbolt.Tx, multi uint32) error {
-	return tx.Bucket(metaBucket).Put(x.multiKey(), binary.BigEndian.AppendUint32(nil, multi))
+	return tx.Bucket(metaBucket).Put(x.arrays, binary.BigEndian.AppendUint32(nil, multi))
 }

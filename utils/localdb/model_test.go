@@ -240,7 +240,21 @@ func (m *model) insert(t *rapid.T) {
 }
 
 func (m *model) find(t *rapid.T) {
-	filter, sort := filters().Draw(t, "filter"), sorts().Draw(t, "sort")
+	m.answer(t, filters().Draw(t, "filter"), sorts().Draw(t, "sort"))
+}
+
+// feed asks as pages do: bound columns, a range on the next one, and the order of an index or its reverse.
+func (m *model) feed(t *rapid.T) {
+	filter := bson.D{{Key: "b", Value: bson.D{{Key: "$in", Value: append(bson.A{}, rapid.SliceOfN(small(), 0, 3).Draw(t, "b")...)}}}}
+	if rapid.Bool().Draw(t, "range") {
+		op := rapid.SampledFrom([]string{"$lt", "$gt", "$lte", "$gte"}).Draw(t, "op")
+		filter = append(filter, bson.E{Key: "a", Value: bson.D{{Key: op, Value: scalars().Draw(t, "a")}}})
+	}
+	direction := rapid.SampledFrom([]int32{1, -1})
+	m.answer(t, filter, bson.D{{Key: "a", Value: direction.Draw(t, "a")}, {Key: "_id", Value: direction.Draw(t, "_id")}})
+}
+
+func (m *model) answer(t *rapid.T, filter, sort bson.D) {
 	limit := rapid.IntRange(0, 5).Draw(t, "limit")
 	cursor, err := m.c.Find(ctx, give(filter), options.Find().SetSort(give(sort)).SetLimit(int64(limit)))
 	if err != nil {
@@ -345,7 +359,7 @@ func TestModel(t *testing.T) {
 			m.insert(t)
 		}
 		t.Repeat(map[string]func(*rapid.T){
-			"insert": m.insert, "find": m.find, "find again": m.find, "update": m.update, "delete": m.remove,
+			"insert": m.insert, "find": m.find, "find again": m.find, "feed": m.feed, "update": m.update, "delete": m.remove,
 			"index": func(t *rapid.T) {
 				for _, keys := range rapid.SampledFrom(modelIndexes).Draw(t, "index") {
 					if err := m.c.EnsureIndexes(ctx, []mongo.IndexModel{{Keys: keys}}); err != nil {

@@ -193,7 +193,11 @@ func (p *plan) bound() int {
 }
 
 // dominates tells whether p does all that o does: it binds as much, in the same or more columns, and orders as well.
+// One that binds nothing reads everything in the worst case, so any other one is better.
 func (p *plan) dominates(o *plan) bool {
+	if (p.bound() > 0) != (o.bound() > 0) {
+		return p.bound() > 0
+	}
 	if p.bound() < o.bound() || o.ordered && !p.ordered {
 		return false
 	}
@@ -206,10 +210,19 @@ func (p *plan) dominates(o *plan) bool {
 	return true
 }
 
+// concerns tells whether the index can be of any use: its first column must be bound, or be the sort's first.
+func (x *index) concerns(cond *conditions, sort []column) bool {
+	first := x.Columns[0].Path
+	return cond.paths[first] != nil || len(sort) > 0 && sort[0].Path == first
+}
+
 // choose picks the plan. Where one does not dominate, a look at the first entries tells which range is short; between
 // long ones, order wins (a limit then stops early), then the longer run of equalities.
 func (c *Collection) choose(tx *bbolt.Tx, cond *conditions, sort []column) *plan {
 	whole := newPlan(c.primary, 0, cond, sort)
+	if whole.points > 0 {
+		return whole // nothing is narrower than the _id
+	}
 	var plans []*plan
 	consider := func(p *plan) {
 		if !p.useful(len(sort) > 0) || slices.ContainsFunc(plans, func(q *plan) bool { return q.dominates(p) }) {
@@ -219,7 +232,7 @@ func (c *Collection) choose(tx *bbolt.Tx, cond *conditions, sort []column) *plan
 	}
 	consider(whole)
 	for _, x := range *c.indexes.Load() {
-		if tx.Bucket(x.bucket) != nil {
+		if x.concerns(cond, sort) && tx.Bucket(x.bucket) != nil {
 			consider(newPlan(x, x.multi(tx), cond, sort))
 		}
 	}

@@ -21,10 +21,6 @@ type Collection struct {
 	indexes atomic.Pointer[[]*index]
 }
 
-func (c *Collection) indexBucket(name string) []byte {
-	return []byte("index/" + c.name + "/" + name)
-}
-
 // Find returns the documents that match. They are read at once, in one moment of the database.
 func (c *Collection) Find(ctx context.Context, filter any, opts ...options.Lister[options.FindOptions]) (*mongo.Cursor, error) {
 	args, err := resolve(opts, "Sort", "Limit", "Projection")

@@ -5,8 +5,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
-	"go.mongodb.org/mongo-driver/bson"
-	"go.mongodb.org/mongo-driver/bson/primitive"
+	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
 // sweeper removes expired documents about every minute. Until then they are visible, as in MongoDB.
@@ -46,20 +45,20 @@ func (d *DB) Sweep(ctx context.Context) error {
 
 func (c *Collection) sweep(ctx context.Context, x *index) error {
 	latest := c.db.clock().Add(-time.Duration(*x.TTL) * time.Second)
-	q := &query{
-		filter: bson.D{{Key: x.Columns[0].Path, Value: bson.D{{Key: "$lte", Value: primitive.NewDateTimeFromTime(latest)}}}},
-		limit:  deleteChunk,
+	due := bson.D{{Key: "$lte", Value: bson.NewDateTimeFromTime(latest)}}
+	q, err := newQuery(bson.D{{Key: x.Columns[0].Path, Value: due}}, nil, deleteChunk)
+	if err != nil {
+		return err
 	}
-	q.cond = newConditions(q.filter)
 	for {
-		due := false
+		some := false
 		err := c.db.view(ctx, func(tx *bbolt.Tx) error {
 			return c.find(ctx, tx, q, func(hit) error {
-				due = true
+				some = true
 				return nil
 			})
 		})
-		if err != nil || !due {
+		if err != nil || !some {
 			return err
 		}
 		if _, err := c.deleteSome(ctx, q); err != nil {

@@ -5,6 +5,7 @@ import (
 	"container/heap"
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/256dpi/lungo/mongokit"
 	"go.etcd.io/bbolt"
@@ -16,7 +17,8 @@ type query struct {
 	filter bson.D
 	cond   *conditions
 	sort   []column
-	limit  int // 0 for none
+	limit  int      // 0 for none
+	fields []string // the top-level fields that matter
 }
 
 func newQuery(filter, sort any, limit int) (*query, error) {
@@ -31,7 +33,30 @@ func newQuery(filter, sort any, limit int) (*query, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &query{filter: doc, cond: newConditions(doc), sort: order, limit: limit}, nil
+	q := &query{filter: doc, cond: newConditions(doc), sort: order, limit: limit, fields: topFields(nil, doc)}
+	for _, col := range order {
+		q.fields = append(q.fields, topField(col.Path))
+	}
+	return q, nil
+}
+
+func topField(path string) string {
+	name, _, _ := strings.Cut(path, ".")
+	return name
+}
+
+// topFields appends the top-level fields that a filter looks at.
+func topFields(names []string, filter bson.D) []string {
+	for _, e := range filter {
+		if !strings.HasPrefix(e.Key, "$") {
+			names = append(names, topField(e.Key))
+			continue
+		}
+		for _, branch := range e.Value.(bson.A) {
+			names = topFields(names, branch.(bson.D))
+		}
+	}
+	return names
 }
 
 // hit is a document of an answer. Its bytes belong to the transaction, and in a write only until the first one.
@@ -188,7 +213,7 @@ func (c *Collection) find(ctx context.Context, tx *bbolt.Tx, q *query, visit fun
 		if raw == nil {
 			raw = docs.Get(id)
 		}
-		doc, err := decode(raw)
+		doc, err := decodeFields(raw, q.fields)
 		if err != nil {
 			return false, err
 		}
