@@ -284,7 +284,7 @@ func checkElement(t *testing.T, n *html.Node, labels, ids map[string]bool) {
 		t.Errorf("no alt on %s", attr(n, "src"))
 	case n.Data == "input" && kind == "password" && has(n, "value"):
 		t.Error("a password is written back")
-	case n.Data != "input" && n.Data != "textarea", kind == "hidden", labels[attr(n, "id")]:
+	case n.Data != "input" && n.Data != "textarea", kind == "hidden", has(n, "hidden"), labels[attr(n, "id")]:
 	case n.Parent.Data != "label":
 		t.Errorf("no label for %s %s", n.Data, attr(n, "name"))
 	}

@@ -25,7 +25,7 @@ export function enhance(link) {
       const next = page.querySelector("[data-more]");
       if (next) link.href = next.getAttribute("href");
       else { watcher.disconnect(); link.parentElement.remove(); }
-      say(next ? `${items.length} more` : "That is all");
+      say(next ? `${items.length} more` : "That is all", true);
     } catch {
       watcher.disconnect();
       say("The next page did not come. Try “More” again.");
