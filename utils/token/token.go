@@ -128,7 +128,8 @@ func (k *Kind) Verify(raw string) (*Claims, error) {
 	}
 	claims := &Claims{}
 	_, err := k.parser.ParseWithClaims(raw, claims, k.keyFor)
-	expired := errors.Is(err, jwt.ErrTokenExpired) && !errors.Is(err, jwt.ErrTokenInvalidIssuer) && !errors.Is(err, jwt.ErrTokenInvalidAudience)
+	expired := errors.Is(err, jwt.ErrTokenExpired) && !errors.Is(err, jwt.ErrTokenInvalidIssuer) &&
+		!errors.Is(err, jwt.ErrTokenInvalidAudience) && !errors.Is(err, jwt.ErrTokenRequiredClaimMissing)
 	if err != nil && !expired {
 		return nil, err
 	}
