@@ -38,32 +38,33 @@ const day = 24 * time.Hour
 
 var samples = []sampleChannel{
 	{
-		username: "northern-sky", name: "Northern Sky", banner: 11,
+		username: "northern-sky", name: "Northern Sky", banner: 15,
 		bio: "Hills, weather and the hours when the light is good.",
 		posts: []samplePost{
-			{models.Video, "The sun goes round the hill", "A day in a few seconds, drawn by a program.", "", "sky,time lapse", 1, 3 * time.Hour},
-			{models.Photo, "First light", "Worth getting up for.", "Layered hills before a low sun", "sky,morning", 21, 26 * time.Hour},
-			{models.Photo, "Where the path ends", "", "A valley between dark hills", "hills", 22, 4 * day},
+			{models.Video, "A balloon over the hills", "No wind to speak of. It took the whole morning.", "", "sky,balloon", 4, 3 * time.Hour},
+			{models.Photo, "First light", "Worth getting up for.", "Violet hills behind one another, a low sun above them", "sky,morning", 21, 26 * time.Hour},
+			{models.Photo, "Two in the morning", "The camera saw more of it than we did.", "Green northern lights over dark mountains", "sky,night", 29, 4 * day},
 			{models.Text, "", "Tonight the sky should be clear from ten o'clock. Look north, and give your eyes a quarter of an hour.", "", "sky", 0, 7 * time.Hour},
 		},
 	},
 	{
-		username: "small_machines", name: "Small Machines", banner: 12,
+		username: "small_machines", name: "Small Machines", banner: 13,
 		bio: "Things that move, taken apart and put together again.",
 		posts: []samplePost{
-			{models.Video, "A ball, a floor, no friction", "How long does it bounce? As long as you watch.", "", "physics", 2, 40 * time.Minute},
+			{models.Video, "Three planets, one sun", "Each keeps its own time.", "", "orbits", 2, 40 * time.Minute},
+			{models.Video, "A ball, a floor, no friction", "How long does it bounce? As long as you watch.", "", "physics", 1, 20 * time.Hour},
 			{models.Video, "One turn of the hand", "The simplest clock there is.", "", "clocks", 3, 2 * day},
-			{models.Photo, "Study in three colours", "From the notebook.", "An abstract drawing of curves", "drawing", 23, 9 * time.Hour},
+			{models.Photo, "Study in blue", "From the notebook.", "Blue and violet waves drawn over one another", "drawing", 27, 9 * time.Hour},
 			{models.Text, "", "A tip for anyone who repairs old clocks: photograph every step of taking it apart. The parts will not remember where they belong.", "", "clocks,repair", 0, 30 * time.Hour},
 		},
 	},
 	{
-		username: "harbour.notes", name: "Harbour Notes", banner: 13,
+		username: "harbour.notes", name: "Harbour Notes", banner: 23,
 		bio: "Short notes and pictures from the water's edge.",
 		posts: []samplePost{
-			{models.Photo, "High water", "The tide was half a metre above the table.", "Waves under an evening sky", "sea", 24, 90 * time.Minute},
-			{models.Photo, "Lights across the bay", "", "A skyline at night", "night,city", 25, 3 * day},
-			{models.Video, "Evening, from the pier", "Nothing happens, slowly.", "", "sea,evening", 4, 12 * time.Hour},
+			{models.Photo, "Last boat home", "The tide was half a metre above the table.", "A sailing boat before a red sunset", "sea,evening", 16, 90 * time.Minute},
+			{models.Photo, "Lights across the bay", "", "A skyline at night, mirrored in the water", "night,city", 17, 3 * day},
+			{models.Video, "Passing by", "Nothing happens, slowly.", "", "sky", 8, 12 * time.Hour},
 			{models.Text, "", "The ferry now leaves at ten past instead of on the hour. You have ten more minutes for your coffee.", "", "ferry", 0, 5 * time.Hour},
 			{models.Text, "", "Counted eleven herons on the old wall this morning. Yesterday there were three.", "", "birds", 0, 2 * day},
 		},

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
 // EventType says what happened.
@@ -55,4 +56,10 @@ func (m *Events) Add(ctx context.Context, t EventType, s *Session, d Device) err
 		UserAgent: d.UserAgent, IP: d.IP, CreatedAt: now, ExpiresAt: now.Add(eventsKept),
 	})
 	return translate(err)
+}
+
+// Of lists a user's newest events.
+func (m *Events) Of(ctx context.Context, user bson.ObjectID, limit int) ([]*Event, error) {
+	cursor, err := m.events.Find(ctx, bson.D{{Key: "user", Value: user}}, options.Find().SetSort(keys("-_id")).SetLimit(int64(limit)))
+	return collect[*Event](ctx, cursor, err)
 }
