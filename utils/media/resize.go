@@ -20,7 +20,7 @@ func fit(src picture, w, h int) *image.RGBA {
 	if th > h {
 		tw, th = max(1, tw*h/th), h
 	}
-	return src.turn.apply(scale(src, b, tw, th))
+	return src.turn.apply(scale(src.Image, b, tw, th))
 }
 
 // cover fills exactly w by h with the middle of the picture.
@@ -28,7 +28,7 @@ func cover(src picture, w, h int) *image.RGBA {
 	if src.turn.sideways() {
 		w, h = h, w
 	}
-	return src.turn.apply(scale(src, middle(src.Bounds(), w, h), w, h))
+	return src.turn.apply(scale(src.Image, middle(src.Bounds(), w, h), w, h))
 }
 
 // middle is the largest part of r that has the proportions of w to h.
@@ -85,6 +85,7 @@ func (r *rowReader) at(y int) []float32 {
 		return r.out
 	}
 	r.last = y
+	// draw.Draw is fast for the types that decoders return, not for others.
 	draw.Draw(r.raw, r.raw.Rect, r.src, r.part.Min.Add(image.Pt(0, y)), draw.Src)
 	n, w := r.part.Dx(), len(r.out)/4
 	step := float64(n) / float64(w)
