@@ -24,13 +24,12 @@ func (c *Collection) EnsureIndexes(ctx context.Context, models []mongo.IndexMode
 		}
 		asked[i] = x
 	}
-	missing, err := c.missing(asked)
-	if err != nil || len(missing) == 0 {
+	if missing, err := c.missing(asked); err != nil || len(missing) == 0 {
 		return err
 	}
 	var built []*index
 	o := &operation{alone: true}
-	o.do = func(w *writeTx) error {
+	o.do = func(w *writeTx) (err error) {
 		if built, err = c.missing(asked); err != nil {
 			return err
 		}

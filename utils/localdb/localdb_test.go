@@ -26,6 +26,9 @@ func open(t testing.TB, opts ...Option) *DB {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, isTest := t.(*testing.T); isTest {
+		db.bolt.NoSync = true // no machine goes down in a test; TestCrash opens its file itself
+	}
 	t.Cleanup(func() { _ = db.Close() })
 	return db
 }

@@ -348,6 +348,7 @@ func TestModel(t *testing.T) {
 		}
 		defer os.Remove(path)
 		defer db.Close()
+		db.bolt.NoSync = true
 		m := &model{c: db.Collection("things")}
 		if rapid.Bool().Draw(t, "unique") {
 			m.uniques = []string{"a", "b"}

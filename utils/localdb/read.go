@@ -31,7 +31,29 @@ func (c *Collection) Find(ctx context.Context, filter any, opts ...options.Liste
 	if err != nil {
 		return nil, err
 	}
-	return c.read(ctx, filter, args.Sort, args.Projection, limit)
+	q, err := newQuery(filter, args.Sort, limit)
+	if err != nil {
+		return nil, err
+	}
+	p, err := newProjection(args.Projection)
+	if err != nil {
+		return nil, err
+	}
+	var cursor *mongo.Cursor
+	err = c.db.view(ctx, func(tx *bbolt.Tx) error {
+		var found []any
+		err := c.find(ctx, tx, q, func(h hit) error {
+			raw, err := project(h.raw, p)
+			found = append(found, bson2.Raw(raw))
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		cursor, err = mongo.NewCursorFromDocuments(found, nil, nil) // copies: the bytes end with the transaction
+		return err
+	})
+	return cursor, err
 }
 
 // FindOne returns the first document that matches; mongo.ErrNoDocuments comes from the result's Err and Decode.
@@ -60,32 +82,6 @@ func (c *Collection) FindOne(ctx context.Context, filter any, opts ...options.Li
 		return single(nil, err)
 	}
 	return result
-}
-
-func (c *Collection) read(ctx context.Context, filter, sort, fields any, limit int) (*mongo.Cursor, error) {
-	q, err := newQuery(filter, sort, limit)
-	if err != nil {
-		return nil, err
-	}
-	p, err := newProjection(fields)
-	if err != nil {
-		return nil, err
-	}
-	var cursor *mongo.Cursor
-	err = c.db.view(ctx, func(tx *bbolt.Tx) error {
-		var found []any
-		err := c.find(ctx, tx, q, func(h hit) error {
-			raw, err := project(h.raw, p)
-			found = append(found, bson2.Raw(raw))
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		cursor, err = mongo.NewCursorFromDocuments(found, nil, nil) // copies: the bytes end with the transaction
-		return err
-	})
-	return cursor, err
 }
 
 // CountDocuments counts the documents that match. Where an index covers the filter, no document is read.

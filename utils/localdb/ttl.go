@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"go.etcd.io/bbolt"
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
@@ -45,24 +44,6 @@ func (d *DB) Sweep(ctx context.Context) error {
 
 func (c *Collection) sweep(ctx context.Context, x *index) error {
 	latest := c.db.clock().Add(-time.Duration(*x.TTL) * time.Second)
-	due := bson.D{{Key: "$lte", Value: bson.NewDateTimeFromTime(latest)}}
-	q, err := newQuery(bson.D{{Key: x.Columns[0].Path, Value: due}}, nil, deleteChunk)
-	if err != nil {
-		return err
-	}
-	for {
-		some := false
-		err := c.db.view(ctx, func(tx *bbolt.Tx) error {
-			return c.find(ctx, tx, q, func(hit) error {
-				some = true
-				return nil
-			})
-		})
-		if err != nil || !some {
-			return err
-		}
-		if _, err := c.deleteSome(ctx, q); err != nil {
-			return err
-		}
-	}
+	_, err := c.DeleteMany(ctx, bson.D{{Key: x.Columns[0].Path, Value: bson.D{{Key: "$lte", Value: latest}}}})
+	return err
 }
