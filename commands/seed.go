@@ -116,7 +116,7 @@ func seedChannel(ctx context.Context, app *controllers.App, channel sampleChanne
 	if user.Avatar, err = app.Media.SaveDrawing(ctx, picture.Initials(channel.name)); err != nil {
 		return nil, err
 	}
-	if user.CoverImage, err = app.Media.SaveDrawing(ctx, picture.Scene(channel.banner, 1600, 320)); err != nil {
+	if user.CoverImage, err = app.Media.SaveDrawing(ctx, picture.Scene(channel.banner, 1600, 400)); err != nil {
 		return nil, err
 	}
 	return user, app.Users.Create(ctx, user)

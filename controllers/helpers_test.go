@@ -5,7 +5,11 @@ import (
 	"image"
 	"image/color"
 	imagepng "image/png"
+	"io/fs"
+	"path/filepath"
 	"testing"
+
+	"tokentube/e2e/testsite"
 )
 
 // png is a picture of this size.
@@ -20,4 +24,20 @@ func png(t *testing.T, w, h int) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// storedFiles counts what the file storage holds.
+func storedFiles(t *testing.T, site *testsite.Site) int {
+	t.Helper()
+	n := 0
+	err := filepath.WalkDir(site.Config.MediaDir(), func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			n++
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

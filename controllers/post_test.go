@@ -1,0 +1,268 @@
+package controllers_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tokentube/e2e/testsite"
+	"tokentube/utils/clip"
+)
+
+// video is a short clip that browsers play.
+func video(t *testing.T) []byte {
+	t.Helper()
+	content, _, err := clip.Sample(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+func TestPostAVideo(t *testing.T) {
+	site := testsite.New(t)
+	c := site.User("alice")
+	content := video(t)
+	file := testsite.File{Field: "videoFile", Name: "clip.mp4", Content: content}
+	answer := c.Upload("POST", "/api/v1/videos/publish-video", map[string]string{"title": " A ball ", "description": "It bounces.", "tags": "Ball, #fun,ball,"}, file).Status(201)
+	post := answer.Data()
+	id := answer.ID()
+	if answer.Header.Get("Location") != "/api/v1/videos/"+id {
+		t.Errorf("Location: %s", answer.Header.Get("Location"))
+	}
+	if post["kind"] != "video" || post["title"] != "A ball" || post["isPublished"] != true || post["duration"].(float64) < 1 {
+		t.Errorf("%v", post)
+	}
+	if tags := post["tags"].([]any); len(tags) != 2 || tags[0] != "ball" || tags[1] != "fun" {
+		t.Errorf("tags: %v", tags)
+	}
+	r := httptest.NewRequest("GET", "https://localhost/media/posts/"+id, nil)
+	r.Header.Set("Range", "bytes=4-7")
+	part := site.Client().Do(r).Status(http.StatusPartialContent)
+	if part.Body != string(content[4:8]) || part.Header.Get("Content-Type") != "video/mp4" || part.Header.Get("Cache-Control") != "private, no-cache" {
+		t.Errorf("%q, %v", part.Body, part.Header)
+	}
+	thumbnail := strings.TrimPrefix(post["thumbnail"].(string), "https://localhost")
+	site.Client().Get(thumbnail).Status(200)
+	site.Client().Get("/watch/"+id).Status(200).Has("A ball", "It bounces.", thumbnail)
+
+	newPicture := testsite.File{Field: "thumbnail", Name: "t.png", Content: png(t, 64, 36)}
+	changed := c.Upload("PATCH", "/api/v1/videos/"+id, map[string]string{"title": "A better title"}, newPicture).Status(200).Data()
+	if changed["title"] != "A better title" || changed["description"] != "It bounces." || changed["editedAt"] == nil {
+		t.Errorf("%v", changed)
+	}
+	site.Client().Get(thumbnail).Status(404)
+}
+
+func TestPostAPhotoByForm(t *testing.T) {
+	site := testsite.New(t)
+	c := site.User("alice")
+	to := c.Upload("POST", "/photos", map[string]string{"title": "Hills", "alt": "Some <hills>", "visibility": "public"},
+		testsite.File{Field: "photo", Name: "h.png", Content: png(t, 80, 60)}).Status(http.StatusSeeOther).Header.Get("Location")
+	c.Get(to).Status(200).Has("Your post is published.", "Some &lt;hills&gt;")
+	id := strings.TrimPrefix(to, "/photos/")
+	read := site.Client().JSON("GET", "/api/v1/photos/"+id, nil).Status(200).Data()
+	if read["width"] != 80.0 || read["height"] != 60.0 || read["alt"] != "Some <hills>" {
+		t.Errorf("%v", read)
+	}
+	site.Client().Get("/watch/" + id).Status(404) // it is no video
+}
+
+func TestPostsRefuse(t *testing.T) {
+	site := testsite.New(t)
+	c := site.User("alice")
+	clip := video(t)
+	for _, r := range []struct {
+		path   string
+		fields map[string]string
+		file   testsite.File
+		status int
+		field  string
+	}{
+		{"/tweets", map[string]string{"content": "  \r\n "}, testsite.File{}, 422, "content"},
+		{"/tweets", map[string]string{"content": strings.Repeat("é", 2001)}, testsite.File{}, 422, "content"},
+		{"/tweets", map[string]string{"content": "x", "visibility": "secret"}, testsite.File{}, 422, "visibility"},
+		{"/tweets", map[string]string{"content": "x", "tags": strings.Repeat("a", 31)}, testsite.File{}, 422, "tags"},
+		{"/tweets", map[string]string{"content": strings.Repeat("x", 21<<10)}, testsite.File{}, 413, ""},
+		{"/photos", map[string]string{"title": "x"}, testsite.File{}, 422, "photo"},
+		{"/photos", map[string]string{"title": ""}, testsite.File{Field: "photo", Content: png(t, 9, 9)}, 422, "title"},
+		{"/photos", map[string]string{"title": strings.Repeat("x", 121)}, testsite.File{Field: "photo", Content: png(t, 9, 9)}, 422, "title"},
+		{"/photos", map[string]string{"title": "x"}, testsite.File{Field: "photo", Content: clip}, 415, ""},
+		{"/photos", map[string]string{"title": "x"}, testsite.File{Field: "photo", Content: png(t, 90, 90)[:70]}, 422, "photo"},
+		{"/videos/publish-video", map[string]string{"title": "x"}, testsite.File{}, 422, "videoFile"},
+		{"/videos/publish-video", map[string]string{"title": "x"}, testsite.File{Field: "videoFile", Content: []byte("<html>")}, 415, ""},
+		{"/videos/publish-video", map[string]string{"title": "x"}, testsite.File{Field: "videoFile", Content: clip[:len(clip)/2]}, 422, "videoFile"},
+	} {
+		r.file.Name = "file"
+		var files []testsite.File
+		if r.file.Field != "" {
+			files = append(files, r.file)
+		}
+		answer := c.Upload("POST", "/api/v1"+r.path, r.fields, files...).Status(r.status)
+		if r.field != "" && answer.Fault(r.field) == "" {
+			t.Errorf("%s %.60v names no fault of %s: %s", r.path, r.fields, r.field, answer)
+		}
+	}
+	if left := storedFiles(t, site); left != 1 {
+		t.Errorf("%d files stored, want the avatar alone", left)
+	}
+	c.JSON("POST", "/api/v1/tweets", testsite.M{"content": testsite.M{"a": 1}}).Status(422)
+	c.PostForm("/posts", url.Values{"content": {""}, "tags": {"<b>"}}).Status(422).Has("This is needed.", "&lt;b&gt;")
+}
+
+func TestDraftsAreNobodyElses(t *testing.T) {
+	site := testsite.New(t)
+	alice, bob := site.User("alice"), site.User("bob")
+	draft := alice.Upload("POST", "/api/v1/photos", map[string]string{"title": "Secret hills", "visibility": "draft"},
+		testsite.File{Field: "photo", Name: "h.png", Content: png(t, 80, 60)}).Status(201).ID()
+	for _, c := range []*testsite.Client{bob, site.Client()} {
+		for _, path := range []string{"/photos/" + draft, "/api/v1/photos/" + draft, "/media/posts/" + draft, "/@alice?tab=drafts"} {
+			c.Get(path).Status(404)
+		}
+		for _, path := range []string{"/", "/@alice", "/api/v1/feed", "/api/v1/videos"} {
+			c.Get(path).Status(200).HasNot("Secret hills", draft)
+		}
+	}
+	bob.JSON("PUT", "/api/v1/likes/v/"+draft, nil).Status(404)
+	alice.Get("/@alice?tab=drafts").Status(200).Has("Secret hills")
+	if got := alice.Get("/media/posts/" + draft).Status(200).Header.Get("Cache-Control"); got != "no-store" {
+		t.Errorf("a draft's file may be kept: %s", got)
+	}
+
+	posts := func() any { return bob.JSON("GET", "/api/v1/users/channel/alice", nil).Data()["postsCount"] }
+	alice.PostForm("/photos/"+draft+"?_method=PATCH", url.Values{"visibility": {"public"}}).Status(http.StatusSeeOther)
+	bob.Get("/").Status(200).Has("Secret hills")
+	alice.JSON("PATCH", "/api/v1/photos/"+draft, testsite.M{"visibility": "public"}).Status(200)
+	if got := posts(); got != 1.0 {
+		t.Errorf("published twice: %v posts counted", got)
+	}
+	alice.JSON("PATCH", "/api/v1/photos/"+draft, testsite.M{"visibility": "draft"}).Status(200)
+	bob.Get("/photos/" + draft).Status(404)
+	if got := posts(); got != 0.0 {
+		t.Errorf("unpublished: %v posts counted", got)
+	}
+}
+
+func TestToggleVideo(t *testing.T) {
+	site := testsite.New(t)
+	alice := site.User("alice")
+	id := alice.Upload("POST", "/api/v1/videos/publish-video", map[string]string{"title": "x"}, testsite.File{Field: "videoFile", Name: "x", Content: video(t)}).ID()
+	for _, want := range []bool{false, true} {
+		if got := alice.JSON("PATCH", "/api/v1/videos/toggle/"+id, nil).Status(200).Data()["isPublished"]; got != want {
+			t.Errorf("isPublished: %v, want %v", got, want)
+		}
+	}
+	site.User("bob").JSON("PATCH", "/api/v1/videos/toggle/"+id, nil).Status(403)
+}
+
+func TestDeletePost(t *testing.T) {
+	site := testsite.New(t)
+	alice, bob := site.User("alice"), site.User("bob")
+	id := alice.Upload("POST", "/api/v1/photos", map[string]string{"title": "Hills"}, testsite.File{Field: "photo", Name: "h.png", Content: png(t, 80, 60)}).ID()
+	bob.JSON("PUT", "/api/v1/likes/v/"+id, nil).Status(200)
+	alice.Get("/photos/" + id + "/delete").Status(200).Has("Hills")
+	bob.PostForm("/photos/"+id+"?_method=DELETE", nil).Status(403)
+	alice.PostForm("/photos/"+id+"?_method=DELETE", nil).Status(http.StatusSeeOther)
+	alice.JSON("DELETE", "/api/v1/photos/"+id, nil).Status(404)
+	bob.Get("/photos/" + id).Status(404)
+	site.DB.WaitRemovals()
+	if left := storedFiles(t, site); left != 2 {
+		t.Errorf("%d files stored, want the two avatars", left)
+	}
+	if got := bob.JSON("GET", "/api/v1/users/channel/alice", nil).Data()["postsCount"]; got != 0.0 {
+		t.Errorf("%v posts counted", got)
+	}
+}
+
+func TestLikesCountOnce(t *testing.T) {
+	site := testsite.New(t)
+	alice, bob := site.User("alice"), site.User("bob")
+	id := alice.JSON("POST", "/api/v1/tweets", testsite.M{"content": "hello"}).ID()
+	many := func(method, path string, want testsite.M) {
+		t.Helper()
+		var all sync.WaitGroup
+		for range 16 {
+			tab := bob.Copy()
+			all.Go(func() { tab.JSON(method, path, nil).Status(200) })
+		}
+		all.Wait()
+		if got := bob.JSON("GET", "/api/v1/tweets/"+id, nil).Data(); got["likesCount"] != want["likesCount"] || got["isLiked"] != want["isLiked"] {
+			t.Errorf("after 16 times %s: %v likes, isLiked %v", method, got["likesCount"], got["isLiked"])
+		}
+	}
+	many("PUT", "/api/v1/likes/t/"+id, testsite.M{"likesCount": 1.0, "isLiked": true})
+	many("DELETE", "/likes/v/"+id, testsite.M{"likesCount": 0.0, "isLiked": false})
+	bob.PostForm("/likes/v/"+id+"?_method=PUT", nil).Status(http.StatusSeeOther)
+	alice.JSON("POST", "/api/v1/likes/toggle/t/"+id, nil).Status(200).Has(`"isLiked":true`, `"likesCount":2`)
+	alice.JSON("POST", "/api/v1/likes/toggle/v/"+id, nil).Status(200).Has(`"isLiked":false`, `"likesCount":1`)
+	site.Client().JSON("GET", "/api/v1/tweets/"+id, nil).Status(200).Has(`"isLiked":false`)
+}
+
+func TestViewsCountOncePerViewerAndHour(t *testing.T) {
+	site := testsite.New(t)
+	alice, bob := site.User("alice"), site.User("bob")
+	id := alice.JSON("POST", "/api/v1/tweets", testsite.M{"content": "hello"}).ID()
+	views := func() any { return bob.JSON("GET", "/api/v1/tweets/"+id, nil).Data()["views"] }
+	for range 3 {
+		bob.Get("/posts/" + id).Status(200)
+	}
+	anonymous := site.Client()
+	anonymous.Header.Set("User-Agent", "one browser")
+	anonymous.Get("/posts/" + id)
+	anonymous.Get("/posts/" + id)
+	prefetch := httptest.NewRequest("GET", "https://localhost/posts/"+id, nil)
+	prefetch.Header.Set("Sec-Purpose", "prefetch")
+	prefetch.Header.Set("User-Agent", "another browser")
+	site.Client().Do(prefetch)
+	if got := views(); got != 2.0 {
+		t.Errorf("%v views, want 2", got)
+	}
+	site.Clock.Advance(time.Hour)
+	if got := views(); got != 3.0 {
+		t.Errorf("%v views an hour later, want 3", got)
+	}
+}
+
+func TestFeedPages(t *testing.T) {
+	site := testsite.New(t)
+	alice := site.User("alice")
+	var want []string
+	for range 7 {
+		want = append([]string{alice.JSON("POST", "/api/v1/tweets", testsite.M{"content": "hello"}).ID()}, want...)
+	}
+	for _, c := range []struct {
+		path string
+		want []string
+	}{
+		{"/api/v1/feed?limit=3", want}, {"/api/v1/videos?limit=2&kind=text", want}, {"/api/v1/videos?limit=1", want},
+		{"/api/v1/videos?limit=3&kind=video", nil},
+	} {
+		var got []string
+		path := c.path
+		for path != "" {
+			data := alice.JSON("GET", path, nil).Status(200).Data()
+			for _, p := range data["videos"].([]any) {
+				got = append(got, p.(testsite.M)["_id"].(string))
+			}
+			path = ""
+			if next, ok := data["next"].(string); ok {
+				path = c.path + "&after=" + next
+			}
+		}
+		if strings.Join(got, " ") != strings.Join(c.want, " ") {
+			t.Errorf("%s: %v, want %v", c.path, got, c.want)
+		}
+	}
+	alice.Get("/?limit=3").Status(200).Has("after=")
+	for path, status := range map[string]int{
+		"/api/v1/feed?limit=0": 422, "/api/v1/feed?limit=x": 422, "/api/v1/feed?limit=1000": 200, "/api/v1/feed?after=nonsense": 422,
+		"/api/v1/feed?kind=film": 422, "/?after=MTIzIHg": 422, "/api/v1/videos?sortBy=size": 422, "/api/v1/videos?sortType=up": 422,
+		"/api/v1/videos?userId=nobody": 404, "/api/v1/tweets/user/nobody": 404, "/api/v1/feed?tab=nothing": 422,
+	} {
+		alice.Get(path).Status(status)
+	}
+}
