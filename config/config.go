@@ -54,7 +54,7 @@ type Config struct {
 // Environment is what the process was given, with .env of the working folder
 // beneath it: a variable that is really set wins over the file.
 func Environment() (map[string]string, error) {
-	env, err := godotenv.Read(".env")
+	env, err := readFile(".env")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf(".env cannot be read: %w", err)
 	}
@@ -66,6 +66,16 @@ func Environment() (map[string]string, error) {
 		env[name] = value
 	}
 	return env, nil
+}
+
+// readFile reads a file of variables. What the parser says is not passed on: it
+// quotes the file, secrets and all.
+func readFile(name string) (map[string]string, error) {
+	env, err := godotenv.Read(name)
+	if cannotOpen := (*fs.PathError)(nil); err != nil && !errors.As(err, &cannotOpen) {
+		return nil, errors.New("a line is not NAME=value, or a quote does not close")
+	}
+	return env, err
 }
 
 // Load checks the variables and fills in the defaults. Its error names every
@@ -106,7 +116,7 @@ func Load(env map[string]string) (Config, error) {
 
 // check looks at the settings that must fit each other.
 func (r *reader) check(c Config) {
-	if c.AccessTokenExpiry > c.RefreshTokenExpiry {
+	if c.RefreshTokenExpiry > 0 && c.AccessTokenExpiry > c.RefreshTokenExpiry {
 		r.fault("ACCESS_TOKEN_EXPIRY", "must not be longer than REFRESH_TOKEN_EXPIRY")
 	}
 	if c.CookiePrefix != "" && !c.CookieSecure {

@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"github.com/joho/godotenv"
 )
 
 const (
@@ -66,7 +64,7 @@ func (r *reader) missingSecrets(c *Config) {
 // none. The file is readable by its owner alone, and appears whole or not at all.
 func keptSecrets(dir string) (map[string]string, error) {
 	file := filepath.Join(dir, "secrets.env")
-	kept, err := godotenv.Read(file)
+	kept, err := readFile(file)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return kept, err
 	}
@@ -87,7 +85,7 @@ func keptSecrets(dir string) (map[string]string, error) {
 	if err := os.Link(draft.Name(), file); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	return godotenv.Read(file)
+	return readFile(file)
 }
 
 // weak tells a secret that is short, or that was left as an example had it.
