@@ -1,0 +1,177 @@
+// Package e2e_test drives a real Chromium over a real port: whole journeys, and
+// every page for accessibility and fit. It is skipped where there is no browser.
+package e2e_test
+
+import (
+	"context"
+	"net"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"tokentube/config"
+	"tokentube/e2e/testsite"
+)
+
+// patience is how long a page may take to become what a test waits for.
+const patience = 20 * time.Second
+
+// site is a site under test that listens on a port.
+type site struct {
+	*testsite.Site
+	t    *testing.T
+	base string // its address
+}
+
+// open starts a site. Chromium takes Secure cookies by plain HTTP from localhost.
+func open(t *testing.T) *site {
+	t.Helper()
+	findBrowser(t)
+	listener, err := net.Listen("tcp", "localhost:0")
+	check(t, err)
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	check(t, err)
+	s := &site{t: t, base: "http://localhost:" + port}
+	s.Site = testsite.New(t, func(cfg *config.Config) { cfg.BaseURL = s.base })
+	server := httptest.NewUnstartedServer(s.Handler)
+	check(t, server.Listener.Close())
+	server.Listener = listener
+	server.Start()
+	t.Cleanup(server.Close)
+	return s
+}
+
+// findBrowser skips the test where there is no browser, but not where all
+// checks must run.
+func findBrowser(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	skip(t, "no chromium, chromium-browser or google-chrome is in PATH")
+	return ""
+}
+
+// skip leaves a test out and says why; where CI=true it fails instead.
+func skip(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
+
+// Browser starts a browser of its own, with an empty profile, and returns its
+// first tab.
+func (s *site) Browser() *tab {
+	s.t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(findBrowser(s.t)), chromedp.UserDataDir(s.t.TempDir()),
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1280, 900),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("autoplay-policy", "no-user-gesture-required"),
+	)
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	s.t.Cleanup(cancel)
+	return s.tab(ctx)
+}
+
+// Tab opens another tab beside this one: they share their cookies.
+func (p *tab) Tab() *tab { return p.site.tab(p.ctx) }
+
+// Stranger opens a window of the same browser that shares nothing with this one.
+func (p *tab) Stranger() *tab { return p.site.tab(p.ctx, chromedp.WithNewBrowserContext()) }
+
+func (s *site) tab(parent context.Context, options ...chromedp.ContextOption) *tab {
+	s.t.Helper()
+	p := &tab{site: s, t: s.t}
+	ctx, cancel := chromedp.NewContext(parent, append(options, chromedp.WithListener(p.listen))...)
+	s.t.Cleanup(cancel)
+	p.ctx = ctx
+	check(s.t, chromedp.Do(ctx))
+	s.t.Cleanup(p.complain)
+	return p
+}
+
+// tab is a page as a person has it before them.
+type tab struct {
+	*site
+	t   *testing.T
+	ctx context.Context
+
+	mu       sync.Mutex
+	faults   []string // exceptions, console errors, refused or failed loads
+	expected []string
+}
+
+// listen collects what must not happen in a page.
+func (p *tab) listen(event any) {
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
+		text := e.ExceptionDetails.Text
+		if e.ExceptionDetails.Exception != nil {
+			text += " " + e.ExceptionDetails.Exception.Description
+		}
+		p.fault("exception: " + text)
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning {
+			var words []string
+			for _, a := range e.Args {
+				words = append(words, string(a.Value)+a.Description)
+			}
+			p.fault("console: " + strings.Join(words, " "))
+		}
+	case *log.EventEntryAdded:
+		if e.Entry.Level == log.EntryLevelError || e.Entry.Source == log.EntrySourceSecurity {
+			p.fault(string(e.Entry.Source) + ": " + e.Entry.Text + " " + e.Entry.URL)
+		}
+	}
+}
+
+func (p *tab) fault(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults = append(p.faults, text)
+}
+
+// Expect allows faults with one of these texts.
+func (p *tab) Expect(texts ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.expected = append(p.expected, texts...)
+}
+
+func (p *tab) complain() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, fault := range p.faults {
+		if !containsOne(fault, p.expected) {
+			p.t.Errorf("the browser reports: %s", fault)
+		}
+	}
+}
+
+func containsOne(text string, parts []string) bool {
+	for _, part := range parts {
+		if strings.Contains(text, part) {
+			return true
+		}
+	}
+	return false
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,207 @@
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/chromedp/cdproto/dom"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// find looks up what a person would name: a field by its label, a button or a
+// link by its words. The whole name wins over its beginning.
+const find = `((kind, name) => {
+  const words = (e) => (e.getAttribute("aria-label") || e.innerText).replace(/\s+/g, " ").trim();
+  const all = [...document.querySelectorAll({ button: "button, summary", link: "a[href]", field: "label", choice: "label" }[kind])]
+    .filter((e) => e.getClientRects().length);
+  const found = all.find((e) => words(e) === name) || all.find((e) => words(e).startsWith(name + " "));
+  return kind === "field" ? found && found.control : found;
+})`
+
+// quote writes a text as JavaScript.
+func quote(text string) string {
+	b, _ := json.Marshal(text)
+	return string(b)
+}
+
+func named(kind, name string) string { return find + "(" + quote(kind) + ", " + quote(name) + ")" }
+
+// Go opens a page of the site.
+func (p *tab) Go(path string) {
+	p.t.Helper()
+	p.do("open "+path, chromedp.Navigate(p.base+path))
+}
+
+// Reload loads the page again.
+func (p *tab) Reload() {
+	p.t.Helper()
+	p.do("reload", chromedp.Reload())
+}
+
+// Back goes back in the history, as the browser's button does.
+func (p *tab) Back() {
+	p.t.Helper()
+	p.do("go back", chromedp.Evaluate[chromedp.Void]("history.back()"))
+}
+
+// At waits until the tab shows this address.
+func (p *tab) At(path string) {
+	p.t.Helper()
+	p.until("the address "+path, `document.readyState === "complete" && location.pathname + location.search === `+quote(path))
+}
+
+// Sees waits until each text can be read in the page.
+func (p *tab) Sees(texts ...string) {
+	p.t.Helper()
+	for _, text := range texts {
+		p.until("the text "+text, `document.body.innerText.includes(`+quote(text)+`)`)
+	}
+}
+
+// SeesNot fails if one of the texts is anywhere in the page, shown or not.
+func (p *tab) SeesNot(texts ...string) {
+	p.t.Helper()
+	source := evaluate[string](p, `document.documentElement.outerHTML`)
+	for _, text := range texts {
+		if strings.Contains(source, text) {
+			p.t.Fatalf("%q must not be in %s", text, p.where())
+		}
+	}
+}
+
+// Press clicks a button.
+func (p *tab) Press(name string) {
+	p.t.Helper()
+	p.click(named("button", name))
+}
+
+// Follow clicks a link.
+func (p *tab) Follow(name string) {
+	p.t.Helper()
+	p.click(named("link", name))
+}
+
+// Choose clicks a radio button or a checkbox.
+func (p *tab) Choose(label string) {
+	p.t.Helper()
+	p.click(named("choice", label))
+}
+
+// click waits until the element is there and nothing lies over it, and clicks it.
+func (p *tab) click(element string) {
+	p.t.Helper()
+	const place = `((e) => {
+  if (!e || e.disabled || document.readyState !== "complete") return null;
+  e.scrollIntoView({ block: "center", behavior: "instant" });
+  const { x, y, width, height } = e.getBoundingClientRect();
+  const at = [x + width / 2, y + height / 2];
+  return e.contains(document.elementFromPoint(...at)) ? at : null;
+})`
+	var at []float64
+	p.poll("something to click: "+strings.TrimPrefix(element, find), func(ctx context.Context) (bool, error) {
+		var err error
+		at, err = chromedp.Run(ctx, chromedp.Evaluate[[]float64](place+"("+element+")"))
+		return len(at) == 2, err
+	})
+	p.do("click", chromedp.MouseClickXY(at[0], at[1]))
+}
+
+// Fill types into a field, in place of what is there.
+func (p *tab) Fill(label, text string) {
+	p.t.Helper()
+	field := named("field", label)
+	p.until("the field "+label, field+" !== undefined")
+	evaluate[chromedp.Void](p, field+".focus(); "+field+".select()")
+	_, err := chromedp.Call(p.ctx, input.InsertText, input.InsertTextParams{Text: text})
+	check(p.t, err)
+	if got := p.Value(label); got != text {
+		p.t.Fatalf("the field %s took %q as %q", label, text, got)
+	}
+}
+
+// Value is what stands in a field.
+func (p *tab) Value(label string) string {
+	p.t.Helper()
+	return evaluate[string](p, named("field", label)+".value")
+}
+
+// Upload chooses a file.
+func (p *tab) Upload(label, file string) {
+	p.t.Helper()
+	field := named("field", label)
+	p.until("the field "+label, field+" !== undefined")
+	object := evaluate[*runtime.RemoteObject](p, field)
+	_, err := chromedp.Call(p.ctx, dom.SetFileInputFiles, dom.SetFileInputFilesParams{Files: []string{file}, ObjectID: object.ObjectID})
+	check(p.t, err)
+}
+
+// Cookie is the value of a cookie, which scripts need not be able to read.
+func (p *tab) Cookie(name string) string {
+	p.t.Helper()
+	found, err := chromedp.Call(p.ctx, network.GetCookies, network.GetCookiesParams{URLs: []string{p.base}})
+	check(p.t, err)
+	for _, cookie := range found.Cookies {
+		if cookie.Name == name {
+			return cookie.Value
+		}
+	}
+	return ""
+}
+
+// until waits until the expression is true in the page.
+func (p *tab) until(what, expression string) {
+	p.t.Helper()
+	p.poll(what, func(ctx context.Context) (bool, error) {
+		return chromedp.Run(ctx, chromedp.Evaluate[bool](expression))
+	})
+}
+
+// poll asks until the answer is yes. Errors come while one page makes place for
+// the next, so that they count only at the end.
+func (p *tab) poll(what string, ask func(context.Context) (bool, error)) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	for {
+		ok, err := ask(ctx)
+		if ok && err == nil {
+			return
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			p.t.Fatalf("waited in vain for %s at %s (%v)", what, p.where(), err)
+		}
+	}
+}
+
+func (p *tab) do(what string, action chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, action); err != nil {
+		p.t.Fatalf("%s: %v at %s", what, err, p.where())
+	}
+}
+
+func evaluate[T any](p *tab, expression string) T {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, 2*patience)
+	defer cancel()
+	result, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	check(p.t, err)
+	return result
+}
+
+// where describes the page in a failure.
+func (p *tab) where() string {
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	text, _ := chromedp.Run(ctx, chromedp.Evaluate[string](`location.pathname + location.search + ": " + document.body.innerText.slice(0, 1500)`))
+	return text
+}
