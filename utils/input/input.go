@@ -60,6 +60,9 @@ func readJSON(body io.Reader, dst any) error {
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil
 	}
+	if !utf8.Valid(text) { // RFC 8259 8.1; the library would put other characters there
+		return apperr.New(apperr.Malformed, "The body is not valid UTF-8 text.")
+	}
 	err = json.Unmarshal(text, dst)
 	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
 		return apperr.InvalidField(wrong.Field, "This must be %s.", describe(wrong.Type)).Because(err)
@@ -137,9 +140,13 @@ func readText(body io.Reader) ([]byte, error) {
 		return nil, broken(err)
 	}
 	if len(text) > TextLimit {
-		return nil, apperr.New(apperr.TooLarge, "At most %d kB of text can be sent at once.", TextLimit>>10)
+		return nil, tooMuchText()
 	}
 	return text, nil
+}
+
+func tooMuchText() error {
+	return apperr.New(apperr.TooLarge, "At most %d kB of text can be sent at once.", TextLimit>>10)
 }
 
 // broken is the error for a body that ended early or went over its limit.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime/multipart"
 	"net/url"
+	"strings"
 
 	"tokentube/utils/apperr"
 )
@@ -15,7 +16,7 @@ func readMultipart(body io.Reader, boundary string, dst any, files Files) error 
 	if boundary == "" {
 		return apperr.New(apperr.Malformed, "The multipart form has no boundary.")
 	}
-	reader := multipart.NewReader(body, boundary)
+	reader := multipart.NewReader(io.MultiReader(body, strings.NewReader("\r\n"), cutOff{}), boundary)
 	values, seen, left := url.Values{}, map[string]bool{}, int64(TextLimit)
 	for {
 		part, err := reader.NextPart()
@@ -36,12 +37,19 @@ func readMultipart(body io.Reader, boundary string, dst any, files Files) error 
 		if err != nil {
 			return broken(err)
 		}
-		if left -= int64(len(text)); left < 0 {
-			return apperr.New(apperr.TooLarge, "At most %d kB of text can be sent at once.", TextLimit>>10)
+		// Names count as well, as in a form: a million empty parts are not free.
+		if left -= int64(len(name) + len("=") + len(text)); left < 0 {
+			return tooMuchText()
 		}
 		values[name] = append(values[name], string(text))
 	}
 }
+
+// cutOff follows the body. The standard library takes a form that ends within the
+// header of a part for a complete one; with this behind it, it is not.
+type cutOff struct{}
+
+func (cutOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 // readFile hands one file on. Browsers send an empty part for a file field that
 // was left alone; that is no file.

@@ -1,0 +1,106 @@
+package input_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"tokentube/utils/apperr"
+	"tokentube/utils/input"
+)
+
+func TestPartsMayComeInAnyOrder(t *testing.T) {
+	title, photo, thumb := part("identifier", "alice"), filePart("photo", "a.png", "PHOTO"), filePart("thumb", "b.png", "THUMB")
+	for _, body := range []string{title + photo + thumb, thumb + title + photo, photo + thumb + title} {
+		var got form
+		var one, two []byte
+		err := input.Read(request(typeMany, body+end), &got, input.Files{"photo": keep(&one), "thumb": keep(&two)})
+		if err != nil || got.Identifier != "alice" || string(one) != "PHOTO" || string(two) != "THUMB" {
+			t.Errorf("%q: %+v, %q, %q, %v", body, got, one, two, err)
+		}
+	}
+}
+
+func TestFileFieldThatWasLeftAloneIsNoFile(t *testing.T) {
+	var got form
+	err := input.Read(request(typeMany, filePart("photo", "", "")+part("identifier", "alice")+end), &got, input.Files{"photo": never(t)})
+	if err != nil || got.Identifier != "alice" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	err = input.Read(request(typeMany, filePart("photo", "empty.png", "")+end), &got, input.Files{"photo": never(t)})
+	must(t, "an empty file", err, apperr.Invalid, "photo")
+}
+
+func never(t *testing.T) func(io.Reader) error {
+	return func(io.Reader) error {
+		t.Error("there is no file, but it was saved")
+		return nil
+	}
+}
+
+func TestTwoFilesOfOneFieldAreRefused(t *testing.T) {
+	saved := 0
+	photo := filePart("photo", "a.png", "PHOTO")
+	err := input.Read(request(typeMany, photo+photo+end), &form{}, input.Files{"photo": func(r io.Reader) error {
+		saved++
+		return nil // what it does not read is skipped
+	}})
+	must(t, "two files", err, apperr.Invalid, "photo")
+	if saved != 1 {
+		t.Errorf("%d files were saved", saved)
+	}
+}
+
+func TestFileThatNobodyTakesCountsAsText(t *testing.T) {
+	err := input.Read(request(typeMany, filePart("other", "a.png", strings.Repeat("a", input.TextLimit))+end), &form{}, nil)
+	must(t, "a file that nobody takes", err, apperr.TooLarge, "")
+}
+
+func TestBodyCutAnywhereIsRefused(t *testing.T) {
+	whole := filePart("photo", "a.png", "PHOTO") + part("identifier", "alice") + "--B--"
+	for cut := range len(whole) {
+		var got form
+		var content []byte
+		err := input.Read(request(typeMany, whole[:cut]), &got, input.Files{"photo": keep(&content)})
+		if !apperr.Is(err, apperr.Malformed) {
+			t.Errorf("cut after %q: %v", whole[max(0, cut-20):cut], err)
+		}
+	}
+}
+
+func TestFaultOfTheClientBeatsWhatTheFilesReaderMadesOfIt(t *testing.T) {
+	body := filePart("photo", "a.png", "PHOTO")
+	for name, save := range map[string]func(io.Reader) error{
+		"wraps":   func(r io.Reader) error { _, err := io.ReadAll(r); return fmt.Errorf("not a picture: %w", err) },
+		"hides":   func(r io.Reader) error { _, _ = io.ReadAll(r); return apperr.New(apperr.Invalid, "Not a picture.") },
+		"ignores": func(r io.Reader) error { _, _ = io.ReadAll(r); return nil },
+	} {
+		must(t, name, input.Read(request(typeMany, body[:len(body)-3]), &form{}, input.Files{"photo": save}), apperr.Malformed, "")
+	}
+}
+
+func TestErrorOfTheFilesReaderPassesThrough(t *testing.T) {
+	own := errors.New("the disk is full")
+	err := input.Read(request(typeMany, filePart("photo", "a.png", "PHOTO")+end), &form{}, input.Files{"photo": func(io.Reader) error { return own }})
+	if err != own {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSize(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 kB", 20 << 10: "20 kB", 1<<20 - 1: "1023 kB", 1 << 20: "1 MB", 500 << 20: "500 MB"} {
+		if got := input.Size(n); got != want {
+			t.Errorf("Size(%d) = %s, want %s", n, got, want)
+		}
+	}
+}
+
+func TestTrim(t *testing.T) {
+	input.Trim(nil)
+	text := " \talice\u00a0\n"
+	if input.Trim(&text); text != "alice" {
+		t.Errorf("%q", text)
+	}
+}
