@@ -24,6 +24,9 @@ export function enhance(form) {
     text.textContent = part < 1 ? `Uploading: ${Math.floor(part * 100)} %` : "Arrived. The site looks at it …";
   };
 
+  // Back may show this page as it was left: sending.
+  addEventListener("pageshow", (event) => { if (event.persisted) busy(false); });
+
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     clearErrors(form);
@@ -66,34 +69,48 @@ function videoFrame(form) {
   if (!input) return frame;
   const preview = input.closest("[data-drop]").querySelector("[data-preview]");
 
+  const take = async (video) => {
+    frame.picture = await takeFrame(video);
+    showFrame(form.elements.thumbnail, frame.picture);
+  };
   input.addEventListener("change", async () => {
     frame.picture = null;
     const file = input.files[0];
-    // The preview is made by files.js on the same event; look after it is there.
-    await Promise.resolve();
+    await new Promise((done) => setTimeout(done)); // files.js makes the preview on the same event
     const video = preview.querySelector("video");
     if (!file || !video) return;
     try {
       await goTo(video, 1);
-      frame.picture = await takeFrame(video);
+      await take(video);
     } catch {
       say("This browser cannot show the video, but you may still send it.");
       return;
     }
-    if (input.files[0] === file) offer(preview, video, frame);
+    if (input.files[0] === file) preview.append(frameButton(() => take(video)));
   });
   return frame;
 }
 
-// offer adds a button that takes another moment of the video.
-function offer(preview, video, frame) {
+// showFrame shows the picture taken from the video where a chosen one would be.
+function showFrame(input, picture) {
+  if (!picture || input.files.length) return;
+  const preview = input.closest("[data-drop]").querySelector("[data-preview]");
+  const image = document.createElement("img");
+  image.alt = "The picture taken from the video";
+  image.src = URL.createObjectURL(picture);
+  image.addEventListener("load", () => URL.revokeObjectURL(image.src), { once: true });
+  preview.replaceChildren(image);
+  preview.hidden = false;
+}
+
+function frameButton(take) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "button";
   button.textContent = "Use this moment as the picture";
   button.addEventListener("click", async () => {
-    frame.picture = await takeFrame(video);
+    await take();
     say("This moment is the picture for lists now.");
   });
-  preview.append(button);
+  return button;
 }
