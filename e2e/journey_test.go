@@ -37,7 +37,7 @@ func TestJourney(t *testing.T) {
 	p.Sees("A square goes by")
 	p.plays()
 
-	p.until("like.js", `performance.getEntriesByType("resource").some((e) => e.name.includes("like"))`)
+	p.enhanced(likeForm)
 	p.likes("false", "0")
 	p.click(likeButton)
 	p.likes("true", "1")
@@ -97,7 +97,8 @@ func (p *tab) logIn(name, password string) {
 }
 
 const (
-	likeButton     = `document.querySelector("form[action^='/likes/'] button")`
+	likeForm       = `document.querySelector("form[action^='/likes/']")`
+	likeButton     = likeForm + `?.querySelector("button")`
 	pictureAddress = `document.querySelector("form[action^='/settings/avatar'] img").src`
 )
 

@@ -3,10 +3,12 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/chromedp/cdproto/dom"
+	"github.com/chromedp/cdproto/domdebugger"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
@@ -138,6 +140,19 @@ func (p *tab) Upload(label, file string) {
 	object := evaluate[*runtime.RemoteObject](p, field)
 	_, err := chromedp.Call(p.ctx, dom.SetFileInputFiles, dom.SetFileInputFilesParams{Files: []string{file}, ObjectID: object.ObjectID})
 	check(p.t, err)
+}
+
+// enhanced waits until a script listens to what the form sends.
+func (p *tab) enhanced(form string) {
+	p.t.Helper()
+	p.poll("a script for "+form, func(ctx context.Context) (bool, error) {
+		object, err := chromedp.Run(ctx, chromedp.Evaluate[*runtime.RemoteObject](form))
+		if err != nil || object.ObjectID == "" {
+			return false, err
+		}
+		found, err := chromedp.Call(ctx, domdebugger.GetEventListeners, domdebugger.GetEventListenersParams{ObjectID: object.ObjectID})
+		return slices.ContainsFunc(found.Listeners, func(l *domdebugger.EventListener) bool { return l.Type == "submit" }), err
+	})
 }
 
 // Cookie is the value of a cookie, which scripts need not be able to read.

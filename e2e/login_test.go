@@ -1,0 +1,95 @@
+package e2e_test
+
+import (
+	"testing"
+	"time"
+
+	"tokentube/e2e/testsite"
+)
+
+// TestLogin goes to a private page, is asked who it is, errs once, and arrives.
+func TestLogin(t *testing.T) {
+	s := open(t)
+	s.User("alice")
+	p := s.Browser()
+
+	p.Go("/settings/profile")
+	p.At("/login?next=%2Fsettings%2Fprofile")
+	p.Expect("status of 401")
+	p.logIn("alice", "not her password at all")
+	p.Sees("The name or the password is wrong.")
+	if got := p.Value("Username or e-mail"); got != "alice" {
+		t.Errorf("the name is now %q", got)
+	}
+	if got := p.Value("Password"); got != "" {
+		t.Errorf("the password was written back: %q", got)
+	}
+	p.Fill("Password", testsite.Password)
+	p.Press("Log in")
+	p.At("/settings/profile")
+	p.Go("/login")
+	p.At("/") // who is logged in has nothing to do there
+}
+
+// TestFieldErrors puts each fault beside its field, and keeps what was typed.
+func TestFieldErrors(t *testing.T) {
+	s := open(t)
+	s.User("alice")
+	p := s.Browser()
+	p.Expect("status of 422", "status of 409")
+	p.Go("/register")
+	p.register("alice")
+	p.faultAt("Username", "already taken")
+	p.Fill("Username", "no spaces, please")
+	p.Fill("Password", "password")
+	p.Press("Create the account")
+	p.faultAt("Username", "_")
+	p.faultAt("Password", "guess")
+	if got := p.Value("Your name"); got != "The alice" {
+		t.Errorf("the name is now %q", got)
+	}
+}
+
+// faultAt waits until the field says that it is wrong, and points to why.
+func (p *tab) faultAt(label, text string) {
+	p.t.Helper()
+	p.until("a fault at "+label+" about "+text, `((e) => e?.getAttribute("aria-invalid") === "true" && e.getAttribute("aria-describedby").split(" ")
+		.some((id) => id.endsWith("error") && document.getElementById(id).innerText.includes(`+quote(text)+`)))(`+named("field", label)+")")
+}
+
+// TestLikeAfterTheEnd clicks in a page whose session has run out meanwhile.
+func TestLikeAfterTheEnd(t *testing.T) {
+	s := open(t)
+	s.User("alice")
+	p := s.Browser()
+	p.Go("/login")
+	p.logIn("alice", testsite.Password)
+	p.At("/")
+	path := p.writes("Words to like.")
+	p.enhanced(likeForm)
+	p.Expect("status of 401")
+	s.Clock.Advance(11 * 24 * time.Hour)
+	p.click(likeButton)
+	p.until("the login page", `location.pathname === "/login"`)
+	p.logIn("alice", testsite.Password)
+	p.At(path)
+	p.click(likeButton)
+	p.likes("true", "1")
+}
+
+// TestRevokedElsewhere logs out in one tab and goes on in another.
+func TestRevokedElsewhere(t *testing.T) {
+	s := open(t)
+	s.User("alice")
+	p := s.Browser()
+	p.Go("/login?next=/settings/account")
+	p.logIn("alice", testsite.Password)
+	p.At("/settings/account")
+	other := p.Tab()
+	other.Go("/")
+	other.Press("Your menu")
+	other.Press("Log out")
+	other.Sees("You are logged out.")
+	p.Follow("Password")
+	p.At("/login?next=%2Fsettings%2Fpassword")
+}

@@ -1,0 +1,139 @@
+package e2e_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"tokentube/e2e/testsite"
+)
+
+// TestWithoutScripts does everything by plain forms and links.
+func TestWithoutScripts(t *testing.T) {
+	s := open(t)
+	p := s.Browser().withoutScripts()
+
+	p.Go("/register")
+	p.Upload("Picture", save(t, "me.png", pictureBytes(t)))
+	p.register("alice")
+	p.At("/")
+	p.Sees("Welcome to Tokentube!")
+	p.Press("Your menu")
+	p.Press("Log out")
+	p.Sees("You are logged out.")
+	p.Follow("Log in")
+	p.At("/login")
+	p.logIn("alice@example.com", testsite.Password)
+	p.At("/")
+	p.Sees("You are logged in.")
+
+	path := p.writes("A few words.")
+	p.click(likeButton)
+	p.Sees("You like this.")
+	p.likes("true", "1")
+	p.click(likeButton)
+	p.Sees("You no longer like this.")
+	p.likes("false", "0")
+
+	p.Follow("Edit")
+	p.At(path + "/edit")
+	p.Fill("Text", "Better words.")
+	p.Press("Save")
+	p.At(path)
+	p.Sees("Better words.")
+	p.Press("Unpublish")
+	p.Sees("only you see this")
+	p.Press("Publish")
+	p.until("the published post", named("button", "Unpublish")+" !== undefined")
+	p.SeesNot("only you see this")
+
+	p.Follow("Delete")
+	p.At(path + "/delete")
+	p.Press("Delete for good")
+	p.until("another page", "location.pathname !== "+quote(path+"/delete"))
+	p.Expect("status of 404")
+	p.Go(path)
+	p.SeesNot("Better words.")
+
+	p.publishesFiles()
+	p.changesPassword()
+	p.deletesAccount()
+}
+
+func (p *tab) withoutScripts() *tab {
+	p.t.Helper()
+	_, err := chromedp.Call(p.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	check(p.t, err)
+	return p
+}
+
+// writes publishes a text post and returns its address.
+func (p *tab) writes(text string) string {
+	p.t.Helper()
+	p.Go("/create?kind=text")
+	p.Fill("What do you want to say?", text)
+	p.Press("Post it")
+	p.Sees(text)
+	p.until("the post's page", `location.pathname.startsWith("/posts/")`)
+	return evaluate[string](p, "location.pathname")
+}
+
+func (p *tab) publishesFiles() {
+	p.t.Helper()
+	p.Go("/create?kind=photo")
+	p.Upload("Photo", save(p.t, "photo.png", pictureBytes(p.t)))
+	p.Fill("What the photo shows", "A white square")
+	p.Fill("Title", "A photo by a form")
+	p.Choose("Only me")
+	p.Press("Share the photo")
+	p.Sees("Your draft is saved.", "A photo by a form", "only you see this")
+
+	p.Go("/create?kind=video")
+	p.Upload("Video", save(p.t, "video.mp4", videoBytes(p.t)))
+	p.Fill("Title", "A video by a form")
+	p.Press("Share the video")
+	p.Sees("Your post is published.", "A video by a form")
+}
+
+func (p *tab) changesPassword() {
+	p.t.Helper()
+	const better = "quite another staple of horses"
+	p.Go("/settings/password")
+	p.Fill("Password now", testsite.Password)
+	p.Fill("New password", better)
+	p.Fill("New password again", better+"!")
+	p.Press("Change password")
+	p.Expect("status of 422")
+	p.Sees("not the same")
+	p.Fill("Password now", testsite.Password)
+	p.Fill("New password", better)
+	p.Fill("New password again", better)
+	p.Press("Change password")
+	p.At("/settings/password")
+	p.Sees("Your password is changed.")
+
+	other := p.Stranger().withoutScripts()
+	other.Expect("status of 401")
+	other.Go("/login")
+	other.logIn("alice", testsite.Password)
+	other.Sees("The name or the password is wrong.")
+	other.logIn("alice", better)
+	other.At("/")
+}
+
+func (p *tab) deletesAccount() {
+	p.t.Helper()
+	p.Go("/settings/profile")
+	p.Follow("Delete account")
+	p.Fill("Your password", "quite another staple of horses")
+	p.Press("Delete my account")
+	p.At("/")
+	p.Sees("Your account is deleted.", "Log in")
+	if strings.Contains(evaluate[string](p, "document.body.innerText"), "A video by a form") {
+		p.t.Error("the deleted account's video is still on the first page")
+	}
+	p.Go("/@alice")
+	p.SeesNot("The alice")
+}
