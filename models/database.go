@@ -75,9 +75,13 @@ func Open(ctx context.Context, s Settings) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newDB(e, s), nil
+}
+
+func newDB(e engine, s Settings) *DB {
 	db := &DB{engine: e, clock: s.Now, deleteFiles: s.DeleteFiles, removals: e.collection("removals")}
 	db.working, db.stop = context.WithCancel(context.Background())
-	return db, nil
+	return db
 }
 
 func openEngine(ctx context.Context, s Settings) (engine, error) {
