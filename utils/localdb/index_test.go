@@ -209,7 +209,8 @@ func TestPages(t *testing.T) {
 func TestMultikey(t *testing.T) {
 	c := open(t).Collection("lists")
 	insert(t, c, d{{Key: "_id", Value: 1}, {Key: "n", Value: a{1, 9}}, {Key: "items", Value: a{d{{Key: "post", Value: "a"}, {Key: "at", Value: 1}}, d{{Key: "post", Value: "b"}, {Key: "at", Value: 2}}}}},
-		d{{Key: "_id", Value: 2}, {Key: "n", Value: a{5}}}, d{{Key: "_id", Value: 3}, {Key: "n", Value: 5}}, d{{Key: "_id", Value: 4}, {Key: "n", Value: a{}}})
+		d{{Key: "_id", Value: 2}, {Key: "n", Value: a{5}}}, d{{Key: "_id", Value: 3}, {Key: "n", Value: 5}}, d{{Key: "_id", Value: 4}, {Key: "n", Value: a{}}},
+		d{{Key: "_id", Value: 5}, {Key: "n", Value: a{10, 11}}}, d{{Key: "_id", Value: 6}, {Key: "n", Value: a{0}}})
 	ensure(t, c, d{{Key: "n", Value: 1}}, d{{Key: "items.post", Value: 1}})
 	scans := c.db.Scans()
 	between := d{{Key: "$gt", Value: 2}, {Key: "$lt", Value: 8}}
@@ -220,8 +221,9 @@ func TestMultikey(t *testing.T) {
 		{d{{Key: "n", Value: between}}, []int32{1, 2, 3}},
 		{d{{Key: "n", Value: d{{Key: "$elemMatch", Value: between}}}}, []int32{2}},
 		{d{{Key: "n", Value: d{{Key: "$elemMatch", Value: d{{Key: "$lt", Value: 8}}}}}, {Key: "n", Value: d{{Key: "$gt", Value: 8}}}}, []int32{1}},
+		{d{{Key: "n", Value: d{{Key: "$lt", Value: 8}}}, {Key: "n", Value: d{{Key: "$gt", Value: 9}}}}, []int32{}},
 		{d{{Key: "n", Value: d{{Key: "$gt", Value: 8}}}, {Key: "n", Value: d{{Key: "$elemMatch", Value: d{{Key: "$lt", Value: 8}}}}}}, []int32{1}},
-		{d{{Key: "n", Value: d{{Key: "$gte", Value: 1}}}}, []int32{1, 2, 3}},
+		{d{{Key: "n", Value: d{{Key: "$gte", Value: 1}}}}, []int32{1, 2, 3, 5}},
 		{d{{Key: "n", Value: d{{Key: "$in", Value: a{1, 9, 5}}}}}, []int32{1, 2, 3}},
 		{d{{Key: "items.post", Value: "b"}}, []int32{1}},
 		{d{{Key: "items", Value: d{{Key: "$elemMatch", Value: d{{Key: "post", Value: "b"}, {Key: "at", Value: 1}}}}}}, []int32{}},
@@ -254,4 +256,17 @@ func TestTTL(t *testing.T) {
 	ok(t, db.Sweep(ctx))
 	same(t, "after it", ids(find(t, c, d{})), []int32{-3, -2, -1})
 	intact(t, c)
+}
+
+// TestSortWithoutIndex sorts more documents in memory than a limit keeps there.
+func TestSortWithoutIndex(t *testing.T) {
+	c := open(t).Collection("things")
+	for i := range 2500 {
+		insert(t, c, d{{Key: "_id", Value: i}, {Key: "n", Value: i * 7919 % 2500}})
+	}
+	got := find(t, c, d{}, options.Find().SetSort(d{{Key: "n", Value: -1}}).SetLimit(3))
+	for i, doc := range got {
+		equal(t, "n", doc[1].Value.(int32), int32(2499-i))
+	}
+	equal(t, "documents", len(got), 3)
 }

@@ -186,6 +186,10 @@ func TestUpsert(t *testing.T) {
 	r, err = c.UpdateMany(ctx, d{{Key: "_id", Value: 7}}, update, options.UpdateMany().SetUpsert(true))
 	ok(t, err)
 	equal(t, "id from the filter", r.UpsertedID.(int32), 7)
+	mixed := d{{Key: "$and", Value: a{d{{Key: "k", Value: d{{Key: "$gt", Value: 1}, {Key: "$eq", Value: 5}}}}}}}
+	_, err = c.UpdateOne(ctx, mixed, update, options.UpdateOne().SetUpsert(true))
+	ok(t, err)
+	equal(t, "equality after a range", len(find(t, c, d{{Key: "k", Value: 5}})), 1)
 }
 
 func TestFindOneAndModify(t *testing.T) {

@@ -3,6 +3,7 @@ package localdb
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -392,4 +393,22 @@ func TestKeyOrder(t *testing.T) {
 			t.Fatalf("%v and %v: descending keys compare %d, values %d", x, y, got, want)
 		}
 	})
+}
+
+// TestBigNumbers compares whole numbers and doubles where doubles have gaps.
+func TestBigNumbers(t *testing.T) {
+	var values []any
+	for _, base := range []int64{1 << 53, -1 << 53, 1 << 60, -1 << 60, math.MaxInt64 - 1100, math.MinInt64 + 1100} {
+		for _, near := range []int64{-1025, -513, -2, -1, 0, 1, 2, 511, 1025} {
+			values = append(values, base+near, float64(base+near))
+		}
+	}
+	values = append(values, math.NaN(), math.Inf(1), math.Inf(-1), math.Copysign(0, -1), 0.0, int64(math.MaxInt64), int64(math.MinInt64), 0x1p63)
+	for _, x := range values {
+		for _, y := range values {
+			if got, want := bytes.Compare(appendKey(nil, x), appendKey(nil, y)), bsonkit.Compare(x, y); got != want {
+				t.Fatalf("%v (%T) and %v (%T): keys compare %d, values %d", x, x, y, y, got, want)
+			}
+		}
+	}
 }

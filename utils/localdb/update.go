@@ -239,11 +239,13 @@ func (u *update) checkOverflow(doc *bson.D) error {
 
 // upserted is the document that an upsert inserts: what the filter says by equality, then the update.
 func (u *update) upserted(filter *bson.D) (bson.D, error) {
-	extracted, err := mongokit.Extract(filter)
+	said := bsonkit.Clone(filter)
+	equalitiesFirst(*said)
+	extracted, err := mongokit.Extract(said)
 	if err != nil {
 		return nil, fmt.Errorf("localdb: upsert: %w", err)
 	}
-	doc := bsonkit.Clone(extracted) // it holds the filter's own values
+	doc := bsonkit.Clone(extracted) // its values may be shared
 	id := bsonkit.Get(doc, "_id")
 	if err := u.apply(doc, filter, true); err != nil {
 		return nil, err
@@ -252,6 +254,20 @@ func (u *update) upserted(filter *bson.D) (bson.D, error) {
 		return nil, immutableID()
 	}
 	return *doc, nil
+}
+
+// equalitiesFirst reorders operators: mongokit's extraction stops at the first one of a path that is no equality.
+func equalitiesFirst(filter bson.D) {
+	for _, e := range filter {
+		if ops, ok := operators(e.Value); ok {
+			slices.SortStableFunc(ops, func(a, b bson.E) int { return flag(b.Key == "$eq") - flag(a.Key == "$eq") })
+		}
+		if branches, ok := e.Value.(bson.A); ok && e.Key == "$and" {
+			for _, branch := range branches {
+				equalitiesFirst(branch.(bson.D))
+			}
+		}
+	}
 }
 
 // applied returns a stored document after the update, and its bytes. changed is false where the bytes are the same.
