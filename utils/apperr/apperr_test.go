@@ -1,0 +1,46 @@
+package apperr
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+)
+
+func TestEveryCodeHasItsStatus(t *testing.T) {
+	for code, want := range map[Code]int{
+		Malformed: 400, Unauthorized: 401, Forbidden: 403, NotFound: 404, MethodNotAllowed: 405, Conflict: 409, TooLarge: 413,
+		UnsupportedMedia: 415, Invalid: 422, RateLimited: 429, Internal: 500, Unavailable: 503,
+	} {
+		if got := New(code, "x").Status(); got != want {
+			t.Errorf("%s is %d, want %d", code, got, want)
+		}
+	}
+}
+
+func TestUnknownErrorBecomesInternalAndTellsNothing(t *testing.T) {
+	secret := errors.New("dial tcp 10.0.0.1: password=hunter2")
+	e := From(fmt.Errorf("loading: %w", secret))
+	if e.Code != Internal || strings.Contains(e.Message, "hunter2") || !errors.Is(e, secret) || !strings.Contains(e.Error(), "hunter2") {
+		t.Errorf("%+v", e)
+	}
+}
+
+func TestErrorIsFoundWithinOthers(t *testing.T) {
+	e := New(NotFound, "There is no %s.", "post").Because(io.EOF)
+	wrapped := errors.Join(errors.New("cleaning"), fmt.Errorf("showing: %w", e))
+	if From(wrapped) != e || !Is(wrapped, NotFound) || Is(wrapped, Conflict) || !errors.Is(wrapped, io.EOF) || Is(nil, NotFound) {
+		t.Error("the error was not found")
+	}
+	if e.Message != "There is no post." || e.Error() != "There is no post.: EOF" || New(Invalid, "x").Error() != "x" {
+		t.Errorf("%q, %q", e.Message, e.Error())
+	}
+}
+
+func TestInvalidFieldNamesTheField(t *testing.T) {
+	e := InvalidField("title", "At most %d characters.", 120)
+	if e.Code != Invalid || e.Message != "At most 120 characters." || len(e.Fields) != 1 || e.Fields[0] != (Field{"title", e.Message}) {
+		t.Errorf("%+v", e)
+	}
+}

@@ -1,0 +1,137 @@
+package cache
+
+import (
+	"errors"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+)
+
+var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// source counts how often it was asked.
+type source struct{ asked int }
+
+func (s *source) load() (int, error) {
+	s.asked++
+	return s.asked, nil
+}
+
+func get(t *testing.T, c *Cache[string, int], key string, load func() (int, error), want int) {
+	t.Helper()
+	if got, err := c.Get(key, load); got != want || err != nil {
+		t.Errorf("Get(%s) = %d, %v, want %d", key, got, err, want)
+	}
+}
+
+func TestValueIsKeptForItsTime(t *testing.T) {
+	now, s := start, &source{}
+	c := New[string, int](5*time.Second, 10, func() time.Time { return now })
+	get(t, c, "a", s.load, 1)
+	now = start.Add(5*time.Second - 1)
+	get(t, c, "a", s.load, 1)
+	get(t, c, "b", s.load, 2)
+	now = start.Add(5 * time.Second)
+	get(t, c, "a", s.load, 3)
+	get(t, c, "b", s.load, 2)
+}
+
+func TestDroppedValueIsLoadedAgain(t *testing.T) {
+	s := &source{}
+	c := New[string, int](time.Second, 10, func() time.Time { return start })
+	for _, key := range []string{"a", "b", "c"} {
+		_, _ = c.Get(key, s.load)
+	}
+	c.Drop("a", "b", "unknown")
+	get(t, c, "a", s.load, 4)
+	get(t, c, "b", s.load, 5)
+	get(t, c, "c", s.load, 3)
+}
+
+// What was read before a change must not come back after it: that would revive a
+// session that was just revoked.
+func TestFillThatBeganBeforeADropIsNotKept(t *testing.T) {
+	c := New[string, int](time.Hour, 10, func() time.Time { return start })
+	for _, dropped := range []string{"a", "another key"} {
+		began, goOn, done := make(chan struct{}), make(chan struct{}), make(chan int)
+		go func() {
+			old, _ := c.Get("a", func() (int, error) {
+				close(began)
+				<-goOn
+				return 1, nil
+			})
+			done <- old
+		}()
+		<-began
+		c.Drop(dropped)
+		close(goOn)
+		if old := <-done; old != 1 {
+			t.Errorf("the caller got %d", old)
+		}
+		get(t, c, "a", func() (int, error) { return 2, nil }, 2)
+		c.Drop("a")
+	}
+}
+
+func TestErrorsAreNotKept(t *testing.T) {
+	c := New[string, int](time.Hour, 10, func() time.Time { return start })
+	broken := errors.New("no database")
+	if _, err := c.Get("a", func() (int, error) { return 1, broken }); err != broken {
+		t.Errorf("err = %v", err)
+	}
+	get(t, c, "a", func() (int, error) { return 2, nil }, 2)
+}
+
+func TestSizeIsBounded(t *testing.T) {
+	now, s := start, &source{}
+	c := New[string, int](time.Second, 3, func() time.Time { return now })
+	for i := range 10 {
+		get(t, c, strconv.Itoa(i), s.load, i+1)
+		if len(c.entries) > 3 {
+			t.Fatalf("%d entries", len(c.entries))
+		}
+	}
+	get(t, c, "9", s.load, 10) // the newest is there
+	now = start.Add(time.Second)
+	get(t, c, "new", s.load, 11)
+	if len(c.entries) != 1 {
+		t.Errorf("what has run out stays: %d entries", len(c.entries))
+	}
+}
+
+// With -race. A value that was dropped is never seen again by who dropped it.
+func TestManyAtOnce(t *testing.T) {
+	c := New[int, int](time.Hour, 50, func() time.Time { return start })
+	var truth [8]struct {
+		sync.Mutex
+		n int
+	}
+	var all sync.WaitGroup
+	for key := range truth {
+		load := func() (int, error) {
+			truth[key].Lock()
+			defer truth[key].Unlock()
+			return truth[key].n, nil
+		}
+		for range 3 {
+			all.Go(func() {
+				for range 500 {
+					_, _ = c.Get(key, load)
+				}
+			})
+		}
+		all.Go(func() {
+			for i := range 500 {
+				truth[key].Lock()
+				truth[key].n = i
+				truth[key].Unlock()
+				c.Drop(key)
+				if got, _ := c.Get(key, load); got != i {
+					t.Errorf("key %d: got %d after %d was written", key, got, i)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
