@@ -1,0 +1,109 @@
+package templates_test
+
+import (
+	"time"
+
+	"tokentube/controllers"
+)
+
+// The values below are the controllers' own, with addresses that a test can set.
+type (
+	address string
+	owner   struct {
+		controllers.Owner
+		Avatar address
+	}
+	user struct {
+		controllers.User
+		Avatar, CoverImage address
+	}
+	post struct {
+		controllers.Post
+		Owner                       owner
+		VideoFile, Photo, Thumbnail *address
+	}
+	viewer struct {
+		ID, Username, FullName, Email string
+		Avatar                        address
+	}
+	home struct {
+		Videos           []post
+		Next, Kind, More string
+	}
+	show struct {
+		Post post
+		More []post
+	}
+	form struct { // of creating and editing
+		Post                                                     post
+		Kind, Title, Description, Content, Tags, Alt, Visibility string
+	}
+	channel struct {
+		Channel         user
+		Videos          []post
+		Kind, Tab, More string
+		IsMine          bool
+	}
+	register struct{ Username, Email, FullName string }
+	login    struct {
+		Identifier string
+		Remember   bool
+		Next       string
+	}
+	profile struct {
+		FullName, Bio      string
+		Avatar, CoverImage address
+	}
+	account struct{ Username, Email string }
+)
+
+func (a address) String() string   { return string(a) }
+func (a address) Absolute() string { return "https://tube.example" + string(a) }
+
+var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func samplePost(kind string, published bool) post {
+	file, thumb, length := address("/media/a"), address("/media/b.jpg"), 75.0
+	p := post{Post: controllers.Post{
+		ID: "65f000000000000000000001", Kind: kind, Title: "Tide", Description: "First line\nsecond", Tags: []string{"sea"},
+		IsPublished: published, Views: 1234, LikesCount: 1, CreatedAt: now.Add(-48 * time.Hour), EditedAt: &now,
+	}, Owner: owner{controllers.Owner{Username: "alice", FullName: "Alice"}, "/media/c.jpg"}}
+	if published {
+		p.PublishedAt = &now
+	}
+	switch kind {
+	case "video":
+		p.VideoFile, p.Thumbnail, p.Duration = &file, &thumb, &length
+	case "photo":
+		p.Photo, p.Thumbnail, p.Alt, p.Width, p.Height = &file, &thumb, "Waves", 800, 600
+	case "text":
+		p.Title, p.Content = "", "Some words"
+	}
+	return p
+}
+
+// samples are the pages with every kind of data that they are given.
+func samples() map[string][]any {
+	var posts, drafts []post
+	all := map[string][]any{
+		"users/new": {register{}, register{"alice", "alice@example.com", "Alice"}}, "sessions/new": {login{}, login{"alice", true, "/create"}},
+		"settings/profile": {profile{}, profile{"Alice", "Hello", "/media/a.jpg", "/media/b.jpg"}}, "settings/account": {account{"alice", "alice@example.com"}},
+		"settings/password": {nil}, "settings/delete": {nil}, "errors/show": {nil},
+		"posts/new": {form{}},
+	}
+	for _, kind := range []string{"video", "photo", "text"} {
+		public, draft := samplePost(kind, true), samplePost(kind, false)
+		posts, drafts = append(posts, public), append(drafts, draft)
+		mine, bare := draft, public
+		mine.IsMine, mine.IsLiked, bare.Thumbnail, bare.Duration, bare.Tags = true, true, nil, nil, nil
+		all["posts/show"] = append(all["posts/show"], show{public, []post{public, bare}}, show{mine, nil}, show{bare, nil})
+		filled := form{public, kind, "Tide", "About", "Some words", "sea, sky", "Waves", "draft"}
+		for _, page := range []string{"posts/new", "posts/edit", "posts/delete"} {
+			all[page] = append(all[page], filled)
+		}
+	}
+	alice := user{User: controllers.User{Username: "alice", FullName: "Alice", Bio: "Hello", PostsCount: 3, CreatedAt: now}, CoverImage: "/media/d.jpg"}
+	all["home/index"] = []any{home{}, home{Videos: posts, Next: "x", More: "/?after=x"}, home{Videos: posts, Kind: "photo"}}
+	all["channels/show"] = []any{channel{Channel: alice}, channel{alice, posts, "video", "", "/@alice?after=x", false}, channel{alice, drafts, "", "drafts", "", true}, channel{Channel: alice, Tab: "drafts", IsMine: true}}
+	return all
+}
