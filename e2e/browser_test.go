@@ -5,6 +5,7 @@ package e2e_test
 import (
 	"context"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -31,8 +32,9 @@ type site struct {
 	base string // its address
 }
 
-// open starts a site. Chromium takes Secure cookies by plain HTTP from localhost.
-func open(t *testing.T) *site {
+// open starts a site, whose requests first pass what is given. Chromium takes
+// Secure cookies by plain HTTP from localhost.
+func open(t *testing.T, before ...func(http.Handler) http.Handler) *site {
 	t.Helper()
 	findBrowser(t)
 	listener, err := net.Listen("tcp", "localhost:0")
@@ -41,6 +43,9 @@ func open(t *testing.T) *site {
 	check(t, err)
 	s := &site{t: t, base: "http://localhost:" + port}
 	s.Site = testsite.New(t, func(cfg *config.Config) { cfg.BaseURL = s.base })
+	for _, wrap := range before {
+		s.Handler = wrap(s.Handler)
+	}
 	server := httptest.NewUnstartedServer(s.Handler)
 	check(t, server.Listener.Close())
 	server.Listener = listener

@@ -1,0 +1,151 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"tokentube/e2e/testsite"
+)
+
+// pages are the site's pages as guests and as users see them.
+type pages struct{ guest, user []string }
+
+// furnish makes content of every kind, and lists the pages that show it.
+func (s *site) furnish() pages {
+	s.t.Helper()
+	alice := s.User("alice")
+	alice.JSON("PATCH", "/api/v1/users/update-user-bio", testsite.M{"bio": "Pictures made by code."}).Status(http.StatusOK)
+	create := func(path string, fields map[string]string, files ...testsite.File) string {
+		return alice.Upload("POST", "/api/v1"+path, fields, files...).Status(http.StatusCreated).ID()
+	}
+	photo := testsite.File{Field: "photo", Name: "photo.png", Content: pictureBytes(s.t)}
+	video := "/watch/" + create("/videos/publish-video", map[string]string{"title": "A square goes by", "description": "From left to right, and again.", "tags": "square,motion"},
+		testsite.File{Field: "videoFile", Name: "video.mp4", Content: videoBytes(s.t)})
+	picture := "/photos/" + create("/photos", map[string]string{"title": strings.Repeat("Averylongtitlewithoutspaces", 3), "alt": "A square"}, photo)
+	draft := "/photos/" + create("/photos", map[string]string{"title": "A draft", "alt": "A square", "visibility": "draft"}, photo)
+	words := "/posts/" + alice.JSON("POST", "/api/v1/tweets", testsite.M{"content": "A few words. " + strings.Repeat("Longword", 40), "tags": "words"}).Status(http.StatusCreated).ID()
+	s.User("bob").JSON("PUT", "/api/v1/likes/v/"+strings.TrimPrefix(video, "/watch/"), nil).Status(http.StatusOK)
+
+	open := []string{"/", "/?kind=video", "/?kind=photo", "/?kind=text", video, picture, words, "/@alice", "/@bob", "/no-such-page"}
+	return pages{
+		guest: append(open, "/login", "/register"),
+		user: append(open, draft, "/@alice?kind=text", "/@alice?tab=drafts", "/create?kind=video", "/create?kind=photo", "/create?kind=text",
+			video+"/edit", picture+"/edit", words+"/edit", words+"/delete",
+			"/settings/profile", "/settings/account", "/settings/password", "/settings/delete"),
+	}
+}
+
+// TestPages looks at every page, narrow and wide, in light and dark.
+func TestPages(t *testing.T) {
+	s := open(t)
+	all := s.furnish()
+	p := s.Browser()
+	p.Expect("status of 404", "status of 401", "status of 409")
+	axe := loadAxe(t)
+	for _, path := range all.guest {
+		p.Go(path)
+		p.inspect(path+" (guest)", axe)
+	}
+	p.Go("/login")
+	p.logIn("alice", "not her password at all")
+	p.Sees("The name or the password is wrong.")
+	p.inspect("/login (refused)", axe)
+	p.Go("/register")
+	p.register("alice")
+	p.faultAt("Username", "already taken")
+	p.inspect("/register (refused)", axe)
+
+	p.Go("/login")
+	p.logIn("alice", testsite.Password)
+	p.At("/")
+	p.inspect("/ (flash)", axe)
+	for _, path := range all.user {
+		p.Go(path)
+		p.inspect(path, axe)
+	}
+	p.Press("Your menu")
+	p.inspect("the open menu", axe)
+}
+
+func loadAxe(t *testing.T) string {
+	t.Helper()
+	path := os.Getenv("AXE_JS")
+	if path == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("AXE_JS does not name the file of axe-core")
+		}
+		t.Log("the pages are not checked by axe-core: AXE_JS does not name its file")
+		return ""
+	}
+	source, err := os.ReadFile(path)
+	check(t, err)
+	return string(source)
+}
+
+// inspect checks that the page fits and has one heading, and what axe-core finds.
+func (p *tab) inspect(name, axe string) {
+	p.t.Helper()
+	if axe != "" {
+		evaluate[chromedp.Void](p, axe)
+	}
+	for _, look := range []struct {
+		width  int64
+		scheme string
+	}{{1280, "light"}, {1280, "dark"}, {360, "dark"}, {360, "light"}} {
+		at := fmt.Sprintf("%s at %d, %s", name, look.width, look.scheme)
+		p.look(look.width, look.scheme)
+		if fit := evaluate[[]int](p, `[document.documentElement.scrollWidth, innerWidth]`); fit[0] > fit[1] {
+			p.t.Errorf("%s: scrolls sideways, %d pixels in %d; widest: %s", at, fit[0], fit[1], evaluate[string](p, widest))
+		}
+		if n := evaluate[int](p, `document.querySelectorAll("h1").length`); n != 1 {
+			p.t.Errorf("%s: %d h1", at, n)
+		}
+		if axe != "" {
+			p.check(at)
+		}
+	}
+}
+
+const widest = `[...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > innerWidth + 1).slice(0, 3).map((e) => e.outerHTML.slice(0, 120)).join(" | ")`
+
+// look sets the window's width and the colour scheme.
+func (p *tab) look(width int64, scheme string) {
+	p.t.Helper()
+	p.do("resize", chromedp.EmulateViewport(width, 900))
+	_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+	}})
+	check(p.t, err)
+	evaluate[chromedp.Void](p, painted)
+}
+
+// painted waits for the next frames, and for colours that are still changing.
+const painted = `(async () => {
+  for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
+  await Promise.allSettled(document.getAnimations().map((a) => a.finished));
+})()`
+
+type violation struct {
+	ID, Impact, Help string
+	Nodes            []struct{ HTML, FailureSummary string }
+}
+
+// check runs axe-core by the rules of WCAG 2.2 AA.
+func (p *tab) check(at string) {
+	p.t.Helper()
+	const run = `axe.run(document, { resultTypes: ["violations"], runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] }).then((r) => JSON.stringify(r.violations))`
+	var found []violation
+	check(p.t, json.Unmarshal([]byte(evaluate[string](p, run)), &found))
+	for _, v := range found {
+		for _, node := range v.Nodes {
+			p.t.Errorf("%s: %s (%s): %s\n%s\n%s", at, v.ID, v.Impact, v.Help, node.HTML, node.FailureSummary)
+		}
+	}
+}

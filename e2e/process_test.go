@@ -1,0 +1,160 @@
+package e2e_test
+
+import (
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
+
+// secrets are a pair for the processes that are not given one.
+var secrets = env{
+	"ACCESS_TOKEN_SECRET":  "access secret of the processes 0123456789 abcdef",
+	"REFRESH_TOKEN_SECRET": "refresh secret of the processes 0123456789 abcdef",
+}
+
+// TestProcess runs the program itself, as a person at a terminal does.
+func TestProcess(t *testing.T) {
+	program := build(t)
+	t.Run("serves and stops", program.servesAndStops)
+	t.Run("refuses what cannot work", program.refuses)
+	t.Run("has the data file alone", program.hasItsDataAlone)
+	t.Run("seeds", program.seeds)
+	t.Run("on a MongoDB server", program.usesMongoDB)
+}
+
+func (b binary) servesAndStops(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	settings := env{"DATA_DIR": data, "PORT": freePort(t)}
+	p := b.start(t, settings)
+	p.ready()
+	if want := "Tokentube is at http://localhost:" + settings["PORT"]; !strings.Contains(p.printed(), want) {
+		t.Errorf("it printed %q, without %q", p.printed(), want)
+	}
+	p.get("/", http.StatusOK)
+	p.get("/readyz", http.StatusOK)
+	login := p.register("alice")
+	p.stop()
+
+	info, err := os.Stat(filepath.Join(data, "secrets.env"))
+	check(t, err)
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("others may read the secrets: %v", info.Mode())
+	}
+	again := b.start(t, settings)
+	again.ready()
+	again.is("alice", login) // the login outlives the process
+	again.stop()
+}
+
+func (b binary) refuses(t *testing.T) {
+	taken, err := net.Listen("tcp", "localhost:0")
+	check(t, err)
+	defer func() { _ = taken.Close() }()
+	_, port, err := net.SplitHostPort(taken.Addr().String())
+	check(t, err)
+	for name, c := range map[string]struct {
+		env  env
+		args []string
+		says []string
+	}{
+		"a port in use":      {env{"PORT": port}, nil, []string{"port " + port + " is in use"}},
+		"faulty variables":   {env{"PORT": "http", "ACCESS_TOKEN_EXPIRY": "15"}, nil, []string{"PORT must be", "ACCESS_TOKEN_EXPIRY must be"}},
+		"a short secret":     {env{"ACCESS_TOKEN_SECRET": "short", "REFRESH_TOKEN_SECRET": secrets["REFRESH_TOKEN_SECRET"]}, nil, []string{"ACCESS_TOKEN_SECRET must be"}},
+		"no secrets":         {env{"APP_ENV": "production"}, nil, []string{"ACCESS_TOKEN_SECRET=", "REFRESH_TOKEN_SECRET="}},
+		"an unknown command": {env{}, []string{"sow"}, []string{"sow", "seed"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.env["DATA_DIR"] = t.TempDir()
+			out := b.fails(t, c.env, c.args...)
+			for _, text := range c.says {
+				if !strings.Contains(out, text) {
+					t.Errorf("it says %q, without %q", out, text)
+				}
+			}
+			if strings.Contains(out, "Tokentube is at") {
+				t.Errorf("it gave an address all the same: %s", out)
+			}
+		})
+	}
+}
+
+func (b binary) hasItsDataAlone(t *testing.T) {
+	data := t.TempDir()
+	first := b.start(t, env{"DATA_DIR": data, "PORT": freePort(t)})
+	first.ready()
+	if out := b.fails(t, env{"DATA_DIR": data, "PORT": freePort(t)}); !strings.Contains(out, "in use by another process") {
+		t.Errorf("the second process says %q", out)
+	}
+	first.get("/", http.StatusOK)
+	first.stop()
+}
+
+func (b binary) seeds(t *testing.T) {
+	settings := env{"DATA_DIR": t.TempDir(), "PORT": freePort(t), "BCRYPT_COST": "4"}
+	out, err := b.command(t, settings, "seed").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	login := regexp.MustCompile(`Log in as (\S+) with the password (\S+)`).FindStringSubmatch(string(out))
+	if login == nil {
+		t.Fatalf("it does not say how to log in: %s", out)
+	}
+	p := b.start(t, settings)
+	p.ready()
+	for _, page := range []string{"/watch/", "/photos/", "/posts/"} {
+		if home := p.get("/", http.StatusOK); !strings.Contains(home, `href="`+page) {
+			t.Errorf("the first page shows nothing of %s", page)
+		}
+	}
+	p.is(login[1], p.logIn(login[1], login[2]))
+	p.stop()
+	if out := b.fails(t, settings, "seed"); !strings.Contains(out, "already") {
+		t.Errorf("the second time it says %q", out)
+	}
+}
+
+func (b binary) usesMongoDB(t *testing.T) {
+	uri := os.Getenv("MONGODB_URI")
+	if uri == "" {
+		t.Skip("MONGODB_URI names no server")
+	}
+	shared := env{"MONGODB_URI": uri, "MONGODB_DATABASE": "test_" + bson.NewObjectID().Hex(), "DATA_DIR": t.TempDir()}
+	if out := b.fails(t, shared); !strings.Contains(out, "ACCESS_TOKEN_SECRET=") {
+		t.Errorf("without secrets it says %q", out)
+	}
+	one := b.start(t, shared.with(secrets).with(env{"PORT": freePort(t)}))
+	one.ready()
+	two := b.start(t, shared.with(secrets).with(env{"PORT": freePort(t)}))
+	two.ready()
+	two.is("alice", one.register("alice")) // what one process let in, the other knows
+	one.stop()
+	two.stop()
+}
+
+// build compiles the program.
+func build(t *testing.T) binary {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "tokentube")
+	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", path, "tokentube").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return binary(path)
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "localhost:0")
+	check(t, err)
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	check(t, err)
+	check(t, l.Close())
+	return port
+}
