@@ -39,8 +39,7 @@ func writeErrorEnvelope(c *gin.Context, e *apperr.Error) {
 	if fields == nil {
 		fields = []apperr.Field{}
 	}
-	c.Header("Cache-Control", "no-store")
-	c.Header("Vary", "Accept, Cookie")
+	cacheHeaders(c, true)
 	if e.Status() == http.StatusUnauthorized && c.Writer.Header().Get("WWW-Authenticate") == "" {
 		c.Header("WWW-Authenticate", `Bearer realm="tokentube"`) // RFC 6750 3
 	}

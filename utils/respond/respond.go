@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -184,11 +185,15 @@ func (r *Responder) page(c *gin.Context, name string, p Page) error {
 	return nil
 }
 
+const varies = "Accept, Cookie"
+
 // cacheHeaders keeps answers for one person out of every cache, the browser's
 // own included: after logout, Back must not show a private page.
 func cacheHeaders(c *gin.Context, private bool) {
 	h := c.Writer.Header()
-	h.Set("Vary", "Accept, Cookie")
+	if !slices.Contains(h.Values("Vary"), varies) {
+		h.Add("Vary", varies) // beside the Origin that the cross-origin check names
+	}
 	if private || len(h.Values("Set-Cookie")) > 0 {
 		h.Set("Cache-Control", "no-store")
 		return
