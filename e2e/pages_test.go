@@ -113,7 +113,7 @@ func (p *tab) inspect(name, axe string) {
 	}
 }
 
-const widest = `[...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > innerWidth + 1).slice(0, 3).map((e) => e.outerHTML.slice(0, 120)).join(" | ")`
+const widest = `[...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > innerWidth + 1).slice(0, 3).map((e) => e.outerHTML.replace(/\s+/g, " ").slice(0, 120)).join(" | ")`
 
 // look sets the window's width and the colour scheme.
 func (p *tab) look(width int64, scheme string) {

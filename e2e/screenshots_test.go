@@ -1,0 +1,66 @@
+package e2e_test
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"tokentube/commands"
+	"tokentube/e2e/testsite"
+)
+
+// TestScreenshots photographs the main pages of a site with sample content into
+// the folder that SCREENSHOTS names, to look at them.
+func TestScreenshots(t *testing.T) {
+	folder := os.Getenv("SCREENSHOTS")
+	if folder == "" {
+		t.Skip("SCREENSHOTS names no folder")
+	}
+	s := open(t)
+	check(t, commands.Seed(t.Context(), s.App, io.Discard))
+	s.User("alice")
+	p := s.Browser()
+	p.Go("/")
+	p.photograph(folder, "guest-home")
+	p.Go("/register")
+	p.photograph(folder, "register")
+	p.Go("/login")
+	p.photograph(folder, "login")
+	p.logIn("alice", testsite.Password)
+	p.At("/")
+	p.Go("/") // without the greeting
+	for name, path := range map[string]string{
+		"home": "/", "video": p.first("/watch/"), "photo": p.first("/photos/"), "words": p.first("/posts/"), "channel": p.first("/@"),
+		"create": "/create?kind=video", "profile": "/settings/profile", "password": "/settings/password", "own-channel": "/@alice",
+	} {
+		p.Go(path)
+		p.photograph(folder, name)
+	}
+	p.Expect("status of 404")
+	p.Go("/no-such-page")
+	p.photograph(folder, "not-found")
+}
+
+// first is the first link of the page that begins so.
+func (p *tab) first(prefix string) string {
+	p.t.Helper()
+	return evaluate[string](p, `document.querySelector("main a[href^="+JSON.stringify(`+quote(prefix)+`)+"]").getAttribute("href")`)
+}
+
+func (p *tab) photograph(folder, name string) {
+	p.t.Helper()
+	check(p.t, os.MkdirAll(folder, 0o755))
+	for _, width := range []int64{1280, 360} {
+		for _, scheme := range []string{"light", "dark"} {
+			p.look(width, scheme)
+			p.until("the pictures", `[...document.images].every((i) => i.complete || i.loading === "lazy")`)
+			content, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+			check(p.t, err)
+			check(p.t, os.WriteFile(filepath.Join(folder, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)), content, 0o644))
+		}
+	}
+}
