@@ -1,0 +1,189 @@
+package models
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"tokentube/utils/apperr"
+)
+
+func TestNamesAreOneHoweverTheyAreWritten(t *testing.T) {
+	w, ctx := newWorld(t), context.Background()
+	alice := &User{Username: " Alice ", Email: " Alice@Example.COM", FullName: " Alice ", PasswordHash: "hash"}
+	fatal(t, w.users.Create(ctx, alice))
+	for _, name := range []string{"alice", "ALICE", " alice@EXAMPLE.com "} {
+		if u, err := w.users.ByLogin(ctx, name); err != nil || u.ID != alice.ID {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	wantCode(t, w.users.Create(ctx, &User{Username: "ALICE", Email: "other@example.com", FullName: "A"}), apperr.Conflict, "username")
+	wantCode(t, w.users.Create(ctx, &User{Username: "other", Email: "ALICE@example.com", FullName: "A"}), apperr.Conflict, "email")
+	wantCode(t, w.users.Check(ctx, &User{Username: "other", Email: "ALICE@example.com", FullName: "A"}), apperr.Conflict, "email")
+	_, err := w.users.ByID(ctx, bson.NewObjectID())
+	wantCode(t, err, apperr.NotFound, "")
+	bob := w.user(t, "bob")
+	taken := "Alice"
+	_, err = w.users.Update(ctx, bob.ID, UserChanges{Username: &taken})
+	wantCode(t, err, apperr.Conflict, "username")
+}
+
+func TestOthersPostsAreOutOfReach(t *testing.T) {
+	w, ctx := newWorld(t), context.Background()
+	alice, bob := w.user(t, "alice"), w.user(t, "bob")
+	public, draft := w.post(t, alice, Public), w.post(t, alice, Draft)
+	title := "mine"
+	_, err := w.posts.Update(ctx, bob.ID, public.ID, PostChanges{Description: &title})
+	wantCode(t, err, apperr.Forbidden, "")
+	_, err = w.posts.Update(ctx, bob.ID, draft.ID, PostChanges{Description: &title})
+	wantCode(t, err, apperr.NotFound, "")
+	wantCode(t, w.likes.Add(ctx, bob.ID, draft.ID), apperr.NotFound, "")
+	wantCode(t, w.likes.Add(ctx, bob.ID, bson.NewObjectID()), apperr.NotFound, "")
+	checkCounts(t, "after all refusals", w)
+}
+
+func TestPublishingIsCountedOnce(t *testing.T) {
+	w, ctx := newWorld(t), context.Background()
+	alice := w.user(t, "alice")
+	p := w.post(t, alice, Draft)
+	done := make(chan error, 8)
+	for i := range cap(done) {
+		to := []Visibility{Public, Draft}[i%2]
+		go func() {
+			_, err := w.posts.Update(ctx, alice.ID, p.ID, PostChanges{Visibility: &to})
+			done <- err
+		}()
+	}
+	for range cap(done) {
+		if err := <-done; err != nil && !apperr.Is(err, apperr.Conflict) {
+			t.Error(err)
+		}
+	}
+	checkCounts(t, "after publishing and unpublishing at once", w)
+}
+
+func TestListsPageThroughPostsOfOneMoment(t *testing.T) {
+	w, ctx := newWorld(t), context.Background()
+	alice := w.user(t, "alice")
+	var want []string
+	for i := range 12 {
+		if i%4 == 0 {
+			w.advance(time.Minute) // four posts share each moment
+		}
+		want = append(want, w.post(t, alice, Public).ID.Hex())
+		w.post(t, alice, Draft)
+	}
+	for _, oldest := range []bool{true, false} {
+		for limit := 1; limit <= 13; limit++ {
+			q, got := PostQuery{Limit: limit, Oldest: oldest}, []string{}
+			for {
+				posts, next, err := w.posts.List(ctx, q)
+				fatal(t, err)
+				for _, p := range posts {
+					got = append(got, p.ID.Hex())
+				}
+				if q.After = next; next == "" {
+					break
+				}
+			}
+			if !oldest {
+				slices.Reverse(got)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("limit %d, oldest %v: %v, want %v", limit, oldest, got, want)
+			}
+		}
+	}
+}
+
+// Every query that a user can trigger is served by an index.
+func TestNoQueryScans(t *testing.T) {
+	w, ctx := newWorld(t), context.Background()
+	local, ok := w.engine.(embedded)
+	if !ok {
+		t.Skip("only the embedded engine counts its scans")
+	}
+	alice, bob := people(t, w)
+	posts, next, err := w.posts.List(ctx, PostQuery{Limit: 1})
+	fatal(t, err)
+	for _, q := range []PostQuery{
+		{Limit: 5, After: next}, {Limit: 5, Oldest: true, After: next}, {Limit: 5, Kind: Text, After: next},
+		{Limit: 5, Owner: alice.ID, After: next}, {Limit: 5, Owner: alice.ID, Kind: Text, After: next},
+		{Limit: 5, Owner: alice.ID, Drafts: true}, {Limit: 5, Owner: alice.ID, Drafts: true, After: next},
+	} {
+		_, _, err := w.posts.List(ctx, q)
+		fatal(t, err)
+	}
+	_, err = w.events.Of(ctx, alice.ID, 10)
+	fatal(t, err)
+	_, err = w.users.ByIDs(ctx, []bson.ObjectID{alice.ID, bob.ID})
+	fatal(t, err)
+	_, err = w.likes.Of(ctx, alice.ID, []bson.ObjectID{posts[0].ID, bob.ID})
+	fatal(t, err)
+	fatal(t, w.likes.Remove(ctx, alice.ID, posts[0].ID))
+	fatal(t, w.sessions.RevokeAll(ctx, alice.ID, PasswordChanged))
+	_, err = w.users.ByLogin(ctx, "alice@example.com")
+	fatal(t, err)
+	fatal(t, w.users.Delete(ctx, alice.ID))
+	w.WaitRemovals()
+	if n := local.db.Scans(); n != 0 {
+		t.Errorf("%d queries were served by no index", n)
+	}
+}
+
+// A feed of 20 must not cost more when there are more posts.
+func BenchmarkFeed(b *testing.B) {
+	for _, size := range []int{1_000, 50_000} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			w, ctx := newWorld(b), context.Background()
+			alice := w.user(b, "alice")
+			fill(b, w, alice, size)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := w.posts.List(ctx, PostQuery{Limit: 20}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkCreatePost is bounded by the disk's flush, which writers that come
+// together share.
+func BenchmarkCreatePost(b *testing.B) {
+	for _, writers := range []int{1, 16} {
+		b.Run(fmt.Sprintf("%d writers", writers), func(b *testing.B) {
+			w := newWorld(b)
+			fill(b, w, w.user(b, "alice"), b.N, writers)
+		})
+	}
+}
+
+// fill adds posts, by 64 writers at once unless told otherwise.
+func fill(b *testing.B, w *world, owner *User, size int, writers ...int) {
+	work := make(chan int)
+	n := append(writers, 64)[0]
+	done := make(chan error, n)
+	for range n {
+		go func() {
+			var err error
+			for range work {
+				if err == nil {
+					err = w.posts.Create(context.Background(), &Post{Owner: owner.ID, Kind: Text, Description: "hello, this is a post"})
+				}
+			}
+			done <- err
+		}()
+	}
+	for i := range size {
+		work <- i
+	}
+	close(work)
+	for range n {
+		fatal(b, <-done)
+	}
+}
