@@ -32,7 +32,7 @@ func newEngine(app *controllers.App, templates, static fs.FS) (*gin.Engine, erro
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
 	engine.RedirectTrailingSlash = false // Gin would answer by itself, without our headers
-	engine.ContextWithFallback = true // a handler's context ends with its request
+	engine.ContextWithFallback = true    // a handler's context ends with its request
 	if err := engine.SetTrustedProxies(app.Config.TrustedProxies); err != nil {
 		return nil, err
 	}
