@@ -47,12 +47,16 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer commands.Close(app)
-	if len(args) > 0 {
-		return commands.Run(ctx, app, args)
-	}
 	handler, err := routes.New(app, templates.FS, static.FS)
 	if err != nil {
 		return err
+	}
+	// Now every feature has registered its documents, also for the commands.
+	if err := app.DB.Prepare(ctx); err != nil {
+		return err
+	}
+	if len(args) > 0 {
+		return commands.Run(ctx, app, args)
 	}
 	return serve(ctx, cfg, handler, app.Log)
 }

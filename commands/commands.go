@@ -32,7 +32,8 @@ const (
 	openTimeout = 30 * time.Second
 )
 
-// Open opens the database and the file storage and makes the App.
+// Open opens the database and the file storage and makes the App. The database
+// is to be prepared when the routes are made, which register what features add.
 func Open(ctx context.Context, cfg config.Config, logs io.Writer) (*controllers.App, error) {
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
@@ -47,11 +48,7 @@ func Open(ctx context.Context, cfg config.Config, logs io.Writer) (*controllers.
 	if err != nil {
 		return nil, err
 	}
-	app, err := NewApp(cfg, db, store, newLogger(cfg, logs), time.Now)
-	if err != nil {
-		return nil, err
-	}
-	return app, db.Prepare(ctx)
+	return NewApp(cfg, db, store, newLogger(cfg, logs), time.Now)
 }
 
 // NewApp makes the models and what the actions need beside them. Prepare the

@@ -100,9 +100,9 @@ func Open(t testing.TB, cfg config.Config, clock *Clock) *Site {
 	check(t, err)
 	app, err := commands.NewApp(cfg, db, store, slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelError})), clock.Now)
 	check(t, err)
-	check(t, db.Prepare(ctx))
 	handler, err := routes.New(app, templates.FS, static.FS)
 	check(t, err)
+	check(t, db.Prepare(ctx))
 	s := &Site{App: app, Clock: clock, Handler: handler, t: t}
 	t.Cleanup(func() {
 		commands.Close(app)
