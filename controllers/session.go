@@ -140,7 +140,7 @@ func (s Sessions) rehash(c *gin.Context, user *models.User, password string) (*m
 
 // begin starts a session for the user in this browser, in place of the one whose
 // cookies came with the request, and sets the cookies.
-func (s Sessions) begin(c *gin.Context, user *models.User, remember bool) (signedIn, *models.Session, error) {
+func (s *App) begin(c *gin.Context, user *models.User, remember bool) (signedIn, *models.Session, error) {
 	if err := s.end(c, models.NewLogin); err != nil {
 		return signedIn{}, nil, err
 	}
@@ -179,7 +179,7 @@ func (s Sessions) Delete(c *gin.Context) error {
 }
 
 // end revokes the sessions that the request's tokens belong to.
-func (s Sessions) end(c *gin.Context, why models.RevocationWord) error {
+func (s *App) end(c *gin.Context, why models.RevocationWord) error {
 	ended := map[string]bool{}
 	for _, claims := range s.Auth.Presented(c) {
 		id, err := bson.ObjectIDFromHex(claims.SessionID)

@@ -211,7 +211,7 @@ func (s Settings) changePassword(c *gin.Context, in passwordChange) (signedIn, e
 	if err := s.Events.Add(c, models.EventPassword, id.Session, middlewares.DeviceOf(c)); err != nil {
 		return signedIn{}, err
 	}
-	out, _, err := Sessions{s.App}.begin(c, user, id.Session.Remember)
+	out, _, err := s.begin(c, user, id.Session.Remember)
 	return out, err
 }
 

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"go.mongodb.org/mongo-driver/bson"
-	"go.mongodb.org/mongo-driver/bson/bsontype"
 	"go.mongodb.org/mongo-driver/bson/primitive"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/x/bsonx/bsoncore"
@@ -69,7 +68,7 @@ func decodeDocument(raw []byte, depth int) (bson.D, error) {
 func decodeArray(raw []byte, depth int) (bson.A, error) {
 	array := bson.A{}
 	err := eachElement(raw, func(e bsoncore.Element) error {
-		if bsontype.Type(e[0]) == bsontype.Array {
+		if bson2.Type(e[0]) == bson2.TypeArray {
 			return fmt.Errorf("localdb: an array directly inside an array is not supported")
 		}
 		v, err := decodeValue(e, depth+1)
@@ -85,28 +84,28 @@ func decodeValue(e bsoncore.Element, depth int) (any, error) {
 	}
 	v := e.Value()
 	switch v.Type {
-	case bsontype.Null:
+	case bson.TypeNull:
 		return nil, nil
-	case bsontype.Int32:
+	case bson.TypeInt32:
 		return v.Int32(), nil
-	case bsontype.Int64:
+	case bson.TypeInt64:
 		return v.Int64(), nil
-	case bsontype.Double:
+	case bson.TypeDouble:
 		return v.Double(), nil
-	case bsontype.String:
+	case bson.TypeString:
 		return v.StringValue(), nil
-	case bsontype.EmbeddedDocument:
+	case bson.TypeEmbeddedDocument:
 		return decodeDocument(v.Data, depth)
-	case bsontype.Array:
+	case bson.TypeArray:
 		return decodeArray(v.Data, depth)
-	case bsontype.Binary:
+	case bson.TypeBinary:
 		subtype, data := v.Binary()
 		return primitive.Binary{Subtype: subtype, Data: bytes.Clone(data)}, nil
-	case bsontype.ObjectID:
+	case bson.TypeObjectID:
 		return v.ObjectID(), nil
-	case bsontype.Boolean:
+	case bson.TypeBoolean:
 		return v.Boolean(), nil
-	case bsontype.DateTime:
+	case bson.TypeDateTime:
 		return primitive.DateTime(v.DateTime()), nil
 	}
 	return nil, fmt.Errorf("localdb: BSON type %s is not supported (field %q)", v.Type, e.Key())
