@@ -3,6 +3,7 @@ package controllers
 import (
 	"cmp"
 	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -69,6 +70,9 @@ func (s Sessions) Create(c *gin.Context) error {
 }
 
 func (s Sessions) logIn(c *gin.Context, in login) (signedIn, error) {
+	if err := s.checkCookies(c); err != nil {
+		return signedIn{}, err
+	}
 	user, err := s.authenticate(c, in)
 	if err != nil {
 		return signedIn{}, err
@@ -158,6 +162,19 @@ func (s *App) begin(c *gin.Context, user *models.User, remember bool) (signedIn,
 		out.AccessToken, out.RefreshToken = pair.Access, pair.Refresh
 	}
 	return out, session, s.Events.Add(c, models.EventLogin, session, device)
+}
+
+// checkCookies says why when a browser would drop the cookies of a login without
+// a word: Secure ones are kept over plain HTTP on this machine's own name alone.
+func (a *App) checkCookies(c *gin.Context) error {
+	if !a.Config.CookieSecure || a.Config.HTTPS() || c.Request.TLS != nil || !fromBrowser(c) {
+		return nil
+	}
+	host := (&url.URL{Host: c.Request.Host}).Hostname()
+	if ip := net.ParseIP(host); host == "localhost" || strings.HasSuffix(host, ".localhost") || ip.IsLoopback() {
+		return nil
+	}
+	return apperr.New(apperr.Invalid, "Over plain HTTP your browser keeps no login for %s. Open the site at %s, or by HTTPS.", host, a.Config.BaseURL)
 }
 
 // fromBrowser tells a browser by what only browsers send, and what no page can

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -365,6 +366,23 @@ func TestUploadsAndFilesRenewNothing(t *testing.T) {
 	for name, value := range before.Cookies {
 		if c.Cookies[name] != value {
 			t.Errorf("%s was renewed", name)
+		}
+	}
+}
+
+func TestLoginSaysWhyTheBrowserWouldForgetIt(t *testing.T) {
+	site := testsite.New(t, func(c *config.Config) { c.BaseURL = "http://localhost:8000" })
+	site.User("alice")
+	for host, want := range map[string]int{
+		"localhost:8000": 303, "127.0.0.1:8000": 303, "[::1]:8000": 303, "a.localhost": 303, "192.168.1.5:8000": 422, "tube.example": 422,
+	} {
+		form := url.Values{"identifier": {"alice"}, "password": {testsite.Password}}.Encode()
+		r := httptest.NewRequest(http.MethodPost, "http://"+host+"/login", strings.NewReader(form))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Origin", "http://"+host)
+		answer := site.Client().Do(r).Status(want)
+		if want == 422 {
+			answer.Has("Open the site at http://localhost:8000")
 		}
 	}
 }

@@ -48,6 +48,9 @@ func (u Users) Create(c *gin.Context) error {
 		"coverImage": files.picture(c, &user.CoverImage, u.Media.SaveCover),
 	})
 	if err == nil {
+		err = u.checkCookies(c)
+	}
+	if err == nil {
 		err = u.register(c, in, &user, &files)
 	}
 	if err != nil {

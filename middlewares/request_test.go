@@ -24,8 +24,11 @@ func TestMethodOverride(t *testing.T) {
 		{"GET", "_method=DELETE", "GET"},
 		{"HEAD", "_method=DELETE", "HEAD"},
 		{"PUT", "_method=DELETE", "PUT"},
-		{"POST", "_method=delete", "delete"}, // no route takes it
-		{"POST", "_method=CONNECTCONNECT", "CONNECTCON"},
+		{"POST", "x_method=1", "POST"},
+		{"POST", "_method=", "POST"},
+		{"POST", "_method=delete", "UNKNOWN"}, // no route takes it
+		{"POST", "_method=GET", "UNKNOWN"},
+		{"POST", "_method=CONNECT", "UNKNOWN"},
 	} {
 		var got string
 		h := middlewares.MethodOverride(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Method }))

@@ -1,7 +1,6 @@
 package middlewares
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -45,6 +44,9 @@ func CrossOrigin(allowed []string, own string) (gin.HandlerFunc, error) {
 	}
 	return func(c *gin.Context) {
 		origin := c.GetHeader("Origin")
+		if len(allowed) > 0 {
+			c.Writer.Header().Add("Vary", "Origin")
+		}
 		if slices.Contains(allowed, origin) {
 			allow(c, origin)
 			if c.Request.Method == http.MethodOptions && c.GetHeader("Access-Control-Request-Method") != "" {
@@ -66,7 +68,6 @@ func allow(c *gin.Context, origin string) {
 	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
 	h.Set("Access-Control-Expose-Headers", "Location, Retry-After, X-Request-Id")
 	h.Set("Access-Control-Max-Age", "600")
-	h.Add("Vary", "Origin")
 }
 
 // BodyLimit bounds what a request may send. What says beforehand that it is more
@@ -88,10 +89,11 @@ func MethodOverride(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost && strings.Contains(r.URL.RawQuery, "_method=") {
 			switch method := r.URL.Query().Get("_method"); method {
+			case "":
 			case http.MethodPut, http.MethodPatch, http.MethodDelete:
 				r.Method = method
 			default:
-				r.Method = fmt.Sprintf("%.10s", method) // unknown: answered as a wrong method
+				r.Method = "UNKNOWN" // no route has it: answered as a wrong method
 			}
 		}
 		next.ServeHTTP(w, r)

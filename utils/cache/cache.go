@@ -62,18 +62,9 @@ func (c *Cache[K, V]) Drop(keys ...K) {
 	}
 }
 
-// makeRoom keeps the memory bounded: of a full cache, what has run out goes; if
-// nothing has, any one entry does, which costs somebody one read.
+// makeRoom keeps the memory bounded: of a full cache any one entry goes, which
+// costs somebody one read.
 func (c *Cache[K, V]) makeRoom() {
-	if len(c.entries) < c.size {
-		return
-	}
-	now := c.now()
-	for key, e := range c.entries {
-		if !now.Before(e.until) {
-			delete(c.entries, key)
-		}
-	}
 	for key := range c.entries {
 		if len(c.entries) < c.size {
 			return

@@ -163,3 +163,11 @@ func TestFullQueueGivesUnavailable(t *testing.T) {
 		t.Error("a slot was not given back")
 	}
 }
+
+// Judging a long password must not take longer than judging a short one: anybody
+// can send one.
+func TestOnlyTheBeginningOfALongPasswordIsJudged(t *testing.T) {
+	if Check(strings.Repeat("a", 32)+"Xq7#vBn2 unguessable") == "" {
+		t.Error("what comes after the first 32 bytes was judged")
+	}
+}

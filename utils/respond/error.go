@@ -38,6 +38,7 @@ func Error(c *gin.Context, err error) {
 	p.Message = e.Message
 	if err := r.page(c, "errors/show", p); err != nil {
 		r.log.ErrorContext(c, "error page failed", "error", err, "request_id", p.RequestID)
+		c.Header("Cache-Control", "no-store")
 		c.Data(http.StatusInternalServerError, "text/plain; charset=utf-8", []byte("Something went wrong on our side.\n"))
 	}
 }

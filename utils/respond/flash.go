@@ -17,8 +17,8 @@ func (r *Responder) setFlash(c *gin.Context, message string) {
 
 func (r *Responder) takeFlash(c *gin.Context) string {
 	value, err := c.Request.Cookie(flashCookie)
-	if err != nil {
-		return ""
+	if err != nil || c.Request.Method == http.MethodHead || c.GetHeader("Sec-Purpose") != "" {
+		return "" // nobody would read it
 	}
 	r.flashCookie(c, "", -1)
 	message, err := base64.RawURLEncoding.DecodeString(value.Value)

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"tokentube/utils/cache"
 )
 
 // Claims are what both kinds of token say. The first four describe the user and
@@ -22,7 +24,7 @@ type Claims struct {
 	Email     string   `json:"email,omitempty"`
 	Username  string   `json:"username,omitempty"`
 	FullName  string   `json:"fullName,omitempty"`
-	Roles     []string `json:"roles,omitempty"`
+	Roles     []string `json:"roles,omitzero"` // empty in an access token, left out of a refresh token
 	RefreshID string   `json:"rti,omitempty"`
 
 	UserID    string           `json:"_id"`
@@ -49,6 +51,9 @@ func (c *Claims) GetAudience() (jwt.ClaimStrings, error)       { return jwt.Clai
 // to iat and nbf; exp gets none, so that no token lives longer than it says.
 const leeway = 30 * time.Second
 
+// remembered is how many verified tokens are kept: some 10 MB.
+const remembered = 10_000
+
 // Kind signs and verifies one kind of token. An access token never passes as a
 // refresh token or the other way round, because key, typ and aud all differ
 // (RFC 8725 3.11, 3.12).
@@ -61,6 +66,7 @@ type Kind struct {
 	key      []byte
 	kid      string
 	parser   *jwt.Parser
+	known    *cache.Cache[[sha256.Size]byte, *Claims]
 	now      func() time.Time
 }
 
@@ -87,6 +93,7 @@ func newKind(typ, audience, secret string, ttl time.Duration, c Config) *Kind {
 	return &Kind{
 		TTL: ttl, typ: typ, audience: audience, issuer: c.Issuer, now: c.Now,
 		key: []byte(secret), kid: keyID(secret),
+		known: cache.New[[sha256.Size]byte, *Claims](ttl, remembered, c.Now),
 		parser: jwt.NewParser(
 			// One algorithm, ours: the token's own word about it is never followed
 			// (alg "none", RFC 8725 3.1).
@@ -119,8 +126,19 @@ func (k *Kind) Sign(c Claims) (string, error) {
 // claims are returned beside it; they prove who the token was made for, no more.
 var ErrExpired = errors.New("token has expired")
 
-// Verify checks a token of this kind and returns its claims.
+// Verify checks a token of this kind and returns its claims, which are shared: do
+// not change them. What is true of a token for good (its signature, its claims) is
+// worked out once and remembered under the token's hash; its age is looked at
+// each time.
 func (k *Kind) Verify(raw string) (*Claims, error) {
+	claims, err := k.known.Get(sha256.Sum256([]byte(raw)), func() (*Claims, error) { return k.verify(raw) })
+	if err == nil && !k.now().Before(claims.ExpiresAt.Time) {
+		return claims, ErrExpired
+	}
+	return claims, err
+}
+
+func (k *Kind) verify(raw string) (*Claims, error) {
 	// Nothing but base64url and two dots: no JSON serialisation, no white space,
 	// no second spelling of a token that was seen before.
 	if strings.Trim(raw, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
