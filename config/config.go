@@ -38,7 +38,18 @@ type Config struct {
 	RefreshTokenExpiry time.Duration
 	RefreshTokenGrace  time.Duration
 	SessionMaxAge      time.Duration
-	JWTIssuer          string
+
+	// Former secrets and keys still verify and never sign.
+	AccessTokenSecretPrevious  string
+	RefreshTokenSecretPrevious string
+	JWTAlg                     string // of access tokens: HS256, EdDSA or RS256
+	JWTPrivateKeyFile          string // PEM, with EdDSA and RS256
+	JWTPublicKeyPreviousFile   string // PEM
+	JWTIssuer                  string
+
+	TLSCertFile, TLSKeyFile string // PEM; both or neither
+	HTTPRedirectPort        int    // 0: none
+	RateLimit               bool
 
 	BcryptCost     int
 	CookieSecure   bool
@@ -97,16 +108,28 @@ func Load(env map[string]string) (Config, error) {
 		RefreshTokenExpiry: r.duration("REFRESH_TOKEN_EXPIRY", "10d"),
 		RefreshTokenGrace:  r.duration("REFRESH_TOKEN_GRACE", "30s"),
 		SessionMaxAge:      r.duration("SESSION_MAX_AGE", "90d"),
-		JWTIssuer:          r.text("JWT_ISSUER", "tokentube"),
-		BcryptCost:         r.number("BCRYPT_COST", 12, 4, 20),
-		CookieSecure:       r.flag("COOKIE_SECURE", true),
-		CookiePrefix:       r.oneOf("COOKIE_PREFIX", "", "__Host-", "__Secure-"),
-		CORSOrigins:        r.origins("CORS_ORIGIN"),
-		TrustedProxies:     r.proxies("TRUSTED_PROXIES"),
-		MaxImageBytes:      int64(r.number("MAX_IMAGE_MB", 10, 1, 100)) << 20,
-		MaxVideoBytes:      int64(r.number("MAX_VIDEO_MB", 500, 1, 100_000)) << 20,
-		LogFormat:          r.oneOf("LOG_FORMAT", "text", "json"),
-		LogLevel:           r.oneOf("LOG_LEVEL", "info", "debug", "warn", "error"),
+
+		AccessTokenSecretPrevious:  r.text("ACCESS_TOKEN_SECRET_PREVIOUS", ""),
+		RefreshTokenSecretPrevious: r.text("REFRESH_TOKEN_SECRET_PREVIOUS", ""),
+		JWTAlg:                     r.oneOf("JWT_ALG", "HS256", "EdDSA", "RS256"),
+		JWTPrivateKeyFile:          r.text("JWT_PRIVATE_KEY_FILE", ""),
+		JWTPublicKeyPreviousFile:   r.text("JWT_PUBLIC_KEY_PREVIOUS_FILE", ""),
+		JWTIssuer:                  r.text("JWT_ISSUER", "tokentube"),
+
+		TLSCertFile:      r.text("TLS_CERT_FILE", ""),
+		TLSKeyFile:       r.text("TLS_KEY_FILE", ""),
+		HTTPRedirectPort: r.number("HTTP_REDIRECT_PORT", 0, 0, 65535),
+		RateLimit:        r.flag("RATE_LIMIT", true),
+
+		BcryptCost:     r.number("BCRYPT_COST", 12, 4, 20),
+		CookieSecure:   r.flag("COOKIE_SECURE", true),
+		CookiePrefix:   r.oneOf("COOKIE_PREFIX", "", "__Host-", "__Secure-"),
+		CORSOrigins:    r.origins("CORS_ORIGIN"),
+		TrustedProxies: r.proxies("TRUSTED_PROXIES"),
+		MaxImageBytes:  int64(r.number("MAX_IMAGE_MB", 10, 1, 100)) << 20,
+		MaxVideoBytes:  int64(r.number("MAX_VIDEO_MB", 500, 1, 100_000)) << 20,
+		LogFormat:      r.oneOf("LOG_FORMAT", "text", "json"),
+		LogLevel:       r.oneOf("LOG_LEVEL", "info", "debug", "warn", "error"),
 	}
 	c.BaseURL = r.origin("BASE_URL", "http://"+net.JoinHostPort(c.Host, strconv.Itoa(c.Port)))
 	r.check(c)
