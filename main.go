@@ -1,25 +1,20 @@
 // Command tokentube serves the site. "go run . seed" fills it with sample
-// content first; "go run . help" lists the commands.
+// content first.
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"os/signal"
-	"strconv"
 	"syscall"
-	"time"
 
 	"tokentube/commands"
 	"tokentube/config"
 	"tokentube/routes"
 	"tokentube/static"
 	"tokentube/templates"
+	"tokentube/utils/httpserver"
 )
 
 func main() {
@@ -58,34 +53,8 @@ func run(ctx context.Context, args []string) error {
 	if len(args) > 0 {
 		return commands.Run(ctx, app, args)
 	}
-	return serve(ctx, cfg, handler, app.Log)
-}
-
-// serve answers requests until ctx ends, then lets running ones finish.
-func serve(ctx context.Context, cfg config.Config, handler http.Handler, log *slog.Logger) error {
-	listener, err := net.Listen("tcp", net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port)))
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("port %d is in use: stop the other program or set PORT", cfg.Port)
-	} else if err != nil {
-		return fmt.Errorf("cannot listen: %w", err)
-	}
-	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
-	fmt.Printf("Tokentube is at %s\n", cfg.BaseURL)
-	stopped := make(chan error, 1)
-	context.AfterFunc(ctx, func() {
-		end, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		stopped <- server.Shutdown(end)
-	})
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	if err := <-stopped; err != nil {
-		log.Warn("requests were cut off", "error", err)
-		return server.Close()
-	}
-	return nil
+	return httpserver.Run(ctx, handler, httpserver.Settings{
+		Host: cfg.Host, Port: cfg.Port, BaseURL: cfg.BaseURL,
+		CertFile: cfg.TLSCertFile, KeyFile: cfg.TLSKeyFile, RedirectPort: cfg.HTTPRedirectPort, Log: app.Log,
+	}, func() { fmt.Printf("Tokentube is at %s\n", cfg.BaseURL) })
 }

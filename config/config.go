@@ -131,7 +131,11 @@ func Load(env map[string]string) (Config, error) {
 		LogFormat:      r.oneOf("LOG_FORMAT", "text", "json"),
 		LogLevel:       r.oneOf("LOG_LEVEL", "info", "debug", "warn", "error"),
 	}
-	c.BaseURL = r.origin("BASE_URL", "http://"+net.JoinHostPort(c.Host, strconv.Itoa(c.Port)))
+	scheme := "http://"
+	if c.TLSCertFile != "" {
+		scheme = "https://"
+	}
+	c.BaseURL = r.origin("BASE_URL", scheme+net.JoinHostPort(c.Host, strconv.Itoa(c.Port)))
 	r.check(c)
 	r.secrets(&c)
 	return c, errors.Join(r.faults...)
@@ -141,6 +145,12 @@ func Load(env map[string]string) (Config, error) {
 func (r *reader) check(c Config) {
 	if c.RefreshTokenExpiry > 0 && c.AccessTokenExpiry > c.RefreshTokenExpiry {
 		r.fault("ACCESS_TOKEN_EXPIRY", "must not be longer than REFRESH_TOKEN_EXPIRY")
+	}
+	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
+		r.fault("TLS_CERT_FILE and TLS_KEY_FILE", "go together: set both or neither")
+	}
+	if c.HTTPRedirectPort != 0 && c.TLSCertFile == "" {
+		r.fault("HTTP_REDIRECT_PORT", "needs TLS_CERT_FILE and TLS_KEY_FILE: there is no HTTPS to lead to")
 	}
 	if c.CookiePrefix != "" && !c.CookieSecure {
 		r.fault("COOKIE_PREFIX", "needs COOKIE_SECURE=true: browsers drop such cookies otherwise")
