@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/trustelem/zxcvbn"
@@ -20,13 +21,17 @@ const (
 	longest  = 72 // bytes: bcrypt ignores what comes after, so that many passwords would open one account
 	judged   = 32 // bytes
 	queue    = 5 * time.Second
+	waiting  = 16 // for each slot: at a quarter of a second a hash, whoever is let in is served in time
 )
 
 // Hasher hashes passwords at one cost.
 type Hasher struct {
-	cost  int
-	slots *semaphore.Weighted
-	dummy []byte
+	cost   int
+	slots  *semaphore.Weighted
+	most   int64 // at work and waiting together
+	inside atomic.Int64
+	hashes atomic.Int64
+	dummy  []byte
 }
 
 // NewHasher makes a Hasher of the given bcrypt cost.
@@ -35,8 +40,13 @@ func NewHasher(cost int) (*Hasher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Hasher{cost: cost, slots: semaphore.NewWeighted(int64(max(1, runtime.NumCPU()-1))), dummy: dummy}, nil
+	slots := int64(max(1, runtime.NumCPU()-1))
+	return &Hasher{cost: cost, slots: semaphore.NewWeighted(slots), most: slots * (1 + waiting), dummy: dummy}, nil
 }
+
+// Hashes is how many times a password was hashed so far, for tests that compare
+// the work of two answers without a stopwatch.
+func (h *Hasher) Hashes() int64 { return h.hashes.Load() }
 
 // Hash makes the hash to store. The password must have passed Check.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
@@ -76,17 +86,28 @@ func (h *Hasher) Outdated(hash string) bool {
 	return err != nil || cost != h.cost
 }
 
-// bounded runs work when one of the slots is free, and gives up after a while.
+// bounded runs work when one of the slots is free. It gives up after a while, and
+// at once when so many are waiting that there is no hope: a storm of logins must
+// not pile up goroutines and passwords in memory.
 func (h *Hasher) bounded(ctx context.Context, work func() error) error {
-	waiting, cancel := context.WithTimeout(ctx, queue)
+	defer h.inside.Add(-1)
+	if h.inside.Add(1) > h.most {
+		return busy(errors.New("the queue of hashes is full"))
+	}
+	patience, cancel := context.WithTimeout(ctx, queue)
 	defer cancel()
-	if err := h.slots.Acquire(waiting, 1); err != nil {
-		busy := apperr.New(apperr.Unavailable, "Too many people are logging in at the moment. Please try again.").Because(err)
-		busy.RetryAfter = queue
-		return busy
+	if err := h.slots.Acquire(patience, 1); err != nil {
+		return busy(err)
 	}
 	defer h.slots.Release(1)
+	h.hashes.Add(1)
 	return work()
+}
+
+func busy(cause error) error {
+	e := apperr.New(apperr.Unavailable, "Too many people are logging in at the moment. Please try again.").Because(cause)
+	e.RetryAfter = queue
+	return e
 }
 
 // Check says why a new password cannot be taken, or "" when it can. The user's

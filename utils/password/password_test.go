@@ -164,6 +164,43 @@ func TestFullQueueGivesUnavailable(t *testing.T) {
 	}
 }
 
+func TestMoreThanTheQueueHoldsIsRefusedAtOnce(t *testing.T) {
+	h := newHasher(t, bcrypt.MinCost)
+	stored := hash(t, h, good)
+	slots := int64(max(1, runtime.NumCPU()-1))
+	if !h.slots.TryAcquire(slots) {
+		t.Fatal("the slots are not free")
+	}
+	h.inside.Add(slots) // as if they were at work
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, h.most)
+	for range slots * waiting {
+		go func() { _, err := h.Matches(ctx, stored, good); ended <- err }()
+	}
+	for h.inside.Load() < h.most {
+		runtime.Gosched()
+	}
+	before := h.Hashes()
+	for range 100 {
+		if _, err := h.Matches(ctx, "", good); !apperr.Is(err, apperr.Unavailable) || apperr.From(err).RetryAfter <= 0 || errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("a full queue gives %v", err)
+		}
+	}
+	if h.Hashes() != before || h.inside.Load() != h.most {
+		t.Error("those refused did work, or were left in the queue")
+	}
+	h.slots.Release(slots)
+	for range slots * waiting {
+		if err := <-ended; err != nil {
+			t.Errorf("one that waited: %v", err)
+		}
+	}
+	if h.Hashes() != before+slots*waiting || h.inside.Load() != slots {
+		t.Errorf("%d hashes, %d inside", h.Hashes()-before, h.inside.Load())
+	}
+}
+
 // Judging a long password must not take longer than judging a short one: anybody
 // can send one.
 func TestOnlyTheBeginningOfALongPasswordIsJudged(t *testing.T) {
