@@ -58,15 +58,15 @@ func NewApp(cfg config.Config, db *models.DB, store *media.Store, log *slog.Logg
 	if err != nil {
 		return nil, err
 	}
+	tokens, err := newTokens(cfg, now)
+	if err != nil {
+		return nil, err
+	}
 	users, events := models.NewUsers(db), models.NewEvents(db)
 	sessions := models.NewSessions(db, models.SessionPolicy{RefreshTTL: cfg.RefreshTokenExpiry, Grace: cfg.RefreshTokenGrace, MaxAge: cfg.SessionMaxAge})
 	posts := models.NewPosts(db, users)
 	auth := &middlewares.Auth{
-		Tokens: token.New(token.Config{
-			AccessSecret: cfg.AccessTokenSecret, RefreshSecret: cfg.RefreshTokenSecret,
-			AccessTTL: cfg.AccessTokenExpiry, RefreshTTL: cfg.RefreshTokenExpiry, Issuer: cfg.JWTIssuer, Now: now,
-		}),
-		Users: users, Sessions: sessions, Events: events,
+		Tokens: tokens, Users: users, Sessions: sessions, Events: events,
 		Cookies: middlewares.Cookies{Prefix: cfg.CookiePrefix, Secure: cfg.CookieSecure},
 		Log:     log, Now: now,
 	}
@@ -75,6 +75,15 @@ func NewApp(cfg config.Config, db *models.DB, store *media.Store, log *slog.Logg
 		Posts: posts, Likes: models.NewLikes(db, posts), Views: models.NewViews(db, posts, cfg.RefreshTokenSecret),
 		Media: store, Hasher: hasher, Log: log, Now: now,
 	}, nil
+}
+
+func newTokens(cfg config.Config, now func() time.Time) (*token.Tokens, error) {
+	return token.New(token.Config{
+		AccessSecret: cfg.AccessTokenSecret, AccessSecretPrevious: cfg.AccessTokenSecretPrevious,
+		RefreshSecret: cfg.RefreshTokenSecret, RefreshSecretPrevious: cfg.RefreshTokenSecretPrevious,
+		AccessKey: cfg.JWTPrivateKey, AccessKeyPrevious: cfg.JWTPublicKeyPrevious,
+		AccessTTL: cfg.AccessTokenExpiry, RefreshTTL: cfg.RefreshTokenExpiry, Issuer: cfg.JWTIssuer, Now: now,
+	})
 }
 
 // Close ends background work and closes the database and the file storage.

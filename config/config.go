@@ -5,12 +5,11 @@
 package config
 
 import (
+	"crypto"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
-	"net/netip"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -42,9 +41,11 @@ type Config struct {
 	// Former secrets and keys still verify and never sign.
 	AccessTokenSecretPrevious  string
 	RefreshTokenSecretPrevious string
-	JWTAlg                     string // of access tokens: HS256, EdDSA or RS256
-	JWTPrivateKeyFile          string // PEM, with EdDSA and RS256
-	JWTPublicKeyPreviousFile   string // PEM
+	JWTAlg                     string           // of access tokens: HS256, EdDSA or RS256
+	JWTPrivateKeyFile          string           // PEM, with EdDSA and RS256
+	JWTPrivateKey              crypto.Signer    // what is in it; nil with HS256
+	JWTPublicKeyPreviousFile   string           // PEM
+	JWTPublicKeyPrevious       crypto.PublicKey // what is in it, or nil
 	JWTIssuer                  string
 
 	TLSCertFile, TLSKeyFile string // PEM; both or neither
@@ -111,7 +112,7 @@ func Load(env map[string]string) (Config, error) {
 
 		AccessTokenSecretPrevious:  r.text("ACCESS_TOKEN_SECRET_PREVIOUS", ""),
 		RefreshTokenSecretPrevious: r.text("REFRESH_TOKEN_SECRET_PREVIOUS", ""),
-		JWTAlg:                     r.oneOf("JWT_ALG", "HS256", "EdDSA", "RS256"),
+		JWTAlg:                     r.oneOf("JWT_ALG", hs256, eddsa, rs256),
 		JWTPrivateKeyFile:          r.text("JWT_PRIVATE_KEY_FILE", ""),
 		JWTPublicKeyPreviousFile:   r.text("JWT_PUBLIC_KEY_PREVIOUS_FILE", ""),
 		JWTIssuer:                  r.text("JWT_ISSUER", "tokentube"),
@@ -137,6 +138,7 @@ func Load(env map[string]string) (Config, error) {
 	}
 	c.BaseURL = r.origin("BASE_URL", scheme+net.JoinHostPort(c.Host, strconv.Itoa(c.Port)))
 	r.check(c)
+	r.keys(&c)
 	r.secrets(&c)
 	return c, errors.Join(r.faults...)
 }
@@ -162,107 +164,6 @@ func (c Config) DatabaseFile() string { return filepath.Join(c.DataDir, "tokentu
 
 // MediaDir is where files are kept without MEDIA_URL.
 func (c Config) MediaDir() string { return filepath.Join(c.DataDir, "media") }
-
-// reader takes variables and collects what is wrong with them.
-type reader struct {
-	env    map[string]string
-	faults []error
-}
-
-func (r *reader) fault(name, format string, args ...any) {
-	r.faults = append(r.faults, fmt.Errorf("%s %s", name, fmt.Sprintf(format, args...)))
-}
-
-func (r *reader) text(name, fallback string) string {
-	if value := strings.TrimSpace(r.env[name]); value != "" {
-		return value
-	}
-	return fallback
-}
-
-func (r *reader) number(name string, fallback, low, high int) int {
-	text := r.text(name, strconv.Itoa(fallback))
-	n, err := strconv.Atoi(text)
-	if err != nil || n < low || n > high {
-		r.fault(name, "must be a whole number from %d to %d, not %q", low, high, text)
-	}
-	return n
-}
-
-func (r *reader) flag(name string, fallback bool) bool {
-	text := r.text(name, strconv.FormatBool(fallback))
-	value, err := strconv.ParseBool(text)
-	if err != nil {
-		r.fault(name, "must be true or false, not %q", text)
-	}
-	return value
-}
-
-// oneOf takes the first value as the default.
-func (r *reader) oneOf(name string, values ...string) string {
-	text := r.text(name, values[0])
-	for _, value := range values {
-		if text == value {
-			return text
-		}
-	}
-	r.fault(name, "must be one of %s, not %q", strings.TrimPrefix(strings.Join(values, ", "), ", "), text)
-	return text
-}
-
-func (r *reader) duration(name, fallback string) time.Duration {
-	text := r.text(name, fallback)
-	d, err := ParseDuration(text)
-	if err != nil {
-		r.fault(name, "%s", err)
-	}
-	return d
-}
-
-func (r *reader) origin(name, fallback string) string {
-	text := strings.TrimSuffix(r.text(name, fallback), "/")
-	if !isOrigin(text) {
-		r.fault(name, "must be an origin such as https://example.com, not %q", text)
-	}
-	return text
-}
-
-func isOrigin(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.Scheme+"://"+u.Host == text
-}
-
-func (r *reader) origins(name string) []string {
-	list := r.list(name)
-	for _, text := range list {
-		if !isOrigin(text) {
-			r.fault(name, "must list origins such as https://example.com, not %q", text)
-		}
-	}
-	return list
-}
-
-func (r *reader) proxies(name string) []string {
-	list := r.list(name)
-	for _, text := range list {
-		_, errPrefix := netip.ParsePrefix(text)
-		_, errAddr := netip.ParseAddr(text)
-		if errPrefix != nil && errAddr != nil {
-			r.fault(name, "must list addresses or networks such as 10.0.0.0/8, not %q", text)
-		}
-	}
-	return list
-}
-
-func (r *reader) list(name string) []string {
-	var list []string
-	for part := range strings.SplitSeq(r.env[name], ",") {
-		if part = strings.TrimSpace(part); part != "" {
-			list = append(list, part)
-		}
-	}
-	return list
-}
 
 // HTTPS tells whether the site is reached by HTTPS.
 func (c Config) HTTPS() bool { return strings.HasPrefix(c.BaseURL, "https://") }

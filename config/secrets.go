@@ -16,20 +16,37 @@ const (
 	shortest      = 32 // bytes: an HS256 key as long as its hash (RFC 7518 3.2)
 )
 
-// secrets fills in and checks the two signing secrets.
+// secrets fills in and checks the two signing secrets, and those before them.
 func (r *reader) secrets(c *Config) {
-	if c.AccessTokenSecret == "" || c.RefreshTokenSecret == "" {
+	if c.RefreshTokenSecret == "" || (c.AccessTokenSecret == "" && c.JWTAlg == hs256) {
 		r.missingSecrets(c)
 	}
-	for _, s := range []struct{ name, value string }{{accessSecret, c.AccessTokenSecret}, {refreshSecret, c.RefreshTokenSecret}} {
-		if s.value != "" && weak(s.value) {
-			r.fault(s.name, "must be at least %d random bytes; a fresh one: %s", shortest, newSecret())
+	all := []secret{
+		{accessSecret, c.AccessTokenSecret, "; a fresh one: " + newSecret()},
+		{refreshSecret, c.RefreshTokenSecret, "; a fresh one: " + newSecret()},
+		{accessSecret + "_PREVIOUS", c.AccessTokenSecretPrevious, ""},
+		{refreshSecret + "_PREVIOUS", c.RefreshTokenSecretPrevious, ""},
+	}
+	if c.JWTAlg != hs256 {
+		all = all[1:] // is not used; what it was before the switch may be given as _PREVIOUS
+	}
+	for i, s := range all {
+		if s.value == "" {
+			continue
+		}
+		if weak(s.value) {
+			r.fault(s.name, "must be at least %d random bytes%s", shortest, s.offer)
+		}
+		for _, other := range all[:i] {
+			if s.value == other.value {
+				r.fault(s.name, "must differ from %s%s", other.name, s.offer)
+			}
 		}
 	}
-	if c.AccessTokenSecret != "" && c.AccessTokenSecret == c.RefreshTokenSecret {
-		r.fault(refreshSecret, "must differ from %s; a fresh one: %s", accessSecret, newSecret())
-	}
 }
+
+// secret is a signing secret; offer is what a fault of it says beside.
+type secret struct{ name, value, offer string }
 
 // missingSecrets makes secrets at the first start and keeps them in DATA_DIR.
 // Several processes must agree on them, so where there may be several, and in

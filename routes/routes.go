@@ -68,6 +68,7 @@ func newEngine(app *controllers.App, templates, static fs.FS) (*gin.Engine, erro
 // register adds the features, a line each.
 func register(app *controllers.App, access middlewares.Access) {
 	controllers.Health{App: app}.Routes(access)
+	controllers.Keys{App: app}.Routes(access)
 	controllers.Users{App: app}.Routes(access)
 	controllers.Sessions{App: app}.Routes(access)
 	controllers.Settings{App: app}.Routes(access)

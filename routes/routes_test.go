@@ -16,6 +16,7 @@ import (
 // public are the routes that anybody may call. Every other one must refuse.
 const public = `
 GET    /
+GET    /.well-known/jwks.json
 GET    /@:username
 GET    /api/v1/feed
 GET    /api/v1/healthcheck

@@ -4,9 +4,9 @@
 package token
 
 import (
+	"crypto"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -63,8 +63,7 @@ type Kind struct {
 	typ      string
 	audience string
 	issuer   string
-	key      []byte
-	kid      string
+	keys     keys
 	parser   *jwt.Parser
 	known    *cache.Cache[[sha256.Size]byte, *Claims]
 	now      func() time.Time
@@ -73,42 +72,44 @@ type Kind struct {
 // Tokens are the two kinds.
 type Tokens struct{ Access, Refresh *Kind }
 
-// Config is what tokens are made with.
+// Config is what tokens are made with. Previous secrets and keys, which may be
+// left out, still verify and never sign.
 type Config struct {
-	AccessSecret, RefreshSecret string
-	AccessTTL, RefreshTTL       time.Duration
-	Issuer                      string
-	Now                         func() time.Time
+	AccessSecret, RefreshSecret                 string
+	AccessSecretPrevious, RefreshSecretPrevious string
+	AccessKey                                   crypto.Signer // Ed25519 or RSA; nil: AccessSecret signs
+	AccessKeyPrevious                           crypto.PublicKey
+	AccessTTL, RefreshTTL                       time.Duration
+	Issuer                                      string
+	Now                                         func() time.Time
 }
 
-// New makes the two kinds of token of this site.
-func New(c Config) *Tokens {
-	return &Tokens{
-		Access:  newKind("at+jwt", "tokentube", c.AccessSecret, c.AccessTTL, c),
-		Refresh: newKind("rt+jwt", "tokentube-refresh", c.RefreshSecret, c.RefreshTTL, c),
+// New makes the two kinds of token of this site. Only we read refresh tokens, so
+// a secret is all that they need.
+func New(c Config) (*Tokens, error) {
+	access, err := accessKeys(c)
+	if err != nil {
+		return nil, err
 	}
+	refresh := secretKeys(c.RefreshSecret, c.RefreshSecretPrevious)
+	return &Tokens{
+		Access:  newKind("at+jwt", "tokentube", access, c.AccessTTL, c),
+		Refresh: newKind("rt+jwt", "tokentube-refresh", refresh, c.RefreshTTL, c),
+	}, nil
 }
 
-func newKind(typ, audience, secret string, ttl time.Duration, c Config) *Kind {
+func newKind(typ, audience string, keys keys, ttl time.Duration, c Config) *Kind {
 	return &Kind{
-		TTL: ttl, typ: typ, audience: audience, issuer: c.Issuer, now: c.Now,
-		key: []byte(secret), kid: keyID(secret),
+		TTL: ttl, typ: typ, audience: audience, issuer: c.Issuer, keys: keys, now: c.Now,
 		known: cache.New[[sha256.Size]byte, *Claims](ttl, remembered, c.Now),
 		parser: jwt.NewParser(
-			// One algorithm, ours: the token's own word about it is never followed
+			// Our keys' algorithms: the token's own word about it is never followed
 			// (alg "none", RFC 8725 3.1).
-			jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
+			jwt.WithValidMethods(keys.algorithms()),
 			jwt.WithIssuer(c.Issuer), jwt.WithAudience(audience),
 			jwt.WithExpirationRequired(), jwt.WithTimeFunc(c.Now), jwt.WithStrictDecoding(),
 		),
 	}
-}
-
-// keyID names a key by its hash, so that all processes agree on the name without
-// talking, and nobody can compute the key from it.
-func keyID(secret string) string {
-	sum := sha256.Sum256([]byte("kid:" + secret))
-	return base64.RawURLEncoding.EncodeToString(sum[:9])
 }
 
 // NewID makes a token's jti: 130 random bits as text.
@@ -117,9 +118,10 @@ func NewID() string { return rand.Text() }
 // Sign makes a token with these claims; issuer and audience are filled in.
 func (k *Kind) Sign(c Claims) (string, error) {
 	c.Issuer, c.Audience = k.issuer, k.audience
-	t := jwt.NewWithClaims(jwt.SigningMethodHS256, &c)
-	t.Header["typ"], t.Header["kid"] = k.typ, k.kid
-	return t.SignedString(k.key)
+	key := k.keys[0]
+	t := jwt.NewWithClaims(key.method, &c)
+	t.Header["typ"], t.Header["kid"] = k.typ, key.id
+	return t.SignedString(key.sign)
 }
 
 // ErrExpired is Verify's error for a token whose only fault is its age. The
@@ -160,20 +162,15 @@ func (k *Kind) verify(raw string) (*Claims, error) {
 	return claims, nil
 }
 
-// keyFor picks the key. The token's kid chooses among our own keys and nothing
-// else; jku, jwk and x5u, by which a token would bring its own key, are not read
-// (RFC 8725 3.10).
+// keyFor picks the key, once the header is one that we write.
 func (k *Kind) keyFor(t *jwt.Token) (any, error) {
 	if t.Header["typ"] != k.typ {
 		return nil, fmt.Errorf("typ is %v, not %s", t.Header["typ"], k.typ)
 	}
-	if t.Header["kid"] != k.kid {
-		return nil, errors.New("kid is not one of ours")
-	}
 	if _, ok := t.Header["crit"]; ok {
 		return nil, errors.New("crit is not understood") // RFC 7515 4.1.11
 	}
-	return k.key, nil
+	return k.keys.choose(t)
 }
 
 // checkOwn checks what the library leaves open.

@@ -33,10 +33,17 @@ func (c *clock) now() time.Time { return c.Time }
 
 func newTokens(access, refresh string) (*token.Tokens, *clock) {
 	c := &clock{start}
-	return token.New(token.Config{
-		AccessSecret: access, RefreshSecret: refresh, Issuer: "tokentube",
-		AccessTTL: 15 * time.Minute, RefreshTTL: 240 * time.Hour, Now: c.now,
-	}), c
+	return mustNew(token.Config{AccessSecret: access, RefreshSecret: refresh, Now: c.now}), c
+}
+
+// mustNew fills in what all the tests share.
+func mustNew(c token.Config) *token.Tokens {
+	c.Issuer, c.AccessTTL, c.RefreshTTL = "tokentube", 15*time.Minute, 240*time.Hour
+	tokens, err := token.New(c)
+	if err != nil {
+		panic(err)
+	}
+	return tokens
 }
 
 func accessClaims() token.Claims {

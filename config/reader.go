@@ -1,0 +1,111 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// reader takes variables and collects what is wrong with them.
+type reader struct {
+	env    map[string]string
+	faults []error
+}
+
+func (r *reader) fault(name, format string, args ...any) {
+	r.faults = append(r.faults, fmt.Errorf("%s %s", name, fmt.Sprintf(format, args...)))
+}
+
+func (r *reader) text(name, fallback string) string {
+	if value := strings.TrimSpace(r.env[name]); value != "" {
+		return value
+	}
+	return fallback
+}
+
+func (r *reader) number(name string, fallback, low, high int) int {
+	text := r.text(name, strconv.Itoa(fallback))
+	n, err := strconv.Atoi(text)
+	if err != nil || n < low || n > high {
+		r.fault(name, "must be a whole number from %d to %d, not %q", low, high, text)
+	}
+	return n
+}
+
+func (r *reader) flag(name string, fallback bool) bool {
+	text := r.text(name, strconv.FormatBool(fallback))
+	value, err := strconv.ParseBool(text)
+	if err != nil {
+		r.fault(name, "must be true or false, not %q", text)
+	}
+	return value
+}
+
+// oneOf takes the first value as the default.
+func (r *reader) oneOf(name string, values ...string) string {
+	text := r.text(name, values[0])
+	for _, value := range values {
+		if text == value {
+			return text
+		}
+	}
+	r.fault(name, "must be one of %s, not %q", strings.TrimPrefix(strings.Join(values, ", "), ", "), text)
+	return text
+}
+
+func (r *reader) duration(name, fallback string) time.Duration {
+	text := r.text(name, fallback)
+	d, err := ParseDuration(text)
+	if err != nil {
+		r.fault(name, "%s", err)
+	}
+	return d
+}
+
+func (r *reader) origin(name, fallback string) string {
+	text := strings.TrimSuffix(r.text(name, fallback), "/")
+	if !isOrigin(text) {
+		r.fault(name, "must be an origin such as https://example.com, not %q", text)
+	}
+	return text
+}
+
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.Scheme+"://"+u.Host == text
+}
+
+func (r *reader) origins(name string) []string {
+	list := r.list(name)
+	for _, text := range list {
+		if !isOrigin(text) {
+			r.fault(name, "must list origins such as https://example.com, not %q", text)
+		}
+	}
+	return list
+}
+
+func (r *reader) proxies(name string) []string {
+	list := r.list(name)
+	for _, text := range list {
+		_, errPrefix := netip.ParsePrefix(text)
+		_, errAddr := netip.ParseAddr(text)
+		if errPrefix != nil && errAddr != nil {
+			r.fault(name, "must list addresses or networks such as 10.0.0.0/8, not %q", text)
+		}
+	}
+	return list
+}
+
+func (r *reader) list(name string) []string {
+	var list []string
+	for part := range strings.SplitSeq(r.env[name], ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			list = append(list, part)
+		}
+	}
+	return list
+}

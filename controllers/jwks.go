@@ -1,0 +1,37 @@
+package controllers
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"tokentube/middlewares"
+	"tokentube/utils/token"
+)
+
+// Keys publish what other services verify our access tokens with.
+type Keys struct{ *App }
+
+// Routes registers the feature.
+func (k Keys) Routes(r middlewares.Access) {
+	r.Open.Page(http.MethodGet, "/.well-known/jwks.json", k.Index)
+}
+
+// KeySet is a JWK Set (RFC 7517 5), as libraries read it: without the envelope.
+type KeySet struct {
+	Keys []token.JWK `json:"keys"` // the current one first; empty where a secret signs
+}
+
+// Index is GET /.well-known/jwks.json: the public keys of access tokens. Others
+// may keep the answer for five minutes, so a new key should be listed that long
+// before it signs.
+func (k Keys) Index(c *gin.Context) error {
+	body, err := json.Marshal(KeySet{Keys: k.Auth.Tokens.Access.PublicKeys()})
+	if err != nil {
+		return err
+	}
+	c.Header("Cache-Control", "public, max-age=300")
+	c.Data(http.StatusOK, "application/jwk-set+json", body)
+	return nil
+}

@@ -1,0 +1,149 @@
+package token
+
+import (
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math/big"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// key is one of our keys, bound to one algorithm for good: what a token's header
+// says never makes an RSA key into an HMAC secret (RFC 8725 3.1, 2.1).
+type key struct {
+	id     string
+	method jwt.SigningMethod
+	sign   any // nil in a former key: it verifies and never signs
+	verify any
+	public *JWK // nil in a secret
+}
+
+// secretKey is for HS256.
+func secretKey(secret string) *key {
+	return &key{id: secretID(secret), method: jwt.SigningMethodHS256, sign: []byte(secret), verify: []byte(secret)}
+}
+
+// secretID names a secret by its hash, so that all processes agree on the name
+// without talking, and nobody can compute the secret from it.
+func secretID(secret string) string {
+	sum := sha256.Sum256([]byte("kid:" + secret))
+	return base64.RawURLEncoding.EncodeToString(sum[:9])
+}
+
+// publicKey is for EdDSA or RS256: the type of the key decides.
+func publicKey(public crypto.PublicKey) (*key, error) {
+	k := &key{verify: public}
+	switch p := public.(type) {
+	case ed25519.PublicKey:
+		k.method = jwt.SigningMethodEdDSA
+		k.public = &JWK{KeyType: "OKP", Curve: "Ed25519", X: base64.RawURLEncoding.EncodeToString(p)} // RFC 8037 2
+	case *rsa.PublicKey:
+		k.method = jwt.SigningMethodRS256
+		e := big.NewInt(int64(p.E)).Bytes()
+		k.public = &JWK{KeyType: "RSA", N: base64.RawURLEncoding.EncodeToString(p.N.Bytes()), E: base64.RawURLEncoding.EncodeToString(e)} // RFC 7518 6.3.1
+	default:
+		return nil, fmt.Errorf("a %T cannot be a key of tokens: only Ed25519 and RSA", public)
+	}
+	k.id = k.public.thumbprint()
+	k.public.ID, k.public.Algorithm, k.public.Use = k.id, k.method.Alg(), "sig"
+	return k, nil
+}
+
+// JWK is a public key as other programs read it (RFC 7517 4).
+type JWK struct {
+	KeyType   string `json:"kty"`
+	Curve     string `json:"crv,omitempty"`
+	X         string `json:"x,omitempty"`
+	N         string `json:"n,omitempty"`
+	E         string `json:"e,omitempty"`
+	ID        string `json:"kid"`
+	Algorithm string `json:"alg"`
+	Use       string `json:"use"`
+}
+
+// thumbprint is the hash that names a public key everywhere alike (RFC 7638 3):
+// of its required members, in the order of the alphabet.
+func (j *JWK) thumbprint() string {
+	text := fmt.Sprintf(`{"e":%q,"kty":"RSA","n":%q}`, j.E, j.N)
+	if j.KeyType == "OKP" {
+		text = fmt.Sprintf(`{"crv":%q,"kty":"OKP","x":%q}`, j.Curve, j.X)
+	}
+	sum := sha256.Sum256([]byte(text))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// keys are those of one kind of token. The first signs; all verify.
+type keys []*key
+
+// accessKeys: a private key signs in place of the secret. The secret then opens
+// nothing any more, unless it is also given as the previous one.
+func accessKeys(c Config) (keys, error) {
+	k := secretKeys(c.AccessSecret, c.AccessSecretPrevious)
+	if c.AccessKey != nil {
+		own, err := publicKey(c.AccessKey.Public())
+		if err != nil {
+			return nil, err
+		}
+		own.sign = c.AccessKey
+		k[0] = own
+	}
+	if c.AccessKeyPrevious != nil {
+		previous, err := publicKey(c.AccessKeyPrevious)
+		if err != nil {
+			return nil, err
+		}
+		k = append(k, previous)
+	}
+	return k, nil
+}
+
+func secretKeys(current, previous string) keys {
+	k := keys{secretKey(current)}
+	if previous != "" {
+		k = append(k, secretKey(previous))
+		k[1].sign = nil
+	}
+	return k
+}
+
+// algorithms are the ones of our keys; a token with another one is not looked at.
+func (k keys) algorithms() []string {
+	var names []string
+	for _, key := range k {
+		names = append(names, key.method.Alg())
+	}
+	return names
+}
+
+// choose picks the key that a token's header names. The kid chooses among our own
+// keys and nothing else: it is no path and no query, and jku, jwk and x5u, by
+// which a token would bring its own key, are not read (RFC 8725 3.10).
+func (k keys) choose(t *jwt.Token) (any, error) {
+	for _, key := range k {
+		if t.Header["kid"] != key.id {
+			continue
+		}
+		if t.Method != key.method {
+			return nil, fmt.Errorf("alg is %s, and the key is for %s", t.Method.Alg(), key.method.Alg())
+		}
+		return key.verify, nil
+	}
+	return nil, errors.New("kid is not one of ours")
+}
+
+// PublicKeys are the keys by which others can verify this kind of token; secrets
+// are not among them.
+func (k *Kind) PublicKeys() []JWK {
+	list := []JWK{}
+	for _, key := range k.keys {
+		if key.public != nil {
+			list = append(list, *key.public)
+		}
+	}
+	return list
+}
