@@ -1,0 +1,108 @@
+package models
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"strings"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"tokentube/utils/apperr"
+	"tokentube/utils/ratelimit"
+)
+
+// Attempt is a bucket of a rate limit (utils/ratelimit) that all processes share.
+// Its id is a keyed hash: neither names nor addresses are kept.
+type Attempt struct {
+	ID        []byte    `bson:"_id"`
+	Full      int64     `bson:"full"` // when it is full again, in ms since 1970: $inc takes no dates
+	ExpiresAt time.Time `bson:"expiresAt"`
+}
+
+// Attempts count what must be counted over all processes: tries at passwords.
+type Attempts struct {
+	db       *DB
+	attempts Collection
+	key      []byte
+}
+
+// NewAttempts registers the attempts. The key makes the hashes.
+func NewAttempts(db *DB, key string) *Attempts {
+	return &Attempts{db: db, key: []byte("attempts:" + key), attempts: db.register(entity{
+		name:    "attempts",
+		indexes: indexes(expiry("expiresAt")),
+	})}
+}
+
+// Take takes one out of the bucket that is named by all of who. Each step is one
+// atomic update that only one of any number of processes can win, so that a
+// thousand tries at once pass no more than a thousand in a row.
+func (m *Attempts) Take(ctx context.Context, l ratelimit.Limit, who ...string) (ratelimit.State, error) {
+	id := m.id(l, who)
+	for range 5 {
+		now := m.db.now()
+		state, err := m.takeMore(ctx, l, id, now)
+		if !apperr.Is(err, apperr.NotFound) {
+			return state, err
+		}
+		state, err = m.takeFirst(ctx, l, id, now)
+		if !mongo.IsDuplicateKeyError(err) {
+			return state, translate(err)
+		}
+		// It was empty just now, or somebody else took the first.
+		kept, err := decode[Attempt](m.attempts.FindOne(ctx, bson.D{{Key: "_id", Value: id}}))
+		if err != nil && !apperr.Is(err, apperr.NotFound) {
+			return state, err
+		}
+		if err == nil {
+			full := time.UnixMilli(kept.Full)
+			if _, would := l.Take(full, now); !would.OK {
+				return l.At(full, now, false), nil
+			}
+		}
+	}
+	return ratelimit.State{}, apperr.New(apperr.Unavailable, "Too many tries at once. Please try again.").Because(errors.New("a bucket changed under every try"))
+}
+
+// takeMore takes from a bucket that is neither full nor empty.
+func (m *Attempts) takeMore(ctx context.Context, l ratelimit.Limit, id []byte, now time.Time) (ratelimit.State, error) {
+	notEmpty := now.Add(l.Step() * time.Duration(l.Quota-1)).UnixMilli()
+	filter := bson.D{{Key: "_id", Value: id}, {Key: "full", Value: bson.D{{Key: "$gt", Value: now.UnixMilli()}, {Key: "$lte", Value: notEmpty}}}}
+	update := bson.D{
+		{Key: "$inc", Value: bson.D{{Key: "full", Value: l.Step().Milliseconds()}}},
+		{Key: "$set", Value: bson.D{{Key: "expiresAt", Value: now.Add(l.Window)}}},
+	}
+	kept, err := decode[Attempt](m.attempts.FindOneAndUpdate(ctx, filter, update, options.FindOneAndUpdate().SetReturnDocument(options.After)))
+	if err != nil {
+		return ratelimit.State{}, err
+	}
+	return l.At(time.UnixMilli(kept.Full), now, true), nil
+}
+
+// takeFirst takes from a bucket that is full, or that nobody has used yet. For
+// any other the upsert clashes with it: a duplicate key.
+func (m *Attempts) takeFirst(ctx context.Context, l ratelimit.Limit, id []byte, now time.Time) (ratelimit.State, error) {
+	full, state := l.Take(now, now)
+	filter := bson.D{{Key: "_id", Value: id}, {Key: "full", Value: bson.D{{Key: "$lte", Value: now.UnixMilli()}}}}
+	update := bson.D{{Key: "$set", Value: bson.D{{Key: "full", Value: full.UnixMilli()}, {Key: "expiresAt", Value: now.Add(l.Window)}}}}
+	_, err := m.attempts.UpdateOne(ctx, filter, update, options.UpdateOne().SetUpsert(true))
+	return state, err
+}
+
+// GiveBack puts back what Take took.
+func (m *Attempts) GiveBack(ctx context.Context, l ratelimit.Limit, who ...string) error {
+	update := bson.D{{Key: "$inc", Value: bson.D{{Key: "full", Value: -l.Step().Milliseconds()}}}}
+	_, err := m.attempts.UpdateOne(ctx, bson.D{{Key: "_id", Value: m.id(l, who)}}, update)
+	return translate(err)
+}
+
+func (m *Attempts) id(l ratelimit.Limit, who []string) []byte {
+	hash := hmac.New(sha256.New, m.key)
+	hash.Write([]byte(l.Name + "\x00" + strings.Join(who, "\x00")))
+	return hash.Sum(nil)[:16]
+}
