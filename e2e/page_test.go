@@ -113,17 +113,21 @@ func (p *tab) click(element string) {
 	p.do("click", chromedp.MouseClickXY(at[0], at[1]))
 }
 
-// Fill types into a field, in place of what is there.
+// Fill types into a field, in place of what is there. A script may put the field
+// into another place meanwhile, which takes the focus away: then again.
 func (p *tab) Fill(label, text string) {
 	p.t.Helper()
 	field := named("field", label)
-	p.until("the field "+label, field+" !== undefined")
-	evaluate[chromedp.Void](p, field+".focus(); "+field+".select()")
-	_, err := chromedp.Call(p.ctx, input.InsertText, input.InsertTextParams{Text: text})
-	check(p.t, err)
-	if got := p.Value(label); got != text {
-		p.t.Fatalf("the field %s took %q as %q", label, text, got)
-	}
+	p.poll("the field "+label+" to take "+text, func(ctx context.Context) (bool, error) {
+		if _, err := chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void](field+".focus(); "+field+".select()")); err != nil {
+			return false, err
+		}
+		if _, err := chromedp.Call(ctx, input.InsertText, input.InsertTextParams{Text: text}); err != nil {
+			return false, err
+		}
+		got, err := chromedp.Run(ctx, chromedp.Evaluate[string](field+".value"))
+		return got == text, err
+	})
 }
 
 // Value is what stands in a field.

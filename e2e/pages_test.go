@@ -126,10 +126,14 @@ func (p *tab) look(width int64, scheme string) {
 	evaluate[chromedp.Void](p, painted)
 }
 
-// painted waits for the next frames, and for colours that are still changing.
+// painted waits until no colour changes any more: a transition of a parent may
+// start those of its children.
 const painted = `(async () => {
-  for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
-  await Promise.allSettled(document.getAnimations().map((a) => a.finished));
+  const changing = () => document.getAnimations().filter((a) => a.effect.getComputedTiming().endTime !== Infinity);
+  for (let quiet = 0; quiet < 3; quiet = changing().length ? 0 : quiet + 1) {
+    await Promise.allSettled(changing().map((a) => a.finished));
+    await new Promise(requestAnimationFrame);
+  }
 })()`
 
 type violation struct {
