@@ -172,3 +172,49 @@ func TestDataDirThatCannotBeUsedStopsTheStart(t *testing.T) {
 		}
 	}
 }
+
+func TestPreviousSecretsMustBeGoodAndDifferent(t *testing.T) {
+	const access, refresh = "ACCESS_TOKEN_SECRET_PREVIOUS", "REFRESH_TOKEN_SECRET_PREVIOUS"
+	const other = "U4W6CZ2K7QXB3TNVJ5DRYHMPGLASFEOI"
+	c, err := Load(with(map[string]string{access: other, refresh: strings.ToLower(other)}))
+	if err != nil || c.AccessTokenSecretPrevious != other || c.RefreshTokenSecretPrevious != strings.ToLower(other) {
+		t.Errorf("previous secrets: %v", err)
+	}
+	for _, test := range []struct {
+		env  map[string]string
+		want string
+	}{
+		{map[string]string{access: other[:31]}, access + " must be at least 32 random bytes"},
+		{map[string]string{refresh: "changeme" + other}, refresh + " must be at least 32 random bytes"},
+		{map[string]string{access: goodAccess}, access + " must differ from " + accessSecret},
+		{map[string]string{access: goodRefresh}, access + " must differ from " + refreshSecret},
+		{map[string]string{refresh: goodAccess}, refresh + " must differ from " + accessSecret},
+		{map[string]string{refresh: goodRefresh}, refresh + " must differ from " + refreshSecret},
+		{map[string]string{access: other, refresh: other}, refresh + " must differ from " + access},
+	} {
+		if _, err := Load(with(test.env)); err == nil || err.Error() != test.want {
+			t.Errorf("%v: %v", test.env, err)
+		}
+	}
+}
+
+// With a private key the access secret is not used: it need not be there, and
+// what it was may be given as the previous one.
+func TestAccessSecretIsNotNeededWithAPrivateKey(t *testing.T) {
+	f := newKeyFiles(t)
+	env := map[string]string{
+		"APP_ENV": "production", "JWT_ALG": "EdDSA", "JWT_PRIVATE_KEY_FILE": f.at("ed"),
+		refreshSecret: goodRefresh, accessSecret + "_PREVIOUS": goodAccess,
+	}
+	if _, err := Load(env); err != nil {
+		t.Errorf("without it: %v", err)
+	}
+	env[accessSecret] = goodAccess
+	if c, err := Load(env); err != nil || c.AccessTokenSecretPrevious != goodAccess {
+		t.Errorf("with it, the same: %v", err)
+	}
+	env[accessSecret+"_PREVIOUS"] = goodRefresh
+	if _, err := Load(env); err == nil || err.Error() != accessSecret+"_PREVIOUS must differ from "+refreshSecret {
+		t.Errorf("equal to the refresh secret: %v", err)
+	}
+}
