@@ -42,15 +42,17 @@ type App struct {
 type Viewer struct {
 	ID, Username, FullName, Email string
 	Avatar                        Address
+	Theft                         *time.Time // when a token was used twice, if that is to be told
 }
 
 // Viewer tells the pages who is looking; nil is nobody.
 func (a *App) Viewer(c *gin.Context) any {
-	u := middlewares.Current(c).User
+	id := middlewares.Current(c)
+	u := id.User
 	if u == nil {
 		return nil
 	}
-	return Viewer{ID: u.ID.Hex(), Username: u.Username, FullName: u.FullName, Email: u.Email, Avatar: a.file(u.Avatar)}
+	return Viewer{Theft: u.TheftToTell(id.Session), ID: u.ID.Hex(), Username: u.Username, FullName: u.FullName, Email: u.Email, Avatar: a.file(u.Avatar)}
 }
 
 // file is the address of a public file.

@@ -49,6 +49,7 @@ type signedIn struct {
 	User         User   `json:"user"`
 	AccessToken  string `json:"accessToken,omitempty"`
 	RefreshToken string `json:"refreshToken,omitempty"`
+	Notice       string `json:"notice,omitempty"` // what the user must know about the account's safety
 }
 
 // New is GET /login: the form.
@@ -86,7 +87,8 @@ func (s Sessions) logIn(c *gin.Context, in login) (signedIn, error) {
 	now, err := s.Users.ByID(c, user.ID)
 	if err != nil || now.PasswordHash != user.PasswordHash {
 		s.Auth.Cookies.Clear(c)
-		return signedIn{}, errors.Join(errWrongLogin(), err, s.Sessions.Revoke(c, session.ID, models.PasswordChanged))
+		_, over := s.Sessions.End(c, user.ID, session.ID, models.PasswordChanged)
+		return signedIn{}, errors.Join(errWrongLogin(), err, over)
 	}
 	return out, nil
 }
@@ -111,9 +113,21 @@ func (s Sessions) authenticate(c *gin.Context, in login) (*models.User, error) {
 		return nil, err
 	}
 	if !ok || user.DisabledAt != nil {
+		s.noteFailure(c, user)
 		return nil, errWrongLogin()
 	}
 	return s.rehash(c, user, in.Password)
+}
+
+// noteFailure tells the owner of an account that somebody tried to get in. It
+// takes no time here: the answer must not be slower for names that exist.
+func (s Sessions) noteFailure(c *gin.Context, user *models.User) {
+	if user.ID.IsZero() {
+		return
+	}
+	s.Events.AddLater(models.EventLoginFailed, &models.Session{User: user.ID}, middlewares.DeviceOf(c), func(err error) {
+		s.Log.Error("event not kept", "event", models.EventLoginFailed, "error", err)
+	})
 }
 
 func errWrongLogin() error {
@@ -153,11 +167,15 @@ func (s *App) begin(c *gin.Context, user *models.User, remember bool) (signedIn,
 	if err != nil {
 		return signedIn{}, nil, err
 	}
+	oldest, err := s.Sessions.EndOldest(c, user.ID)
+	if err := errors.Join(err, s.noteEnded(c, oldest)); err != nil {
+		return signedIn{}, nil, err
+	}
 	pair, err := s.Auth.Issue(c, user, session)
 	if err != nil {
 		return signedIn{}, nil, err
 	}
-	out := signedIn{User: s.user(user, true)}
+	out := signedIn{User: s.user(user, true), Notice: theftNotice(user, session)}
 	if !fromBrowser(c) {
 		out.AccessToken, out.RefreshToken = pair.Access, pair.Refresh
 	}
@@ -190,21 +208,26 @@ func (s Sessions) Delete(c *gin.Context) error {
 	if err := s.end(c, models.LoggedOut); err != nil {
 		return err
 	}
-	s.Auth.Cookies.Clear(c)
-	c.Header("Clear-Site-Data", `"cache"`) // Back must not show what was private
+	s.forget(c)
 	return respond.Done(c, "You are logged out.", "/", nil)
 }
 
-// end revokes the sessions that the request's tokens belong to.
+// end ends the sessions that the request's tokens belong to.
 func (s *App) end(c *gin.Context, why models.RevocationWord) error {
-	ended := map[string]bool{}
 	for _, claims := range s.Auth.Presented(c) {
+		user, userErr := bson.ObjectIDFromHex(claims.UserID)
 		id, err := bson.ObjectIDFromHex(claims.SessionID)
-		if err != nil || ended[claims.SessionID] {
+		if err != nil || userErr != nil {
 			continue
 		}
-		ended[claims.SessionID] = true
-		if err := s.Sessions.Revoke(c, id, why); err != nil {
+		ended, err := s.Sessions.End(c, user, id, why)
+		if apperr.Is(err, apperr.NotFound) {
+			continue // it has ended before: nothing to tell
+		}
+		if err == nil && why == models.LoggedOut {
+			err = s.Events.Add(c, models.EventLogout, ended, middlewares.DeviceOf(c))
+		}
+		if err != nil {
 			return err
 		}
 	}

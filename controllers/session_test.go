@@ -250,7 +250,7 @@ func TestReplayAfterTheGraceEndsTheSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	events, err := site.Events.Of(context.Background(), alice.ID, 100)
+	events, _, err := site.Events.List(context.Background(), alice.ID, "", 100)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -138,6 +138,11 @@ func (s Settings) update(c *gin.Context, changes models.UserChanges, message, pa
 	if err != nil {
 		return err
 	}
+	if changes.Email != nil && user.Email != id.User.Email {
+		if err := s.Events.Add(c, models.EventEmail, id.Session, middlewares.DeviceOf(c)); err != nil {
+			return err
+		}
+	}
 	if !id.ByHeader {
 		if err := s.Auth.IssueAccess(c, user, id.Session); err != nil {
 			return err
@@ -211,6 +216,11 @@ func (s Settings) changePassword(c *gin.Context, in passwordChange) (signedIn, e
 	if err := s.Events.Add(c, models.EventPassword, id.Session, middlewares.DeviceOf(c)); err != nil {
 		return signedIn{}, err
 	}
+	// What the notice of a theft asks for is done.
+	if err := s.Users.DismissTheft(c, user.ID, s.Now()); err != nil {
+		return signedIn{}, err
+	}
+	user.TheftAt = nil
 	out, _, err := s.begin(c, user, id.Session.Remember)
 	return out, err
 }
@@ -268,7 +278,6 @@ func (s Settings) Delete(c *gin.Context) error {
 	if err := s.Users.Delete(c, middlewares.UserID(c)); err != nil {
 		return err
 	}
-	s.Auth.Cookies.Clear(c)
-	c.Header("Clear-Site-Data", `"cache"`)
+	s.forget(c)
 	return respond.Done(c, "Your account is deleted.", "/", nil)
 }

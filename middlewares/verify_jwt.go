@@ -206,6 +206,9 @@ func (a *Auth) fromRefresh(c *gin.Context, raw string, find func(context.Context
 	})
 	if errors.Is(err, models.ErrTokenReused) {
 		a.note(c, models.EventTokenReuse, s)
+		if err := a.Users.NoteTheft(c, s.User); err != nil {
+			a.Log.ErrorContext(c, "theft not marked", "user", s.User.Hex(), "error", err)
+		}
 	}
 	if err != nil {
 		return dead(s, err)

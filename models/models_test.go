@@ -2,7 +2,6 @@ package models
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -118,7 +117,20 @@ func TestNoQueryScans(t *testing.T) {
 		_, _, err := w.posts.List(ctx, q)
 		fatal(t, err)
 	}
-	_, err = w.events.Of(ctx, alice.ID, 10)
+	for range 3 {
+		fatal(t, w.events.Add(ctx, EventLogin, &Session{User: alice.ID}, Device{}))
+	}
+	_, next, err = w.events.List(ctx, alice.ID, "", 1)
+	fatal(t, err)
+	_, _, err = w.events.List(ctx, alice.ID, next, 1)
+	fatal(t, err)
+	fatal(t, w.users.NoteTheft(ctx, alice.ID))
+	fatal(t, w.users.DismissTheft(ctx, alice.ID, w.now()))
+	session, err := w.sessions.Create(ctx, alice.ID, true, Device{})
+	fatal(t, err)
+	_, err = w.sessions.EndOthers(ctx, alice.ID, session.ID)
+	fatal(t, err)
+	_, err = w.sessions.EndOldest(ctx, alice.ID)
 	fatal(t, err)
 	_, err = w.users.ByIDs(ctx, []bson.ObjectID{alice.ID, bob.ID})
 	fatal(t, err)
@@ -132,58 +144,5 @@ func TestNoQueryScans(t *testing.T) {
 	w.WaitRemovals()
 	if n := local.db.Scans(); n != 0 {
 		t.Errorf("%d queries were served by no index", n)
-	}
-}
-
-// A feed of 20 must not cost more when there are more posts.
-func BenchmarkFeed(b *testing.B) {
-	for _, size := range []int{1_000, 50_000} {
-		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			w, ctx := newWorld(b), context.Background()
-			alice := w.user(b, "alice")
-			fill(b, w, alice, size)
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, _, err := w.posts.List(ctx, PostQuery{Limit: 20}); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
-// BenchmarkCreatePost is bounded by the disk's flush, which writers that come
-// together share.
-func BenchmarkCreatePost(b *testing.B) {
-	for _, writers := range []int{1, 16} {
-		b.Run(fmt.Sprintf("%d writers", writers), func(b *testing.B) {
-			w := newWorld(b)
-			fill(b, w, w.user(b, "alice"), b.N, writers)
-		})
-	}
-}
-
-// fill adds posts, by 64 writers at once unless told otherwise.
-func fill(b *testing.B, w *world, owner *User, size int, writers ...int) {
-	work := make(chan int)
-	n := append(writers, 64)[0]
-	done := make(chan error, n)
-	for range n {
-		go func() {
-			var err error
-			for range work {
-				if err == nil {
-					err = w.posts.Create(context.Background(), &Post{Owner: owner.ID, Kind: Text, Description: "hello, this is a post"})
-				}
-			}
-			done <- err
-		}()
-	}
-	for i := range size {
-		work <- i
-	}
-	close(work)
-	for range n {
-		fatal(b, <-done)
 	}
 }

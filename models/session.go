@@ -26,7 +26,8 @@ type Session struct {
 	Recent     []RecentToken  `bson:"recent"` // oldest first
 	UserAgent  string         `bson:"userAgent"`
 	IP         string         `bson:"ip"`
-	LastSeenAt time.Time      `bson:"lastSeenAt"`
+	Renewals   int64          `bson:"renewals"`   // how often its tokens were renewed
+	LastSeenAt time.Time      `bson:"lastSeenAt"` // when they were last: no other use is written down
 	ExpiresAt  time.Time      `bson:"expiresAt"`
 	CreatedAt  time.Time      `bson:"createdAt"`
 	RevokedAt  *time.Time     `bson:"revokedAt,omitempty"`
@@ -56,6 +57,7 @@ const (
 	NewLogin        RevocationWord = "new_login"
 	PasswordChanged RevocationWord = "password_changed"
 	TokenReused     RevocationWord = "token_reuse"
+	EndedByUser     RevocationWord = "ended" // on another device
 	TooMany         RevocationWord = "too_many_sessions"
 )
 
@@ -101,9 +103,12 @@ func NewSessions(db *DB, policy SessionPolicy) *Sessions {
 }
 
 // Device is where a request comes from, as far as it says.
-type Device struct{ UserAgent, IP string }
+type Device struct {
+	UserAgent string `bson:"userAgent"`
+	IP        string `bson:"ip"`
+}
 
-// Create begins a session. Of more than fifty the oldest end.
+// Create begins a session. EndOldest is to follow: a user has fifty at most.
 func (m *Sessions) Create(ctx context.Context, user bson.ObjectID, remember bool, d Device) (*Session, error) {
 	now := m.db.now()
 	s := &Session{
@@ -115,7 +120,7 @@ func (m *Sessions) Create(ctx context.Context, user bson.ObjectID, remember bool
 	if _, err := m.sessions.InsertOne(ctx, s); err != nil {
 		return nil, translate(err)
 	}
-	return s, m.endOldest(ctx, user)
+	return s, nil
 }
 
 // nextToken identifies a new refresh token: anew a full term from now, but never
@@ -132,25 +137,6 @@ func (m *Sessions) nextToken(s *Session, now time.Time) RefreshToken {
 	// Whole seconds, as a token says them (RFC 7519 2), so that the same token can
 	// be made again.
 	return RefreshToken{ID: token.NewID(), IssuedAt: now.Truncate(time.Second), ExpiresAt: end.Truncate(time.Second)}
-}
-
-func (m *Sessions) endOldest(ctx context.Context, user bson.ObjectID) error {
-	all, err := m.ofUser(ctx, user)
-	for len(all) > sessionsPerUser && err == nil {
-		err = m.Revoke(ctx, all[0].ID, TooMany)
-		all = all[1:]
-	}
-	return err
-}
-
-// ofUser lists the user's live sessions, the oldest first.
-func (m *Sessions) ofUser(ctx context.Context, user bson.ObjectID) ([]*Session, error) {
-	filter := bson.D{
-		{Key: "user", Value: user}, {Key: "revokedAt", Value: absent},
-		{Key: "expiresAt", Value: bson.D{{Key: "$gt", Value: m.db.now()}}},
-	}
-	cursor, err := m.sessions.Find(ctx, filter, options.Find().SetSort(keys("createdAt")))
-	return collect[*Session](ctx, cursor, err)
 }
 
 // Live loads a live session through the cache: what another process changed may
@@ -221,7 +207,10 @@ func (m *Sessions) Prove(ctx context.Context, id bson.ObjectID, jti string) (*Se
 	if s.accepts(jti, m.db.now()) {
 		return s, nil
 	}
-	return s, errors.Join(ErrTokenReused, m.Revoke(ctx, s.ID, TokenReused))
+	if _, err = m.End(ctx, s.User, s.ID, TokenReused); apperr.Is(err, apperr.NotFound) {
+		return s, ErrSessionOver // another request was first to find it out
+	}
+	return s, errors.Join(ErrTokenReused, err)
 }
 
 // accepts tells whether a refresh token is the current one, or one that was
@@ -248,6 +237,7 @@ func (m *Sessions) replaceCurrent(ctx context.Context, s *Session, d Device) (*S
 	update := bson.D{{Key: "$set", Value: bson.D{
 		{Key: "current", Value: next}, {Key: "recent", Value: recent},
 		{Key: "expiresAt", Value: next.ExpiresAt}, {Key: "lastSeenAt", Value: now},
+		{Key: "renewals", Value: s.Renewals + 1},
 		{Key: "userAgent", Value: d.UserAgent}, {Key: "ip", Value: d.IP},
 	}}}
 	result := m.sessions.FindOneAndUpdate(ctx, m.unchanged(s), update, options.FindOneAndUpdate().SetReturnDocument(options.After))
@@ -290,28 +280,4 @@ func (m *Sessions) MarkSeen(ctx context.Context, s *Session) error {
 	defer m.cache.Drop(s.ID)
 	_, err := m.sessions.UpdateOne(ctx, m.unchanged(s), update)
 	return translate(err)
-}
-
-// Revoke ends a session. Ending one that has ended changes nothing.
-func (m *Sessions) Revoke(ctx context.Context, id bson.ObjectID, why RevocationWord) error {
-	_, err := m.sessions.UpdateOne(ctx, bson.D{{Key: "_id", Value: id}, {Key: "revokedAt", Value: absent}}, m.revocation(why))
-	m.cache.Drop(id)
-	return translate(err)
-}
-
-// RevokeAll ends every session of a user.
-func (m *Sessions) RevokeAll(ctx context.Context, user bson.ObjectID, why RevocationWord) error {
-	all, err := m.ofUser(ctx, user)
-	if err != nil {
-		return err
-	}
-	_, err = m.sessions.UpdateMany(ctx, bson.D{{Key: "user", Value: user}, {Key: "revokedAt", Value: absent}}, m.revocation(why))
-	for _, s := range all {
-		m.cache.Drop(s.ID)
-	}
-	return translate(err)
-}
-
-func (m *Sessions) revocation(why RevocationWord) bson.D {
-	return bson.D{{Key: "$set", Value: bson.D{{Key: "revokedAt", Value: m.db.now()}, {Key: "revokedFor", Value: why}}}}
 }

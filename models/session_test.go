@@ -49,7 +49,10 @@ func TestRotationAgainstRevocation(t *testing.T) {
 		for range 4 {
 			all.Go(func() { _, _, _ = w.sessions.Rotate(ctx, s.ID, s.Current.ID, Device{}) })
 		}
-		all.Go(func() { fatal(t, w.sessions.Revoke(ctx, s.ID, LoggedOut)) })
+		all.Go(func() {
+			_, err := w.sessions.End(ctx, alice.ID, s.ID, LoggedOut)
+			fatal(t, err)
+		})
 		all.Wait()
 		now, err := w.sessions.load(ctx, s.ID)
 		fatal(t, err)
@@ -112,11 +115,13 @@ func TestTheOldestOfManySessionsEnd(t *testing.T) {
 		w.advance(time.Second)
 		s, err := w.sessions.Create(ctx, alice.ID, true, Device{})
 		fatal(t, err)
+		_, err = w.sessions.EndOldest(ctx, alice.ID)
+		fatal(t, err)
 		if i == 0 {
 			oldest = s
 		}
 	}
-	live, err := w.sessions.ofUser(ctx, alice.ID)
+	live, err := w.sessions.OfUser(ctx, alice.ID)
 	fatal(t, err)
 	if len(live) != sessionsPerUser || live[0].ID == oldest.ID {
 		t.Errorf("%d sessions live", len(live))
@@ -136,7 +141,8 @@ func TestSessionEndedByAnotherProcess(t *testing.T) {
 	fatal(t, err)
 	_, err = b.sessions.Live(ctx, s.ID)
 	fatal(t, err)
-	fatal(t, a.sessions.Revoke(ctx, s.ID, LoggedOut))
+	_, err = a.sessions.End(ctx, s.User, s.ID, LoggedOut)
+	fatal(t, err)
 	if _, _, err := b.sessions.Rotate(ctx, s.ID, s.Current.ID, Device{}); !errors.Is(err, ErrSessionOver) {
 		t.Errorf("the other process rotated an ended session: %v", err)
 	}

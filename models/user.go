@@ -29,7 +29,8 @@ type User struct {
 	Roles              []string      `bson:"roles"`
 	SubscribersCount   int64         `bson:"subscribersCount"`
 	SubscriptionsCount int64         `bson:"subscriptionsCount"`
-	PostsCount         int64         `bson:"postsCount"` // published ones
+	PostsCount         int64         `bson:"postsCount"`        // published ones
+	TheftAt            *time.Time    `bson:"theftAt,omitempty"` // see NoteTheft
 	DisabledAt         *time.Time    `bson:"disabledAt,omitempty"`
 	DeletedAt          *time.Time    `bson:"deletedAt,omitempty"`
 	CreatedAt          time.Time     `bson:"createdAt"`

@@ -72,6 +72,8 @@ func register(app *controllers.App, access middlewares.Access) {
 	controllers.Users{App: app}.Routes(access)
 	controllers.Sessions{App: app}.Routes(access)
 	controllers.Settings{App: app}.Routes(access)
+	controllers.Devices{App: app}.Routes(access)
+	controllers.Security{App: app}.Routes(access)
 	controllers.Feeds{App: app}.Routes(access)
 	controllers.Posts{App: app}.Routes(access)
 	controllers.Files{App: app}.Routes(access)

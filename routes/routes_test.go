@@ -53,13 +53,21 @@ DELETE /api/v1/likes/v/:id
 DELETE /api/v1/photos/:id
 DELETE /api/v1/tweets/:id
 DELETE /api/v1/users/me
+DELETE /api/v1/users/security-log/notice
+DELETE /api/v1/users/sessions
+DELETE /api/v1/users/sessions/:id
 DELETE /api/v1/videos/:id
 DELETE /likes/v/:id
 DELETE /photos/:id
 DELETE /posts/:id
 DELETE /settings/account
+DELETE /settings/security/notice
+DELETE /settings/sessions
+DELETE /settings/sessions/:id
 DELETE /watch/:id
 GET    /api/v1/users/get-current-user
+GET    /api/v1/users/security-log
+GET    /api/v1/users/sessions
 GET    /create
 GET    /photos/:id/delete
 GET    /photos/:id/edit
@@ -70,6 +78,8 @@ GET    /settings/account
 GET    /settings/delete
 GET    /settings/password
 GET    /settings/profile
+GET    /settings/security
+GET    /settings/sessions
 GET    /watch/:id/delete
 GET    /watch/:id/edit
 PATCH  /api/v1/photos/:id
@@ -220,7 +230,7 @@ func TestForeignPostsCannotBeChanged(t *testing.T) {
 			}
 		}
 		answer := bob.JSON(r.method, r.to(published), testsite.M{"content": "mine"})
-		ofOtherKind := strings.Contains(r.path, "/watch") || strings.Contains(r.path, "/videos") || strings.Contains(r.path, "/photos")
+		ofOtherKind := strings.Contains(r.path, "/sessions/") || strings.Contains(r.path, "/watch") || strings.Contains(r.path, "/videos") || strings.Contains(r.path, "/photos")
 		switch {
 		case ownersOnly(r) && ofOtherKind && answer.Code != http.StatusNotFound:
 			t.Errorf("%s %s of another kind: %s", r.method, r.path, answer)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"tokentube/controllers"
+	"tokentube/models"
 )
 
 // The values below are the controllers' own, with addresses that a test can set.
@@ -25,6 +26,7 @@ type (
 	viewer struct {
 		ID, Username, FullName, Email string
 		Avatar                        address
+		Theft                         *time.Time
 	}
 	home struct {
 		Videos           []post
@@ -54,7 +56,12 @@ type (
 		FullName, Bio      string
 		Avatar, CoverImage address
 	}
-	account struct{ Username, Email string }
+	account  struct{ Username, Email string }
+	sessions struct{ Sessions []controllers.Session }
+	security struct {
+		Events []controllers.LogEntry
+		More   string
+	}
 )
 
 func (a address) String() string   { return string(a) }
@@ -102,6 +109,14 @@ func samples() map[string][]any {
 			all[page] = append(all[page], filled)
 		}
 	}
+	here, there := controllers.Place{Device: "Mac", Browser: "Safari", IP: "192.0.2.1"}, controllers.Place{Device: "iPhone", Browser: "Chrome", IP: "2001:db8::1"}
+	mine := controllers.Session{ID: "1", Place: here, CreatedAt: now, LastSeenAt: now, Current: true}
+	all["settings/sessions"] = []any{sessions{[]controllers.Session{mine}}, sessions{[]controllers.Session{mine, {ID: "2", Place: there, CreatedAt: now, LastSeenAt: now, Renewals: 12}}}}
+	all["settings/security"] = []any{security{}, security{[]controllers.LogEntry{
+		{Type: models.EventTokenReuse, Message: "Reused", Place: there, Count: 1, CreatedAt: now, LastAt: now},
+		{Type: models.EventLoginFailed, Message: "Failed", Place: there, Count: 7, CreatedAt: now, LastAt: now},
+		{Type: models.EventSessionEnded, Message: "Ended", Place: here, Ended: &there, Count: 1, CreatedAt: now, LastAt: now},
+	}, "/settings/security?after=x"}}
 	alice := user{User: controllers.User{Username: "alice", FullName: "Alice", Bio: "Hello", PostsCount: 3, CreatedAt: now}, CoverImage: "/media/d.jpg"}
 	all["home/index"] = []any{home{}, home{Videos: posts, Next: "x", More: "/?after=x"}, home{Videos: posts, Kind: "photo"}}
 	all["channels/show"] = []any{channel{Channel: alice}, channel{alice, posts, "video", "", "/@alice?after=x", false}, channel{alice, drafts, "", "drafts", "", true}, channel{Channel: alice, Tab: "drafts", IsMine: true}}

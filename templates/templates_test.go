@@ -27,10 +27,12 @@ var pages = func() *respond.Renderer {
 // eachPage renders every page for every viewer, with and without faults; spoilt,
 // with the attack in place of what users write.
 func eachPage(t *testing.T, spoil bool, check func(t *testing.T, text string)) {
-	alice := viewer{"1", "alice", "Alice", "alice@example.com", ""}
+	alice := viewer{"1", "alice", "Alice", "alice@example.com", "", nil}
+	robbed := alice
+	robbed.Theft = &now
 	for name, list := range samples() {
 		for _, data := range list {
-			for _, who := range []any{nil, alice} {
+			for _, who := range []any{nil, alice, robbed} {
 				if who == nil && strings.HasPrefix(name, "settings/") {
 					continue
 				}
@@ -75,7 +77,7 @@ func spoiled(p respond.Page) respond.Page {
 		p.Data = data.Interface()
 	}
 	if p.Viewer != nil {
-		p.Viewer = viewer{attack, attack, attack, attack, attack}
+		p.Viewer = viewer{attack, attack, attack, attack, attack, &now}
 	}
 	p.Message, p.Flash, p.Path, p.RequestID = attack, attack, "/"+attack, attack
 	for name := range p.Errors {

@@ -1,0 +1,150 @@
+package controllers
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"tokentube/middlewares"
+	"tokentube/models"
+	"tokentube/utils/apperr"
+	"tokentube/utils/respond"
+)
+
+// Devices are the actions by which users see where they are logged in, and end
+// what they do not know.
+type Devices struct{ *App }
+
+// Routes registers the feature. A session that was ended a moment ago, on
+// another machine of the site, must not end others: all of it is Sensitive.
+func (d Devices) Routes(r middlewares.Access) {
+	r.Sensitive.Page(http.MethodGet, "/settings/sessions", d.Index)
+	r.Sensitive.API(http.MethodGet, "/users/sessions", d.Index)
+	r.Sensitive.Page(http.MethodDelete, "/settings/sessions/:id", d.Delete)
+	r.Sensitive.API(http.MethodDelete, "/users/sessions/:id", d.Delete)
+	r.Sensitive.Page(http.MethodDelete, "/settings/sessions", d.DeleteOthers)
+	r.Sensitive.API(http.MethodDelete, "/users/sessions", d.DeleteOthers)
+}
+
+// Session is a login as its user sees it. LastSeenAt is when the device last got
+// new tokens; one that is in use gets them whenever its access token runs out.
+type Session struct {
+	ID string `json:"_id"`
+	Place
+	CreatedAt  time.Time `json:"createdAt"`
+	LastSeenAt time.Time `json:"lastSeenAt"`
+	ExpiresAt  time.Time `json:"expiresAt"` // unless it is renewed before
+	Renewals   int64     `json:"renewals"`
+	Current    bool      `json:"current"` // the one that asks
+}
+
+type sessionList struct {
+	Sessions []Session `json:"sessions"`
+}
+
+// Index is GET /settings/sessions and /users/sessions: this device first, then
+// those that were seen last. There are fifty at most.
+func (d Devices) Index(c *gin.Context) error {
+	id := middlewares.Current(c)
+	all, err := d.Sessions.OfUser(c, id.User.ID)
+	if err != nil {
+		return err
+	}
+	out := sessionList{Sessions: make([]Session, 0, len(all))}
+	for _, s := range all {
+		out.Sessions = append(out.Sessions, session(s, s.ID == id.Session.ID))
+	}
+	slices.SortStableFunc(out.Sessions, func(a, b Session) int {
+		switch {
+		case a.Current:
+			return -1
+		case b.Current:
+			return 1
+		}
+		return b.LastSeenAt.Compare(a.LastSeenAt)
+	})
+	return respond.Show(c, "settings/sessions", out)
+}
+
+func session(s *models.Session, current bool) Session {
+	return Session{
+		ID: s.ID.Hex(), Place: newPlace(s.UserAgent, s.IP), Renewals: s.Renewals, Current: current,
+		CreatedAt: s.CreatedAt, LastSeenAt: s.LastSeenAt, ExpiresAt: s.ExpiresAt,
+	}
+}
+
+// Delete is DELETE /settings/sessions/:id and /users/sessions/:id: its tokens
+// open nothing from now on. Ending the session that asks is a logout.
+func (d Devices) Delete(c *gin.Context) error {
+	id, err := models.ParseID(c.Param("id"))
+	if err != nil {
+		return err
+	}
+	if id == middlewares.Current(c).Session.ID {
+		return d.endThis(c)
+	}
+	ended, err := d.Sessions.End(c, middlewares.UserID(c), id, models.EndedByUser)
+	if err != nil {
+		return err
+	}
+	if err := d.noteEnded(c, []*models.Session{ended}); err != nil {
+		return err
+	}
+	return respond.Done(c, "That device is signed out.", "/settings/sessions", nil)
+}
+
+// endThis ends the session by its id, not by the tokens that came with the
+// request: with a header, the cookies may be another session's.
+func (d Devices) endThis(c *gin.Context) error {
+	id := middlewares.Current(c)
+	ended, err := d.Sessions.End(c, id.User.ID, id.Session.ID, models.LoggedOut)
+	if err != nil && !apperr.Is(err, apperr.NotFound) {
+		return err
+	}
+	if err == nil {
+		if err := d.Events.Add(c, models.EventLogout, ended, middlewares.DeviceOf(c)); err != nil {
+			return err
+		}
+	}
+	if !id.ByHeader {
+		d.forget(c)
+	}
+	return respond.Done(c, "You are logged out.", "/", nil)
+}
+
+type endedCount struct {
+	Ended int `json:"ended"`
+}
+
+// DeleteOthers is DELETE /settings/sessions and /users/sessions: every device
+// but this one is signed out.
+func (d Devices) DeleteOthers(c *gin.Context) error {
+	id := middlewares.Current(c)
+	ended, err := d.Sessions.EndOthers(c, id.User.ID, id.Session.ID)
+	if noted := d.noteEnded(c, ended); err == nil {
+		err = noted
+	}
+	if err != nil {
+		return err
+	}
+	return respond.Done(c, "All other devices are signed out.", "/settings/sessions", endedCount{len(ended)})
+}
+
+// noteEnded notes in the security log which devices were signed out by this one.
+func (a *App) noteEnded(c *gin.Context, ended []*models.Session) error {
+	for _, s := range ended {
+		if err := a.Events.Add(c, models.EventSessionEnded, s, middlewares.DeviceOf(c)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forget takes the cookies from a browser that is signed out, and has it drop
+// what it kept: Back must not show what was private.
+func (a *App) forget(c *gin.Context) {
+	a.Auth.Cookies.Clear(c)
+	c.Header("Clear-Site-Data", `"cache"`)
+}

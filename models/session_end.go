@@ -1,0 +1,93 @@
+package models
+
+import (
+	"context"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"tokentube/utils/apperr"
+)
+
+// OfUser lists the user's live sessions, the oldest first.
+func (m *Sessions) OfUser(ctx context.Context, user bson.ObjectID) ([]*Session, error) {
+	cursor, err := m.sessions.Find(ctx, m.ofUser(user), options.Find().SetSort(keys("createdAt")))
+	return collect[*Session](ctx, cursor, err)
+}
+
+func (m *Sessions) ofUser(user bson.ObjectID) bson.D {
+	return bson.D{
+		{Key: "user", Value: user}, {Key: "revokedAt", Value: absent},
+		{Key: "expiresAt", Value: bson.D{{Key: "$gt", Value: m.db.now()}}},
+	}
+}
+
+// End ends a live session of the user and returns it as it is then. Anybody
+// else's is not found, and one that has ended is not either: of all who end a
+// session one is told so, and the event is noted once.
+func (m *Sessions) End(ctx context.Context, user, id bson.ObjectID, why RevocationWord) (*Session, error) {
+	filter := append(bson.D{{Key: "_id", Value: id}}, m.ofUser(user)...)
+	result := m.sessions.FindOneAndUpdate(ctx, filter, m.revocation(why), options.FindOneAndUpdate().SetReturnDocument(options.After))
+	defer m.cache.Drop(id)
+	ended, err := decode[Session](result)
+	if err != nil {
+		return nil, err
+	}
+	return ended, nil
+}
+
+// EndOthers ends every session of the user but one, and returns those it ended.
+func (m *Sessions) EndOthers(ctx context.Context, user, keep bson.ObjectID) ([]*Session, error) {
+	all, err := m.OfUser(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	var others []*Session
+	for _, s := range all {
+		if s.ID != keep {
+			others = append(others, s)
+		}
+	}
+	return m.endEach(ctx, others, EndedByUser)
+}
+
+// EndOldest ends the oldest sessions of a user who has more than fifty.
+func (m *Sessions) EndOldest(ctx context.Context, user bson.ObjectID) ([]*Session, error) {
+	all, err := m.OfUser(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	return m.endEach(ctx, all[:max(0, len(all)-sessionsPerUser)], TooMany)
+}
+
+func (m *Sessions) endEach(ctx context.Context, sessions []*Session, why RevocationWord) ([]*Session, error) {
+	var ended []*Session
+	for _, s := range sessions {
+		one, err := m.End(ctx, s.User, s.ID, why)
+		if apperr.Is(err, apperr.NotFound) {
+			continue // it has just ended by itself
+		}
+		if err != nil {
+			return ended, err
+		}
+		ended = append(ended, one)
+	}
+	return ended, nil
+}
+
+// RevokeAll ends every session of a user.
+func (m *Sessions) RevokeAll(ctx context.Context, user bson.ObjectID, why RevocationWord) error {
+	all, err := m.OfUser(ctx, user)
+	if err != nil {
+		return err
+	}
+	_, err = m.sessions.UpdateMany(ctx, bson.D{{Key: "user", Value: user}, {Key: "revokedAt", Value: absent}}, m.revocation(why))
+	for _, s := range all {
+		m.cache.Drop(s.ID)
+	}
+	return translate(err)
+}
+
+func (m *Sessions) revocation(why RevocationWord) bson.D {
+	return bson.D{{Key: "$set", Value: bson.D{{Key: "revokedAt", Value: m.db.now()}, {Key: "revokedFor", Value: why}}}}
+}
