@@ -1,0 +1,70 @@
+package models
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+// BenchmarkFeed reads the feed of 20 at 1 000 and at 50 000 posts, by turns. It
+// must not cost more when there are more posts.
+func BenchmarkFeed(b *testing.B) {
+	few, many := newWorld(b), newWorld(b)
+	fill(b, few, few.user(b, "alice"), 1_000, 64)
+	fill(b, many, many.user(b, "alice"), 50_000, 64)
+	feed := func(w *world) time.Duration {
+		start := time.Now()
+		if _, _, err := w.posts.List(context.Background(), PostQuery{Limit: 20}); err != nil {
+			b.Fatal(err)
+		}
+		return time.Since(start)
+	}
+	b.ReportAllocs()
+	var atFew, atMany time.Duration
+	for b.Loop() {
+		atFew += feed(few)
+		atMany += feed(many)
+	}
+	b.ReportMetric(float64(atFew.Microseconds())/float64(b.N), "µs/1000-posts")
+	b.ReportMetric(float64(atMany.Microseconds())/float64(b.N), "µs/50000-posts")
+	b.ReportMetric(atMany.Seconds()/atFew.Seconds(), "50000/1000")
+}
+
+// BenchmarkCreatePost adds 64 posts by one writer and by 16 at once, by turns. It
+// is bounded by the disk's flush, which writers that come together share.
+func BenchmarkCreatePost(b *testing.B) {
+	w := newWorld(b)
+	alice := w.user(b, "alice")
+	var one, sixteen time.Duration
+	for b.Loop() {
+		one += fill(b, w, alice, 64, 1)
+		sixteen += fill(b, w, alice, 64, 16)
+	}
+	b.ReportMetric(64*float64(b.N)/one.Seconds(), "posts/s-by-1")
+	b.ReportMetric(64*float64(b.N)/sixteen.Seconds(), "posts/s-by-16")
+	b.ReportMetric(one.Seconds()/sixteen.Seconds(), "16/1")
+}
+
+// fill adds posts, by this many writers at once, and tells how long it took.
+func fill(b *testing.B, w *world, owner *User, size, writers int) time.Duration {
+	start, work, done := time.Now(), make(chan int), make(chan error, writers)
+	for range writers {
+		go func() {
+			var err error
+			for range work {
+				if err == nil {
+					err = w.posts.Create(context.Background(), &Post{Owner: owner.ID, Kind: Text, Description: "hello, this is a post"})
+				}
+			}
+			done <- err
+		}()
+	}
+	for i := range size {
+		work <- i
+	}
+	close(work)
+	for range writers {
+		fatal(b, <-done)
+	}
+	return time.Since(start)
+}
