@@ -140,10 +140,12 @@ func (k *Kind) Verify(raw string) (*Claims, error) {
 	return claims, err
 }
 
+// alphabet: base64url and dots, so no JSON serialisation, no white space, and no
+// second spelling of a token that was seen before.
+const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
+
 func (k *Kind) verify(raw string) (*Claims, error) {
-	// Nothing but base64url and two dots: no JSON serialisation, no white space,
-	// no second spelling of a token that was seen before.
-	if strings.Trim(raw, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
+	if strings.Trim(raw, alphabet) != "" {
 		return nil, jwt.ErrTokenMalformed
 	}
 	claims := &Claims{}
