@@ -29,6 +29,8 @@ func TestJourney(t *testing.T) {
 	p.until("the photo", `document.querySelector("main img[alt='A white square over colours']")?.naturalWidth > 0`)
 
 	p.Go("/create?kind=video")
+	p.enhanced(`document.querySelector("[data-drop]")`, "dragover")
+	p.enhanced(`document.querySelector("form[data-upload]")`, "submit")
 	p.Upload("Video", save(t, "square.mp4", videoBytes(t)))
 	p.Fill("Title", "A square goes by")
 	p.until("the picture from the video", named("button", "Use this moment as the picture")+" !== undefined")
@@ -37,7 +39,7 @@ func TestJourney(t *testing.T) {
 	p.Sees("A square goes by")
 	p.plays()
 
-	p.enhanced(likeForm)
+	p.enhanced(likeForm, "submit")
 	p.likes("false", "0")
 	p.click(likeButton)
 	p.likes("true", "1")

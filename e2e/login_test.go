@@ -66,7 +66,7 @@ func TestLikeAfterTheEnd(t *testing.T) {
 	p.logIn("alice", testsite.Password)
 	p.At("/")
 	path := p.writes("Words to like.")
-	p.enhanced(likeForm)
+	p.enhanced(likeForm, "submit")
 	p.Expect("status of 401")
 	s.Clock.Advance(11 * 24 * time.Hour)
 	p.click(likeButton)

@@ -146,16 +146,16 @@ func (p *tab) Upload(label, file string) {
 	check(p.t, err)
 }
 
-// enhanced waits until a script listens to what the form sends.
-func (p *tab) enhanced(form string) {
+// enhanced waits until a script listens to such events of the element.
+func (p *tab) enhanced(element, event string) {
 	p.t.Helper()
-	p.poll("a script for "+form, func(ctx context.Context) (bool, error) {
-		object, err := chromedp.Run(ctx, chromedp.Evaluate[*runtime.RemoteObject](form))
+	p.poll("a script for the "+event+" of "+element, func(ctx context.Context) (bool, error) {
+		object, err := chromedp.Run(ctx, chromedp.Evaluate[*runtime.RemoteObject](element))
 		if err != nil || object.ObjectID == "" {
 			return false, err
 		}
 		found, err := chromedp.Call(ctx, domdebugger.GetEventListeners, domdebugger.GetEventListenersParams{ObjectID: object.ObjectID})
-		return slices.ContainsFunc(found.Listeners, func(l *domdebugger.EventListener) bool { return l.Type == "submit" }), err
+		return slices.ContainsFunc(found.Listeners, func(l *domdebugger.EventListener) bool { return l.Type == event }), err
 	})
 }
 
