@@ -70,6 +70,9 @@ func NewApp(cfg config.Config, db *models.DB, store *media.Store, log *slog.Logg
 		Cookies: middlewares.Cookies{Prefix: cfg.CookiePrefix, Secure: cfg.CookieSecure},
 		Log:     log, Now: now,
 	}
+	if attempts := models.NewAttempts(db, cfg.RefreshTokenSecret); cfg.RateLimit {
+		auth.Limits = middlewares.NewLimits(attempts, cfg.RefreshTokenSecret, now)
+	}
 	return &controllers.App{
 		Config: cfg, DB: db, Auth: auth, Users: users, Sessions: sessions, Events: events,
 		Posts: posts, Likes: models.NewLikes(db, posts), Views: models.NewViews(db, posts, cfg.RefreshTokenSecret),

@@ -31,7 +31,7 @@ func (s Sessions) Routes(r middlewares.Access) {
 	guest.API(http.MethodPost, "/users/login", s.Create)
 	guest.Page(http.MethodPost, "/logout", s.Delete)
 	guest.API(http.MethodPost, "/users/logout", s.Delete)
-	guest.API(http.MethodPost, "/users/regenerate-tokens", s.Renew)
+	guest.Limit(s.Auth.Limits.Renewals).API(http.MethodPost, "/users/regenerate-tokens", s.Renew)
 }
 
 type login struct {
@@ -108,11 +108,19 @@ func (s Sessions) authenticate(c *gin.Context, in login) (*models.User, error) {
 	if err != nil {
 		return nil, err
 	}
-	ok, err := s.Hasher.Matches(c, user.PasswordHash, in.Password)
+	attempt, err := s.Auth.Attempt(c, identifier, user.ID)
 	if err != nil {
 		return nil, err
 	}
-	if !ok || user.DisabledAt != nil {
+	ok, err := s.Hasher.Matches(c, user.PasswordHash, in.Password)
+	ok = ok && user.DisabledAt == nil
+	if ok || err != nil {
+		attempt.GiveBack(c) // what is refused counts, and nothing else
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
 		s.noteFailure(c, user)
 		return nil, errWrongLogin()
 	}
@@ -171,6 +179,7 @@ func (s *App) begin(c *gin.Context, user *models.User, remember bool) (signedIn,
 	if err := errors.Join(err, s.noteEnded(c, oldest)); err != nil {
 		return signedIn{}, nil, err
 	}
+	s.Auth.Remember(c, user.ID)
 	pair, err := s.Auth.Issue(c, user, session)
 	if err != nil {
 		return signedIn{}, nil, err

@@ -20,7 +20,7 @@ type Users struct{ *App }
 // Routes registers the feature.
 func (u Users) Routes(r middlewares.Access) {
 	r.Guest.NoRenew().Page(http.MethodGet, "/register", u.New)
-	register := r.Guest.Upload(2 * u.Config.MaxImageBytes)
+	register := r.Guest.Upload(2 * u.Config.MaxImageBytes).Limit(u.Auth.Limits.Registers)
 	register.Page(http.MethodPost, "/register", u.Create)
 	register.API(http.MethodPost, "/users/register", u.Create)
 	r.Private.API(http.MethodGet, "/users/get-current-user", u.Current)

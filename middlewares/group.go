@@ -2,6 +2,7 @@ package middlewares
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -25,6 +26,8 @@ type Group struct {
 	router   gin.IRouter
 	auth     *Auth
 	guard    gin.HandlerFunc
+	writes   gin.HandlerFunc // the limit of what changes something, if there is one
+	limits   []gin.HandlerFunc
 	noRenew  bool
 	maxBytes int64
 	patience time.Duration
@@ -32,15 +35,15 @@ type Group struct {
 
 // NewAccess makes the groups of a router.
 func NewAccess(router gin.IRouter, auth *Auth) Access {
-	group := func(guard gin.HandlerFunc) Group {
-		return Group{router: router, auth: auth, guard: guard, maxBytes: 2 * input.TextLimit, patience: 30 * time.Second}
+	group := func(guard, writes gin.HandlerFunc) Group {
+		return Group{router: router, auth: auth, guard: guard, writes: writes, maxBytes: 2 * input.TextLimit, patience: 30 * time.Second}
 	}
 	return Access{
-		Open:      group(nil),
-		Public:    group(AllowAnyone),
-		Guest:     group(GuestOnly),
-		Private:   group(RequireUser),
-		Sensitive: group(auth.RequireFresh),
+		Open:      group(nil, nil),
+		Public:    group(AllowAnyone, nil),
+		Guest:     group(GuestOnly, nil),
+		Private:   group(RequireUser, auth.Limits.Writes),
+		Sensitive: group(auth.RequireFresh, auth.Limits.Writes),
 	}
 }
 
@@ -62,6 +65,12 @@ func (g Group) Upload(maxBytes int64) Group {
 func (g Group) Download() Group {
 	g.noRenew = true
 	g.patience = time.Hour
+	return g
+}
+
+// Limit is the group for requests that also have a limit of their own.
+func (g Group) Limit(limit gin.HandlerFunc) Group {
+	g.limits = append(slices.Clone(g.limits), limit)
 	return g
 }
 
@@ -88,6 +97,10 @@ func (g Group) handle(method, path string, action respond.Action) {
 	if g.guard != nil {
 		chain = append(chain, verify, g.guard)
 	}
+	if g.writes != nil && method != http.MethodGet {
+		chain = append(chain, g.writes)
+	}
+	chain = append(chain, g.limits...)
 	chain = append(chain, BodyLimit(g.maxBytes), respond.Handle(action))
 	g.router.Handle(method, path, chain...)
 	if method == http.MethodGet {

@@ -47,6 +47,7 @@ type Auth struct {
 	Sessions *models.Sessions
 	Events   *models.Events
 	Cookies  Cookies
+	Limits   *Limits // nil: none
 	Log      *slog.Logger
 	Now      func() time.Time
 }

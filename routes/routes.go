@@ -54,6 +54,7 @@ func newEngine(app *controllers.App, templates, static fs.FS) (*gin.Engine, erro
 		middlewares.RequestID,
 		middlewares.Log(app.Log),
 		middlewares.Recover(app.Log),
+		middlewares.Forwarded(app.Config.TrustedProxies, app.Log),
 		middlewares.SecurityHeaders(app.Config.HTTPS()),
 		crossOrigin,
 	)

@@ -62,6 +62,7 @@ func Config(t testing.TB) config.Config {
 	t.Helper()
 	cfg, err := config.Load(map[string]string{
 		"DATA_DIR": t.TempDir(), "BCRYPT_COST": "4", "BASE_URL": "https://localhost", "LOG_LEVEL": "error",
+		"RATE_LIMIT":           "false", // tests log in more often than people do
 		"ACCESS_TOKEN_SECRET":  "access secret of the tests 0123456789 abcdefghij",
 		"REFRESH_TOKEN_SECRET": "refresh secret of the tests 0123456789 abcdefghij",
 		"MONGODB_URI":          os.Getenv("MONGODB_URI"),

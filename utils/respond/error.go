@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -23,9 +24,7 @@ func Error(c *gin.Context, err error) {
 	if c.Writer.Written() {
 		return // half an answer is out already; a second one would only garble it
 	}
-	if e.RetryAfter > 0 {
-		c.Header("Retry-After", strconv.Itoa(int(e.RetryAfter.Seconds()+0.999)))
-	}
+	retryAfter(c, e)
 	if WantsJSON(c) {
 		writeErrorEnvelope(c, e)
 		return
@@ -40,6 +39,14 @@ func Error(c *gin.Context, err error) {
 		r.log.ErrorContext(c, "error page failed", "error", err, "request_id", p.RequestID)
 		c.Header("Cache-Control", "no-store")
 		c.Data(http.StatusInternalServerError, "text/plain; charset=utf-8", []byte("Something went wrong on our side.\n"))
+	}
+}
+
+// retryAfter says when it is worth trying again, in whole seconds (RFC 9110
+// 10.2.3).
+func retryAfter(c *gin.Context, e *apperr.Error) {
+	if e.RetryAfter > 0 {
+		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}
 }
 

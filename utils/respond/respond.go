@@ -121,6 +121,7 @@ func Invalid(c *gin.Context, page string, data any, err error) error {
 	if WantsJSON(c) || !aboutInput(e) {
 		return err
 	}
+	retryAfter(c, e)
 	r := from(c)
 	p := r.newPage(c, e.Status(), data)
 	p.Message, p.Errors = e.Message, Fields{}
@@ -130,10 +131,11 @@ func Invalid(c *gin.Context, page string, data any, err error) error {
 	return r.page(c, page, p)
 }
 
-// aboutInput tells the errors that a person mends by filling in a form again.
+// aboutInput tells the errors that a person mends by filling in a form again, be
+// it later.
 func aboutInput(e *apperr.Error) bool {
 	switch e.Code {
-	case apperr.Invalid, apperr.Conflict, apperr.UnsupportedMedia, apperr.TooLarge, apperr.Unauthorized:
+	case apperr.Invalid, apperr.Conflict, apperr.UnsupportedMedia, apperr.TooLarge, apperr.Unauthorized, apperr.RateLimited:
 		return true
 	}
 	return false
