@@ -38,7 +38,7 @@ func (s *site) furnish() pages {
 		guest: append(open, "/login", "/register"),
 		user: append(open, draft, "/@alice?kind=text", "/@alice?tab=drafts", "/create?kind=video", "/create?kind=photo", "/create?kind=text",
 			video+"/edit", picture+"/edit", words+"/edit", words+"/delete",
-			"/settings/profile", "/settings/account", "/settings/password", "/settings/delete"),
+			"/settings/profile", "/settings/account", "/settings/password", "/settings/sessions", "/settings/security", "/settings/delete"),
 	}
 }
 

@@ -1,6 +1,7 @@
 import { say, toLogin } from "./say.js";
 import { goTo, takeFrame } from "./frame.js";
 import { clearErrors, showErrors } from "./errors.js";
+import { giveBack, keep } from "./keep.js";
 
 const pages = { video: "/watch/", photo: "/photos/", text: "/posts/" };
 
@@ -24,6 +25,8 @@ export function enhance(form) {
     text.textContent = part < 1 ? `Uploading: ${Math.floor(part * 100)} %` : "Arrived. The site looks at it …";
   };
 
+  if (giveBack(form)) say("You were logged out. What you typed is here again; choose the file once more.");
+
   // Back may show this page as it was left: sending.
   addEventListener("pageshow", (event) => { if (event.persisted) busy(false); });
 
@@ -42,7 +45,10 @@ export function enhance(form) {
     request.responseType = "json";
     request.upload.addEventListener("progress", (e) => { if (e.lengthComputable) progress(e.loaded / e.total); });
     request.addEventListener("load", () => {
-      if (request.status === 401) return toLogin();
+      if (request.status === 401) {
+        keep(form);
+        return toLogin();
+      }
       const answer = request.response;
       if (request.status < 300 && answer?.data) return location.assign(pages[answer.data.kind] + answer.data._id);
       busy(false);

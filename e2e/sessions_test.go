@@ -1,0 +1,106 @@
+package e2e_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"tokentube/e2e/testsite"
+)
+
+// TestEndOtherDevice looks, in one browser, where else one is logged in, and
+// ends that: the other browser is asked who it is at its next page.
+func TestEndOtherDevice(t *testing.T) {
+	s := open(t)
+	s.User("alice")
+	here, there := s.Browser(), s.Browser()
+	there.Go("/login?next=/settings/profile")
+	there.logIn("alice", testsite.Password)
+	there.At("/settings/profile")
+
+	here.Go("/login?next=/settings/sessions")
+	here.logIn("alice", testsite.Password)
+	here.At("/settings/sessions")
+	here.Sees("this device", "Last seen", "End all other sessions")
+	here.Press("End")
+	here.Sees("That device is signed out.")
+	here.Press("End all other sessions")
+	here.Sees("All other devices are signed out.")
+	here.At("/settings/sessions")
+	if n := evaluate[int](here, `document.querySelectorAll(".entry").length`); n != 1 {
+		t.Errorf("%d sessions are listed", n)
+	}
+
+	there.Follow("Account")
+	there.At("/login?next=%2Fsettings%2Faccount")
+	there.logIn("alice", testsite.Password)
+	there.At("/settings/account")
+
+	here.Follow("Security log")
+	here.Sees("Logged in", "A device was signed out from another one")
+	here.Follow("Sessions")
+	here.At("/settings/sessions")
+	here.click(`[...document.querySelectorAll(".entry")].find((e) => e.innerText.includes("this device")).querySelector("button")`)
+	here.At("/")
+	here.Sees("You are logged out.")
+}
+
+// TestTheftIsTold steals the cookies of a browser. Its owner learns of it at the
+// next login, and puts the notice away.
+func TestTheftIsTold(t *testing.T) {
+	s := open(t)
+	s.User("alice")
+	p := s.Browser()
+	p.Go("/login?next=/settings/profile")
+	p.logIn("alice", testsite.Password)
+	p.At("/settings/profile")
+	thief := s.Client()
+	thief.Cookies["RefreshToken"] = p.Cookie("RefreshToken")
+	s.Clock.Advance(16 * time.Minute)
+	p.Follow("Account")
+	p.At("/settings/account")
+	p.Follow("Profile") // with the new tokens: the old one's grace begins
+	p.At("/settings/profile")
+	s.Clock.Advance(time.Minute)
+	thief.JSON("GET", "/api/v1/users/get-current-user", nil).Status(http.StatusUnauthorized)
+
+	p.Follow("Account")
+	p.At("/login?next=%2Fsettings%2Faccount")
+	p.logIn("alice", testsite.Password)
+	p.At("/settings/account")
+	p.Sees("Somebody may have copied your login", "change your password")
+	p.inspect("the notice of a theft", loadAxe(t))
+	p.Follow("See the security log")
+	p.Sees("An old token was used again")
+	p.Press("Put this notice away")
+	p.Sees("The notice is put away.")
+	p.SeesNot("Somebody may have copied your login")
+}
+
+// TestTypedTextOutlivesTheSession sends a form whose session has ended. After
+// the login the text is there again, but for the same user only.
+func TestTypedTextOutlivesTheSession(t *testing.T) {
+	s := open(t)
+	s.User("alice")
+	s.User("bob")
+	p := s.Browser()
+	p.Expect("status of 401")
+	p.Go("/login?next=/create?kind=photo")
+	p.logIn("alice", testsite.Password)
+	for _, next := range []struct{ user, title string }{{"alice", "Evening over the bay"}, {"bob", ""}} {
+		p.At("/create?kind=photo")
+		p.enhanced(`document.querySelector("form[data-upload]")`, "submit")
+		p.Upload("Photo", save(t, "photo.png", pictureBytes(t)))
+		p.Fill("What the photo shows", "The sea")
+		p.Fill("Title", "Evening over the bay")
+		s.Clock.Advance(11 * 24 * time.Hour)
+		p.Press("Share the photo")
+		p.until("the login page", `location.pathname === "/login"`)
+		p.logIn(next.user, testsite.Password)
+		p.At("/create?kind=photo")
+		p.enhanced(`document.querySelector("form[data-upload]")`, "submit")
+		if got := p.Value("Title"); got != next.title {
+			t.Errorf("%s finds the title %q, want %q", next.user, got, next.title)
+		}
+	}
+}
