@@ -122,3 +122,14 @@ func theftNotice(u *models.User, s *models.Session) string {
 	return "An old token of yours was used a second time, which happens when somebody copied it. " +
 		"That login was ended. Look at the security log, and change your password if you do not know why."
 }
+
+// noteFailure tells the owner of an account that somebody tried to get in. It
+// takes no time here: the answer must not be slower for names that exist.
+func (a *App) noteFailure(c *gin.Context, user *models.User) {
+	if user.ID.IsZero() {
+		return
+	}
+	a.Events.AddLater(models.EventLoginFailed, &models.Session{User: user.ID}, middlewares.DeviceOf(c), func(err error) {
+		a.Log.Error("event not kept", "event", models.EventLoginFailed, "error", err)
+	})
+}

@@ -127,17 +127,6 @@ func (s Sessions) authenticate(c *gin.Context, in login) (*models.User, error) {
 	return s.rehash(c, user, in.Password)
 }
 
-// noteFailure tells the owner of an account that somebody tried to get in. It
-// takes no time here: the answer must not be slower for names that exist.
-func (s Sessions) noteFailure(c *gin.Context, user *models.User) {
-	if user.ID.IsZero() {
-		return
-	}
-	s.Events.AddLater(models.EventLoginFailed, &models.Session{User: user.ID}, middlewares.DeviceOf(c), func(err error) {
-		s.Log.Error("event not kept", "event", models.EventLoginFailed, "error", err)
-	})
-}
-
 func errWrongLogin() error {
 	return apperr.New(apperr.Unauthorized, "The name or the password is wrong.")
 }
