@@ -386,3 +386,25 @@ func TestLoginSaysWhyTheBrowserWouldForgetIt(t *testing.T) {
 		}
 	}
 }
+
+func TestFormAfterTheSessionEndedComesBackToItsPage(t *testing.T) {
+	site := testsite.New(t)
+	for referer, want := range map[string]string{
+		"https://localhost/posts/1?a=b": "/login?next=%2Fposts%2F1%3Fa%3Db", "https://evil.example/x": "/login", "": "/login", "%": "/login",
+	} {
+		r := httptest.NewRequest(http.MethodPost, "https://localhost/posts", nil)
+		r.Header.Set("Referer", referer)
+		if got := site.Client().Do(r).Status(http.StatusSeeOther).Header.Get("Location"); got != want {
+			t.Errorf("from %q to %q, want %q", referer, got, want)
+		}
+	}
+}
+
+func TestRegisterNamesBothThatAreTaken(t *testing.T) {
+	site := testsite.New(t)
+	site.User("alice")
+	answer := site.Client().JSON("POST", "/api/v1/users/register", registration(nil)).Status(409)
+	if answer.Fault("username") == "" || answer.Fault("email") == "" {
+		t.Error(answer)
+	}
+}

@@ -203,10 +203,7 @@ func translate(err error) error {
 		return apperr.New(apperr.Unavailable, "The database cannot be reached at the moment. Please try again.").Because(err)
 	}
 	if mongo.IsDuplicateKeyError(err) {
-		field := duplicateField(err)
-		e := apperr.New(apperr.Conflict, "This %s is already taken.", field).Because(err)
-		e.Fields = []apperr.Field{{Name: field, Message: e.Message}}
-		return e
+		return errTaken(duplicateField(err)).Because(err)
 	}
 	return err
 }

@@ -230,11 +230,11 @@ func (m *Posts) write(ctx context.Context, p *Post, changed Post, set bson.D) (*
 	if apperr.Is(err, apperr.NotFound) { // published, unpublished or deleted by another tab meanwhile
 		return nil, apperr.New(apperr.Conflict, "This post was changed at the same time. Please look at it again.").Because(err)
 	}
-	if err != nil || after.Visibility == p.Visibility {
+	if err != nil || changed.Visibility == p.Visibility {
 		return after, err
 	}
 	by := int64(1)
-	if after.Visibility != Public {
+	if changed.Visibility != Public {
 		by = -1
 	}
 	return after, m.users.count(ctx, p.Owner, "postsCount", by)

@@ -114,19 +114,25 @@ func (m *Users) Check(ctx context.Context, u *User) error {
 	if err := validate(u); err != nil {
 		return err
 	}
+	var taken *apperr.Error
 	for _, name := range []bson.E{{Key: "username", Value: u.Username}, {Key: "email", Value: u.Email}} {
 		n, err := m.users.CountDocuments(ctx, bson.D{name})
 		if err != nil {
 			return translate(err)
 		}
-		if n > 0 {
-			return errTaken(name.Key)
+		if n > 0 && taken == nil {
+			taken = errTaken(name.Key)
+		} else if n > 0 {
+			taken.Fields = append(taken.Fields, errTaken(name.Key).Fields...)
 		}
+	}
+	if taken != nil {
+		return taken
 	}
 	return nil
 }
 
-func errTaken(field string) error {
+func errTaken(field string) *apperr.Error {
 	e := apperr.New(apperr.Conflict, "This %s is already taken.", field)
 	e.Fields = []apperr.Field{{Name: field, Message: e.Message}}
 	return e

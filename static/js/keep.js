@@ -2,35 +2,58 @@
 // ended, is kept until the same user is back at it: in this tab alone, and only
 // text. Passwords and files are never kept.
 
-const prefix = "typed ";
+import { say } from "./say.js";
+
+const slot = "typed";
+const here = () => location.pathname + location.search;
 
 // keep remembers what stands in the form.
 export function keep(form) {
   const viewer = document.body.dataset.viewer;
   if (!viewer) return;
-  const values = texts(form).filter((input) => input.type !== "radio" || input.checked).map((input) => [input.name, input.value]);
+  const values = texts(form).filter((e) => e.type !== "radio" || e.checked).map((e) => [e.name, e.value]);
   try {
-    sessionStorage.setItem(prefix + location.pathname + location.search, JSON.stringify({ viewer, values }));
+    if (values.length) sessionStorage.setItem(slot, JSON.stringify({ viewer, path: here(), action: form.getAttribute("action"), values }));
   } catch { /* storage is full or forbidden: it is lost */ }
 }
 
-// giveBack writes it into the form again. What another user typed is thrown away.
-export function giveBack(form) {
-  const viewer = document.body.dataset.viewer;
-  const key = prefix + location.pathname + location.search;
+// keepSent keeps what a form sends that no script answers for. If the next page
+// is the login, it was not taken.
+export function keepSent() {
+  document.addEventListener("submit", (event) => {
+    if (event.target.matches(".form:not([data-upload])")) keep(event.target);
+  });
+}
+
+// arrive looks, at each page, what was kept: the login leads back to its form,
+// its form gets it back, and every other page means that it is not needed.
+export function arrive() {
   let kept;
   try {
-    kept = JSON.parse(sessionStorage.getItem(key));
-    if (viewer) sessionStorage.removeItem(key);
-  } catch { /* not ours */ }
-  if (!kept || kept.viewer !== viewer) return false;
-  for (const [name, value] of kept.values) {
-    for (const input of texts(form).filter((i) => i.name === name)) {
+    kept = JSON.parse(sessionStorage.getItem(slot));
+  } catch { /* forbidden, or not ours */ }
+  if (!kept) return;
+  const viewer = document.body.dataset.viewer;
+  if (!viewer && location.pathname === "/login") {
+    const next = document.querySelector("input[name=next]");
+    if (next?.value === "/") next.value = kept.path;
+    return;
+  }
+  sessionStorage.removeItem(slot);
+  if (kept.viewer !== viewer || kept.path !== here()) return;
+  const form = [...document.forms].find((f) => f.getAttribute("action") === kept.action);
+  if (form) giveBack(form, kept.values);
+}
+
+function giveBack(form, values) {
+  for (const [name, value] of values) {
+    for (const input of texts(form).filter((e) => e.name === name)) {
       if (input.type === "radio") input.checked = input.value === value;
       else input.value = value;
     }
   }
-  return true;
+  const file = form.querySelector("input[type=file]") ? " Choose the file once more." : "";
+  say("You had been logged out. What you typed is here again." + file);
 }
 
 function texts(form) {

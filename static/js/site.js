@@ -3,9 +3,12 @@
 
 import { themeButton } from "./theme-button.js";
 import { menu } from "./menu.js";
+import { arrive, keepSent } from "./keep.js";
 
 themeButton(document.querySelector("[data-theme-button]"));
 menu(document.querySelector("[data-menu]"));
+arrive();
+keepSent();
 
 for (const [selector, module] of [
   ["[data-like]", "./like.js"],

@@ -1,7 +1,7 @@
 import { say, toLogin } from "./say.js";
 import { goTo, takeFrame } from "./frame.js";
 import { clearErrors, showErrors } from "./errors.js";
-import { giveBack, keep } from "./keep.js";
+import { keep } from "./keep.js";
 
 const pages = { video: "/watch/", photo: "/photos/", text: "/posts/" };
 
@@ -24,8 +24,6 @@ export function enhance(form) {
     bar.value = part;
     text.textContent = part < 1 ? `Uploading: ${Math.floor(part * 100)} %` : "Arrived. The site looks at it …";
   };
-
-  if (giveBack(form)) say("You were logged out. What you typed is here again; choose the file once more.");
 
   // Back may show this page as it was left: sending.
   addEventListener("pageshow", (event) => { if (event.persisted) busy(false); });

@@ -50,14 +50,18 @@ func retryAfter(c *gin.Context, e *apperr.Error) {
 	}
 }
 
-// LoginPath leads to the login page and back to this one. Only the address of a
-// page that was to be read is kept: after an unsafe request there is nothing to
-// come back to but the start.
+// LoginPath leads to the login page and back to this one; after a form, to the
+// page that the form stood on.
 func LoginPath(c *gin.Context) string {
+	from := c.Request.URL
 	if c.Request.Method != http.MethodGet {
-		return "/login"
+		referer, err := url.Parse(c.GetHeader("Referer"))
+		if err != nil || referer.Host != c.Request.Host || referer.Path == "" {
+			return "/login"
+		}
+		from = referer
 	}
-	return "/login?next=" + url.QueryEscape(c.Request.URL.RequestURI())
+	return "/login?next=" + url.QueryEscape(from.RequestURI())
 }
 
 func (r *Responder) logError(c *gin.Context, e *apperr.Error, err error) {
