@@ -68,3 +68,36 @@ func fill(b *testing.B, w *world, owner *User, size, writers int) time.Duration 
 	}
 	return time.Since(start)
 }
+
+// BenchmarkSession looks at a session through the cache and past it.
+func BenchmarkSession(b *testing.B) {
+	w, ctx := newWorld(b), context.Background()
+	s, err := w.sessions.Create(ctx, w.user(b, "alice").ID, true, Device{})
+	fatal(b, err)
+	for name, look := range map[string]func() (*Session, error){
+		"warm": func() (*Session, error) { return w.sessions.Live(ctx, s.ID) },
+		"cold": func() (*Session, error) { return w.sessions.Fresh(ctx, s.ID) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := look(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkRotate exchanges a refresh token: a read and one flushed write.
+func BenchmarkRotate(b *testing.B) {
+	w, ctx := newWorld(b), context.Background()
+	s, err := w.sessions.Create(ctx, w.user(b, "alice").ID, true, Device{})
+	fatal(b, err)
+	b.ReportAllocs()
+	for b.Loop() {
+		if s, _, err = w.sessions.Rotate(ctx, s.ID, s.Current.ID, Device{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
