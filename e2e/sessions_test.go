@@ -104,3 +104,33 @@ func TestTypedTextOutlivesTheSession(t *testing.T) {
 		}
 	}
 }
+
+// TestTypedPostOutlivesTheSession does so with a form that no script sends.
+func TestTypedPostOutlivesTheSession(t *testing.T) {
+	s := open(t)
+	s.User("alice")
+	p := s.Browser()
+	p.Expect("status of 401")
+	const label, text = "What do you want to say?", "Evening over the bay"
+	p.Go("/login?next=/create?kind=text")
+	p.logIn("alice", testsite.Password)
+	p.At("/create?kind=text")
+	p.enhanced("document", "submit")
+	p.Fill(label, text)
+	s.Clock.Advance(11 * 24 * time.Hour)
+	p.Press("Post it")
+	p.until("the login page", `location.pathname === "/login"`)
+	p.logIn("alice", "not her password at all")
+	p.Sees("The name or the password is wrong.")
+	p.logIn("alice", testsite.Password)
+	p.At("/create?kind=text")
+	p.until("the text", named("field", label)+".value === "+quote(text))
+	p.enhanced("document", "submit")
+	p.Press("Post it")
+	p.until("the post", `location.pathname.startsWith("/posts/")`)
+	p.Go("/create?kind=text")
+	p.enhanced("document", "submit")
+	if got := p.Value(label); got != "" {
+		t.Errorf("what was sent is there again: %q", got)
+	}
+}

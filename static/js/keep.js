@@ -37,10 +37,11 @@ export function arrive() {
   if (!viewer && location.pathname === "/login") {
     const next = document.querySelector("input[name=next]");
     if (next?.value === "/") next.value = kept.path;
+    sessionStorage.setItem(slot, JSON.stringify({ ...kept, refused: true }));
     return;
   }
   sessionStorage.removeItem(slot);
-  if (kept.viewer !== viewer || kept.path !== here()) return;
+  if (!kept.refused || kept.viewer !== viewer || kept.path !== here()) return;
   const form = [...document.forms].find((f) => f.getAttribute("action") === kept.action);
   if (form) giveBack(form, kept.values);
 }
