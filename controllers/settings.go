@@ -153,10 +153,17 @@ func (s Settings) update(c *gin.Context, changes models.UserChanges, message, pa
 
 // checkPassword makes sure that it is still the owner who sits there.
 func (s Settings) checkPassword(c *gin.Context, field, password string) error {
-	ok, err := s.Hasher.Matches(c, middlewares.Current(c).User.PasswordHash, password)
-	if err == nil && !ok {
-		err = apperr.InvalidField(field, "This is not your password.")
+	user := middlewares.Current(c).User
+	// Counted like a login: whoever stole a session must not guess here instead.
+	attempt, err := s.Auth.Attempt(c, user.Username, user.ID)
+	if err != nil {
+		return err
 	}
+	ok, err := s.Hasher.Matches(c, user.PasswordHash, password)
+	if err == nil && !ok {
+		return apperr.InvalidField(field, "This is not your password.")
+	}
+	attempt.GiveBack(c)
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"tokentube/config"
 	"tokentube/e2e/testsite"
 )
 
@@ -165,4 +166,19 @@ func TestDeletedAccountIsGoneWithAllThatWasTheirs(t *testing.T) {
 		t.Errorf("%d files stored, want bob's avatar alone", left)
 	}
 	site.User("alice") // the name is free again
+}
+
+func TestGuessingThePasswordInTheSettingsIsLimited(t *testing.T) {
+	site := testsite.New(t, func(c *config.Config) { c.RateLimit = true })
+	c := site.User("alice")
+	right := testsite.M{"email": "new@example.com", "password": testsite.Password}
+	for range 12 { // right ones do not count
+		c.JSON("PATCH", "/api/v1/users/update-user-email", right).Status(200)
+	}
+	for range 10 {
+		c.JSON("PATCH", "/api/v1/users/update-user-email", testsite.M{"email": "new@example.com", "password": "wrong"}).Status(422)
+	}
+	c.JSON("DELETE", "/api/v1/users/me", testsite.M{"password": "wrong"}).Status(429)
+	c.JSON("PATCH", "/api/v1/users/update-user-email", right).Status(429)
+	c.Get("/settings/profile").Status(200)
 }
