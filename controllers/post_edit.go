@@ -1,0 +1,152 @@
+package controllers
+
+import (
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"tokentube/models"
+	"tokentube/utils/input"
+	"tokentube/utils/respond"
+)
+
+// Edit is GET /watch/:id/edit (and so on): the form.
+func (p postsOf) Edit(c *gin.Context) error {
+	post, err := p.own(c)
+	if err != nil {
+		return err
+	}
+	form, err := p.editForm(c, post, postInput{})
+	if err != nil {
+		return err
+	}
+	return respond.Show(c, "posts/edit", form)
+}
+
+// editForm is the form with what was typed, or else what the post says.
+func (p postsOf) editForm(c *gin.Context, post *models.Post, in postInput) (postForm, error) {
+	out, err := p.output(c, post)
+	if err != nil {
+		return postForm{}, err
+	}
+	tags := strings.Join(post.Tags, ", ")
+	for _, field := range []struct{ typed, kept **string }{
+		{&in.Title, ref(&out.Title)}, {&in.Description, ref(&out.Description)}, {&in.Content, ref(&out.Content)},
+		{&in.Tags, ref(&tags)}, {&in.Alt, ref(&out.Alt)},
+	} {
+		if *field.typed == nil {
+			*field.typed = *field.kept
+		}
+	}
+	form := in.form(p.kind)
+	form.Post = &out
+	return form, nil
+}
+
+func ref(s *string) **string { return &s }
+
+// Update is PATCH /watch/:id (and so on): changes the fields that are sent. With
+// visibility it publishes and unpublishes.
+func (p postsOf) Update(c *gin.Context) error {
+	post, err := p.own(c)
+	if err != nil {
+		return err
+	}
+	var in postInput
+	var thumbnail string
+	files := uploads{media: p.Media}
+	defer files.discard(c)
+	var taken input.Files
+	if p.kind == models.Video {
+		taken = input.Files{"thumbnail": files.picture(c, &thumbnail, p.Media.SaveThumbnail)}
+	}
+	err = input.Read(c.Request, &in, taken)
+	if err == nil {
+		var changed *models.Post
+		if changed, err = p.Posts.Update(c, post.Owner, post.ID, p.changes(in, thumbnail)); err == nil {
+			files.keep()
+			if thumbnail != "" {
+				files.add(post.Thumbnail) // goes instead, when this returns
+			}
+			return p.updated(c, post, changed)
+		}
+	}
+	form, lost := p.editForm(c, post, in)
+	if lost != nil {
+		return lost
+	}
+	return respond.Invalid(c, "posts/edit", form, err)
+}
+
+func (p postsOf) changes(in postInput, thumbnail string) models.PostChanges {
+	changes := models.PostChanges{Title: in.Title, Description: in.Description, Alt: in.Alt, Visibility: (*models.Visibility)(in.Visibility)}
+	if p.kind == models.Text {
+		changes.Title, changes.Description, changes.Alt = nil, in.Content, nil
+	}
+	if in.Tags != nil {
+		tags := models.ParseTags(*in.Tags)
+		changes.Tags = &tags
+	}
+	if thumbnail != "" {
+		changes.Thumbnail = &thumbnail
+	}
+	return changes
+}
+
+func (p postsOf) updated(c *gin.Context, before, after *models.Post) error {
+	out, err := p.output(c, after)
+	if err != nil {
+		return err
+	}
+	message := "Your changes are saved."
+	if before.Visibility != after.Visibility {
+		message = map[models.Visibility]string{models.Public: "Your post is published.", models.Draft: "Your post is a draft again."}[after.Visibility]
+	}
+	return respond.Done(c, message, out.Path(), out)
+}
+
+// Toggle is PATCH /videos/toggle/:id: publishes a draft, and the other way round.
+func (p postsOf) Toggle(c *gin.Context) error {
+	post, err := p.own(c)
+	if err != nil {
+		return err
+	}
+	to := models.Public
+	if post.Visibility == models.Public {
+		to = models.Draft
+	}
+	changed, err := p.Posts.Update(c, post.Owner, post.ID, models.PostChanges{Visibility: &to})
+	if err != nil {
+		return err
+	}
+	return p.updated(c, post, changed)
+}
+
+// ConfirmDelete is GET /watch/:id/delete (and so on): asks once.
+func (p postsOf) ConfirmDelete(c *gin.Context) error {
+	post, err := p.own(c)
+	if err != nil {
+		return err
+	}
+	out, err := p.output(c, post)
+	if err != nil {
+		return err
+	}
+	return respond.Show(c, "posts/delete", postForm{Post: &out, Kind: out.Kind})
+}
+
+// Delete is DELETE /watch/:id (and so on): with its files, likes and views.
+func (p postsOf) Delete(c *gin.Context) error {
+	post, err := p.own(c)
+	if err != nil {
+		return err
+	}
+	out, err := p.output(c, post)
+	if err != nil {
+		return err
+	}
+	if err := p.Posts.Delete(c, post.Owner, post.ID); err != nil {
+		return err
+	}
+	return respond.Done(c, "Your post is deleted.", out.Owner.Path(), out)
+}

@@ -1,0 +1,117 @@
+package controllers
+
+import (
+	"github.com/gin-gonic/gin"
+
+	"tokentube/middlewares"
+	"tokentube/models"
+	"tokentube/utils/respond"
+)
+
+// visible loads the post of the address, if it is of this kind and the viewer
+// may see it.
+func (p postsOf) visible(c *gin.Context) (*models.Post, error) {
+	id, err := models.ParseID(c.Param("id"))
+	if err != nil {
+		return nil, err
+	}
+	post, err := p.Posts.Visible(c, middlewares.UserID(c), id)
+	if err == nil && post.Kind != p.kind {
+		err = models.ErrNotFound()
+	}
+	return post, err
+}
+
+// own is visible for those who may change the post.
+func (p postsOf) own(c *gin.Context) (*models.Post, error) {
+	post, err := p.visible(c)
+	if err != nil {
+		return nil, err
+	}
+	return p.Posts.Own(c, middlewares.UserID(c), post.ID)
+}
+
+func (p postsOf) output(c *gin.Context, post *models.Post) (Post, error) {
+	out, err := p.posts(c, middlewares.UserID(c), []*models.Post{post})
+	if err == nil && len(out) == 0 {
+		err = models.ErrNotFound()
+	}
+	if err != nil {
+		return Post{}, err
+	}
+	return out[0], nil
+}
+
+type postPage struct {
+	Post Post   `json:"post"`
+	More []Post `json:"more"`
+}
+
+const moreFromOwner = 6
+
+// Show is GET /watch/:id, /photos/:id and /posts/:id: the post and others of its
+// owner.
+func (p postsOf) Show(c *gin.Context) error {
+	post, err := p.visible(c)
+	if err != nil {
+		return err
+	}
+	p.countView(c, post)
+	out, err := p.output(c, post)
+	if err != nil {
+		return err
+	}
+	others, _, err := p.Posts.List(c, models.PostQuery{Owner: post.Owner, Limit: moreFromOwner + 1})
+	if err != nil {
+		return err
+	}
+	more, err := p.posts(c, middlewares.UserID(c), without(others, post))
+	if err != nil {
+		return err
+	}
+	return respond.Show(c, "posts/show", postPage{out, more[:min(len(more), moreFromOwner)]})
+}
+
+func without(posts []*models.Post, one *models.Post) []*models.Post {
+	rest := make([]*models.Post, 0, len(posts))
+	for _, p := range posts {
+		if p.ID != one.ID {
+			rest = append(rest, p)
+		}
+	}
+	return rest
+}
+
+// Read is GET /videos/:id, /photos/:id and /tweets/:id: the post alone.
+func (p postsOf) Read(c *gin.Context) error {
+	post, err := p.visible(c)
+	if err != nil {
+		return err
+	}
+	p.countView(c, post)
+	out, err := p.output(c, post)
+	if err != nil {
+		return err
+	}
+	return respond.Show(c, "", out)
+}
+
+// countView counts a look at a published post. Who is not logged in is told
+// apart by address and browser. A count that fails is no reason to show nothing.
+func (p postsOf) countView(c *gin.Context, post *models.Post) {
+	if post.Visibility != models.Public || middlewares.Passive(c.Request) {
+		return
+	}
+	device := middlewares.DeviceOf(c)
+	viewer := device.IP + " " + device.UserAgent
+	if user := middlewares.UserID(c); !user.IsZero() {
+		viewer = user.Hex()
+	}
+	counted, err := p.Views.Add(c, post.ID, viewer)
+	if err != nil {
+		p.Log.WarnContext(c, "view not counted", "post", post.ID.Hex(), "error", err)
+	}
+	if counted {
+		post.Views++
+	}
+}
