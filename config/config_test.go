@@ -104,6 +104,9 @@ func TestOneFaultIsNamed(t *testing.T) {
 		"REFRESH_TOKEN_EXPIRY": {"10m", "3600"},
 		"REFRESH_TOKEN_GRACE":  {"30"},
 		"SESSION_MAX_AGE":      {"-1d"},
+		"TLS_CERT_FILE":        {"cert.pem"},        // without its key
+		"HTTP_REDIRECT_PORT":   {"8080", "x", "-1"}, // without HTTPS
+		"RATE_LIMIT":           {"perhaps"},
 	} {
 		for _, value := range values {
 			wanted := name

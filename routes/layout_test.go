@@ -1,0 +1,39 @@
+package routes_test
+
+import (
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// layers are the folders in the order in which they may import each other.
+var layers = []string{"config", "utils", "models", "middlewares", "controllers", "routes"}
+
+func TestFoldersImportOnlyThoseAboveThem(t *testing.T) {
+	for i, layer := range layers {
+		err := filepath.WalkDir("../"+layer, func(name string, d os.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+				return err
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+			if err != nil {
+				return err
+			}
+			for _, imported := range file.Imports {
+				own, ours := strings.CutPrefix(strings.Trim(imported.Path.Value, `"`), "tokentube/")
+				folder, _, _ := strings.Cut(own, "/")
+				if ours && !slices.Contains(layers[:i+1], folder) {
+					t.Errorf("%s imports %s", name, own)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
