@@ -151,7 +151,7 @@ func (r *reader) check(c Config) {
 	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
 		r.fault("TLS_CERT_FILE and TLS_KEY_FILE", "go together: set both or neither")
 	}
-	if c.HTTPRedirectPort != 0 && c.TLSCertFile == "" {
+	if c.HTTPRedirectPort > 0 && c.TLSCertFile == "" {
 		r.fault("HTTP_REDIRECT_PORT", "needs TLS_CERT_FILE and TLS_KEY_FILE: there is no HTTPS to lead to")
 	}
 	if c.CookiePrefix != "" && !c.CookieSecure {

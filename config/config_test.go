@@ -104,8 +104,7 @@ func TestOneFaultIsNamed(t *testing.T) {
 		"REFRESH_TOKEN_EXPIRY": {"10m", "3600"},
 		"REFRESH_TOKEN_GRACE":  {"30"},
 		"SESSION_MAX_AGE":      {"-1d"},
-		"TLS_CERT_FILE":        {"cert.pem"},        // without its key
-		"HTTP_REDIRECT_PORT":   {"8080", "x", "-1"}, // without HTTPS
+		"HTTP_REDIRECT_PORT":   {"x", "-1"},
 		"RATE_LIMIT":           {"perhaps"},
 	} {
 		for _, value := range values {
@@ -117,6 +116,11 @@ func TestOneFaultIsNamed(t *testing.T) {
 			if err == nil || !strings.HasPrefix(err.Error(), wanted+" must ") || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%s=%s: %v", name, value, err)
 			}
+		}
+	}
+	for _, half := range []map[string]string{{"TLS_CERT_FILE": "cert.pem"}, {"TLS_KEY_FILE": "key.pem"}, {"HTTP_REDIRECT_PORT": "8080"}} {
+		if _, err := Load(with(half)); err == nil || !strings.Contains(err.Error(), "TLS_CERT_FILE and TLS_KEY_FILE") {
+			t.Errorf("%v: %v", half, err)
 		}
 	}
 	_, err := Load(with(map[string]string{"COOKIE_PREFIX": "__Host-", "COOKIE_SECURE": "false"}))
