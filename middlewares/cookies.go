@@ -48,7 +48,7 @@ func (k Cookies) Clear(c *gin.Context) {
 }
 
 func (k Cookies) put(c *gin.Context, name, value string, maxAge int) {
-	http.SetCookie(c.Writer, &http.Cookie{
+	http.SetCookie(c.Writer, &http.Cookie{ // #nosec G124 -- Secure unless COOKIE_SECURE=false
 		Name: k.Prefix + name, Value: value, Path: "/", MaxAge: maxAge,
 		HttpOnly: true, Secure: k.Secure, SameSite: http.SameSiteLaxMode,
 	})

@@ -107,6 +107,7 @@ func serveAll(ctx context.Context, servers []serving, log *slog.Logger) error {
 // and not the one that the client names, so that nobody is sent elsewhere.
 func redirect(baseURL string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// #nosec G710 -- the host is that of BASE_URL
 		http.Redirect(w, r, baseURL+r.URL.RequestURI(), http.StatusPermanentRedirect)
 	})
 }

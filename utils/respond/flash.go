@@ -29,7 +29,7 @@ func (r *Responder) takeFlash(c *gin.Context) string {
 }
 
 func (r *Responder) flashCookie(c *gin.Context, value string, maxAge int) {
-	http.SetCookie(c.Writer, &http.Cookie{
+	http.SetCookie(c.Writer, &http.Cookie{ // #nosec G124 -- Secure unless COOKIE_SECURE=false
 		Name: flashCookie, Value: value, Path: "/", MaxAge: maxAge,
 		HttpOnly: true, Secure: r.secure, SameSite: http.SameSiteLaxMode,
 	})
