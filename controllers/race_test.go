@@ -67,8 +67,10 @@ func TestSlowUploadWhileAnotherTabRenews(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !renew(tab) || !renew(tab) {
-		t.Fatal("the other tab was refused")
+	for range 2 { // renewed, and the new pair used
+		if !renew(tab) {
+			t.Fatal("the other tab was refused")
+		}
 	}
 	site.Clock.Advance(time.Hour)
 	_, _ = io.Copy(part, bytes.NewReader(png(t, 20, 20)))
