@@ -37,18 +37,19 @@ const (
 func Open(ctx context.Context, cfg config.Config, logs io.Writer) (*controllers.App, error) {
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
+	log := newLogger(cfg, logs)
 	store, err := media.Open(ctx, cfg.MediaURL, cfg.MediaDir(), media.Limits{ImageBytes: cfg.MaxImageBytes, VideoBytes: cfg.MaxVideoBytes, Pixels: pixels})
 	if err != nil {
 		return nil, fmt.Errorf("the file storage cannot be opened: %w", err)
 	}
 	db, err := models.Open(ctx, models.Settings{
 		MongoURI: cfg.MongoURI, MongoDatabase: cfg.MongoDatabase, File: cfg.DatabaseFile(),
-		Now: time.Now, DeleteFiles: store.Delete,
+		Now: time.Now, DeleteFiles: store.Delete, Log: log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return NewApp(cfg, db, store, newLogger(cfg, logs), time.Now)
+	return NewApp(cfg, db, store, log, time.Now)
 }
 
 // NewApp makes the models and what the actions need beside them. Prepare the

@@ -52,12 +52,7 @@ const moreFromOwner = 6
 // Show is GET /watch/:id, /photos/:id and /posts/:id: the post and others of its
 // owner.
 func (p postsOf) Show(c *gin.Context) error {
-	post, err := p.visible(c)
-	if err != nil {
-		return err
-	}
-	p.countView(c, post)
-	out, err := p.output(c, post)
+	post, out, err := p.look(c)
 	if err != nil {
 		return err
 	}
@@ -84,16 +79,22 @@ func without(posts []*models.Post, one *models.Post) []*models.Post {
 
 // Read is GET /videos/:id, /photos/:id and /tweets/:id: the post alone.
 func (p postsOf) Read(c *gin.Context) error {
-	post, err := p.visible(c)
-	if err != nil {
-		return err
-	}
-	p.countView(c, post)
-	out, err := p.output(c, post)
+	_, out, err := p.look(c)
 	if err != nil {
 		return err
 	}
 	return respond.Show(c, "", out)
+}
+
+// look loads the post of the address for somebody who looks at it.
+func (p postsOf) look(c *gin.Context) (*models.Post, Post, error) {
+	post, err := p.visible(c)
+	if err != nil {
+		return nil, Post{}, err
+	}
+	p.countView(c, post)
+	out, err := p.output(c, post)
+	return post, out, err
 }
 
 // countView counts a look at a published post. Who is not logged in is told

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -46,6 +47,7 @@ type Settings struct {
 	File                    string // a file of the embedded engine
 	Now                     func() time.Time
 	DeleteFiles             func(ctx context.Context, names ...string) error
+	Log                     *slog.Logger // of what fails in the background
 }
 
 // DB is the open database and the registry of what is kept in it.
@@ -53,6 +55,7 @@ type DB struct {
 	engine      engine
 	clock       func() time.Time
 	deleteFiles func(ctx context.Context, names ...string) error
+	log         *slog.Logger
 	entities    []*entity
 	removals    Collection
 
@@ -79,7 +82,7 @@ func Open(ctx context.Context, s Settings) (*DB, error) {
 }
 
 func newDB(e engine, s Settings) *DB {
-	db := &DB{engine: e, clock: s.Now, deleteFiles: s.DeleteFiles, removals: e.collection("removals")}
+	db := &DB{engine: e, clock: s.Now, deleteFiles: s.DeleteFiles, log: s.Log, removals: e.collection("removals")}
 	db.working, db.stop = context.WithCancel(context.Background())
 	return db
 }

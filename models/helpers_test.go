@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -58,7 +59,7 @@ func (p place) open(t testing.TB, wrap func(engine) engine) *world {
 	if wrap != nil {
 		e = wrap(e)
 	}
-	w.DB = newDB(e, Settings{Now: w.now, DeleteFiles: w.deleteFiles})
+	w.DB = newDB(e, Settings{Now: w.now, DeleteFiles: w.deleteFiles, Log: slog.New(slog.DiscardHandler)})
 	w.users, w.events = NewUsers(w.DB), NewEvents(w.DB)
 	w.sessions = NewSessions(w.DB, SessionPolicy{RefreshTTL: 10 * 24 * time.Hour, Grace: 30 * time.Second, MaxAge: 90 * 24 * time.Hour})
 	w.posts = NewPosts(w.DB, w.users)

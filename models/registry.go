@@ -97,7 +97,11 @@ func (db *DB) beginRemoval(ctx context.Context, name string, id bson.ObjectID, f
 
 // background runs a removal; what cannot be finished now is at the next start.
 func (db *DB) background(job removal) {
-	db.jobs.Go(func() { _ = db.finishRemoval(db.working, job) })
+	db.jobs.Go(func() {
+		if err := db.finishRemoval(db.working, job); err != nil && db.working.Err() == nil {
+			db.log.Error("a removal is not finished; the next start goes on with it", "removal", job.ID, "error", err)
+		}
+	})
 }
 
 // WaitRemovals waits until no removal is running, for tests.

@@ -89,17 +89,17 @@ func New(t testing.TB, change ...func(*config.Config)) *Site {
 // works on.
 func Open(t testing.TB, cfg config.Config, clock *Clock) *Site {
 	t.Helper()
-	ctx := context.Background()
+	ctx, log := context.Background(), slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelError}))
 	store, err := media.Open(ctx, "", filepath.Join(cfg.DataDir, "media"), media.Limits{
 		ImageBytes: cfg.MaxImageBytes, VideoBytes: cfg.MaxVideoBytes, Pixels: 40_000_000,
 	})
 	check(t, err)
 	db, err := models.Open(ctx, models.Settings{
 		MongoURI: cfg.MongoURI, MongoDatabase: cfg.MongoDatabase, File: cfg.DatabaseFile(),
-		Now: clock.Now, DeleteFiles: store.Delete,
+		Now: clock.Now, DeleteFiles: store.Delete, Log: log,
 	})
 	check(t, err)
-	app, err := commands.NewApp(cfg, db, store, slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelError})), clock.Now)
+	app, err := commands.NewApp(cfg, db, store, log, clock.Now)
 	check(t, err)
 	handler, err := routes.New(app, templates.FS, static.FS)
 	check(t, err)
