@@ -68,7 +68,7 @@ func NewApp(cfg config.Config, db *models.DB, store *media.Store, log *slog.Logg
 	posts := models.NewPosts(db, users)
 	auth := &middlewares.Auth{
 		Tokens: tokens, Users: users, Sessions: sessions, Events: events,
-		Cookies: middlewares.Cookies{Prefix: cfg.CookiePrefix, Secure: cfg.CookieSecure},
+		Cookies: middlewares.Cookies{Prefix: cfg.CookiePrefix, Path: "/", Secure: cfg.CookieSecure},
 		Log:     log, Now: now,
 	}
 	if attempts := models.NewAttempts(db, cfg.RefreshTokenSecret); cfg.RateLimit {

@@ -3,9 +3,7 @@ package controllers
 import (
 	"cmp"
 	"errors"
-	"net"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -41,6 +39,22 @@ type login struct {
 	Password   string `form:"password" json:"password,omitempty"`
 	Remember   bool   `form:"remember" json:"remember"`
 	Next       string `form:"next" json:"next"`
+}
+
+// name is the username or e-mail address, under whichever field it came.
+func (in login) name() (string, error) {
+	name := strings.TrimSpace(cmp.Or(in.Identifier, in.Username, in.Email))
+	faults := apperr.New(apperr.Invalid, "Please fill in what is marked.")
+	if name == "" {
+		faults.Fields = append(faults.Fields, apperr.Field{Name: "identifier", Message: "This is needed."})
+	}
+	if in.Password == "" {
+		faults.Fields = append(faults.Fields, apperr.Field{Name: "password", Message: "This is needed."})
+	}
+	if faults.Fields != nil {
+		return "", faults
+	}
+	return name, nil
 }
 
 // signedIn answers a login. The tokens are there only for clients that are not
@@ -97,9 +111,9 @@ func (s Sessions) logIn(c *gin.Context, in login) (signedIn, error) {
 // wrong password get the same answer after the same work, so that nobody can
 // find out here which names exist.
 func (s Sessions) authenticate(c *gin.Context, in login) (*models.User, error) {
-	identifier := strings.TrimSpace(cmp.Or(in.Identifier, in.Username, in.Email))
-	if identifier == "" || in.Password == "" {
-		return nil, missing(map[string]bool{"identifier": identifier == "", "password": in.Password == ""})
+	identifier, err := in.name()
+	if err != nil {
+		return nil, err
 	}
 	user, err := s.Users.ByLogin(c, identifier)
 	if apperr.Is(err, apperr.NotFound) {
@@ -129,16 +143,6 @@ func (s Sessions) authenticate(c *gin.Context, in login) (*models.User, error) {
 
 func errWrongLogin() error {
 	return apperr.New(apperr.Unauthorized, "The name or the password is wrong.")
-}
-
-func missing(fields map[string]bool) error {
-	e := apperr.New(apperr.Invalid, "Please fill in what is marked.")
-	for name, isMissing := range fields {
-		if isMissing {
-			e.Fields = append(e.Fields, apperr.Field{Name: name, Message: "This is needed."})
-		}
-	}
-	return e
 }
 
 // rehash brings the stored hash to the present cost while the password is known.
@@ -178,25 +182,6 @@ func (s *App) begin(c *gin.Context, user *models.User, remember bool) (signedIn,
 		out.AccessToken, out.RefreshToken = pair.Access, pair.Refresh
 	}
 	return out, session, s.Events.Add(c, models.EventLogin, session, device)
-}
-
-// checkCookies says why when a browser would drop the cookies of a login without
-// a word: Secure ones are kept over plain HTTP on this machine's own name alone.
-func (a *App) checkCookies(c *gin.Context) error {
-	if !a.Config.CookieSecure || a.Config.HTTPS() || c.Request.TLS != nil || !fromBrowser(c) {
-		return nil
-	}
-	host := (&url.URL{Host: c.Request.Host}).Hostname()
-	if ip := net.ParseIP(host); host == "localhost" || strings.HasSuffix(host, ".localhost") || ip.IsLoopback() {
-		return nil
-	}
-	return apperr.New(apperr.Invalid, "Over plain HTTP your browser keeps no login for %s. Open the site at %s, or by HTTPS.", host, a.Config.BaseURL)
-}
-
-// fromBrowser tells a browser by what only browsers send, and what no page can
-// keep them from sending.
-func fromBrowser(c *gin.Context) bool {
-	return c.GetHeader("Sec-Fetch-Site") != "" || c.GetHeader("Origin") != ""
 }
 
 // Delete is POST /logout and /users/logout: ends the session of whatever token
@@ -268,17 +253,4 @@ func (s Sessions) Renew(c *gin.Context) error {
 		out.AccessToken, out.RefreshToken = pair.Access, pair.Refresh
 	}
 	return respond.Done(c, "The tokens are renewed.", "/", out)
-}
-
-// safeNext is where to go after a login: a path of this site, or the start.
-// Anything that a browser could read as another site is not followed (open
-// redirect): "//host", "/\host", a scheme, control characters.
-func safeNext(next string) string {
-	u, err := url.Parse(next)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.Opaque != "" || u.User != nil ||
-		!strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") ||
-		strings.ContainsFunc(next, func(r rune) bool { return r < ' ' || r == '\\' || r == 0x7f }) {
-		return "/"
-	}
-	return next
 }

@@ -1,6 +1,7 @@
 package middlewares
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -8,12 +9,14 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"tokentube/models"
+	"tokentube/utils/token"
 )
 
 // Cookies sets and reads the two token cookies. HttpOnly keeps them from
 // scripts, Secure from plain HTTP, SameSite=Lax from other sites' requests.
 type Cookies struct {
 	Prefix string // "", "__Host-" or "__Secure-" (RFC 6265bis 4.1.3)
+	Path   string
 	Secure bool
 }
 
@@ -49,7 +52,7 @@ func (k Cookies) Clear(c *gin.Context) {
 
 func (k Cookies) put(c *gin.Context, name, value string, maxAge int) {
 	http.SetCookie(c.Writer, &http.Cookie{ // #nosec G124 -- Secure unless COOKIE_SECURE=false
-		Name: k.Prefix + name, Value: value, Path: "/", MaxAge: maxAge,
+		Name: k.Prefix + name, Value: value, Path: k.Path, MaxAge: maxAge,
 		HttpOnly: true, Secure: k.Secure, SameSite: http.SameSiteLaxMode,
 	})
 }
@@ -69,4 +72,48 @@ func (k Cookies) Read(c *gin.Context, log *slog.Logger) (access, refresh string)
 		return found[0].Value
 	}
 	return one(accessCookie), one(refreshCookie)
+}
+
+// Pair are a session's two tokens.
+type Pair struct{ Access, Refresh string }
+
+// Issue makes the session's two tokens, by the methods of the user model, and
+// sets both cookies.
+func (a *Auth) Issue(c *gin.Context, u *models.User, s *models.Session) (Pair, error) {
+	access, err := u.GenerateAccessToken(a.Tokens, s, a.Now())
+	if err != nil {
+		return Pair{}, err
+	}
+	refresh, err := u.GenerateRefreshToken(a.Tokens, s)
+	if err != nil {
+		return Pair{}, err
+	}
+	pair := Pair{access, refresh}
+	a.Cookies.Set(c, pair, s, a.Now())
+	return pair, nil
+}
+
+// IssueAccess makes a fresh access token for a user whose claims have changed.
+func (a *Auth) IssueAccess(c *gin.Context, u *models.User, s *models.Session) error {
+	access, err := u.GenerateAccessToken(a.Tokens, s, a.Now())
+	if err == nil {
+		a.Cookies.SetAccess(c, access, s, a.Now())
+	}
+	return err
+}
+
+// Presented are the claims of every well-signed token that came with the
+// request, however old: enough to end its session, and for nothing else.
+func (a *Auth) Presented(c *gin.Context) []*token.Claims {
+	header, _ := HeaderToken(c.Request)
+	access, refresh := a.Cookies.Read(c, a.Log)
+	var all []*token.Claims
+	for _, raw := range []string{header, access, refresh} {
+		for _, kind := range []*token.Kind{a.Tokens.Access, a.Tokens.Refresh} {
+			if claims, err := kind.Verify(raw); err == nil || errors.Is(err, token.ErrExpired) {
+				all = append(all, claims)
+			}
+		}
+	}
+	return all
 }

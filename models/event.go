@@ -12,6 +12,12 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
+// Device is where a request comes from, as far as it says.
+type Device struct {
+	UserAgent string `bson:"userAgent"`
+	IP        string `bson:"ip"`
+}
+
 // EventType says what happened.
 type EventType string
 

@@ -20,7 +20,7 @@ import (
 type Session struct {
 	ID         bson.ObjectID  `bson:"_id"`
 	User       bson.ObjectID  `bson:"user"`
-	Kind       string         `bson:"kind"`     // web
+	Kind       SessionKind    `bson:"kind"`
 	Remember   bool           `bson:"remember"` // "keep me signed in"
 	Current    RefreshToken   `bson:"current"`
 	Recent     []RecentToken  `bson:"recent"` // oldest first
@@ -49,18 +49,6 @@ type RecentToken struct {
 	Until *time.Time `bson:"until,omitempty"`
 }
 
-// RevocationWord says why a session was ended.
-type RevocationWord string
-
-const (
-	LoggedOut       RevocationWord = "logout"
-	NewLogin        RevocationWord = "new_login"
-	PasswordChanged RevocationWord = "password_changed"
-	TokenReused     RevocationWord = "token_reuse"
-	EndedByUser     RevocationWord = "ended" // on another device
-	TooMany         RevocationWord = "too_many_sessions"
-)
-
 const (
 	rememberedTokens   = 8
 	sessionsPerUser    = 50
@@ -85,6 +73,7 @@ type SessionPolicy struct {
 type Sessions struct {
 	db       *DB
 	sessions Collection
+	kind     SessionKind
 	policy   SessionPolicy
 	cache    *cache.Cache[bson.ObjectID, *Session]
 }
@@ -92,7 +81,7 @@ type Sessions struct {
 // NewSessions registers the sessions.
 func NewSessions(db *DB, policy SessionPolicy) *Sessions {
 	return &Sessions{
-		db: db, policy: policy,
+		db: db, kind: Web, policy: policy,
 		sessions: db.register(entity{
 			name:    "sessions",
 			indexes: indexes(index("user", "createdAt"), expiry("expiresAt")),
@@ -102,17 +91,11 @@ func NewSessions(db *DB, policy SessionPolicy) *Sessions {
 	}
 }
 
-// Device is where a request comes from, as far as it says.
-type Device struct {
-	UserAgent string `bson:"userAgent"`
-	IP        string `bson:"ip"`
-}
-
 // Create begins a session. EndOldest is to follow: a user has fifty at most.
 func (m *Sessions) Create(ctx context.Context, user bson.ObjectID, remember bool, d Device) (*Session, error) {
 	now := m.db.now()
 	s := &Session{
-		ID: bson.NewObjectID(), User: user, Kind: "web", Remember: remember, Recent: []RecentToken{},
+		ID: bson.NewObjectID(), User: user, Kind: m.kind, Remember: remember, Recent: []RecentToken{},
 		UserAgent: d.UserAgent, IP: d.IP, CreatedAt: now, LastSeenAt: now,
 	}
 	s.Current = m.nextToken(s, now)
@@ -146,7 +129,7 @@ func (m *Sessions) Live(ctx context.Context, id bson.ObjectID) (*Session, error)
 	if err != nil {
 		return nil, err
 	}
-	return s, s.over(m.db.now())
+	return s, m.over(s)
 }
 
 // Fresh is Live past the cache.
@@ -155,7 +138,7 @@ func (m *Sessions) Fresh(ctx context.Context, id bson.ObjectID) (*Session, error
 	if err != nil {
 		return nil, err
 	}
-	return s, s.over(m.db.now())
+	return s, m.over(s)
 }
 
 func (m *Sessions) load(ctx context.Context, id bson.ObjectID) (*Session, error) {
@@ -166,8 +149,9 @@ func (m *Sessions) load(ctx context.Context, id bson.ObjectID) (*Session, error)
 	return s, err
 }
 
-func (s *Session) over(now time.Time) error {
-	if s.RevokedAt != nil || !now.Before(s.ExpiresAt) {
+// over refuses a session that has ended, or is of another kind.
+func (m *Sessions) over(s *Session) error {
+	if s.Kind != m.kind || s.RevokedAt != nil || !m.db.now().Before(s.ExpiresAt) {
 		return ErrSessionOver
 	}
 	return nil
@@ -197,11 +181,8 @@ func (m *Sessions) Rotate(ctx context.Context, id bson.ObjectID, jti string, d D
 // speaks for it. A token that was replaced and whose successor is in use is
 // theft: the session ends, and the event is kept for the user to see.
 func (m *Sessions) Prove(ctx context.Context, id bson.ObjectID, jti string) (*Session, error) {
-	s, err := m.load(ctx, id)
+	s, err := m.Fresh(ctx, id)
 	if err != nil {
-		return nil, err
-	}
-	if err := s.over(m.db.now()); err != nil {
 		return nil, err
 	}
 	if s.accepts(jti, m.db.now()) {

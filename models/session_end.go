@@ -9,6 +9,18 @@ import (
 	"tokentube/utils/apperr"
 )
 
+// RevocationWord says why a session was ended.
+type RevocationWord string
+
+const (
+	LoggedOut       RevocationWord = "logout"
+	NewLogin        RevocationWord = "new_login"
+	PasswordChanged RevocationWord = "password_changed"
+	TokenReused     RevocationWord = "token_reuse"
+	EndedByUser     RevocationWord = "ended" // on another device
+	TooMany         RevocationWord = "too_many_sessions"
+)
+
 // OfUser lists the user's live sessions, the oldest first.
 func (m *Sessions) OfUser(ctx context.Context, user bson.ObjectID) ([]*Session, error) {
 	cursor, err := m.sessions.Find(ctx, m.ofUser(user), options.Find().SetSort(keys("createdAt")))

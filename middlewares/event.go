@@ -1,0 +1,24 @@
+package middlewares
+
+import (
+	"strings"
+	"tokentube/models"
+	"tokentube/utils/respond"
+
+	"github.com/gin-gonic/gin"
+)
+
+// DeviceOf is where the request comes from.
+func DeviceOf(c *gin.Context) models.Device {
+	agent := c.Request.UserAgent()
+	return models.Device{UserAgent: strings.ToValidUTF8(agent[:min(len(agent), 300)], ""), IP: c.ClientIP()}
+}
+
+// note keeps an event and logs it.
+func (a *Auth) note(c *gin.Context, t models.EventType, s *models.Session) {
+	device := DeviceOf(c)
+	a.Log.WarnContext(c, "session event", "event", t, "user", s.User.Hex(), "session", s.ID.Hex(), "ip", device.IP, "request_id", respond.RequestID(c))
+	if err := a.Events.Add(c, t, s, device); err != nil {
+		a.Log.ErrorContext(c, "event not kept", "event", t, "error", err)
+	}
+}
