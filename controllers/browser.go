@@ -4,9 +4,10 @@ import (
 	"net"
 	"net/url"
 	"strings"
-	"tokentube/utils/apperr"
 
 	"github.com/gin-gonic/gin"
+
+	"tokentube/utils/apperr"
 )
 
 // checkCookies says why when a browser would drop the cookies of a login without

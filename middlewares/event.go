@@ -2,10 +2,11 @@ package middlewares
 
 import (
 	"strings"
-	"tokentube/models"
-	"tokentube/utils/respond"
 
 	"github.com/gin-gonic/gin"
+
+	"tokentube/models"
+	"tokentube/utils/respond"
 )
 
 // DeviceOf is where the request comes from.

@@ -4,11 +4,12 @@ import (
 	"context"
 	"strings"
 	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
 	"tokentube/utils/apperr"
 	"tokentube/utils/cache"
-
-	"go.mongodb.org/mongo-driver/mongo/options"
-	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
 // Users are the accounts.
