@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"embed"
 	"fmt"
 	"os"
 	"os/signal"
@@ -15,7 +16,13 @@ import (
 	"tokentube/static"
 	"tokentube/templates"
 	"tokentube/utils/httpserver"
+	"tokentube/utils/source"
 )
+
+// code is this program itself, which the pages that explain it show.
+//
+//go:embed config/*.go models/*.go middlewares/*.go controllers/*.go routes/*.go utils/token/*.go utils/httpserver/*.go
+var code embed.FS
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -42,7 +49,11 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer commands.Close(app)
-	handler, err := routes.New(app, templates.FS, static.FS)
+	shown, err := source.New(code)
+	if err != nil {
+		return err
+	}
+	handler, err := routes.New(app, templates.FS, static.FS, shown)
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ import (
 func BenchmarkHTTP(b *testing.B) {
 	site := testsite.New(b)
 	alice := site.User("alice")
-	engine, err := routes.NewEngine(site.App, templates.FS, static.FS)
+	engine, err := routes.NewEngine(site.App, templates.FS, static.FS, testsite.Code(b))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -25,7 +25,7 @@ func TestRequireRole(t *testing.T) {
 	if err := site.Users.Create(context.Background(), admin); err != nil {
 		t.Fatal(err)
 	}
-	engine, err := routes.NewEngine(site.App, templates.FS, static.FS)
+	engine, err := routes.NewEngine(site.App, templates.FS, static.FS, testsite.Code(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,18 +16,19 @@ import (
 	"tokentube/utils/apperr"
 	"tokentube/utils/assets"
 	"tokentube/utils/respond"
+	"tokentube/utils/source"
 )
 
 // New makes the handler of the whole site.
-func New(app *controllers.App, templates, static fs.FS) (http.Handler, error) {
-	engine, err := newEngine(app, templates, static)
+func New(app *controllers.App, templates, static fs.FS, code *source.Code) (http.Handler, error) {
+	engine, err := newEngine(app, templates, static, code)
 	if err != nil {
 		return nil, err
 	}
 	return middlewares.MethodOverride(engine), nil
 }
 
-func newEngine(app *controllers.App, templates, static fs.FS) (*gin.Engine, error) {
+func newEngine(app *controllers.App, templates, static fs.FS, code *source.Code) (*gin.Engine, error) {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true

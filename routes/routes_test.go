@@ -133,7 +133,7 @@ func (r route) to(id string) string {
 
 func TestRoutesAreTheOnesThatWeKnow(t *testing.T) {
 	site := testsite.New(t)
-	engine, err := routes.NewEngine(site.App, templates.FS, static.FS)
+	engine, err := routes.NewEngine(site.App, templates.FS, static.FS, testsite.Code(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -101,7 +101,7 @@ func Open(t testing.TB, cfg config.Config, clock *Clock) *Site {
 	check(t, err)
 	app, err := commands.NewApp(cfg, db, store, log, clock.Now)
 	check(t, err)
-	handler, err := routes.New(app, templates.FS, static.FS)
+	handler, err := routes.New(app, templates.FS, static.FS, Code(t))
 	check(t, err)
 	check(t, db.Prepare(ctx))
 	s := &Site{App: app, Clock: clock, Handler: handler, t: t}
