@@ -57,6 +57,7 @@ func TestWithoutScripts(t *testing.T) {
 	p.Go(path)
 	p.SeesNot("Better words.")
 
+	p.reads(s.lessons())
 	p.publishesFiles()
 	p.changesPassword()
 	p.deletesAccount()
@@ -78,6 +79,19 @@ func (p *tab) writes(text string) string {
 	p.Sees(text)
 	p.until("the post's page", `location.pathname.startsWith("/posts/")`)
 	return evaluate[string](p, "location.pathname")
+}
+
+// reads goes through the pages of Learn by their links.
+func (p *tab) reads(paths []string) {
+	p.t.Helper()
+	p.Follow("Learn")
+	for i, path := range paths {
+		p.At(path)
+		p.until("a diagram or the list", `document.querySelector("svg[role=img], .lessons").getBoundingClientRect().height > 200`)
+		if i < len(paths)-1 {
+			p.click(`document.querySelector(".lessons a, a[rel=next]")`)
+		}
+	}
 }
 
 func (p *tab) publishesFiles() {

@@ -35,11 +35,21 @@ func (s *site) furnish() pages {
 
 	open := []string{"/", "/?kind=video", "/?kind=photo", "/?kind=text", video, picture, words, "/@alice", "/@bob", "/no-such-page"}
 	return pages{
-		guest: append(open, "/login", "/register"),
+		guest: append(append(open, "/login", "/register"), s.lessons()...),
 		user: append(open, draft, "/@alice?kind=text", "/@alice?tab=drafts", "/create?kind=video", "/create?kind=photo", "/create?kind=text",
 			video+"/edit", picture+"/edit", words+"/edit", words+"/delete",
 			"/settings/profile", "/settings/account", "/settings/password", "/settings/sessions", "/settings/security", "/settings/delete"),
 	}
+}
+
+// lessons are the pages of Learn.
+func (s *site) lessons() []string {
+	s.t.Helper()
+	paths := []string{"/learn"}
+	for _, l := range s.Client().JSON("GET", "/learn", nil).Status(http.StatusOK).Data()["lessons"].([]any) {
+		paths = append(paths, "/learn/"+l.(testsite.M)["slug"].(string))
+	}
+	return paths
 }
 
 // TestPages looks at every page, narrow and wide, in light and dark.

@@ -63,12 +63,11 @@ func newEngine(app *controllers.App, templates, static fs.FS, code *source.Code)
 	engine.NoMethod(app.Auth.VerifyJWTNoRenew, fail(apperr.MethodNotAllowed, "This address does not take this method."))
 	engine.GET("/static/*name", middlewares.Timeout(30*time.Second, 5*time.Minute), files.Serve)
 	engine.HEAD("/static/*name", files.Serve)
-	register(app, middlewares.NewAccess(engine, app.Auth))
-	return engine, nil
+	return engine, register(app, middlewares.NewAccess(engine, app.Auth), code)
 }
 
 // register adds the features, a line each.
-func register(app *controllers.App, access middlewares.Access) {
+func register(app *controllers.App, access middlewares.Access, code *source.Code) error {
 	controllers.Health{App: app}.Routes(access)
 	controllers.Keys{App: app}.Routes(access)
 	controllers.Users{App: app}.Routes(access)
@@ -80,6 +79,12 @@ func register(app *controllers.App, access middlewares.Access) {
 	controllers.Posts{App: app}.Routes(access)
 	controllers.Files{App: app}.Routes(access)
 	controllers.Likes{App: app}.Routes(access)
+	learn, err := controllers.NewLearn(app, code)
+	if err != nil {
+		return err
+	}
+	learn.Routes(access)
+	return nil
 }
 
 func fail(code apperr.Code, message string) gin.HandlerFunc {

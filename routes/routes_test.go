@@ -28,6 +28,8 @@ GET    /api/v1/users/channel/:username
 GET    /api/v1/videos
 GET    /api/v1/videos/:id
 GET    /healthz
+GET    /learn
+GET    /learn/:slug
 GET    /login
 GET    /media/posts/:id
 GET    /media/public/:name
@@ -128,7 +130,7 @@ func parse(list string) []route {
 
 // to fills in the route's parameters.
 func (r route) to(id string) string {
-	return strings.NewReplacer(":id", id, ":userId", id, ":username", id, ":name", id, "*name", id).Replace(r.path)
+	return strings.NewReplacer(":slug", "jwt", ":id", id, ":userId", id, ":username", id, ":name", id, "*name", id).Replace(r.path)
 }
 
 func TestRoutesAreTheOnesThatWeKnow(t *testing.T) {

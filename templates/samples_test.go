@@ -1,10 +1,12 @@
 package templates_test
 
 import (
+	"strings"
 	"time"
 
 	"tokentube/controllers"
 	"tokentube/models"
+	"tokentube/utils/source"
 )
 
 // The values below are the controllers' own, with addresses that a test can set.
@@ -58,6 +60,7 @@ type (
 	}
 	account  struct{ Username, Email string }
 	sessions struct{ Sessions []controllers.Session }
+	lessons  struct{ Lessons []controllers.Lesson }
 	security struct {
 		Events []controllers.LogEntry
 		More   string
@@ -117,6 +120,16 @@ func samples() map[string][]any {
 		{Type: models.EventLoginFailed, Message: "Failed", Place: there, Count: 7, CreatedAt: now, LastAt: now},
 		{Type: models.EventSessionEnded, Message: "Ended", Place: here, Ended: &there, Count: 1, CreatedAt: now, LastAt: now},
 	}, "/settings/security?after=x"}}
+	first := controllers.Lesson{
+		Slug: "jwt", Title: "A page", Summary: "What it tells.", After: &controllers.LessonLink{Slug: "b", Title: "The next"},
+		Code: []source.Piece{{Name: "models.User.HasRole", File: "models/user.go", Line: 7, Text: "func f() string { return `<b>` } // yes"}},
+		Try:  []controllers.Experiment{{Name: "expire", Label: "Let it run out"}},
+	}
+	last := controllers.Lesson{Title: "A page", Before: &controllers.LessonLink{Slug: "a", Title: "The one before"}}
+	all["learn/index"] = []any{lessons{[]controllers.Lesson{first, last}}}
+	for _, slug := range strings.Fields("jwt two-tokens login storage cookies refresh rotation theft logout https mistakes compared") {
+		all["learn/"+slug] = []any{first, last}
+	}
 	alice := user{User: controllers.User{Username: "alice", FullName: "Alice", Bio: "Hello", PostsCount: 3, CreatedAt: now}, CoverImage: "/media/d.jpg"}
 	all["home/index"] = []any{home{}, home{Videos: posts, Next: "x", More: "/?after=x"}, home{Videos: posts, Kind: "photo"}}
 	all["channels/show"] = []any{channel{Channel: alice}, channel{alice, posts, "video", "", "/@alice?after=x", false}, channel{alice, drafts, "", "drafts", "", true}, channel{Channel: alice, Tab: "drafts", IsMine: true}}

@@ -22,10 +22,10 @@ type Code struct{ pieces map[string]Piece }
 
 // Piece is one declaration with the comment above it.
 type Piece struct {
-	Name string // as it was asked for
-	File string // from the folder of the module, as models/user.go
-	Line int    // the first one, the comment included
-	Text string
+	Name string `json:"name"` // as it was asked for
+	File string `json:"file"` // from the folder of the module, as models/user.go
+	Line int    `json:"line"` // the first one, the comment included
+	Text string `json:"text"`
 }
 
 // New parses every Go file of the folder but the tests.
