@@ -53,20 +53,16 @@ func WithClock(now func() time.Time) Option {
 
 // Open opens or creates the data file. One process has it at a time.
 func Open(path string, opts ...Option) (*DB, error) {
-	file, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait, FreelistType: bbolt.FreelistMapType})
-	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("localdb: the data file %s is in use by another process; "+
-			"to run several, set MONGODB_URI to a MongoDB server that they share", path)
-	}
+	file, err := openFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("localdb: opening %s: %w", path, err)
+		return nil, err
 	}
 	d := &DB{bolt: file, clock: time.Now, collections: map[string]*Collection{}, operations: make(chan *operation, maxBatch)}
 	for _, opt := range opts {
 		opt(d)
 	}
 	if err := d.prepare(); err != nil {
-		return nil, errors.Join(fmt.Errorf("localdb: opening %s: %w", path, err), file.Close())
+		return nil, errors.Join(explain(path, err), file.Close())
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	d.stop = stop
@@ -75,16 +71,13 @@ func Open(path string, opts ...Option) (*DB, error) {
 	return d, nil
 }
 
-// prepare checks the file's format and learns which indexes it holds: they are kept up from the first write on.
+// prepare learns which indexes the file holds: they are kept up from the first write on.
 func (d *DB) prepare() error {
 	fresh := false
 	err := d.bolt.View(func(tx *bbolt.Tx) error {
 		meta := tx.Bucket(metaBucket)
 		if fresh = meta == nil; fresh {
 			return nil
-		}
-		if err := checkFormat(meta.Get(formatKey)); err != nil {
-			return err
 		}
 		return meta.ForEach(d.loadIndex)
 	})
@@ -98,18 +91,6 @@ func (d *DB) prepare() error {
 		}
 		return meta.Put(formatKey, []byte(strconv.Itoa(formatVersion)))
 	})
-}
-
-func checkFormat(stored []byte) error {
-	version, err := strconv.Atoi(string(stored))
-	if err != nil {
-		return fmt.Errorf("the file does not say its format")
-	}
-	if version > formatVersion {
-		return fmt.Errorf("the file has format %d, this program reads up to %d: use the newer program that wrote it",
-			version, formatVersion)
-	}
-	return nil
 }
 
 func (d *DB) loadIndex(key, spec []byte) error {

@@ -1,11 +1,7 @@
 package localdb
 
 import (
-	"bufio"
 	"errors"
-	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -13,25 +9,15 @@ import (
 	"testing"
 	"time"
 
-	"go.etcd.io/bbolt"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
-
-const crashFile = "LOCALDB_CRASH_FILE"
-
-func TestMain(m *testing.M) {
-	if path := os.Getenv(crashFile); path != "" {
-		writeUntilKilled(path)
-		return
-	}
-	os.Exit(m.Run())
-}
 
 func TestReopen(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	db, err := Open(path)
 	ok(t, err)
+	equal(t, "writes without a flush", db.bolt.NoSync, false)
 	c := db.Collection("users")
 	ok(t, c.EnsureIndexes(ctx, []mongo.IndexModel{unique(d{{Key: "name", Value: 1}})}))
 	insert(t, c, d{{Key: "_id", Value: 1}, {Key: "name", Value: "x"}})
@@ -55,19 +41,6 @@ func TestReopen(t *testing.T) {
 	same(t, "kept", ids(find(t, c, d{{Key: "name", Value: "x"}})), []int32{1})
 	equal(t, "scans", db.Scans(), 0)
 	intact(t, c)
-}
-
-func TestFormat(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "test.db")
-	db, err := Open(path)
-	ok(t, err)
-	ok(t, db.bolt.Update(func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put(formatKey, []byte("2")) }))
-	ok(t, db.Close())
-	_, err = Open(path)
-	refused(t, err, "format 2")
-	ok(t, os.WriteFile(path, []byte(strings.Repeat("not a database ", 9999)), 0o600))
-	_, err = Open(path)
-	refused(t, err, path)
 }
 
 // TestNeighbours fills one transaction by hand: what fails in it must not touch the others.
@@ -174,93 +147,4 @@ func TestCloseWaits(t *testing.T) {
 	ok(t, err)
 	defer db.Close()
 	equal(t, "documents", int32(len(find(t, db.Collection("things"), d{}))), acknowledged.Load())
-}
-
-// TestCrash kills a process that writes, and looks for every write that it was told was done.
-func TestCrash(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "test.db")
-	counters := map[string]int{}
-	for round := range 4 {
-		child := exec.Command(os.Args[0])
-		child.Env = append(os.Environ(), crashFile+"="+path, fmt.Sprintf("LOCALDB_CRASH_ROUND=%d", round))
-		out, err := child.StdoutPipe()
-		ok(t, err)
-		ok(t, child.Start())
-		kill := time.AfterFunc(400*time.Millisecond+time.Duration(round)*37*time.Millisecond, func() { _ = child.Process.Kill() })
-		acknowledged := map[string]bool{}
-		lines := bufio.NewScanner(out)
-		for lines.Scan() {
-			kind, key, _ := strings.Cut(lines.Text(), " ")
-			switch kind {
-			case "inserted":
-				acknowledged[key] = true
-			case "counted":
-				counters[key]++
-			default:
-				t.Fatalf("the child said %s", lines.Text())
-			}
-		}
-		kill.Stop()
-		_ = child.Wait()
-		if len(acknowledged) == 0 {
-			t.Fatal("the child wrote nothing")
-		}
-		db, err := Open(path)
-		ok(t, err)
-		c := db.Collection("things")
-		for key := range acknowledged {
-			ok(t, c.FindOne(ctx, d{{Key: "key", Value: key}}).Err())
-		}
-		for key, least := range counters {
-			var got struct{ N int }
-			ok(t, db.Collection("counters").FindOne(ctx, d{{Key: "_id", Value: key}}).Decode(&got))
-			if got.N < least {
-				t.Fatalf("counter %s is %d, %d increments were acknowledged", key, got.N, least)
-			}
-			counters[key] = got.N // an unacknowledged one may have arrived
-		}
-		intact(t, c)
-		ok(t, db.Close())
-	}
-}
-
-// writeUntilKilled is the child of TestCrash. A line goes out only when its write is acknowledged.
-func writeUntilKilled(path string) {
-	db, err := Open(path)
-	if err != nil {
-		fmt.Println("failed", err)
-		return
-	}
-	c := db.Collection("things")
-	if err := c.EnsureIndexes(ctx, []mongo.IndexModel{unique(d{{Key: "key", Value: 1}}), {Keys: d{{Key: "tags", Value: 1}, {Key: "key", Value: -1}}}}); err != nil {
-		fmt.Println("failed", err)
-		return
-	}
-	var printing sync.Mutex
-	say := func(kind, key string, err error) {
-		printing.Lock()
-		defer printing.Unlock()
-		if err != nil {
-			kind, key = "failed", err.Error()
-		}
-		fmt.Println(kind, key)
-	}
-	round := os.Getenv("LOCALDB_CRASH_ROUND")
-	together(8, func(i int) {
-		for n := 0; ; n++ {
-			key := fmt.Sprintf("%s-%d-%d", round, i, n)
-			_, err := c.InsertOne(ctx, d{{Key: "key", Value: key}, {Key: "tags", Value: a{n % 7, n % 11}}})
-			say("inserted", key, err)
-			counter := fmt.Sprint("counter", i)
-			_, err = db.Collection("counters").UpdateOne(ctx, d{{Key: "_id", Value: counter}},
-				d{{Key: "$inc", Value: d{{Key: "n", Value: int64(1)}}}}, options.UpdateOne().SetUpsert(true))
-			say("counted", counter, err)
-			if n > 5 {
-				_, err = c.DeleteOne(ctx, d{{Key: "key", Value: fmt.Sprintf("gone-%d", n)}})
-			}
-			if err != nil {
-				say("failed", "", err)
-			}
-		}
-	})
 }

@@ -1,13 +1,11 @@
 package localdb
 
 import (
-	"bytes"
 	"context"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"go.etcd.io/bbolt"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -107,55 +105,11 @@ type fataler interface {
 	Fatalf(format string, args ...any)
 }
 
-// intact checks that each index of the collection has exactly the entries that its documents have.
+// intact checks that each index has exactly the entries that its documents have.
 func intact(t fataler, c *Collection) {
 	t.Helper()
-	err := c.db.bolt.View(func(tx *bbolt.Tx) error {
-		for _, x := range *c.indexes.Load() {
-			want := map[string]bool{}
-			var multi uint32
-			if docs := tx.Bucket(c.docs); docs != nil {
-				err := docs.ForEach(func(id, raw []byte) error {
-					doc, err := decode(raw)
-					if err != nil {
-						return err
-					}
-					list, bits, err := x.entries(&doc, id)
-					multi |= bits
-					for _, e := range list {
-						want[string(e.key)] = true
-					}
-					return err
-				})
-				if err != nil {
-					return err
-				}
-			}
-			if multi&^x.multi(tx) != 0 {
-				t.Fatalf("index %s does not know all its array columns", x.Name)
-			}
-			have := 0
-			err := tx.Bucket(x.bucket).ForEach(func(key, offset []byte) error {
-				have++
-				if !want[string(key)] {
-					t.Fatalf("index %s has an entry without document", x.Name)
-				}
-				if id := idPart(key, offset); !bytes.HasSuffix(key, id) || tx.Bucket(c.docs).Get(id) == nil {
-					t.Fatalf("index %s: an entry does not name its document", x.Name)
-				}
-				return nil
-			})
-			if err != nil {
-				return err
-			}
-			if have != len(want) {
-				t.Fatalf("index %s has %d entries, its documents have %d", x.Name, have, len(want))
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatalf("reading: %v", err)
+	if err := c.db.Check(ctx); err != nil {
+		t.Fatalf("%v", err)
 	}
 }
 

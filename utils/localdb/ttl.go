@@ -23,13 +23,7 @@ func (d *DB) sweeper(ctx context.Context) {
 
 // Sweep removes every document whose time is over by a TTL index, in chunks between which others may write.
 func (d *DB) Sweep(ctx context.Context) error {
-	d.mu.Lock()
-	all := make([]*Collection, 0, len(d.collections))
-	for _, c := range d.collections {
-		all = append(all, c)
-	}
-	d.mu.Unlock()
-	for _, c := range all {
+	for _, c := range d.all() {
 		for _, x := range *c.indexes.Load() {
 			if x.TTL == nil {
 				continue

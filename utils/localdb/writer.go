@@ -84,11 +84,11 @@ func (d *DB) runBatch(batch []*operation) {
 	}
 }
 
-// commit runs operations in one transaction. When that fails as a whole, each runs again in its own, so that only the
-// one at fault returns the error.
+// commit runs operations in one transaction. When one fails after it wrote, each runs again in its own, so that only the
+// one at fault returns the error. When the disk fails, none runs again: the transaction may have reached it all the same.
 func (d *DB) commit(batch []*operation) {
 	err := d.transact(batch)
-	if err != nil && len(batch) > 1 {
+	if errors.Is(err, errSpoiled) && len(batch) > 1 {
 		for i := range batch {
 			d.commit(batch[i : i+1])
 		}

@@ -1,0 +1,216 @@
+package localdb
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+const (
+	crashWriters = 8
+	crashRounds  = "LOCALDB_CRASH_ROUNDS" // more rounds, for a long run
+	crashStarts  = "LOCALDB_CRASH_STARTS" // for the child: each writer's first step
+)
+
+// said is one line of the child. It goes out when the call has returned, not before.
+type said struct {
+	What           string // step, count or claim
+	Writer, Number int
+}
+
+// TestCrash kills a process in the middle of its writes, again and again. Each writer's steps follow from their numbers,
+// so what its documents must be is known: as after the last step that was acknowledged, or as after the one in flight.
+// Beside that, all writers raise one counter and compete for names.
+func TestCrash(t *testing.T) {
+	rounds := 12
+	if more, err := strconv.Atoi(os.Getenv(crashRounds)); err == nil {
+		rounds = more
+	}
+	path := filepath.Join(t.TempDir(), "test.db")
+	w := world{claims: map[int]int{}}
+	for i := range w.writers {
+		w.writers[i].things = map[int]thing{}
+	}
+	steps := 0
+	for round := range rounds {
+		delay := time.Duration(rand.IntN(250)) * time.Millisecond
+		if round%4 == 1 {
+			delay /= 10 // about the start
+		}
+		acknowledged := runAndKill(t, path, delay, w.starts())
+		steps += len(acknowledged)
+		t.Logf("round %d: killed after %v, %d writes acknowledged", round, delay, len(acknowledged))
+		if steps == 0 {
+			removeEmpty(t, path)
+		}
+		w.listen(t, acknowledged)
+		db, err := Open(path)
+		ok(t, err)
+		w.compare(t, db)
+		ok(t, db.Check(ctx))
+		ok(t, db.Close())
+	}
+	if steps < rounds {
+		t.Fatalf("%d writes in %d rounds prove nothing", steps, rounds)
+	}
+}
+
+// removeEmpty does what the engine advises when a process was killed in the instant between making a file and filling it.
+func removeEmpty(t *testing.T, path string) {
+	t.Helper()
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	ok(t, err)
+	if info.Size() == 0 {
+		ok(t, os.Remove(path))
+	}
+}
+
+func runAndKill(t *testing.T, path string, delay time.Duration, starts string) (acknowledged []said) {
+	t.Helper()
+	c := child(t, "crash", path, crashStarts+"="+starts)
+	out, err := c.StdoutPipe()
+	ok(t, err)
+	ok(t, c.Start())
+	kill := time.AfterFunc(delay, func() { _ = c.Process.Kill() })
+	defer kill.Stop()
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		var s said
+		if err := json.Unmarshal(lines.Bytes(), &s); err != nil {
+			t.Fatalf("the child said %s", lines.Text())
+		}
+		acknowledged = append(acknowledged, s)
+	}
+	_ = c.Wait() // it was killed
+	return acknowledged
+}
+
+// world is what the file must hold.
+type world struct {
+	writers [crashWriters]struct {
+		steps  int // how many are done
+		things map[int]thing
+	}
+	least  int         // what the counter has at least
+	claims map[int]int // who got which name
+}
+
+func (w *world) starts() string {
+	var list [crashWriters]int
+	for i := range w.writers {
+		list[i] = w.writers[i].steps
+	}
+	b, _ := json.Marshal(list) // numbers always marshal
+	return string(b)
+}
+
+func (w *world) listen(t *testing.T, acknowledged []said) {
+	t.Helper()
+	for _, s := range acknowledged {
+		switch s.What {
+		case "step":
+			equal(t, "step of a writer", s.Number, w.writers[s.Writer].steps)
+			apply(w.writers[s.Writer].things, s.Writer, s.Number)
+			w.writers[s.Writer].steps++
+		case "count":
+			w.least++
+		case "claim":
+			if other, taken := w.claims[s.Number]; taken {
+				t.Fatalf("name %d was given to %d and to %d", s.Number, other, s.Writer)
+			}
+			w.claims[s.Number] = s.Writer
+		}
+	}
+}
+
+func (w *world) compare(t *testing.T, db *DB) {
+	t.Helper()
+	for i := range w.writers {
+		me := &w.writers[i]
+		found := thingsOf(t, db, i)
+		if reflect.DeepEqual(found, me.things) {
+			continue
+		}
+		apply(me.things, i, me.steps) // the step in flight
+		me.steps++
+		if !reflect.DeepEqual(found, me.things) {
+			t.Fatalf("writer %d after step %d:\nfound %v\nwant  %v or as before that step", i, me.steps-1, found, me.things)
+		}
+	}
+	for k, i := range w.claims {
+		var got struct{ By int }
+		ok(t, db.Collection("claims").FindOne(ctx, d{{Key: "name", Value: k}}).Decode(&got))
+		equal(t, "who has a name", got.By, i)
+	}
+	var counter struct{ N int }
+	err := db.Collection("counters").FindOne(ctx, d{{Key: "_id", Value: "all"}}).Decode(&counter)
+	if err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
+		t.Fatal(err)
+	}
+	if counter.N < w.least || counter.N > w.least+crashWriters {
+		t.Fatalf("the counter is %d, %d increments were acknowledged", counter.N, w.least)
+	}
+	w.least = counter.N
+}
+
+func writeUntilKilled(path string) error {
+	var starts [crashWriters]int
+	if err := json.Unmarshal([]byte(os.Getenv(crashStarts)), &starts); err != nil {
+		return err
+	}
+	db, err := Open(path)
+	if err != nil {
+		return err
+	}
+	if err := prepareThings(db); err != nil {
+		return err
+	}
+	failed := make(chan error)
+	var saying sync.Mutex
+	say := func(what string, writer, number int, err error) {
+		if err != nil {
+			failed <- fmt.Errorf("%s %d of writer %d: %w", what, number, writer, err)
+		}
+		line, _ := json.Marshal(said{what, writer, number}) // numbers and a word always marshal
+		saying.Lock()
+		defer saying.Unlock()
+		fmt.Println(string(line))
+	}
+	for i, start := range starts {
+		go func() {
+			for n := start; ; n++ {
+				say("step", i, n, step(db, i, n))
+				_, err := db.Collection("counters").UpdateOne(ctx, d{{Key: "_id", Value: "all"}},
+					d{{Key: "$inc", Value: d{{Key: "n", Value: int64(1)}}}}, options.UpdateOne().SetUpsert(true))
+				say("count", i, n, err)
+				_, err = db.Collection("claims").InsertOne(ctx, d{{Key: "name", Value: n}, {Key: "by", Value: i}})
+				if !mongo.IsDuplicateKeyError(err) {
+					say("claim", i, n, err)
+				}
+			}
+		}()
+	}
+	// An index is built in the middle of it.
+	err = db.Collection("things").EnsureIndexes(ctx, []mongo.IndexModel{{Keys: d{{Key: "n", Value: 1}, {Key: "tags", Value: -1}},
+		Options: options.Index().SetName("from " + fmt.Sprint(starts))}})
+	if err != nil {
+		return err
+	}
+	return <-failed
+}

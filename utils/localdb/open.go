@@ -1,0 +1,123 @@
+package localdb
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"syscall"
+
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+var (
+	errNotOurs = errors.New("it is not a data file of this program, or is damaged")
+	errEmpty   = errors.New("it is empty")
+	errNewer   = errors.New("it has format")
+)
+
+// openFile opens or creates the data file. A file that is not ours, or not whole, is refused and stays as it is.
+func openFile(path string) (*bbolt.DB, error) {
+	info, err := os.Stat(path)
+	created := errors.Is(err, fs.ErrNotExist)
+	if !created {
+		if err == nil {
+			err = inspect(path, info)
+		}
+		if err != nil {
+			return nil, explain(path, err)
+		}
+	}
+	bolt, err := openBolt(path, false)
+	var failed *fs.PathError
+	if created && errors.As(err, &failed) && failed.Op == "write" {
+		err = errors.Join(err, os.Remove(path)) // it could not be filled, on a full disk: the next start must find nothing
+	}
+	return bolt, explain(path, err)
+}
+
+// inspect reads what a file says of itself before anything may write to it.
+func inspect(path string, info fs.FileInfo) error {
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%w: it is no ordinary file", errNotOurs)
+	}
+	if info.Size() == 0 {
+		// A data file is never empty. To start anew here would hide that one was lost.
+		return errEmpty
+	}
+	bolt, err := openBolt(path, true)
+	if err != nil && !errors.Is(err, bolterrors.ErrTimeout) && !errors.As(err, new(syscall.Errno)) {
+		return fmt.Errorf("%w (%w)", errNotOurs, err)
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(checkFile(bolt), bolt.Close())
+}
+
+// openBolt makes an error of the panics with which bbolt answers pages that it cannot read.
+func openBolt(path string, readOnly bool) (bolt *bbolt.DB, err error) {
+	defer damaged(&err)
+	return bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait, FreelistType: bbolt.FreelistMapType, ReadOnly: readOnly})
+}
+
+func damaged(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("%w: %v", errNotOurs, r)
+	}
+}
+
+func checkFile(bolt *bbolt.DB) (err error) {
+	defer damaged(&err)
+	info, err := os.Stat(bolt.Path()) // again: now the file is locked
+	if err != nil {
+		return err
+	}
+	return bolt.View(func(tx *bbolt.Tx) error {
+		if info.Size() < tx.Size() {
+			return fmt.Errorf("%w: it is cut off, %d bytes of %d", errNotOurs, info.Size(), tx.Size())
+		}
+		if meta := tx.Bucket(metaBucket); meta != nil {
+			return checkFormat(meta.Get(formatKey))
+		}
+		if first, _ := tx.Cursor().First(); first != nil {
+			return fmt.Errorf("%w: it is another program's bbolt file", errNotOurs)
+		}
+		return nil // ours, from a process that ended before it wrote
+	})
+}
+
+func checkFormat(stored []byte) error {
+	version, err := strconv.Atoi(string(stored))
+	if err != nil || version < 1 {
+		return fmt.Errorf("%w: it does not say its format", errNotOurs)
+	}
+	if version > formatVersion {
+		return fmt.Errorf("%w %d, and this program reads up to %d", errNewer, version, formatVersion)
+	}
+	return nil
+}
+
+// explain says of an error what can be done about it.
+func explain(path string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return fmt.Errorf("localdb: the data file %s is in use by another process; "+
+			"to run several, set MONGODB_URI to a MongoDB server that they share", path)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("localdb: the data file cannot be opened for writing: %w; let the user that runs this "+
+			"program write the file and its folder, or set DATA_DIR to another folder", err)
+	case errors.Is(err, errEmpty):
+		return fmt.Errorf("localdb: the data file %s: %w; restore a backup, or delete it to start with no data", path, err)
+	case errors.Is(err, errNewer):
+		return fmt.Errorf("localdb: the data file %s: %w; it was left as it is: "+
+			"start the newer program that wrote it, or restore a backup of before", path, err)
+	case errors.Is(err, errNotOurs):
+		return fmt.Errorf("localdb: %s cannot be used: %w; it was left as it is: move it away, or restore a backup", path, err)
+	}
+	return fmt.Errorf("localdb: opening %s: %w", path, err)
+}
