@@ -1,17 +1,18 @@
-// Command tokentube serves the site. "go run . seed" fills it with sample
-// content first.
+// Command tokentube serves the site. "go run . help" says what else it does.
 package main
 
 import (
 	"context"
 	"embed"
 	"fmt"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"tokentube/commands"
 	"tokentube/config"
+	"tokentube/controllers"
 	"tokentube/routes"
 	"tokentube/static"
 	"tokentube/templates"
@@ -26,16 +27,17 @@ var code embed.FS
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	err := run(ctx, os.Args[1:])
+	stop()
+	os.Exit(commands.Report(err, os.Stderr))
 }
 
-// run loads the settings, opens the database and the file storage, and serves
-// until ctx ends; or runs the command that is named.
+// run serves until ctx ends, or runs the command that is named.
 func run(ctx context.Context, args []string) error {
+	command, err := commands.Parse(args, os.Stdout)
+	if err != nil {
+		return err
+	}
 	env, err := config.Environment()
 	if err != nil {
 		return err
@@ -44,28 +46,41 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return fmt.Errorf("the configuration cannot be used:\n%w", err)
 	}
-	app, err := commands.Open(ctx, cfg, os.Stderr)
+	if command != nil {
+		return command(ctx, commands.Site{Config: cfg, Out: os.Stdout, Open: func(ctx context.Context) (*controllers.App, error) {
+			app, _, err := open(ctx, cfg)
+			return app, err
+		}})
+	}
+	app, handler, err := open(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer commands.Close(app)
-	shown, err := source.New(code)
-	if err != nil {
-		return err
-	}
-	handler, err := routes.New(app, templates.FS, static.FS, shown)
-	if err != nil {
-		return err
-	}
-	// Now every feature has registered its documents, also for the commands.
 	if err := app.DB.Prepare(ctx); err != nil {
 		return err
-	}
-	if len(args) > 0 {
-		return commands.Run(ctx, app, args)
 	}
 	return httpserver.Run(ctx, handler, httpserver.Settings{
 		Host: cfg.Host, Port: cfg.Port, BaseURL: cfg.BaseURL,
 		CertFile: cfg.TLSCertFile, KeyFile: cfg.TLSKeyFile, RedirectPort: cfg.HTTPRedirectPort, Log: app.Log,
 	}, func() { fmt.Printf("Tokentube is at %s\n", cfg.BaseURL) })
+}
+
+// open opens the database and the file storage, and puts the site together: with
+// its routes every feature registers its documents.
+func open(ctx context.Context, cfg config.Config) (*controllers.App, http.Handler, error) {
+	app, err := commands.Open(ctx, cfg, os.Stderr)
+	if err != nil {
+		return nil, nil, err
+	}
+	shown, err := source.New(code)
+	if err != nil {
+		commands.Close(app)
+		return nil, nil, err
+	}
+	handler, err := routes.New(app, templates.FS, static.FS, shown)
+	if err != nil {
+		commands.Close(app)
+	}
+	return app, handler, err
 }

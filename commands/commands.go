@@ -4,109 +4,162 @@ package commands
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
-	"log/slog"
-	"os"
-	"time"
+	"slices"
+	"strings"
 
 	"tokentube/config"
 	"tokentube/controllers"
-	"tokentube/middlewares"
-	"tokentube/models"
-	"tokentube/utils/media"
-	"tokentube/utils/password"
-	"tokentube/utils/token"
 )
 
-// Run runs the command that args name.
-func Run(ctx context.Context, app *controllers.App, args []string) error {
-	if len(args) == 1 && args[0] == "seed" {
-		return Seed(ctx, app, os.Stdout)
-	}
-	return fmt.Errorf("there is no command %q; there is:\n  seed    add three channels with sample content", args)
+// Site is what a command works on.
+type Site struct {
+	Config config.Config
+	Out    io.Writer
+	// Open opens the database and the file storage. Every feature has registered
+	// its documents then, and the database is to be prepared.
+	Open func(context.Context) (*controllers.App, error)
 }
 
-const (
-	pixels      = 40_000_000
-	openTimeout = 30 * time.Second
-)
-
-// Open opens the database and the file storage and makes the App. The database
-// is to be prepared when the routes are made, which register what features add.
-func Open(ctx context.Context, cfg config.Config, logs io.Writer) (*controllers.App, error) {
-	ctx, cancel := context.WithTimeout(ctx, openTimeout)
-	defer cancel()
-	log := newLogger(cfg, logs)
-	store, err := media.Open(ctx, cfg.MediaURL, cfg.MediaDir(), media.Limits{ImageBytes: cfg.MaxImageBytes, VideoBytes: cfg.MaxVideoBytes, Pixels: pixels})
+// with opens the site as the server does, for as long as do takes.
+func (s Site) with(ctx context.Context, do func(*controllers.App) error) error {
+	app, err := s.Open(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("the file storage cannot be opened: %w", err)
+		return err
 	}
-	db, err := models.Open(ctx, models.Settings{
-		MongoURI: cfg.MongoURI, MongoDatabase: cfg.MongoDatabase, File: cfg.DatabaseFile(),
-		Now: time.Now, DeleteFiles: store.Delete, Log: log,
-	})
-	if err != nil {
-		return nil, err
+	defer Close(app)
+	if err := app.DB.Prepare(ctx); err != nil {
+		return err
 	}
-	return NewApp(cfg, db, store, log, time.Now)
+	return do(app)
 }
 
-// NewApp makes the models and what the actions need beside them. Prepare the
-// database before it is used.
-func NewApp(cfg config.Config, db *models.DB, store *media.Store, log *slog.Logger, now func() time.Time) (*controllers.App, error) {
-	hasher, err := password.NewHasher(cfg.BcryptCost)
-	if err != nil {
-		return nil, err
-	}
-	tokens, err := newTokens(cfg, now)
-	if err != nil {
-		return nil, err
-	}
-	users, events := models.NewUsers(db), models.NewEvents(db)
-	sessions := models.NewSessions(db, models.SessionPolicy{RefreshTTL: cfg.RefreshTokenExpiry, Grace: cfg.RefreshTokenGrace, MaxAge: cfg.SessionMaxAge})
-	posts := models.NewPosts(db, users)
-	auth := &middlewares.Auth{
-		Tokens: tokens, Users: users, Sessions: sessions, Events: events,
-		Cookies: middlewares.Cookies{Prefix: cfg.CookiePrefix, Path: "/", Secure: cfg.CookieSecure},
-		Log:     log, Now: now,
-	}
-	if attempts := models.NewAttempts(db, cfg.RefreshTokenSecret); cfg.RateLimit {
-		auth.Limits = middlewares.NewLimits(attempts, cfg.RefreshTokenSecret, now)
-	}
-	return &controllers.App{
-		Config: cfg, DB: db, Auth: auth, Users: users, Sessions: sessions, Events: events,
-		Posts: posts, Likes: models.NewLikes(db, posts), Views: models.NewViews(db, posts, cfg.RefreshTokenSecret),
-		Media: store, Hasher: hasher, Log: log, Now: now,
-	}, nil
+// say prints a line.
+func (s Site) say(format string, args ...any) { _, _ = fmt.Fprintf(s.Out, format+"\n", args...) }
+
+// Run is a command whose arguments were understood.
+type Run func(context.Context, Site) error
+
+// command is a command as it is looked up and explained.
+type command struct {
+	name, args string
+	brief      string // one line
+	help       string // what it does and needs, where it says more than the line
+	parse      func(flags *flag.FlagSet, args []string) (Run, error)
 }
 
-func newTokens(cfg config.Config, now func() time.Time) (*token.Tokens, error) {
-	return token.New(token.Config{
-		AccessSecret: cfg.AccessTokenSecret, AccessSecretPrevious: cfg.AccessTokenSecretPrevious,
-		RefreshSecret: cfg.RefreshTokenSecret, RefreshSecretPrevious: cfg.RefreshTokenSecretPrevious,
-		AccessKey: cfg.JWTPrivateKey, AccessKeyPrevious: cfg.JWTPublicKeyPrevious,
-		AccessTTL: cfg.AccessTokenExpiry, RefreshTTL: cfg.RefreshTokenExpiry, Issuer: cfg.JWTIssuer, Now: now,
-	})
-}
+var all = []command{seedCommand, adminCommand}
 
-// Close ends background work and closes the database and the file storage.
-func Close(app *controllers.App) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	for _, err := range []error{app.DB.Close(ctx), app.Media.Close()} {
-		if err != nil {
-			app.Log.Error("closing", "error", err)
+// usageError is a fault in the arguments: nothing was done.
+type usageError struct{ text string }
+
+func (e usageError) Error() string { return e.text }
+
+func usage(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
+
+// Parse understands the arguments of the program, before anything is opened.
+// Without any, the site is to be served: the Run is nil. Where help is asked for,
+// it is printed, and the error is flag.ErrHelp.
+func Parse(args []string, out io.Writer) (Run, error) {
+	if len(args) == 0 {
+		return nil, nil
+	}
+	if slices.Contains([]string{"help", "-h", "-help", "--help"}, args[0]) {
+		if len(args) == 1 {
+			return nil, printAll(out)
 		}
+		args = append(args[1:], "--help")
 	}
+	i := slices.IndexFunc(all, func(c command) bool { return c.name == args[0] })
+	if i < 0 {
+		return nil, usage("there is no command %q. There is: %s.\n\"help\" says what they do.", args[0], names())
+	}
+	return all[i].understand(args[1:], out)
 }
 
-func newLogger(cfg config.Config, out io.Writer) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(cfg.LogLevel)) // was checked
-	options := &slog.HandlerOptions{Level: level}
-	if cfg.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(out, options))
+func (c command) understand(args []string, out io.Writer) (Run, error) {
+	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.Usage = func() {}
+	if slices.ContainsFunc(args, func(a string) bool { return a == "-h" || a == "-help" || a == "--help" }) {
+		return nil, c.print(out)
 	}
-	return slog.New(slog.NewTextHandler(out, options))
+	run, err := c.parse(flags, args)
+	if err != nil {
+		return nil, usage("%s: %s.\nUsage: %s\n\"help %s\" says more.", c.name, err, c.line(), c.name)
+	}
+	return run, nil
+}
+
+// positional parses the flags, wherever they stand, and returns the arguments
+// beside them, of which there must be as many as names.
+func positional(flags *flag.FlagSet, args []string, names ...string) ([]string, error) {
+	var found []string
+	for {
+		if err := flags.Parse(args); err != nil {
+			return nil, err
+		}
+		if args = flags.Args(); len(args) == 0 {
+			break
+		}
+		found, args = append(found, args[0]), args[1:]
+	}
+	switch {
+	case len(found) < len(names):
+		return nil, fmt.Errorf("%s is missing", names[len(found)])
+	case len(found) > len(names):
+		return nil, fmt.Errorf("%q is too much", found[len(names)])
+	}
+	if i := slices.Index(found, ""); i >= 0 {
+		return nil, fmt.Errorf("%s is empty", names[i])
+	}
+	return found, nil
+}
+
+func names() string {
+	var list []string
+	for _, c := range all {
+		list = append(list, c.name)
+	}
+	return strings.Join(list, ", ")
+}
+
+func (c command) line() string { return strings.TrimSpace("tokentube " + c.name + " " + c.args) }
+
+func (c command) print(out io.Writer) error {
+	_, err := fmt.Fprintf(out, "Usage: %s\n\n%s\n\n%s\n\n%s\n", c.line(), c.brief, strings.TrimSpace(c.help), exitCodes)
+	return errors.Join(flag.ErrHelp, err)
+}
+
+const exitCodes = `It ends with 0 when it is done, 1 when it could not be done, and 2 when the
+arguments were wrong and nothing was tried.`
+
+func printAll(out io.Writer) error {
+	text := "Usage: tokentube [COMMAND]        (from the source: go run . [COMMAND])\n\n" +
+		"Without a command the site is served. The commands work on the site that the\n" +
+		"environment and .env name (DATA_DIR, MONGODB_URI, MEDIA_URL):\n\n"
+	for _, c := range all {
+		text += fmt.Sprintf("  %-8s %s\n", c.name, c.brief)
+	}
+	_, err := fmt.Fprintf(out, "%s\n\"tokentube help COMMAND\" says more about one.\n", text)
+	return errors.Join(flag.ErrHelp, err)
+}
+
+// Report prints what went wrong, if something did, and returns the status to end
+// with.
+func Report(err error, out io.Writer) int {
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.As(err, new(usageError)):
+		_, _ = fmt.Fprintln(out, err)
+		return 2
+	case errors.Is(err, context.Canceled):
+		err = fmt.Errorf("stopped before it was done: %w", err)
+	}
+	_, _ = fmt.Fprintln(out, err)
+	return 1
 }

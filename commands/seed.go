@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"flag"
 	"fmt"
 	"image/jpeg"
 	"io"
@@ -35,6 +36,21 @@ type samplePost struct {
 }
 
 const day = 24 * time.Hour
+
+var seedCommand = command{
+	name:  "seed",
+	brief: "add three channels with sample content",
+	help: `The pictures and clips are drawn by code. It prints how to log in as one of the
+channels, and refuses where they are there already.
+
+With the embedded database the site must be stopped; with MONGODB_URI it may run.`,
+	parse: func(flags *flag.FlagSet, args []string) (Run, error) {
+		_, err := positional(flags, args)
+		return func(ctx context.Context, s Site) error {
+			return s.with(ctx, func(app *controllers.App) error { return Seed(ctx, app, s.Out) })
+		}, err
+	},
+}
 
 var samples = []sampleChannel{
 	{

@@ -1,7 +1,6 @@
 package models
 
 import (
-	"slices"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -65,6 +64,3 @@ func (u *User) GenerateRefreshToken(tokens *token.Tokens, s *Session) (string, e
 		ExpiresAt: jwt.NewNumericDate(s.Current.ExpiresAt),
 	})
 }
-
-// HasRole tells whether the user has the role.
-func (u *User) HasRole(role string) bool { return slices.Contains(u.Roles, role) }

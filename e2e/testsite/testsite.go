@@ -82,6 +82,12 @@ func New(t testing.TB, change ...func(*config.Config)) *Site {
 	for _, f := range change {
 		f(&cfg)
 	}
+	return Start(t, cfg)
+}
+
+// Start is Open with a clock that begins now.
+func Start(t testing.TB, cfg config.Config) *Site {
+	t.Helper()
 	return Open(t, cfg, &Clock{now: time.Now()})
 }
 
