@@ -35,7 +35,7 @@ func TestScreenshots(t *testing.T) {
 	p.Go("/") // without the greeting
 	for name, path := range map[string]string{
 		"home": "/", "video": p.first("/watch/"), "photo": p.first("/photos/"), "words": p.first("/posts/"), "channel": p.first("/@"),
-		"create": "/create?kind=video", "profile": "/settings/profile", "password": "/settings/password", "sessions": "/settings/sessions", "security": "/settings/security", "own-channel": "/@alice",
+		"create": "/create?kind=video", "profile": "/settings/profile", "password": "/settings/password", "sessions": "/settings/sessions", "security": "/settings/security", "own-channel": "/@alice", "learn": "/learn", "lesson": "/learn/rotation",
 	} {
 		p.Go(path)
 		p.photograph(folder, name)
