@@ -141,6 +141,26 @@ func TestLinksBetweenLessons(t *testing.T) {
 	}
 }
 
+// Each "Try it" leads to a place on the lab's page.
+func TestExperimentsAreInTheLab(t *testing.T) {
+	alice := testsite.New(t).User("alice")
+	lab := alice.Get("/token-lab")
+	if lab.Code == http.StatusNotFound {
+		t.Skip("there is no Token lab yet")
+	}
+	found := 0
+	for _, l := range lessons(t, alice) {
+		page := alice.Get("/learn/" + l.slug).Body
+		for _, link := range regexp.MustCompile(`href="/token-lab#([^"]*)"`).FindAllStringSubmatch(page, -1) {
+			lab.Status(http.StatusOK).Has(`id="` + link[1] + `"`)
+			found++
+		}
+	}
+	if found < 10 {
+		t.Errorf("%d links", found)
+	}
+}
+
 // The site does not start with a page whose code is gone.
 func TestLessonsNeedTheirCode(t *testing.T) {
 	empty, err := source.New(fstest.MapFS{})
