@@ -1,9 +1,28 @@
 package commands
 
+import (
+	"context"
+
+	"tokentube/config"
+)
+
 // Names lets tests walk the commands.
 func Names() (list []string) {
 	for _, c := range all {
 		list = append(list, c.name)
 	}
 	return list
+}
+
+// RestoreTo is a restore with a known name for what is put aside.
+func RestoreTo(ctx context.Context, cfg config.Config, path, aside string) error {
+	file, err := openBackup(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	if _, err := stage(ctx, cfg.DataDir, file); err != nil {
+		return err
+	}
+	return commitRestore(cfg.DataDir, aside)
 }

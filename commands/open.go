@@ -26,6 +26,9 @@ const (
 func Open(ctx context.Context, cfg config.Config, logs io.Writer) (*controllers.App, error) {
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
+	if err := unfinishedRestore(cfg.DataDir); err != nil {
+		return nil, err
+	}
 	log := newLogger(cfg, logs)
 	store, err := media.Open(ctx, cfg.MediaURL, cfg.MediaDir(), media.Limits{ImageBytes: cfg.MaxImageBytes, VideoBytes: cfg.MaxVideoBytes, Pixels: pixels})
 	if err != nil {

@@ -165,5 +165,8 @@ func (c Config) DatabaseFile() string { return filepath.Join(c.DataDir, "tokentu
 // MediaDir is where files are kept without MEDIA_URL.
 func (c Config) MediaDir() string { return filepath.Join(c.DataDir, "media") }
 
+// SecretsFile is where generated secrets are kept.
+func (c Config) SecretsFile() string { return filepath.Join(c.DataDir, secretsFile) }
+
 // HTTPS tells whether the site is reached by HTTPS.
 func (c Config) HTTPS() bool { return strings.HasPrefix(c.BaseURL, "https://") }

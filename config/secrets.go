@@ -13,7 +13,8 @@ import (
 const (
 	accessSecret  = "ACCESS_TOKEN_SECRET"
 	refreshSecret = "REFRESH_TOKEN_SECRET" // #nosec G101 -- the name of a variable
-	shortest      = 32                     // bytes: an HS256 key as long as its hash (RFC 7518 3.2)
+	secretsFile   = "secrets.env"
+	shortest      = 32 // bytes: an HS256 key as long as its hash (RFC 7518 3.2)
 )
 
 // secrets fills in and checks the two signing secrets, and those before them.
@@ -53,6 +54,11 @@ type secret struct{ name, value, offer string }
 // production, they are asked for instead.
 func (r *reader) missingSecrets(c *Config) {
 	if c.Env == "production" || c.MongoURI != "" {
+		if _, err := os.Stat(c.SecretsFile()); err == nil {
+			r.fault("ACCESS_TOKEN_SECRET and REFRESH_TOKEN_SECRET", "must be set with APP_ENV=production or MONGODB_URI. "+
+				"Those that this site has used so far are in %s: with others everybody must log in again", c.SecretsFile())
+			return
+		}
 		r.fault("ACCESS_TOKEN_SECRET and REFRESH_TOKEN_SECRET",
 			"must be set with APP_ENV=production or MONGODB_URI. A fresh pair to paste:\n\n    %s=%s\n    %s=%s\n",
 			accessSecret, newSecret(), refreshSecret, newSecret())
@@ -63,7 +69,7 @@ func (r *reader) missingSecrets(c *Config) {
 	}
 	kept, err := keptSecrets(c.DataDir)
 	if err == nil && (kept[accessSecret] == "" || kept[refreshSecret] == "") {
-		err = errors.New("secrets.env in it is damaged")
+		err = errors.New(secretsFile + " in it is damaged")
 	}
 	if err != nil {
 		r.fault("DATA_DIR", "cannot keep the token secrets: %s", err)
@@ -80,7 +86,7 @@ func (r *reader) missingSecrets(c *Config) {
 // keptSecrets reads the secrets of DATA_DIR, making them first where there are
 // none. The file is readable by its owner alone, and appears whole or not at all.
 func keptSecrets(dir string) (map[string]string, error) {
-	file := filepath.Join(dir, "secrets.env")
+	file := filepath.Join(dir, secretsFile)
 	kept, err := readFile(file)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return kept, err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"tokentube/models"
 	"tokentube/utils/input"
 	"tokentube/utils/respond"
 )
@@ -19,6 +20,7 @@ type Access struct {
 	Guest     Group // pages for those who are not logged in
 	Private   Group // users
 	Sensitive Group // users, whose session and account are read past the cache
+	Admin     Group // administrators, read likewise
 }
 
 // Group registers routes behind the checks of one kind of access.
@@ -44,6 +46,7 @@ func NewAccess(router gin.IRouter, auth *Auth) Access {
 		Guest:     group(GuestOnly, nil),
 		Private:   group(RequireUser, auth.Limits.Writes),
 		Sensitive: group(auth.RequireFresh, auth.Limits.Writes),
+		Admin:     group(auth.RequireRole(models.Admin), auth.Limits.Writes),
 	}
 }
 

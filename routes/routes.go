@@ -79,6 +79,7 @@ func register(app *controllers.App, access middlewares.Access, code *source.Code
 	controllers.Posts{App: app}.Routes(access)
 	controllers.Files{App: app}.Routes(access)
 	controllers.Likes{App: app}.Routes(access)
+	controllers.NewBackups(app).Routes(access)
 	learn, err := controllers.NewLearn(app, code)
 	if err != nil {
 		return err

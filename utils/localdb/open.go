@@ -12,6 +12,9 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
+// ErrInUse is the error of Open for a file that another process has open.
+var ErrInUse = errors.New("in use by another process")
+
 var (
 	errNotOurs = errors.New("it is not a data file of this program, or is damaged")
 	errEmpty   = errors.New("it is empty")
@@ -106,8 +109,8 @@ func explain(path string, err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, bolterrors.ErrTimeout):
-		return fmt.Errorf("localdb: the data file %s is in use by another process; "+
-			"to run several, set MONGODB_URI to a MongoDB server that they share", path)
+		return fmt.Errorf("localdb: the data file %s is %w; "+
+			"to run several, set MONGODB_URI to a MongoDB server that they share", path, ErrInUse)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("localdb: the data file cannot be opened for writing: %w; let the user that runs this "+
 			"program write the file and its folder, or set DATA_DIR to another folder", err)

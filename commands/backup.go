@@ -1,0 +1,188 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"tokentube/config"
+	"tokentube/utils/archive"
+	"tokentube/utils/localdb"
+	"tokentube/utils/media"
+)
+
+var backupCommand = command{
+	name: "backup", args: "FILE [--force]",
+	brief: "write the whole site into one file",
+	help: `FILE becomes a tar file with the database, the media folder and the generated
+secrets (secrets.env): all that "restore" needs to bring the site back on another
+machine. Keep it as safe as the site: whoever has it has every account. Secrets
+that came from the environment are not in it, and neither are media files that
+are in a bucket (MEDIA_URL).
+
+FILE appears when it is whole and was read back; it is readable by you alone. An
+existing one is replaced only with --force.
+
+The site must be stopped. While it runs, an administrator can download the same,
+without the secrets: GET /api/v1/admin/backup (see "admin").
+
+A site on MongoDB (MONGODB_URI) is backed up with mongodump, and its media with
+what the bucket or the file system offers.`,
+	parse: func(flags *flag.FlagSet, args []string) (Run, error) {
+		force := flags.Bool("force", false, "")
+		found, err := positional(flags, args, "FILE")
+		if err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context, s Site) error { return backup(ctx, s, found[0], *force) }, nil
+	},
+}
+
+func backup(ctx context.Context, s Site, path string, force bool) error {
+	if s.Config.MongoURI != "" {
+		return errors.New("this site keeps its documents in a MongoDB (MONGODB_URI): back that up with mongodump")
+	}
+	if err := mayWrite(path, force); err != nil {
+		return err
+	}
+	db, err := openStopped(s.Config)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	snapshot, err := db.Snapshot(ctx, filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(snapshot) }()
+	contents := archive.Contents{Database: snapshot, Made: time.Now()}
+	if secrets := s.Config.SecretsFile(); exists(secrets) {
+		contents.Secrets = secrets
+	}
+	if s.Config.MediaURL == "" {
+		if contents.Media, err = media.Open(ctx, "", s.Config.MediaDir(), media.Limits{}); err != nil {
+			return err
+		}
+		defer func() { _ = contents.Media.Close() }()
+	}
+	size, err := writeArchive(ctx, path, contents, force)
+	if err != nil {
+		return fmt.Errorf("the backup could not be written: %w", err)
+	}
+	s.say("Wrote %s, %d bytes: the database%s. It was read back and is whole.", path, size, also(contents.Media != nil, contents.Secrets != ""))
+	if contents.Media == nil {
+		s.say("The media files are in the bucket of MEDIA_URL and not in it.")
+	}
+	if contents.Secrets == "" {
+		s.say("The secrets came from the environment and are not in it: keep them yourself.")
+	}
+	return nil
+}
+
+func also(media, secrets bool) string {
+	switch {
+	case media && secrets:
+		return ", the media files and the secrets"
+	case media:
+		return " and the media files"
+	case secrets:
+		return " and the secrets"
+	}
+	return ""
+}
+
+// openStopped opens the database file of a site that does not run.
+func openStopped(cfg config.Config) (*localdb.DB, error) {
+	if err := unfinishedRestore(cfg.DataDir); err != nil {
+		return nil, err
+	}
+	db, err := localdb.OpenStill(cfg.DatabaseFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no site in %s (DATA_DIR)", cfg.DataDir)
+	}
+	if errors.Is(err, localdb.ErrInUse) {
+		return nil, fmt.Errorf("the site is running: stop it first, or let an administrator download GET %s/api/v1/admin/backup (%w)", cfg.BaseURL, err)
+	}
+	return db, err
+}
+
+// mayWrite tells early what would only come out after the work.
+func mayWrite(path string, force bool) error {
+	info, err := os.Lstat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return fmt.Errorf("%s is a folder: name a file in it", path)
+	case err == nil && !info.Mode().IsRegular():
+		return fmt.Errorf("%s is no ordinary file", path)
+	case err == nil && !force:
+		return fmt.Errorf("%s exists already: name another file, or replace it with --force", path)
+	case err == nil:
+		return nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if folder, err := os.Stat(filepath.Dir(path)); err != nil || !folder.IsDir() {
+		return fmt.Errorf("there is no folder %s", filepath.Dir(path))
+	}
+	return nil
+}
+
+// writeArchive writes under another name, reads what it wrote, and only then lets
+// it appear as path.
+func writeArchive(ctx context.Context, path string, contents archive.Contents, force bool) (size int64, err error) {
+	draft, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*.tmp") // mode 0600
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = os.Remove(draft.Name()) }()
+	err = archive.Write(ctx, draft, contents)
+	if err == nil {
+		err = draft.Sync()
+	}
+	if err == nil {
+		_, err = draft.Seek(0, 0)
+	}
+	if err == nil {
+		_, err = archive.Verify(ctx, draft)
+	}
+	info, statErr := draft.Stat()
+	if err = errors.Join(err, statErr, draft.Close()); err != nil {
+		return 0, err
+	}
+	return info.Size(), errors.Join(publish(draft.Name(), path, force), syncFolder(filepath.Dir(path)))
+}
+
+// publish renames. Without force it never replaces what came there meanwhile: a
+// link, unlike a rename, fails then. Some file systems have none.
+func publish(from, to string, force bool) error {
+	if force {
+		return os.Rename(from, to)
+	}
+	err := os.Link(from, to)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if exists(to) {
+		return fmt.Errorf("%s: %w", to, fs.ErrExist)
+	}
+	return os.Rename(from, to)
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// syncFolder makes a rename last.
+func syncFolder(path string) error {
+	folder, err := os.Open(path) // #nosec G304 -- the operator's own choice
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}

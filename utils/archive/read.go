@@ -1,0 +1,155 @@
+package archive
+
+import (
+	"archive/tar"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"tokentube/utils/media"
+)
+
+// ErrDamaged: the file is no backup, or not a whole one.
+var ErrDamaged = errors.New("this is not a whole backup")
+
+func damaged(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrDamaged, fmt.Sprintf(format, args...))
+}
+
+// Verify reads a backup to its end and tells whether it is whole.
+func Verify(ctx context.Context, from io.Reader) (Head, error) {
+	return read(ctx, from, func(_ string, content io.Reader) error {
+		_, err := io.Copy(io.Discard, content)
+		return err
+	})
+}
+
+// Unpack writes the contents of a backup into an empty folder. They are good only
+// if there was no error.
+func Unpack(ctx context.Context, from io.Reader, dir string) (Head, error) {
+	for _, folder := range append(media.Folders(), "") {
+		if err := os.MkdirAll(filepath.Join(dir, Media, folder), 0o700); err != nil {
+			return Head{}, err
+		}
+	}
+	head, err := read(ctx, from, func(name string, content io.Reader) error {
+		return store(filepath.Join(dir, filepath.FromSlash(name)), content)
+	})
+	if err == nil && !head.Media {
+		err = os.RemoveAll(filepath.Join(dir, Media))
+	}
+	return head, err
+}
+
+// store writes a file that reaches the disk before it is told to be there.
+func store(path string, content io.Reader) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // #nosec G304 -- the name was checked
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(file, content)
+	return errors.Join(err, file.Sync(), file.Close())
+}
+
+// read visits the database, the secrets and the media files of a backup.
+func read(ctx context.Context, from io.Reader, visit func(name string, content io.Reader) error) (head Head, err error) {
+	archive, digest := tar.NewReader(reading{ctx, from}), sha256.New()
+	last := ""
+	for {
+		entry, err := archive.Next()
+		if err != nil {
+			return head, unreadable(ctx, err)
+		}
+		if err := fits(entry, head, last); err != nil {
+			return head, err
+		}
+		if entry.Name == endEntry {
+			return head, isEnd(ctx, archive, sum(digest))
+		}
+		last = entry.Name
+		identify(digest, entry.Name, entry.Size)
+		content := io.TeeReader(archive, digest)
+		if entry.Name == headEntry {
+			if head, err = readHead(content); err != nil {
+				return head, unreadable(ctx, err)
+			}
+			continue
+		}
+		if err := visit(entry.Name, content); err != nil {
+			return head, unreadable(ctx, err)
+		}
+	}
+}
+
+// fits checks an entry by its name, which becomes a file's, and its place.
+func fits(entry *tar.Header, head Head, last string) error {
+	isMedia := strings.HasPrefix(entry.Name, mediaEntries) && media.IsName(strings.TrimPrefix(entry.Name, mediaEntries))
+	ok := entry.Typeflag == tar.TypeReg
+	switch entry.Name {
+	case headEntry:
+		ok = ok && last == "" && entry.Size < 4096
+	case Database:
+		ok = ok && last == headEntry
+	case Secrets:
+		ok = ok && last == Database && head.Secrets
+	case endEntry:
+		ok = ok && last != "" && last != headEntry && entry.Size < 4096
+	default:
+		ok = ok && isMedia && head.Media && last != headEntry
+	}
+	if !ok && last == "" {
+		return damaged("it does not begin like one")
+	}
+	if !ok {
+		return damaged("%q does not belong in it, or not there", entry.Name)
+	}
+	return nil
+}
+
+func readHead(content io.Reader) (head Head, err error) {
+	text, err := io.ReadAll(content)
+	if err != nil {
+		return head, err
+	}
+	if err := json.Unmarshal(text, &head); err != nil || head.Format < 1 {
+		return head, damaged("it does not say its format")
+	}
+	if head.Format > formatVersion {
+		return head, fmt.Errorf("the backup has format %d, and this program reads up to %d: use the newer program that wrote it", head.Format, formatVersion)
+	}
+	return head, nil
+}
+
+func isEnd(ctx context.Context, archive *tar.Reader, want []byte) error {
+	got, err := io.ReadAll(archive)
+	if err != nil {
+		return unreadable(ctx, err)
+	}
+	if string(got) != string(want) {
+		return damaged("its contents are not those that were written")
+	}
+	if _, err := archive.Next(); !errors.Is(err, io.EOF) {
+		return damaged("there is more behind its end")
+	}
+	return nil
+}
+
+// unreadable says of a read error what it means for a backup. What the disk or
+// the visitor says is passed on.
+func unreadable(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return damaged("it is cut off")
+	case errors.Is(err, tar.ErrHeader):
+		return damaged("it is not a tar file, or is garbled")
+	}
+	return err
+}

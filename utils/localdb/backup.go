@@ -1,0 +1,81 @@
+package localdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// snapshots is what the files are named while they are needed; what a killed process left of them goes after a day.
+const (
+	snapshots    = "snapshot-*.db.tmp"
+	leftoversFor = 24 * time.Hour
+)
+
+// Snapshot writes a copy of the file as it is at one moment into a folder, and checks it. Reads and writes go on
+// meanwhile. The copy is readable by this user alone; remove it after use.
+func (d *DB) Snapshot(ctx context.Context, dir string) (path string, err error) {
+	removeLeftovers(dir)
+	file, err := os.CreateTemp(dir, snapshots) // mode 0600
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(file.Name())
+		}
+	}()
+	err = d.view(ctx, func(tx *bbolt.Tx) error {
+		_, err := tx.WriteTo(untilDone{ctx, file})
+		return err
+	})
+	if err = errors.Join(err, file.Close()); err != nil {
+		return "", fmt.Errorf("localdb: copying the data file: %w", err)
+	}
+	return file.Name(), CheckFile(ctx, file.Name())
+}
+
+func removeLeftovers(dir string) {
+	found, _ := filepath.Glob(filepath.Join(dir, snapshots)) // fails on a bad pattern alone
+	for _, path := range found {
+		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > leftoversFor {
+			_ = os.Remove(path)
+		}
+	}
+}
+
+// CheckFile is Check for a file that nobody has open. It changes nothing in it, and nothing in it expires.
+func CheckFile(ctx context.Context, path string) error {
+	d, err := OpenStill(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Check(ctx), d.Close())
+}
+
+// OpenStill opens a file that must be there, to read it: no document expires while it is open.
+func OpenStill(path string) (*DB, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, err // Open would make it
+	}
+	return Open(path, WithClock(func() time.Time { return time.Time{} }))
+}
+
+// untilDone is a writer that fails when the context ends.
+type untilDone struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (u untilDone) Write(p []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.w.Write(p)
+}

@@ -1,0 +1,87 @@
+package media
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"testing"
+)
+
+func putText(t *testing.T, s *Store, name, text string) {
+	t.Helper()
+	err := s.put(t.Context(), name, typePNG, func(w io.Writer) error { _, err := io.WriteString(w, text); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func listed(t *testing.T, s *Store, prefix string) (names []string) {
+	t.Helper()
+	err := s.Each(t.Context(), prefix, func(i Info) error {
+		names = append(names, i.Name)
+		if i.Size != 4 || i.Changed.IsZero() {
+			t.Errorf("%+v", i)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+func TestEachListsOurFilesInOrder(t *testing.T) {
+	s := open(t, Limits{})
+	one, two, three := fmt.Sprintf("private/%032x.png", 1), fmt.Sprintf("public/%032x.png", 2), fmt.Sprintf("public/%032x.png", 3)
+	for _, name := range []string{three, one, two, "public/not-ours.png", "elsewhere/x"} {
+		putText(t, s, name, "text")
+	}
+	if got := listed(t, s, ""); !slices.Equal(got, []string{one, two, three}) {
+		t.Errorf("all: %q", got)
+	}
+	if got := listed(t, s, "public/"); !slices.Equal(got, []string{two, three}) {
+		t.Errorf("public: %q", got)
+	}
+	if err := s.Each(t.Context(), "", func(Info) error { return io.ErrClosedPipe }); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("the visitor's error: %v", err)
+	}
+	file, err := s.Read(t.Context(), one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := io.ReadAll(file); string(text) != "text" || err != nil || file.Close() != nil {
+		t.Errorf("%q, %v", text, err)
+	}
+	if there, err := s.Exists(t.Context(), one); !there || err != nil {
+		t.Errorf("%v, %v", there, err)
+	}
+	if err := s.Delete(t.Context(), one); err != nil {
+		t.Fatal(err)
+	}
+	if there, err := s.Exists(t.Context(), one); there || err != nil {
+		t.Errorf("deleted: %v, %v", there, err)
+	}
+	if _, err := s.Read(t.Context(), one); !errors.Is(err, ErrGone) {
+		t.Errorf("deleted: %v", err)
+	}
+}
+
+func TestHoldKeepsDeletedFilesUntilTheLastRelease(t *testing.T) {
+	s := open(t, Limits{})
+	name := fmt.Sprintf("public/%032x.png", 1)
+	putText(t, s, name, "text")
+	first, second := s.Hold(), s.Hold()
+	if err := s.Delete(context.Background(), name); err != nil {
+		t.Fatal(err)
+	}
+	first()
+	if got := listed(t, s, ""); len(got) != 1 {
+		t.Fatalf("held by the second: %q", got)
+	}
+	second()
+	if got := listed(t, s, ""); len(got) != 0 {
+		t.Errorf("released: %q", got)
+	}
+}
