@@ -69,8 +69,20 @@ func NewApp(cfg config.Config, db *models.DB, store *media.Store, log *slog.Logg
 	return &controllers.App{
 		Config: cfg, DB: db, Auth: auth, Users: users, Sessions: sessions, Events: events,
 		Posts: posts, Likes: models.NewLikes(db, posts), Views: models.NewViews(db, posts, cfg.RefreshTokenSecret),
-		Media: store, Hasher: hasher, Log: log, Now: now,
+		Media: store, Hasher: hasher, Log: log, Now: now, Sleep: sleep,
 	}, nil
+}
+
+// sleep waits for a while, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func newTokens(cfg config.Config, now func() time.Time) (*token.Tokens, error) {

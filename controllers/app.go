@@ -36,6 +36,7 @@ type App struct {
 	Hasher   *password.Hasher
 	Log      *slog.Logger
 	Now      func() time.Time
+	Sleep    func(context.Context, time.Duration) error // until then, or until the request ends
 }
 
 // Viewer is who is looking, as pages show it.

@@ -31,7 +31,8 @@ func (d Devices) Routes(r middlewares.Access) {
 // Session is a login as its user sees it. LastSeenAt is when the device last got
 // new tokens; one that is in use gets them whenever its access token runs out.
 type Session struct {
-	ID string `json:"_id"`
+	ID   string             `json:"_id"`
+	Kind models.SessionKind `json:"kind"` // web, or lab: the token lab's
 	Place
 	CreatedAt  time.Time `json:"createdAt"`
 	LastSeenAt time.Time `json:"lastSeenAt"`
@@ -70,7 +71,7 @@ func (d Devices) Index(c *gin.Context) error {
 
 func session(s *models.Session, current bool) Session {
 	return Session{
-		ID: s.ID.Hex(), Place: newPlace(s.UserAgent, s.IP), Renewals: s.Renewals, Current: current,
+		ID: s.ID.Hex(), Kind: s.Kind, Place: newPlace(s.UserAgent, s.IP), Renewals: s.Renewals, Current: current,
 		CreatedAt: s.CreatedAt, LastSeenAt: s.LastSeenAt, ExpiresAt: s.ExpiresAt,
 	}
 }

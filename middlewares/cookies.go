@@ -25,6 +25,11 @@ const (
 	refreshCookie = "RefreshToken"
 )
 
+// Names are what the two cookies are called.
+func (k Cookies) Names() (access, refresh string) {
+	return k.Prefix + accessCookie, k.Prefix + refreshCookie
+}
+
 // Set puts both cookies, for as long as the refresh token lives, or until the
 // browser is closed when the person did not ask to be kept signed in.
 func (k Cookies) Set(c *gin.Context, pair Pair, s *models.Session, now time.Time) {

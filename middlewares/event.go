@@ -23,3 +23,15 @@ func (a *Auth) note(c *gin.Context, t models.EventType, s *models.Session) {
 		a.Log.ErrorContext(c, "event not kept", "event", t, "error", err)
 	}
 }
+
+// noteTheft is for a refresh token that was used by two. In the token lab that is
+// played, and nobody is to be frightened.
+func (a *Auth) noteTheft(c *gin.Context, s *models.Session) {
+	if s.Kind == models.Lab {
+		return
+	}
+	a.note(c, models.EventTokenReuse, s)
+	if err := a.Users.NoteTheft(c, s.User); err != nil {
+		a.Log.ErrorContext(c, "theft not marked", "user", s.User.Hex(), "error", err)
+	}
+}

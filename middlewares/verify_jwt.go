@@ -206,10 +206,7 @@ func (a *Auth) fromRefresh(c *gin.Context, raw string, find func(context.Context
 		return find(ctx, id, claims.ID)
 	})
 	if errors.Is(err, models.ErrTokenReused) {
-		a.note(c, models.EventTokenReuse, s)
-		if err := a.Users.NoteTheft(c, s.User); err != nil {
-			a.Log.ErrorContext(c, "theft not marked", "user", s.User.Hex(), "error", err)
-		}
+		a.noteTheft(c, s)
 	}
 	if err != nil {
 		return dead(s, err)

@@ -34,6 +34,12 @@ func (m *Sessions) ofUser(user bson.ObjectID) bson.D {
 	}
 }
 
+// Look loads a session of the user as it stands, also one that is over.
+func (m *Sessions) Look(ctx context.Context, user, id bson.ObjectID) (*Session, error) {
+	filter := bson.D{{Key: "_id", Value: id}, {Key: "user", Value: user}, {Key: "kind", Value: m.kind}}
+	return decode[Session](m.sessions.FindOne(ctx, filter))
+}
+
 // End ends a live session of the user and returns it as it is then. Anybody
 // else's is not found, and one that has ended is not either: of all who end a
 // session one is told so, and the event is noted once.

@@ -63,11 +63,12 @@ func newEngine(app *controllers.App, templates, static fs.FS, code *source.Code)
 	engine.NoMethod(app.Auth.VerifyJWTNoRenew, fail(apperr.MethodNotAllowed, "This address does not take this method."))
 	engine.GET("/static/*name", middlewares.Timeout(30*time.Second, 5*time.Minute), files.Serve)
 	engine.HEAD("/static/*name", files.Serve)
-	return engine, register(app, middlewares.NewAccess(engine, app.Auth), code)
+	return engine, register(app, engine, code)
 }
 
 // register adds the features, a line each.
-func register(app *controllers.App, access middlewares.Access, code *source.Code) error {
+func register(app *controllers.App, engine *gin.Engine, code *source.Code) error {
+	access := middlewares.NewAccess(engine, app.Auth)
 	controllers.Health{App: app}.Routes(access)
 	controllers.Keys{App: app}.Routes(access)
 	controllers.Users{App: app}.Routes(access)
@@ -85,6 +86,11 @@ func register(app *controllers.App, access middlewares.Access, code *source.Code
 		return err
 	}
 	learn.Routes(access)
+	lab, err := controllers.NewLab(app, code, engine)
+	if err != nil {
+		return err
+	}
+	lab.Routes(access, middlewares.NewAccess(engine, lab.Inside()))
 	return nil
 }
 

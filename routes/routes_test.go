@@ -46,6 +46,8 @@ POST   /api/v1/users/register
 POST   /login
 POST   /logout
 POST   /register
+POST   /token-lab/target/logout
+POST   /token-lab/target/renew
 `
 
 // private are the routes that only users may call.
@@ -83,6 +85,9 @@ GET    /settings/password
 GET    /settings/profile
 GET    /settings/security
 GET    /settings/sessions
+GET    /token-lab
+GET    /token-lab/events
+GET    /token-lab/target
 GET    /watch/:id/delete
 GET    /watch/:id/edit
 PATCH  /api/v1/photos/:id
@@ -112,6 +117,8 @@ POST   /api/v1/tweets
 POST   /api/v1/videos/publish-video
 POST   /photos
 POST   /posts
+POST   /token-lab/experiments/:name
+POST   /token-lab/session
 POST   /watch
 PUT    /api/v1/likes/t/:id
 PUT    /api/v1/likes/v/:id

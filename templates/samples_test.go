@@ -130,6 +130,15 @@ func samples() map[string][]any {
 	for _, slug := range strings.Fields("jwt two-tokens login storage cookies refresh rotation theft logout https mistakes compared") {
 		all["learn/"+slug] = []any{first, last}
 	}
+	played := &controllers.LabSession{ID: "1", Timeline: []controllers.LabEvent{{At: "12:00:00 UTC", Text: "It began.", Kind: "issued"}}}
+	buttons := []controllers.LabExperiment{{Experiment: first.Try[0], Summary: "Waits."}}
+	tokens := []controllers.LabToken{{Name: "LabAccessToken", Mark: "A1", Header: "e30", Payload: "e30", Signature: "x", Head: "{}", Claims: []controllers.LabClaim{{Name: "sid", Value: "1", Meaning: "the session"}}, ExpiresAt: now, Left: 3}}
+	result := &controllers.LabResult{
+		Name: "expire", Label: "Let it run out", Findings: []controllers.LabFinding{{Text: "So it is.", OK: true}, {Text: "So it is not."}},
+		Steps:   []controllers.LabStep{{Title: "Waited"}, {Title: "Asked", Request: []string{"GET /"}, Status: 401, StatusText: "Unauthorized", Header: []string{"A: b"}, Body: "{}", Before: []string{"none"}, After: []string{"none"}, Lost: true}},
+		Session: played, Code: first.Code,
+	}
+	all["lab/index"] = []any{controllers.LabPage{Experiments: buttons}, controllers.LabPage{Experiments: buttons, Session: played, Tokens: tokens}, controllers.LabPage{Experiments: buttons, Result: result}}
 	alice := user{User: controllers.User{Username: "alice", FullName: "Alice", Bio: "Hello", PostsCount: 3, CreatedAt: now}, CoverImage: "/media/d.jpg"}
 	all["home/index"] = []any{home{}, home{Videos: posts, Next: "x", More: "/?after=x"}, home{Videos: posts, Kind: "photo"}}
 	all["channels/show"] = []any{channel{Channel: alice}, channel{alice, posts, "video", "", "/@alice?after=x", false}, channel{alice, drafts, "", "drafts", "", true}, channel{Channel: alice, Tab: "drafts", IsMine: true}}

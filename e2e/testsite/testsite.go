@@ -107,6 +107,7 @@ func Open(t testing.TB, cfg config.Config, clock *Clock) *Site {
 	check(t, err)
 	app, err := commands.NewApp(cfg, db, store, log, clock.Now)
 	check(t, err)
+	app.Sleep = func(_ context.Context, d time.Duration) error { clock.Advance(d); return nil }
 	handler, err := routes.New(app, templates.FS, static.FS, Code(t))
 	check(t, err)
 	check(t, db.Prepare(ctx))

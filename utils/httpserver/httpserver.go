@@ -44,13 +44,13 @@ func Run(ctx context.Context, handler http.Handler, s Settings, ready func()) er
 			MinVersion: tls.VersionTLS12, GetCertificate: certificate.current, NextProtos: []string{"h2", "http/1.1"},
 		})
 	}
-	servers := []serving{{newServer(handler, s.Log), site}}
+	servers := []serving{{newServer(ctx, handler, s.Log), site}}
 	if s.RedirectPort != 0 {
 		plain, err := listen(s.Host, s.RedirectPort, "HTTP_REDIRECT_PORT")
 		if err != nil {
 			return err
 		}
-		servers = append(servers, serving{newServer(redirect(s.BaseURL), s.Log), plain})
+		servers = append(servers, serving{newServer(ctx, redirect(s.BaseURL), s.Log), plain})
 	}
 	ready()
 	return serveAll(ctx, servers, s.Log)
@@ -62,10 +62,21 @@ type serving struct {
 	listener net.Listener
 }
 
-func newServer(handler http.Handler, log *slog.Logger) *http.Server {
+// ending is the key under which requests find out that the server stops.
+type ending struct{}
+
+// Ending is closed when the server that answers the request is to stop: an
+// endless answer ends then. It is nil, and never closed, outside of a server.
+func Ending(request context.Context) <-chan struct{} {
+	done, _ := request.Value(ending{}).(<-chan struct{})
+	return done
+}
+
+func newServer(ctx context.Context, handler http.Handler, log *slog.Logger) *http.Server {
+	base := context.WithValue(context.Background(), ending{}, ctx.Done())
 	return &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		MaxHeaderBytes: 64 << 10, BaseContext: func(net.Listener) context.Context { return base }, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 }
 

@@ -72,6 +72,14 @@ type Kind struct {
 // Tokens are the two kinds.
 type Tokens struct{ Access, Refresh *Kind }
 
+// WithAccessTTL are the same tokens, with another life of the access tokens that
+// are made.
+func (t *Tokens) WithAccessTTL(ttl time.Duration) *Tokens {
+	access := *t.Access
+	access.TTL = ttl
+	return &Tokens{&access, t.Refresh}
+}
+
 // Config is what tokens are made with. Previous secrets and keys, which may be
 // left out, still verify and never sign.
 type Config struct {
