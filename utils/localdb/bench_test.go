@@ -2,117 +2,206 @@ package localdb
 
 import (
 	"fmt"
+	"runtime"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"go.etcd.io/bbolt"
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// seeded has n posts, written at once to save flushes.
-func seeded(b *testing.B, n int) (*Collection, []bson.ObjectID) {
+// turns does the same at every size by turns, and reports the median of each and the ratio of the largest to the
+// smallest: what else the machine does meanwhile falls on all alike.
+func turns(b *testing.B, all []*sized, do func(b *testing.B, s *sized)) {
 	b.Helper()
-	db := open(b)
-	c := db.Collection("posts")
-	ok(b, c.EnsureIndexes(ctx, []mongo.IndexModel{unique(d{{Key: "slug", Value: 1}})}))
-	ensure(b, c, d{{Key: "visibility", Value: 1}, {Key: "publishedAt", Value: -1}, {Key: "_id", Value: -1}},
-		d{{Key: "visibility", Value: 1}, {Key: "kind", Value: 1}, {Key: "publishedAt", Value: -1}, {Key: "_id", Value: -1}},
-		d{{Key: "owner", Value: 1}, {Key: "publishedAt", Value: -1}, {Key: "_id", Value: -1}})
-	made := make([]bson.ObjectID, n)
-	for start := 0; start < n; start += 5000 {
-		ok(b, c.run(ctx, func(w *writeTx) error {
-			for i := start; i < min(n, start+5000); i++ {
-				made[i] = bson.NewObjectID()
-				doc, err := accept(post(made[i], i))
-				if err != nil {
-					return err
-				}
-				if _, err := c.insert(w, doc); err != nil {
-					return err
-				}
-			}
-			return nil
-		}))
+	times := make([][]float64, len(all)) // µs
+	for b.Loop() {
+		for i, s := range all {
+			start := time.Now()
+			do(b, s)
+			times[i] = append(times[i], time.Since(start).Seconds()*1e6)
+		}
 	}
-	return c, made
+	for i, s := range all {
+		b.ReportMetric(median(times[i]), fmt.Sprint("µs-at-", s.n))
+	}
+	b.ReportMetric(median(times[len(all)-1])/median(times[0]), "largest/smallest")
+	b.ReportMetric(0, "ns/op") // of all sizes together: says nothing
 }
 
-func post(id bson.ObjectID, i int) d {
-	return d{{Key: "_id", Value: id}, {Key: "slug", Value: fmt.Sprint("post-", i)}, {Key: "owner", Value: bson.ObjectID{byte(i), byte(i >> 8 & 3)}},
-		{Key: "kind", Value: []string{"video", "photo", "text"}[i%3]}, {Key: "visibility", Value: "public"},
-		{Key: "title", Value: "A title of some words"}, {Key: "description", Value: "Some sentences, as people write them below a video."},
-		{Key: "publishedAt", Value: day.Add(time.Duration(i) * time.Second)}, {Key: "views", Value: int64(i)},
-		{Key: "likesCount", Value: int64(0)}, {Key: "commentsCount", Value: int64(0)}, {Key: "trend", Value: 1.5},
-		{Key: "keywords", Value: a{"title", "some", "words"}}, {Key: "media", Value: d{{Key: "name", Value: "abc"}, {Key: "type", Value: "video/mp4"}}}}
+func databases(b *testing.B) (all []*sized) {
+	b.Helper()
+	for _, n := range sizes() {
+		all = append(all, database(b, n))
+	}
+	return all
 }
 
 func BenchmarkRead(b *testing.B) {
-	for _, n := range []int{1000, 50000} {
-		c, made := seeded(b, n)
-		one := func(name string, filter func(i int) d) {
-			b.Run(fmt.Sprint(name, "/", n), func(b *testing.B) {
-				for i := range b.N {
-					ok(b, c.FindOne(ctx, filter(i)).Err())
-				}
-			})
-		}
-		one("id", func(i int) d { return d{{Key: "_id", Value: made[i%n]}} })
-		one("unique", func(i int) d { return d{{Key: "slug", Value: fmt.Sprint("post-", i%n)}} })
-		many := func(name string, filter d, sort d) {
-			b.Run(fmt.Sprint(name, "/", n), func(b *testing.B) {
-				for range b.N {
-					cursor, err := c.Find(ctx, filter, options.Find().SetSort(sort).SetLimit(20))
-					ok(b, err)
-					equal(b, "posts", cursor.RemainingBatchLength(), 20)
-				}
-			})
-		}
-		newest := d{{Key: "publishedAt", Value: -1}, {Key: "_id", Value: -1}}
-		half := day.Add(time.Duration(n/2) * time.Second)
-		many("feed", d{{Key: "visibility", Value: "public"}, {Key: "publishedAt", Value: d{{Key: "$lt", Value: half}}}}, newest)
-		many("cursor", d{{Key: "visibility", Value: "public"}, {Key: "$or", Value: a{d{{Key: "publishedAt", Value: d{{Key: "$lt", Value: day.Add(time.Hour * 999)}}}}, d{{Key: "kind", Value: "none"}}}}}, newest)
-		owners := a{}
-		for i := range 50 {
-			owners = append(owners, bson.ObjectID{byte(i), 0})
-		}
-		many("following", d{{Key: "owner", Value: d{{Key: "$in", Value: owners}}}, {Key: "publishedAt", Value: d{{Key: "$lt", Value: day.Add(time.Hour * 999)}}}}, newest)
-		b.Run(fmt.Sprint("count/", n), func(b *testing.B) {
-			for range b.N {
-				_, err := c.CountDocuments(ctx, d{{Key: "owner", Value: bson.ObjectID{1}}})
-				ok(b, err)
+	all := databases(b)
+	newest := d{{Key: "publishedAt", Value: -1}, {Key: "_id", Value: -1}}
+	page := func(b *testing.B, s *sized, filter d) {
+		cursor, err := s.posts.Find(ctx, filter, options.Find().SetSort(newest).SetLimit(20))
+		ok(b, err)
+		equal(b, "posts", cursor.RemainingBatchLength(), 20)
+	}
+	before := func(s *sized) d { // somewhere on the way through the feed
+		return d{{Key: "$lt", Value: day.Add(time.Duration(20+s.next(s.n-20)) * time.Second)}}
+	}
+	for name, do := range map[string]func(b *testing.B, s *sized){
+		"id": func(b *testing.B, s *sized) {
+			ok(b, s.posts.FindOne(ctx, d{{Key: "_id", Value: oid(1, s.next(s.n))}}).Err())
+		},
+		"unique": func(b *testing.B, s *sized) {
+			ok(b, s.posts.FindOne(ctx, d{{Key: "slug", Value: slug(s.next(s.n))}}).Err())
+		},
+		"feed": func(b *testing.B, s *sized) {
+			page(b, s, d{{Key: "visibility", Value: "public"}, {Key: "publishedAt", Value: before(s)}})
+		},
+		"following": func(b *testing.B, s *sized) { // the newest of 10 channels
+			owners := a{}
+			for range 10 {
+				owners = append(owners, oid(2, s.next(s.n/likesEach)))
 			}
+			page(b, s, d{{Key: "owner", Value: d{{Key: "$in", Value: owners}}}})
+		},
+		"likes": func(b *testing.B, s *sized) { // which of these 20 posts does this user like?
+			user, posts := s.next(s.n/likesEach), a{}
+			for i := range 20 {
+				posts = append(posts, oid(1, s.liked(user, 0)+i))
+			}
+			cursor, err := s.likes.Find(ctx, d{{Key: "user", Value: oid(2, user)}, {Key: "target", Value: d{{Key: "$in", Value: posts}}}})
+			ok(b, err)
+			if cursor.RemainingBatchLength() == 0 {
+				b.Fatal("the user likes none")
+			}
+		},
+		"count": func(b *testing.B, s *sized) {
+			n, err := s.posts.CountDocuments(ctx, d{{Key: "owner", Value: oid(2, s.next(s.n/likesEach))}})
+			ok(b, err)
+			if n < likesEach {
+				b.Fatalf("%d posts of an owner", n)
+			}
+		},
+	} {
+		b.Run(name, func(b *testing.B) { turns(b, all, do) })
+	}
+}
+
+func increment(b *testing.B, s *sized, i int) {
+	r, err := s.posts.UpdateOne(ctx, d{{Key: "_id", Value: oid(1, i)}}, d{{Key: "$inc", Value: d{{Key: "views", Value: int64(1)}}}})
+	ok(b, err)
+	equal(b, "posts", r.MatchedCount, 1)
+}
+
+func BenchmarkWrite(b *testing.B) {
+	all := databases(b)
+	var made atomic.Int64
+	for name, do := range map[string]func(b *testing.B, s *sized){
+		"insert": func(b *testing.B, s *sized) {
+			doc := s.post(s.next(s.n))
+			doc[0].Value, doc[1].Value = bson.NewObjectID(), fmt.Sprint("new-", time.Now().UnixNano(), made.Add(1))
+			insert(b, s.posts, doc)
+		},
+		"inc": func(b *testing.B, s *sized) { increment(b, s, s.next(s.n)) },
+		"find-and-update": func(b *testing.B, s *sized) {
+			ok(b, s.posts.FindOneAndUpdate(ctx, d{{Key: "slug", Value: slug(s.next(s.n))}},
+				d{{Key: "$set", Value: d{{Key: "title", Value: fmt.Sprint("title ", s.turn)}}}}).Err())
+		},
+	} {
+		b.Run(name, func(b *testing.B) { turns(b, all, do) })
+	}
+}
+
+// BenchmarkWriters lets one writer and 16 at once do updates by turns, and reports what each brings a second, the ratio,
+// and how many updates of the 16 shared a flush.
+func BenchmarkWriters(b *testing.B) {
+	const each = 25
+	for _, s := range databases(b) {
+		b.Run(fmt.Sprint(s.n), func(b *testing.B) {
+			rate := func(writers int) float64 {
+				start, first := time.Now(), s.next(s.n)
+				together(writers, func(w int) {
+					for i := range each {
+						increment(b, s, (first+(w*each+i)*7919)%s.n)
+					}
+				})
+				return float64(writers*each) / time.Since(start).Seconds()
+			}
+			var one, sixteen, ratio []float64
+			flushes := 0
+			for b.Loop() {
+				one = append(one, rate(1))
+				before := s.commits(b)
+				sixteen = append(sixteen, rate(16))
+				flushes += s.commits(b) - before
+				ratio = append(ratio, sixteen[len(sixteen)-1]/one[len(one)-1])
+			}
+			b.ReportMetric(median(one), "updates/s-by-1")
+			b.ReportMetric(median(sixteen), "updates/s-by-16")
+			b.ReportMetric(median(ratio), "16/1")
+			b.ReportMetric(float64(16*each*b.N)/float64(flushes), "updates/flush")
+			b.ReportMetric(0, "ns/op")
 		})
 	}
 }
 
-func BenchmarkWrite(b *testing.B) {
-	c, made := seeded(b, 10000)
-	b.Run("insert", func(b *testing.B) {
-		for i := range b.N {
-			insert(b, c, post(bson.NewObjectID(), int(time.Now().UnixNano()>>8)+i))
-		}
+// commits is how many transactions the file has seen.
+func (s *sized) commits(b *testing.B) (n int) {
+	ok(b, s.db.bolt.View(func(tx *bbolt.Tx) error {
+		n = tx.ID()
+		return nil
+	}))
+	return n
+}
+
+func median(list []float64) float64 {
+	slices.Sort(list)
+	return list[len(list)/2]
+}
+
+func BenchmarkOpen(b *testing.B) {
+	turns(b, databases(b), func(b *testing.B, s *sized) {
+		path := s.db.bolt.Path()
+		ok(b, s.db.Close())
+		s.open(b, path)
 	})
-	increment := func(b *testing.B, i int) {
-		_, err := c.UpdateOne(ctx, d{{Key: "_id", Value: made[i%len(made)]}}, d{{Key: "$inc", Value: d{{Key: "views", Value: int64(1)}}}})
-		ok(b, err)
+}
+
+// BenchmarkMemory reports the heap that an open database adds: after opening, and after pages of a feed.
+func BenchmarkMemory(b *testing.B) {
+	heap := func() float64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return float64(m.HeapInuse) / 1024
 	}
-	b.Run("inc", func(b *testing.B) {
-		for i := range b.N {
-			increment(b, i)
-		}
-	})
-	b.Run("inc by 16 writers", func(b *testing.B) {
-		var next atomic.Int64
-		b.SetParallelism(8)
-		b.RunParallel(func(pb *testing.PB) {
-			for pb.Next() {
-				increment(b, int(next.Add(1)*7919))
+	for _, n := range sizes() {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			ok(b, database(b, n).db.Close()) // built, if it was not yet
+			var opened, read float64
+			for b.Loop() {
+				before := heap()
+				s := database(b, n)
+				opened = heap() - before
+				for i := range 100 {
+					half := day.Add(time.Duration(n/2+i) * time.Second)
+					cursor, err := s.posts.Find(ctx, d{{Key: "visibility", Value: "public"}, {Key: "publishedAt", Value: d{{Key: "$lt", Value: half}}}},
+						options.Find().SetSort(d{{Key: "publishedAt", Value: -1}, {Key: "_id", Value: -1}}).SetLimit(20))
+					ok(b, err)
+					equal(b, "posts", cursor.RemainingBatchLength(), 20)
+				}
+				read = heap() - before
+				ok(b, s.db.Close())
 			}
+			b.ReportMetric(opened, "KB-open")
+			b.ReportMetric(read, "KB-after-feeds")
+			b.ReportMetric(0, "ns/op")
 		})
-	})
+	}
 }
 
 // BenchmarkFlush is the floor under every lone write: one commit of the file.

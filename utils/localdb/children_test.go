@@ -21,7 +21,11 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if err := dropBuilt(); err != nil {
+		fmt.Println(err)
+	}
+	os.Exit(code)
 }
 
 func openAndClose(path string) error {

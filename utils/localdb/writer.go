@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 
 	"go.etcd.io/bbolt"
 )
@@ -63,12 +64,26 @@ func (d *DB) queue(ctx context.Context, o *operation) error {
 // writer is the only goroutine that writes. It commits together what queued up during the last flush: under load
 // many operations share one fsync, and a lone one does not wait.
 func (d *DB) writer() {
+	shared := false
 	for o := range d.operations {
+		if shared {
+			d.gather()
+		}
 		batch := []*operation{o}
 		for n := len(d.operations); n > 0 && len(batch) < maxBatch; n-- {
 			batch = append(batch, <-d.operations)
 		}
+		shared = len(batch) > 1
 		d.runBatch(batch)
+	}
+}
+
+// gather lets the callers that the last commit woke queue their next write, while more of them do. Otherwise the first
+// one to come would take a flush for itself, and all others wait for it.
+func (d *DB) gather() {
+	for n := -1; n < len(d.operations); {
+		n = len(d.operations)
+		runtime.Gosched()
 	}
 }
 
