@@ -7,7 +7,6 @@ package models
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -18,8 +17,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
-	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
-	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"tokentube/utils/apperr"
 	"tokentube/utils/localdb"
@@ -58,6 +55,7 @@ type DB struct {
 	log         *slog.Logger
 	entities    []*entity
 	removals    Collection
+	lateness    time.Duration
 
 	working context.Context // ended by Close: background work stops, and goes on at the next start
 	stop    context.CancelFunc
@@ -82,7 +80,7 @@ func Open(ctx context.Context, s Settings) (*DB, error) {
 }
 
 func newDB(e engine, s Settings) *DB {
-	db := &DB{engine: e, clock: s.Now, deleteFiles: s.DeleteFiles, log: s.Log, removals: e.collection("removals")}
+	db := &DB{engine: e, clock: s.Now, deleteFiles: s.DeleteFiles, log: s.Log, removals: e.collection("removals"), lateness: lateness}
 	db.working, db.stop = context.WithCancel(context.Background())
 	return db
 }
@@ -105,8 +103,8 @@ func openEngine(ctx context.Context, s Settings) (engine, error) {
 // earlier process left half done.
 func (db *DB) Prepare(ctx context.Context) error {
 	for _, e := range db.entities {
-		if err := db.engine.ensureIndexes(ctx, e.name, e.indexes); err != nil {
-			return fmt.Errorf("the indexes of %s cannot be made: %w", e.name, err)
+		if err := db.makeIndexes(ctx, e); err != nil {
+			return err
 		}
 	}
 	return db.resumeRemovals(ctx)
@@ -133,38 +131,6 @@ func (e embedded) ping(context.Context) error        { return nil }
 func (e embedded) close(context.Context) error       { return e.db.Close() }
 func (e embedded) ensureIndexes(ctx context.Context, name string, indexes []mongo.IndexModel) error {
 	return e.db.Collection(name).EnsureIndexes(ctx, indexes)
-}
-
-// server is a MongoDB.
-type server struct{ db *mongo.Database }
-
-func openMongo(ctx context.Context, uri, name string) (engine, error) {
-	client, err := mongo.Connect(options.Client().ApplyURI(uri).
-		SetAppName("tokentube").
-		SetServerSelectionTimeout(5 * time.Second).
-		SetTimeout(10 * time.Second).
-		SetReadPreference(readpref.Primary()).
-		SetWriteConcern(writeconcern.Majority()))
-	if err != nil {
-		return nil, fmt.Errorf("MONGODB_URI cannot be used: %w", err)
-	}
-	s := server{client.Database(name)}
-	if err := s.ping(ctx); err != nil {
-		_ = s.close(ctx)
-		return nil, fmt.Errorf("MONGODB_URI: the MongoDB server cannot be reached: %w", err)
-	}
-	return s, nil
-}
-
-func (s server) collection(name string) Collection { return s.db.Collection(name) }
-func (s server) ping(ctx context.Context) error    { return s.db.Client().Ping(ctx, nil) }
-func (s server) close(ctx context.Context) error   { return s.db.Client().Disconnect(ctx) }
-func (s server) ensureIndexes(ctx context.Context, name string, indexes []mongo.IndexModel) error {
-	if len(indexes) == 0 {
-		return nil
-	}
-	_, err := s.db.Collection(name).Indexes().CreateMany(ctx, indexes)
-	return err
 }
 
 // index makes the description of an index on these fields: "-name" is a
@@ -194,22 +160,6 @@ func keys(fields ...string) bson.D {
 
 // absent is the condition that a field is not set.
 var absent = bson.D{{Key: "$exists", Value: false}}
-
-// translate turns the driver's errors into the program's, once for all models.
-func translate(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, mongo.ErrNoDocuments):
-		return ErrNotFound().Because(err)
-	case mongo.IsNetworkError(err), mongo.IsTimeout(err), errors.Is(err, context.DeadlineExceeded):
-		return apperr.New(apperr.Unavailable, "The database cannot be reached at the moment. Please try again.").Because(err)
-	}
-	if mongo.IsDuplicateKeyError(err) {
-		return errTaken(duplicateField(err)).Because(err)
-	}
-	return err
-}
 
 // ErrNotFound is the error for what is not there, or not for this user.
 func ErrNotFound() *apperr.Error { return apperr.New(apperr.NotFound, "There is nothing here.") }

@@ -60,6 +60,7 @@ func (p place) open(t testing.TB, wrap func(engine) engine) *world {
 		e = wrap(e)
 	}
 	w.DB = newDB(e, Settings{Now: w.now, DeleteFiles: w.deleteFiles, Log: slog.New(slog.DiscardHandler)})
+	w.lateness = 100 * time.Millisecond // the engines of the tests make a write at once or never
 	w.users, w.events = NewUsers(w.DB), NewEvents(w.DB)
 	w.sessions = NewSessions(w.DB, SessionPolicy{RefreshTTL: 10 * 24 * time.Hour, Grace: 30 * time.Second, MaxAge: 90 * 24 * time.Hour})
 	w.posts = NewPosts(w.DB, w.users)

@@ -7,6 +7,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"tokentube/utils/apperr"
 )
 
 // Like says that a user likes a post.
@@ -43,16 +45,41 @@ func (m *Likes) Add(ctx context.Context, user, post bson.ObjectID) error {
 		return err
 	}
 	like := Like{ID: bson.NewObjectID(), User: user, Target: post, CreatedAt: m.db.now()}
-	if _, err := m.likes.InsertOne(ctx, like); mongo.IsDuplicateKeyError(err) {
+	_, err := m.likes.InsertOne(ctx, like)
+	if mongo.IsDuplicateKeyError(err) {
 		return nil
-	} else if err != nil {
+	}
+	if inDoubt(err) {
+		m.db.settle("a like", func(ctx context.Context) (bool, error) { return m.arrived(ctx, like) })
+	}
+	if err != nil {
 		return translate(err)
 	}
-	err := m.posts.count(ctx, post, "likesCount", 1)
+	err = m.db.count(ctx, like.counts(1))
 	if err != nil { // the post went away in between
 		_, _ = m.likes.DeleteOne(context.WithoutCancel(ctx), bson.D{{Key: "_id", Value: like.ID}})
 	}
 	return err
+}
+
+// arrived counts a like that may or may not have been made. One that is there
+// must be counted, because asking for it again changes nothing; so must one that
+// was taken back meanwhile, which has lowered the count.
+func (m *Likes) arrived(ctx context.Context, like Like) (bool, error) {
+	n, err := m.likes.CountDocuments(ctx, bson.D{{Key: "_id", Value: like.ID}})
+	if err != nil {
+		return false, err
+	}
+	filter := bson.D{}
+	if n == 0 {
+		filter = bson.D{{Key: "uncounted", Value: like.ID}}
+	}
+	counted, err := m.db.countOnce(ctx, like.counts(1), filter)
+	return n > 0 || counted, err
+}
+
+func (l Like) counts(by int64) tally {
+	return tally{parent: "posts", id: l.Target, counter: "likesCount", by: by, change: l.ID}
 }
 
 // Remove takes a like back. Only the call that really deleted it lowers the
@@ -61,11 +88,31 @@ func (m *Likes) Remove(ctx context.Context, user, post bson.ObjectID) error {
 	if _, err := m.posts.Visible(ctx, user, post); err != nil {
 		return err
 	}
-	result, err := m.likes.DeleteOne(ctx, live(bson.E{Key: "user", Value: user}, bson.E{Key: "target", Value: post}))
+	like, err := decode[Like](m.likes.FindOne(ctx, live(bson.E{Key: "user", Value: user}, bson.E{Key: "target", Value: post})))
+	if apperr.Is(err, apperr.NotFound) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	filter := live(bson.E{Key: "_id", Value: like.ID})
+	result, err := m.likes.DeleteOne(ctx, filter)
+	if inDoubt(err) {
+		m.db.eventually("a like taken back", func(ctx context.Context) error {
+			if _, err := m.likes.DeleteOne(ctx, filter); err != nil {
+				return err
+			}
+			_, err := m.db.countOnce(ctx, like.counts(-1), bson.D{})
+			return err
+		})
+	}
 	if err != nil || result.DeletedCount == 0 {
 		return translate(err)
 	}
-	return m.posts.count(ctx, post, "likesCount", -1)
+	err = m.db.count(ctx, like.counts(-1))
+	if apperr.Is(err, apperr.NotFound) { // counted by an earlier try, or gone with its post
+		return nil
+	}
+	return err
 }
 
 // Of tells which of the posts a user likes, in one query.

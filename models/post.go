@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"tokentube/utils/apperr"
 )
@@ -124,29 +123,6 @@ func NewPosts(db *DB, users *Users) *Posts {
 	})}
 }
 
-// Create adds a post of its owner.
-func (m *Posts) Create(ctx context.Context, p *Post) error {
-	if err := p.Check(); err != nil {
-		return err
-	}
-	p.ID, p.CreatedAt = bson.NewObjectID(), m.db.now()
-	p.UpdatedAt = p.CreatedAt
-	if p.Visibility == Public && p.PublishedAt == nil {
-		p.PublishedAt = &p.CreatedAt
-	}
-	if _, err := m.posts.InsertOne(ctx, p); err != nil {
-		return translate(err)
-	}
-	if p.Visibility != Public {
-		return nil
-	}
-	err := m.users.count(ctx, p.Owner, "postsCount", 1)
-	if err != nil { // the account went away in between
-		_, _ = m.posts.DeleteOne(context.WithoutCancel(ctx), bson.D{{Key: "_id", Value: p.ID}})
-	}
-	return err
-}
-
 // Visible loads a post that the user (zero: nobody) may see: a draft is its
 // owner's alone, and for everybody else not there.
 func (m *Posts) Visible(ctx context.Context, user, id bson.ObjectID) (*Post, error) {
@@ -174,95 +150,4 @@ func (m *Posts) Own(ctx context.Context, user, id bson.ObjectID) (*Post, error) 
 		return nil, apperr.New(apperr.Forbidden, "Only its owner may change this.")
 	}
 	return p, nil
-}
-
-// PostChanges are the fields that an owner may edit; nil leaves one as it is.
-type PostChanges struct {
-	Title, Description, Alt *string
-	Tags                    *[]string
-	Visibility              *Visibility
-	Thumbnail               *string
-}
-
-// Update changes the fields that are given and returns the post as it is then.
-func (m *Posts) Update(ctx context.Context, user, id bson.ObjectID, c PostChanges) (*Post, error) {
-	p, err := m.Own(ctx, user, id)
-	if err != nil {
-		return nil, err
-	}
-	changed := *p
-	set := bson.D{}
-	assign(&set, "title", &changed.Title, c.Title)
-	assign(&set, "description", &changed.Description, c.Description)
-	assign(&set, "alt", &changed.Alt, c.Alt)
-	assign(&set, "tags", &changed.Tags, c.Tags)
-	assign(&set, "thumbnail", &changed.Thumbnail, c.Thumbnail)
-	assign(&set, "visibility", &changed.Visibility, c.Visibility)
-	if err := changed.Check(); err != nil {
-		return nil, err
-	}
-	return m.write(ctx, p, changed, set)
-}
-
-// assign notes that a field is to be set, if there is something to set it to.
-// The value is looked up when it is written, after it was trimmed.
-func assign[T any](set *bson.D, name string, field, value *T) {
-	if value == nil {
-		return
-	}
-	*field = *value
-	*set = append(*set, bson.E{Key: name, Value: field})
-}
-
-// write stores the changed fields of p. A change of visibility is counted by the
-// one write that really makes it.
-func (m *Posts) write(ctx context.Context, p *Post, changed Post, set bson.D) (*Post, error) {
-	now := m.db.now()
-	set = append(set, bson.E{Key: "updatedAt", Value: now})
-	if changed.Visibility == p.Visibility {
-		set = append(set, bson.E{Key: "editedAt", Value: now})
-	} else if p.PublishedAt == nil {
-		set = append(set, bson.E{Key: "publishedAt", Value: now})
-	}
-	filter := live(bson.E{Key: "_id", Value: p.ID}, bson.E{Key: "owner", Value: p.Owner}, bson.E{Key: "visibility", Value: p.Visibility})
-	after, err := decode[Post](m.posts.FindOneAndUpdate(ctx, filter, bson.D{{Key: "$set", Value: set}},
-		options.FindOneAndUpdate().SetReturnDocument(options.After)))
-	if apperr.Is(err, apperr.NotFound) { // published, unpublished or deleted by another tab meanwhile
-		return nil, apperr.New(apperr.Conflict, "This post was changed at the same time. Please look at it again.").Because(err)
-	}
-	if err != nil || changed.Visibility == p.Visibility {
-		return after, err
-	}
-	by := int64(1)
-	if changed.Visibility != Public {
-		by = -1
-	}
-	return after, m.users.count(ctx, p.Owner, "postsCount", by)
-}
-
-// Delete removes a post with its files, likes and views.
-func (m *Posts) Delete(ctx context.Context, user, id bson.ObjectID) error {
-	if _, err := m.Own(ctx, user, id); err != nil {
-		return err
-	}
-	return m.db.beginRemoval(ctx, "posts", id, bson.D{{Key: "owner", Value: user}})
-}
-
-// count adds to a counter of a post that is there.
-func (m *Posts) count(ctx context.Context, id bson.ObjectID, counter string, by int64) error {
-	return add(ctx, m.posts, id, counter, by)
-}
-
-func (m *Users) count(ctx context.Context, id bson.ObjectID, counter string, by int64) error {
-	defer m.cache.Drop(id)
-	return add(ctx, m.users, id, counter, by)
-}
-
-func add(ctx context.Context, c Collection, id bson.ObjectID, counter string, by int64) error {
-	update := bson.D{{Key: "$inc", Value: bson.D{{Key: counter, Value: by}}}}
-	result, err := c.UpdateOne(ctx, live(bson.E{Key: "_id", Value: id}), update)
-	if err == nil && result.MatchedCount == 0 {
-		return ErrNotFound()
-	}
-	return translate(err)
 }

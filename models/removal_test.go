@@ -9,8 +9,6 @@ import (
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"tokentube/utils/apperr"
 )
@@ -27,7 +25,7 @@ type mortal struct {
 }
 
 func (m *mortal) collection(name string) Collection {
-	return mortalCollection{m.engine.collection(name), m}
+	return faulty{m.engine.collection(name), m.write}
 }
 
 func (m *mortal) dead() bool { return m.writes.Load() <= 0 }
@@ -42,39 +40,6 @@ func (m *mortal) write(do func()) error {
 		return nil
 	}
 	return errKilled
-}
-
-type mortalCollection struct {
-	Collection
-	m *mortal
-}
-
-func (c mortalCollection) InsertOne(ctx context.Context, doc any, o ...options.Lister[options.InsertOneOptions]) (r *mongo.InsertOneResult, err error) {
-	killed := c.m.write(func() { r, err = c.Collection.InsertOne(ctx, doc, o...) })
-	return r, errors.Join(killed, err)
-}
-
-func (c mortalCollection) UpdateOne(ctx context.Context, f, u any, o ...options.Lister[options.UpdateOneOptions]) (r *mongo.UpdateResult, err error) {
-	killed := c.m.write(func() { r, err = c.Collection.UpdateOne(ctx, f, u, o...) })
-	return r, errors.Join(killed, err)
-}
-
-func (c mortalCollection) FindOneAndUpdate(ctx context.Context, f, u any, o ...options.Lister[options.FindOneAndUpdateOptions]) *mongo.SingleResult {
-	var r *mongo.SingleResult
-	if err := c.m.write(func() { r = c.Collection.FindOneAndUpdate(ctx, f, u, o...) }); err != nil {
-		return mongo.NewSingleResultFromDocument(bson.D{}, err, nil)
-	}
-	return r
-}
-
-func (c mortalCollection) DeleteOne(ctx context.Context, f any, o ...options.Lister[options.DeleteOneOptions]) (r *mongo.DeleteResult, err error) {
-	killed := c.m.write(func() { r, err = c.Collection.DeleteOne(ctx, f, o...) })
-	return r, errors.Join(killed, err)
-}
-
-func (c mortalCollection) DeleteMany(ctx context.Context, f any, o ...options.Lister[options.DeleteManyOptions]) (r *mongo.DeleteResult, err error) {
-	killed := c.m.write(func() { r, err = c.Collection.DeleteMany(ctx, f, o...) })
-	return r, errors.Join(killed, err)
 }
 
 // people are alice, who will go, and bob, whose post she likes; she has posts

@@ -43,14 +43,15 @@ func (m *Views) Add(ctx context.Context, post bson.ObjectID, viewer string) (cou
 	hash := hmac.New(sha256.New, m.key)
 	hash.Write([]byte(viewer))
 	hour := m.db.now().Truncate(time.Hour)
-	_, err = m.views.InsertOne(ctx, View{
+	view := View{
 		ID: bson.NewObjectID(), Post: post, Viewer: hash.Sum(nil)[:16], Hour: hour, ExpiresAt: hour.Add(2 * time.Hour),
-	})
+	}
+	_, err = m.views.InsertOne(ctx, view)
 	if mongo.IsDuplicateKeyError(err) {
 		return false, nil
 	} else if err != nil {
 		return false, translate(err)
 	}
-	err = m.posts.count(ctx, post, "views", 1)
+	err = m.db.count(ctx, tally{parent: "posts", id: post, counter: "views", by: 1, change: view.ID})
 	return err == nil, err
 }
