@@ -2,6 +2,7 @@ package localdb
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -16,6 +17,11 @@ import (
 const (
 	maxDepth    = 100
 	maxDocument = 16 << 20 // bytes, MongoDB's own limit
+)
+
+var (
+	errDepth  = fmt.Errorf("localdb: a document nested deeper than %d", maxDepth)
+	errNested = errors.New("localdb: an array directly inside an array is not supported")
 )
 
 // accept turns what a caller gave (a document of driver v2, a struct, a map) into the document type of driver v1,
@@ -69,7 +75,7 @@ func decodeArray(raw []byte, depth int) (bson.A, error) {
 	array := bson.A{}
 	err := eachElement(raw, func(e bsoncore.Element) error {
 		if bson2.Type(e[0]) == bson2.TypeArray {
-			return fmt.Errorf("localdb: an array directly inside an array is not supported")
+			return errNested
 		}
 		v, err := decodeValue(e, depth+1)
 		array = append(array, v)
@@ -80,7 +86,7 @@ func decodeArray(raw []byte, depth int) (bson.A, error) {
 
 func decodeValue(e bsoncore.Element, depth int) (any, error) {
 	if depth > maxDepth {
-		return nil, fmt.Errorf("localdb: a document nested deeper than %d", maxDepth)
+		return nil, errDepth
 	}
 	v := e.Value()
 	switch v.Type {
@@ -131,7 +137,7 @@ func eachElement(raw []byte, visit func(bsoncore.Element) error) error {
 
 // encode checks a document that is about to be stored and returns its bytes.
 func encode(doc bson.D) ([]byte, error) {
-	if err := checkNames(doc, 0); err != nil {
+	if err := checkValue(doc, 0); err != nil {
 		return nil, err
 	}
 	raw, err := bson.Marshal(doc)

@@ -2,10 +2,10 @@
 //
 // A Collection has the methods that models use, with the signatures and result types of the official driver's
 // *mongo.Collection, so models do not know which one they talk to. Storage and durability are bbolt's; matching and
-// update operators are mongokit's; this package adds what neither has: indexes, a planner, and one writer that
-// commits what queued up during the last flush.
+// update operators are mongokit's, but for the few that it does otherwise than MongoDB; this package adds what neither
+// has: indexes, a planner, and one writer that commits what queued up during the last flush.
 //
 // It is not a database for everyone. What it does not do (pipelines, transactions, text search, regular expressions,
-// collations, positional "$", Decimal128) is an error when the call is made, even on an empty collection, and never a
-// silent wrong answer. Knowledge about users, posts or any other model does not belong here.
+// collations, positional "$", array filters, Decimal128) is an error when the call is made, even on an empty
+// collection, and never a silent wrong answer. Knowledge about users, posts or any other model does not belong here.
 package localdb

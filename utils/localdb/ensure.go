@@ -1,6 +1,7 @@
 package localdb
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -48,11 +49,7 @@ func (c *Collection) EnsureIndexes(ctx context.Context, models []mongo.IndexMode
 }
 
 func (c *Collection) newIndex(model mongo.IndexModel) (*index, error) {
-	var opts []options.Lister[options.IndexOptions]
-	if model.Options != nil {
-		opts = append(opts, model.Options)
-	}
-	args, err := resolve(opts, "Unique", "ExpireAfterSeconds", "Name")
+	s, err := resolve([]options.Lister[options.IndexOptions]{model.Options})
 	if err != nil {
 		return nil, err
 	}
@@ -60,23 +57,12 @@ func (c *Collection) newIndex(model mongo.IndexModel) (*index, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &index{Columns: keys, Name: defaultName(keys), TTL: args.ExpireAfterSeconds}
-	x.Unique = args.Unique != nil && *args.Unique
-	if args.Name != nil {
-		x.Name = *args.Name
-	}
-	if len(keys) == 0 || len(keys) > 32 || x.Name == "" {
+	x := &index{Columns: keys, Name: cmp.Or(s.Name, defaultName(keys)), Unique: s.Unique, TTL: s.ExpireAfterSeconds}
+	if len(keys) == 0 || len(keys) > 32 {
 		return nil, fmt.Errorf("localdb: an index has a name and 1 to 32 keys, %q has %d", x.Name, len(keys))
 	}
 	if x.TTL != nil && (len(keys) != 1 || *x.TTL < 0) {
 		return nil, fmt.Errorf("localdb: index %s: ExpireAfterSeconds takes one key and no negative time", x.Name)
-	}
-	for _, col := range keys {
-		for segment := range strings.SplitSeq(col.Path, ".") {
-			if strings.Trim(segment, "0123456789") == "" {
-				return nil, unsupported("index on an array position,", col.Path)
-			}
-		}
 	}
 	return x.locate(c.name), nil
 }

@@ -42,26 +42,9 @@ func (x *index) equal(y *index) bool {
 
 // entries computes what the index holds for a document, and which columns held an array, as bits.
 func (x *index) entries(doc *bson.D, id []byte) (list []entry, multi uint32, err error) {
-	tuples := [][]byte{nil}
-	for i, col := range x.Columns {
-		values, isArray := keyValues(doc, col.Path)
-		if isArray && multi != 0 {
-			return nil, 0, fmt.Errorf("localdb: index %s cannot hold two arrays of one document", x.Name)
-		}
-		if isArray {
-			multi = 1 << i
-		}
-		grown := make([][]byte, 0, len(tuples)*len(values))
-		for _, tuple := range tuples {
-			for _, v := range values {
-				grown = append(grown, join(tuple, v, col.Desc))
-			}
-		}
-		tuples = grown
-	}
-	if len(tuples) > 1 {
-		slices.SortFunc(tuples, bytes.Compare)
-		tuples = slices.CompactFunc(tuples, bytes.Equal)
+	tuples, multi, err := tuples(doc, x.Columns)
+	if err != nil {
+		return nil, 0, fmt.Errorf("%w, in index %s", err, x.Name)
 	}
 	list = make([]entry, len(tuples))
 	for i, tuple := range tuples {

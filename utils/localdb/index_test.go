@@ -114,10 +114,10 @@ func TestEnsureIndexes(t *testing.T) {
 // used tells which index a query would take.
 func used(t *testing.T, c *Collection, filter, sort d) (p *plan) {
 	t.Helper()
-	q, err := newQuery(filter, sort, 0)
+	q, err := newQuery(filter, []options.Lister[options.FindOptions]{options.Find().SetSort(sort)})
 	ok(t, err)
 	ok(t, c.db.view(ctx, func(tx *bbolt.Tx) error {
-		p = c.choose(tx, q.cond, q.sort)
+		p = c.choose(tx, q)
 		return nil
 	}))
 	return p

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/256dpi/lungo/bsonkit"
 	"go.mongodb.org/mongo-driver/bson"
@@ -13,6 +15,7 @@ import (
 
 // The first byte of an encoded value: the type classes in BSON's comparison order. Byte 0 is left for terminators.
 const (
+	tagEmpty    byte = 0x08 // an empty array, where arrays stand for their elements: below null
 	tagNull     byte = 0x10
 	tagNumber   byte = 0x20
 	tagString   byte = 0x30
@@ -24,10 +27,15 @@ const (
 	tagDate     byte = 0x90
 )
 
-// appendKey appends an encoding of v whose byte order is bsonkit.Compare's order, equal values having equal bytes.
+// emptyArray is what an index holds for an array without elements, and what a sort takes it for.
+type emptyArray struct{}
+
+// appendKey appends an encoding of v whose byte order is MongoDB's comparison order, equal values having equal bytes.
 // No encoding is a prefix of another, so encodings can be joined into tuples.
 func appendKey(b []byte, v any) []byte {
 	switch v := v.(type) {
+	case emptyArray:
+		return append(b, tagEmpty)
 	case nil, primitive.Null, bsonkit.MissingType:
 		return append(b, tagNull)
 	case int32:
@@ -95,11 +103,12 @@ func appendText(b []byte, s string) []byte {
 	return append(b, 0, 0)
 }
 
+// appendDocument orders fields by type, then by name, then by value.
 func appendDocument(b []byte, d bson.D) []byte {
 	b = append(b, tagDocument)
 	for _, e := range d {
-		b = appendText(append(b, 1), e.Key)
-		b = appendKey(b, e.Value)
+		v := appendKey(nil, e.Value)
+		b = append(appendText(append(b, v[0]), e.Key), v[1:]...)
 	}
 	return append(b, 0)
 }
@@ -143,32 +152,61 @@ func join(prefix []byte, v any, desc bool) []byte {
 	return appendColumn(b, v, desc)
 }
 
-// keyValues lists what an index holds for a path: the elements of an array, also of one on the way; else the value.
-// An empty array is listed as itself, so that every document has an entry.
-func keyValues(doc *bson.D, path string) (values []any, multi bool) {
-	v, _ := bsonkit.All(doc, path, true, true)
-	array, ok := v.(bson.A)
-	if !ok {
-		return []any{v}, false
+// keyValues appends what an index holds of v for a path: an array stands for its elements, also one on the way. What
+// lacks the field stands for null.
+func keyValues(list []any, v any, path string) (values []any, array bool) {
+	if a, ok := v.(bson.A); ok {
+		switch {
+		case len(a) == 0 && path == "":
+			list = append(list, emptyArray{})
+		case len(a) == 0:
+			list = append(list, nil)
+		}
+		for _, item := range a {
+			list, _ = keyValues(list, item, path)
+		}
+		return list, true
 	}
-	if len(array) == 0 {
-		return []any{array}, true
+	if path == "" {
+		return append(list, v), false
 	}
-	return array, true
+	field, rest, _ := strings.Cut(path, ".")
+	doc, _ := v.(bson.D)
+	for _, e := range doc {
+		if e.Key == field {
+			return keyValues(list, e.Value, rest)
+		}
+	}
+	return append(list, nil), false
 }
 
-// sortKey is a document's place in a sort: for an array its smallest element, or its largest when descending.
-func sortKey(doc *bson.D, columns []column, id []byte) []byte {
-	var key []byte
-	for _, col := range columns {
-		values, _ := keyValues(doc, col.Path)
-		var least []byte
-		for _, v := range values {
-			if k := appendColumn(nil, v, col.Desc); least == nil || bytes.Compare(k, least) < 0 {
-				least = k
+// tuples computes the keys of a document for the columns of an index or a sort, in order and each once, and as bits
+// which columns held an array.
+func tuples(doc *bson.D, columns []column) (list [][]byte, multi uint32, err error) {
+	list = [][]byte{nil}
+	for i, col := range columns {
+		values, isArray := keyValues(nil, *doc, col.Path)
+		if isArray && multi != 0 {
+			return nil, 0, fmt.Errorf("localdb: keys that are two arrays of one document are not supported (%q and another)", col.Path)
+		}
+		if isArray {
+			multi = 1 << i
+		}
+		grown := make([][]byte, 0, len(list)*len(values))
+		for _, tuple := range list {
+			for _, v := range values {
+				grown = append(grown, join(tuple, v, col.Desc))
 			}
 		}
-		key = append(key, least...)
+		list = grown
 	}
-	return append(key, id...)
+	return distinct(list), multi, nil
+}
+
+func distinct(keys [][]byte) [][]byte {
+	if len(keys) > 1 {
+		slices.SortFunc(keys, bytes.Compare)
+		keys = slices.CompactFunc(keys, bytes.Equal)
+	}
+	return keys
 }

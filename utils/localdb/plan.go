@@ -1,7 +1,7 @@
 package localdb
 
 import (
-	"bytes"
+	"math"
 	"slices"
 
 	"go.etcd.io/bbolt"
@@ -20,36 +20,31 @@ type span struct {
 
 // plan is one way to find the candidates of a query.
 type plan struct {
+	*query
 	index   *index
-	spans   []span
-	points  int    // columns bound by equality or $in
-	single  int    // of these, by equality
-	ranged  bool   // the column after them is bound by a range
-	ordered bool   // candidates come in the order of the sort
-	reverse bool   // read backwards
-	covered bool   // the entries are the answer: no document needs a look
 	multi   uint32 // columns that hold arrays: a document may come up more than once
+	spans   []span
+	points  int  // the first columns, bound by equality or $in
+	ranged  bool // the column after them is bound by a range
+	halved  bool // by one end of it only
+	ordered bool // candidates come in the order of the sort
+	reverse bool // read backwards
 }
 
-// newPlan says what index x can do for the conditions and the sort.
-func newPlan(x *index, multi uint32, c *conditions, sort []column) *plan {
-	p := &plan{index: x, multi: multi}
-	prefixes := p.prefixes(c)
-	p.spans = p.ranges(prefixes, c)
-	p.ordered, p.reverse = p.order(c, sort)
-	used := p.points
-	if p.ranged {
-		used++
-	}
-	p.covered = c.exact && used == len(c.paths) && !p.halved(c)
+// newPlan says what index x can do for a query.
+func newPlan(x *index, multi uint32, q *query) *plan {
+	p := &plan{query: q, index: x, multi: multi}
+	p.bind()
+	p.order()
 	return p
 }
 
-// prefixes binds the first columns: every combination of their values is one prefix of keys.
-func (p *plan) prefixes(c *conditions) [][]byte {
+// bind turns what the filter says of the first columns into ranges: every combination of their values is one prefix
+// of keys, and the column after them may have a range.
+func (p *plan) bind() {
 	prefixes := [][]byte{nil}
 	for _, col := range p.index.Columns {
-		k := c.paths[col.Path]
+		k := p.paths[col.Path]
 		if k == nil || k.points == nil || len(prefixes)*len(k.points) > maxSpans {
 			break
 		}
@@ -61,53 +56,39 @@ func (p *plan) prefixes(c *conditions) [][]byte {
 		}
 		prefixes = grown
 		p.points++
-		if len(k.points) == 1 {
-			p.single++
+	}
+	var lo, hi *bound
+	var desc bool
+	if p.points < len(p.index.Columns) {
+		col := p.index.Columns[p.points]
+		if k := p.paths[col.Path]; k != nil && (k.lo != nil || k.hi != nil) {
+			p.ranged, lo, hi, desc = true, k.lo, k.hi, col.Desc
+			// An array matches {$gt: 1, $lt: 5} also with two elements of which neither is between.
+			if p.halved = p.array(p.points) && lo != nil && hi != nil && !k.elem; p.halved {
+				hi = nil
+			}
 		}
 	}
-	if len(prefixes) > 1 {
-		slices.SortFunc(prefixes, bytes.Compare)
-		prefixes = slices.CompactFunc(prefixes, bytes.Equal)
+	for _, prefix := range distinct(prefixes) {
+		s := span{prefix: len(prefix), lo: prefix, hi: successor(prefix)}
+		if p.ranged {
+			s.lo, s.hi = rangeKeys(prefix, desc, lo, hi)
+		}
+		p.spans = append(p.spans, s)
 	}
-	return prefixes
 }
 
-// halved tells whether only one bound of the range may be used: an array matches {$gt: 1, $lt: 5} also with two
-// elements of which neither is between.
-func (p *plan) halved(c *conditions) bool {
-	if !p.ranged || p.multi&(1<<p.points) == 0 {
-		return false
-	}
-	k := c.paths[p.index.Columns[p.points].Path]
-	return k.lo != nil && k.hi != nil && !k.elem
-}
+// array tells whether a column of the index ever held an array.
+func (p *plan) array(column int) bool { return p.multi&(1<<column) != 0 }
 
-func (p *plan) ranges(prefixes [][]byte, c *conditions) []span {
-	spans := make([]span, len(prefixes))
-	for i, prefix := range prefixes {
-		spans[i] = span{prefix: len(prefix), lo: prefix, hi: successor(prefix)}
-	}
-	if p.points == len(p.index.Columns) {
-		return spans
-	}
-	col := p.index.Columns[p.points]
-	k := c.paths[col.Path]
-	if k == nil || k.lo == nil && k.hi == nil {
-		return spans
-	}
-	p.ranged = true
-	lo, hi := k.lo, k.hi
-	if p.halved(c) {
-		hi = nil
-	}
-	for i, prefix := range prefixes {
-		spans[i].lo, spans[i].hi = rangeKeys(prefix, col.Desc, lo, hi)
-	}
-	return spans
-}
-
-// rangeKeys turns bounds into keys. A missing bound is the end of the other one's type class: {$gt: 5} finds numbers.
+// rangeKeys turns bounds into keys. A missing bound is the end of the other one's type: {$gt: 5} finds numbers, and of
+// these {$lt: 5} does not find NaN, which is kept below them.
 func rangeKeys(prefix []byte, desc bool, lo, hi *bound) (from, to []byte) {
+	if hi != nil && lo == nil {
+		if _, isNumber := number(hi.v); isNumber {
+			lo = &bound{v: math.Inf(-1)}
+		}
+	}
 	some := lo
 	if some == nil {
 		some = hi
@@ -132,120 +113,85 @@ func rangeKeys(prefix []byte, desc bool, lo, hi *bound) (from, to []byte) {
 	return from, to
 }
 
-// order tells whether the columns after the bound ones are those of the sort, all as they are or all turned over.
-func (p *plan) order(c *conditions, sort []column) (ordered, reverse bool) {
+// order finds out whether the columns after the bound ones are those of the sort, all as they are or all turned over.
+func (p *plan) order() {
 	rest := p.index.Columns[p.points:]
 	if !p.index.primary {
 		rest = append(slices.Clone(rest), column{Path: "_id"}) // every key ends with it
 	}
 	next, direction := 0, 0
-	for _, s := range sort {
-		if p.constant(c, s.Path) {
+	for _, s := range p.sort {
+		if p.constant(s.Path) {
 			continue
 		}
-		if next == len(rest) || rest[next].Path != s.Path {
-			return false, false
-		}
-		at := p.points + next
-		if at < len(p.index.Columns) && p.multi&(1<<at) != 0 {
-			return false, false // an array sorts by one of its elements, but has an entry for each
+		// An array sorts by one of its elements, but has an entry for each.
+		if next == len(rest) || rest[next].Path != s.Path || p.array(p.points+next) {
+			return
 		}
 		want := 1
 		if rest[next].Desc != s.Desc {
 			want = -1
 		}
-		if direction == 0 {
-			direction = want
+		if direction == -want {
+			return
 		}
-		if direction != want {
-			return false, false
-		}
+		direction = want
 		if s.Path == "_id" {
 			break // it is unique: nothing after it matters
 		}
 		next++
 	}
-	return true, direction < 0
+	p.ordered, p.reverse = true, direction < 0
 }
 
 // constant tells whether every candidate has the same single value at the path.
-func (p *plan) constant(c *conditions, path string) bool {
-	for i, col := range p.index.Columns[:p.points] {
-		if col.Path == path {
-			return p.multi&(1<<i) == 0 && len(c.paths[path].points) == 1
-		}
-	}
-	return false
+func (p *plan) constant(path string) bool {
+	i := slices.IndexFunc(p.index.Columns[:p.points], func(c column) bool { return c.Path == path })
+	return i >= 0 && !p.array(i) && len(p.paths[path].points) == 1
 }
 
-// useful tells whether the plan is better than reading everything in any order.
-func (p *plan) useful(sorted bool) bool {
-	return p.points > 0 || p.ranged || sorted && p.ordered
-}
-
-// bound is how many columns the filter binds, equalities before all else.
-func (p *plan) bound() int {
-	n := 100*p.single + 10*(p.points-p.single)
+// bound lists the columns that narrow what is read.
+func (p *plan) bound() []column {
 	if p.ranged {
-		n++
+		return p.index.Columns[:p.points+1]
 	}
-	return n
+	return p.index.Columns[:p.points]
 }
 
-// dominates tells whether p does all that o does: it binds as much, in the same or more columns, and orders as well.
-// One that binds nothing reads everything in the worst case, so any other one is better.
+// covers tells whether the entries are the answer, so that no document needs a look.
+func (p *plan) covers() bool { return p.exact && len(p.bound()) == len(p.paths) && !p.halved }
+
+// dominates tells whether p does all that o does: it binds the same paths or more, and orders as well. One that binds
+// nothing reads everything in the worst case, so any that binds something is better.
 func (p *plan) dominates(o *plan) bool {
-	if (p.bound() > 0) != (o.bound() > 0) {
-		return p.bound() > 0
+	if len(o.bound()) == 0 && len(p.bound()) > 0 {
+		return true
 	}
-	if p.bound() < o.bound() || o.ordered && !p.ordered {
-		return false
-	}
-	mine := p.index.Columns[:p.points]
-	for _, col := range o.index.Columns[:o.points] {
-		if !slices.ContainsFunc(mine, func(m column) bool { return m.Path == col.Path }) {
-			return false
-		}
-	}
-	return true
-}
-
-// concerns tells whether the index can be of any use: its first column must be bound, or be the sort's first.
-func (x *index) concerns(cond *conditions, sort []column) bool {
-	first := x.Columns[0].Path
-	return cond.paths[first] != nil || len(sort) > 0 && sort[0].Path == first
+	return (p.ordered || !o.ordered) && !slices.ContainsFunc(o.bound(), func(c column) bool {
+		return !slices.ContainsFunc(p.bound(), func(m column) bool { return m.Path == c.Path })
+	})
 }
 
 // choose picks the plan. Where one does not dominate, a look at the first entries tells which range is short; between
-// long ones, order wins (a limit then stops early), then the longer run of equalities.
-func (c *Collection) choose(tx *bbolt.Tx, cond *conditions, sort []column) *plan {
-	whole := newPlan(c.primary, 0, cond, sort)
-	if whole.points > 0 {
-		return whole // nothing is narrower than the _id
+// long ones, order wins (a limit then stops early), then the number of bound columns.
+func (c *Collection) choose(tx *bbolt.Tx, q *query) *plan {
+	plans := []*plan{newPlan(c.primary, 0, q)}
+	if plans[0].points > 0 {
+		return plans[0] // nothing is narrower than the _id
 	}
-	var plans []*plan
-	consider := func(p *plan) {
-		if !p.useful(len(sort) > 0) || slices.ContainsFunc(plans, func(q *plan) bool { return q.dominates(p) }) {
-			return
-		}
-		plans = append(slices.DeleteFunc(plans, p.dominates), p)
-	}
-	consider(whole)
 	for _, x := range *c.indexes.Load() {
-		if x.concerns(cond, sort) && tx.Bucket(x.bucket) != nil {
-			consider(newPlan(x, x.multi(tx), cond, sort))
+		first := x.Columns[0].Path
+		if q.paths[first] == nil && (len(q.sort) == 0 || q.sort[0].Path != first) || tx.Bucket(x.bucket) == nil {
+			continue
+		}
+		p := newPlan(x, x.multi(tx), q)
+		if !slices.ContainsFunc(plans, func(o *plan) bool { return o.dominates(p) }) {
+			plans = append(slices.DeleteFunc(plans, p.dominates), p)
 		}
 	}
-	switch len(plans) {
-	case 0:
-		return whole
-	case 1:
+	if len(plans) == 1 {
 		return plans[0]
 	}
-	return shortest(tx, plans)
-}
-
-func shortest(tx *bbolt.Tx, plans []*plan) *plan {
 	best, least := plans[0], peek
 	for _, p := range plans {
 		if n := p.size(tx, least); n < least {
@@ -257,8 +203,11 @@ func shortest(tx *bbolt.Tx, plans []*plan) *plan {
 	}
 	return slices.MaxFunc(plans, func(a, b *plan) int {
 		if a.ordered != b.ordered {
-			return flag(a.ordered) - flag(b.ordered)
+			if a.ordered {
+				return 1
+			}
+			return -1
 		}
-		return a.bound() - b.bound()
+		return len(a.bound()) - len(b.bound())
 	})
 }

@@ -2,7 +2,6 @@ package localdb
 
 import (
 	"context"
-	"fmt"
 	"sync/atomic"
 
 	"go.etcd.io/bbolt"
@@ -23,19 +22,7 @@ type Collection struct {
 
 // Find returns the documents that match. They are read at once, in one moment of the database.
 func (c *Collection) Find(ctx context.Context, filter any, opts ...options.Lister[options.FindOptions]) (*mongo.Cursor, error) {
-	args, err := resolve(opts, "Sort", "Limit", "Projection")
-	if err != nil {
-		return nil, err
-	}
-	limit, err := limitOf(args.Limit)
-	if err != nil {
-		return nil, err
-	}
-	q, err := newQuery(filter, args.Sort, limit)
-	if err != nil {
-		return nil, err
-	}
-	p, err := newProjection(args.Projection)
+	q, err := newQuery(filter, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +30,7 @@ func (c *Collection) Find(ctx context.Context, filter any, opts ...options.Liste
 	err = c.db.view(ctx, func(tx *bbolt.Tx) error {
 		var found []any
 		err := c.find(ctx, tx, q, func(h hit) error {
-			raw, err := project(h.raw, p)
+			raw, err := project(h.raw, q.projection)
 			found = append(found, bson2.Raw(raw))
 			return err
 		})
@@ -58,22 +45,15 @@ func (c *Collection) Find(ctx context.Context, filter any, opts ...options.Liste
 
 // FindOne returns the first document that matches; mongo.ErrNoDocuments comes from the result's Err and Decode.
 func (c *Collection) FindOne(ctx context.Context, filter any, opts ...options.Lister[options.FindOneOptions]) *mongo.SingleResult {
-	args, err := resolve(opts, "Sort", "Projection")
+	q, err := newQuery(filter, opts)
 	if err != nil {
 		return single(nil, err)
 	}
-	q, err := newQuery(filter, args.Sort, 1)
-	if err != nil {
-		return single(nil, err)
-	}
-	p, err := newProjection(args.Projection)
-	if err != nil {
-		return single(nil, err)
-	}
+	q.limit = 1
 	var result *mongo.SingleResult
 	err = c.db.view(ctx, func(tx *bbolt.Tx) error {
 		return c.find(ctx, tx, q, func(h hit) error {
-			raw, err := project(h.raw, p)
+			raw, err := project(h.raw, q.projection)
 			result = single(raw, err) // copies: the bytes end with the transaction
 			return err
 		})
@@ -86,15 +66,7 @@ func (c *Collection) FindOne(ctx context.Context, filter any, opts ...options.Li
 
 // CountDocuments counts the documents that match. Where an index covers the filter, no document is read.
 func (c *Collection) CountDocuments(ctx context.Context, filter any, opts ...options.Lister[options.CountOptions]) (int64, error) {
-	args, err := resolve(opts, "Limit")
-	if err != nil {
-		return 0, err
-	}
-	limit, err := limitOf(args.Limit)
-	if err != nil {
-		return 0, err
-	}
-	q, err := newQuery(filter, nil, limit)
+	q, err := newQuery(filter, opts)
 	if err != nil {
 		return 0, err
 	}
@@ -107,8 +79,8 @@ func (c *Collection) CountDocuments(ctx context.Context, filter any, opts ...opt
 }
 
 func (c *Collection) count(ctx context.Context, tx *bbolt.Tx, q *query) (n int64, err error) {
-	p := c.choose(tx, q.cond, nil)
-	if !p.covered {
+	p := c.choose(tx, q)
+	if !p.covers() {
 		err = c.find(ctx, tx, q, func(hit) error {
 			n++
 			return nil
@@ -123,16 +95,6 @@ func (c *Collection) count(ctx context.Context, tx *bbolt.Tx, q *query) (n int64
 		return q.limit == 0 || n < int64(q.limit), nil
 	})
 	return n, err
-}
-
-func limitOf(limit *int64) (int, error) {
-	if limit == nil {
-		return 0, nil
-	}
-	if *limit < 0 || *limit > 1<<31 {
-		return 0, fmt.Errorf("localdb: a limit of %d is not supported", *limit)
-	}
-	return int(*limit), nil
 }
 
 // single wraps one document, an error, or, where both are nil, the absence of a document.

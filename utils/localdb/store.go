@@ -125,12 +125,3 @@ func (c *Collection) insert(w *writeTx, doc bson.D) ([]byte, error) {
 	}
 	return raw, c.store(w, change{id: appendKey(nil, id), after: &doc, raw: raw})
 }
-
-// remove deletes a document that collect found.
-func (c *Collection) remove(w *writeTx, h hit) error {
-	doc, err := decode(h.raw)
-	if err != nil {
-		return err
-	}
-	return c.store(w, change{id: h.id, before: &doc})
-}

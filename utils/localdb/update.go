@@ -2,6 +2,7 @@ package localdb
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,13 +12,15 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 )
 
-// update is a checked update document, with the array filter that its $[identifier] paths may use.
-type update struct {
-	doc     bson.D
-	filters bsonkit.List
+// update is a checked update: one operator on one path each, in the order of the paths, as MongoDB applies them.
+type update []step
+
+type step struct {
+	op, path string
+	value    any
 }
 
-func newUpdate(v any, arrayFilters []any) (*update, error) {
+func newUpdate(v any) (update, error) {
 	doc, err := accept(v)
 	if err != nil {
 		return nil, err
@@ -25,258 +28,236 @@ func newUpdate(v any, arrayFilters []any) (*update, error) {
 	if len(doc) == 0 {
 		return nil, fmt.Errorf("localdb: the update is empty")
 	}
-	u := &update{doc: doc}
-	identifier, err := u.accept(arrayFilters)
-	if err != nil {
-		return nil, err
-	}
-	return u, u.check(identifier)
-}
-
-// accept takes one array filter: with several, mongokit would take an element that any of them matches.
-func (u *update) accept(arrayFilters []any) (identifier string, err error) {
-	if len(arrayFilters) == 0 {
-		return "", nil
-	}
-	if len(arrayFilters) > 1 {
-		return "", unsupported("option", "ArrayFilters with more than one filter")
-	}
-	filter, err := accept(arrayFilters[0])
-	if err != nil {
-		return "", err
-	}
-	for i, e := range filter {
-		name, rest, dotted := strings.Cut(e.Key, ".")
-		if strings.HasPrefix(e.Key, "$") || name == "" || i > 0 && name != identifier {
-			return "", unsupported("array filter key", e.Key)
-		}
-		identifier = name
-		if !dotted {
-			rest = name
-		}
-		if err := checkPath(rest); err != nil {
-			return "", err
-		}
-		if err := checkCondition(rest, e.Value); err != nil {
-			return "", err
-		}
-	}
-	if identifier == "" {
-		return "", fmt.Errorf("localdb: the array filter is empty")
-	}
-	u.filters = bsonkit.List{&filter}
-	return identifier, nil
-}
-
-// check refuses unknown operators and paths, and paths that meet: mongokit finds the latter only where both change.
-func (u *update) check(identifier string) error {
-	var paths []string
-	used := identifier == ""
-	for i, op := range u.doc {
+	u := update{}
+	for _, op := range doc {
 		fields, ok := op.Value.(bson.D)
 		if !strings.HasPrefix(op.Key, "$") || !ok {
-			return fmt.Errorf("localdb: an update takes operators with documents, not %q", op.Key)
+			return nil, fmt.Errorf("localdb: an update takes operators with documents, not %q", op.Key)
 		}
-		for j, field := range fields {
-			positional, err := checkUpdatePath(field.Key, identifier)
-			if err != nil {
-				return err
-			}
-			used = used || positional
-			if err := checkUpdateOperator(op.Key, field); err != nil {
-				return err
-			}
-			paths = append(paths, field.Key)
-			// mongokit wraps at 2^31 where MongoDB goes on in 64 bits.
-			if n, small := field.Value.(int32); small && op.Key == "$inc" {
-				u.doc[i].Value.(bson.D)[j].Value = int64(n)
-			}
+		if len(fields) == 0 { // allowed, where the operator is known
+			fields = bson.D{{Key: "none", Value: int32(0)}}
 		}
-		if len(fields) == 0 {
-			if err := checkUpdateOperator(op.Key, bson.E{Value: int64(0)}); err != nil {
-				return err
+		for _, field := range fields {
+			s := step{op.Key, field.Key, field.Value}
+			if err := s.check(); err != nil {
+				return nil, err
+			}
+			if len(op.Value.(bson.D)) > 0 {
+				u = append(u, s)
 			}
 		}
 	}
-	if !used {
-		return fmt.Errorf("localdb: the array filter for %q is not used in the update", identifier)
-	}
-	return checkConflicts(paths)
+	slices.SortStableFunc(u, func(a, b step) int { return comparePaths(a.path, b.path) })
+	return u, u.checkConflicts()
 }
 
-// checkUpdatePath takes $[] and $[identifier], not the positional $.
-func checkUpdatePath(path, identifier string) (positional bool, err error) {
-	for i, segment := range strings.Split(path, ".") {
-		switch {
-		case segment == "$[]" && i > 0:
-		case identifier != "" && segment == "$["+identifier+"]" && i > 0:
-			positional = true
-		case segment == "" || strings.ContainsAny(segment, "$\x00"):
-			return false, unsupported("update path", fmt.Sprintf("%q", path))
+// comparePaths orders as MongoDB does since 5.0: array positions by number, names by letter.
+func comparePaths(a, b string) int {
+	return slices.CompareFunc(strings.Split(a, "."), strings.Split(b, "."), func(a, b string) int {
+		if strings.Trim(a+b, "0123456789") == "" {
+			return cmp.Or(len(a)-len(b), strings.Compare(a, b))
 		}
-	}
-	return positional, nil
+		return strings.Compare(a, b)
+	})
 }
 
-func checkConflicts(paths []string) error {
-	for i, a := range paths {
-		for _, b := range paths[:i] {
-			if a == b || strings.HasPrefix(a, b+".") || strings.HasPrefix(b, a+".") {
-				return fmt.Errorf("localdb: updating the path %q would conflict with %q", a, b)
+// checkConflicts refuses paths of which one lies in the other: mongokit finds that only where both change something.
+func (u update) checkConflicts() error {
+	for i, a := range u {
+		for _, b := range u[:i] {
+			if a.path == b.path || strings.HasPrefix(a.path, b.path+".") || strings.HasPrefix(b.path, a.path+".") {
+				return fmt.Errorf("localdb: updating the path %q would conflict with %q", a.path, b.path)
 			}
 		}
 	}
 	return nil
 }
 
-func checkUpdateOperator(name string, field bson.E) error {
-	switch name {
-	case "$set", "$setOnInsert", "$min", "$max":
-		return checkNames(field.Value, 0)
+func (s step) check() error {
+	for segment := range strings.SplitSeq(s.path, ".") {
+		if segment == "" || strings.ContainsAny(segment, "$\x00") {
+			return unsupported("update path", fmt.Sprintf("%q", s.path))
+		}
+	}
+	switch s.op {
+	case "$set", "$setOnInsert":
+		return checkValue(s.value, 0)
 	case "$unset":
 		return nil
 	case "$inc":
-		if _, ok := number(field.Value); !ok {
-			return fmt.Errorf("localdb: $inc of %q takes a number", field.Key)
+		if _, ok := number(s.value); !ok {
+			return fmt.Errorf("localdb: $inc of %q takes a number", s.path)
 		}
 		return nil
 	case "$push":
-		return checkModifiers(name, field, "$each", "$slice", "$position")
+		return s.checkPush("$each", "$slice")
 	case "$addToSet":
-		return checkModifiers(name, field, "$each")
+		return s.checkPush("$each")
 	case "$pull":
-		return checkPull(field.Value)
+		return s.checkPull()
 	}
-	return unsupported("update operator", fmt.Sprintf("%q", name))
+	return unsupported("update operator", fmt.Sprintf("%q", s.op))
 }
 
-func checkModifiers(name string, field bson.E, known ...string) error {
-	ops, ok := operators(field.Value)
+// checkPush takes a value, or $each with other modifiers.
+func (s step) checkPush(known ...string) error {
+	ops, ok := operators(s.value)
 	if !ok {
-		return checkPushed(name, field.Value)
+		ops = bson.D{{Key: "$each", Value: bson.A{s.value}}}
 	}
 	each := false
 	for _, op := range ops {
 		if !slices.Contains(known, op.Key) {
-			return unsupported(name+" modifier", fmt.Sprintf("%q", op.Key))
+			return unsupported(s.op+" modifier", fmt.Sprintf("%q", op.Key))
 		}
-		if op.Key != "$each" {
-			n, isNumber := number(op.Value)
-			if !isNumber || n != float64(int32(n)) {
-				return fmt.Errorf("localdb: %s of %q takes a whole number", op.Key, field.Key)
+		if op.Key == "$slice" {
+			if n, isNumber := number(op.Value); !isNumber || n != float64(int32(n)) {
+				return fmt.Errorf("localdb: $slice of %q takes a whole number", s.path)
 			}
 			continue
 		}
-		list, isList := op.Value.(bson.A)
-		if !isList {
-			return fmt.Errorf("localdb: $each of %q takes an array", field.Key)
+		if _, each = op.Value.(bson.A); !each {
+			return fmt.Errorf("localdb: $each of %q takes an array", s.path)
 		}
-		each = true
-		for _, v := range list {
-			if err := checkPushed(name, v); err != nil {
-				return err
-			}
+		if err := checkValue(op.Value, 0); err != nil {
+			return fmt.Errorf("%w (%s takes one element, or $each)", err, s.op)
 		}
 	}
 	if !each {
-		return fmt.Errorf("localdb: %s of %q has modifiers but no $each", name, field.Key)
+		return fmt.Errorf("localdb: %s of %q has modifiers but no $each", s.op, s.path)
 	}
 	return nil
 }
 
-func checkPushed(name string, v any) error {
-	if _, ok := v.(bson.A); ok {
-		return unsupported(name, "of an array as one element (use $each)")
+// checkPull takes an element, {$in: [elements]}, or a document of fields that elements have.
+func (s step) checkPull() error {
+	ops, ok := operators(s.value)
+	if ok && (len(ops) > 1 || ops[0].Key != "$in") {
+		return unsupported("$pull by", fmt.Sprintf("%q", ops[0].Key))
 	}
-	return checkNames(v, 0)
-}
-
-// checkPull takes a value, a document of operators on the element, or a filter on the element's fields.
-func checkPull(v any) error {
-	if _, ok := operators(v); ok {
-		return checkCondition("element", v)
+	if list, isList := s.value.(bson.A); isList {
+		return unsupported("$pull of an array as one element,", fmt.Sprint(list))
 	}
-	if filter, ok := v.(bson.D); ok {
-		return checkFilter(filter)
+	if ok {
+		return new(filter).operator("element", ops[0], false)
 	}
-	return checkNames(v, 0)
+	return checkValue(s.value, 0)
 }
 
 // apply changes doc in place. doc must not share memory with anything else.
-func (u *update) apply(doc, filter *bson.D, upsert bool) error {
-	if err := u.checkOverflow(doc); err != nil {
-		return err
+func (u update) apply(doc *bson.D, upsert bool) error {
+	for _, s := range u {
+		if err := s.apply(doc, upsert); err != nil {
+			return fmt.Errorf("localdb: %s of %q: %w", s.op, s.path, err)
+		}
+	}
+	return nil
+}
+
+func (s step) apply(doc *bson.D, upsert bool) error {
+	if s.op == "$inc" {
+		return s.increment(doc)
+	}
+	if s.op == "$addToSet" && bsonkit.Get(doc, s.path) == bsonkit.Missing { // mongokit makes no array for nothing
+		if _, err := bsonkit.Put(doc, s.path, bson.A{}, false); err != nil {
+			return err
+		}
 	}
 	// mongokit puts the update's own values into the document, so it gets a copy.
-	_, err := mongokit.Apply(doc, filter, bsonkit.Clone(&u.doc), upsert, u.filters)
-	if err != nil {
-		return fmt.Errorf("localdb: update: %w", err)
-	}
-	return nil
+	do := bsonkit.Clone(&bson.D{{Key: s.op, Value: bson.D{{Key: s.path, Value: s.value}}}})
+	_, err := mongokit.Apply(doc, nil, do, upsert, nil)
+	return err
 }
 
-// checkOverflow refuses an $inc past 64 bits, where mongokit would wrap around.
-func (u *update) checkOverflow(doc *bson.D) error {
-	for _, op := range u.doc {
-		if op.Key != "$inc" {
-			continue
+// increment goes on in 64 bits where 32 are too few, and refuses to leave those; mongokit's wraps around at both.
+func (s step) increment(doc *bson.D) error {
+	old := bsonkit.Get(doc, s.path)
+	if old == bsonkit.Missing {
+		old = int32(0)
+	}
+	sum := bsonkit.Add(old, s.value)
+	if sum == bsonkit.Missing {
+		return fmt.Errorf("the field is no number")
+	}
+	a, aWide, aWhole := whole(old)
+	b, bWide, bWhole := whole(s.value)
+	if aWhole && bWhole {
+		n := a + b
+		if b != 0 && (n > a) != (b > 0) {
+			return fmt.Errorf("the sum would leave 64 bits")
 		}
-		for _, field := range op.Value.(bson.D) {
-			by, _ := field.Value.(int64)
-			err := mongokit.Resolve(field.Key, nil, doc, u.filters, func(path string) error {
-				if n, ok := bsonkit.Get(doc, path).(int64); ok && (n+by > n) != (by > 0) && by != 0 {
-					return fmt.Errorf("localdb: $inc of %q would leave 64 bits", path)
-				}
-				return nil
-			})
-			if err != nil {
-				return err
-			}
+		if sum = n; !aWide && !bWide && n == int64(int32(n)) {
+			sum = int32(n)
 		}
 	}
-	return nil
+	_, err := bsonkit.Put(doc, s.path, sum, false)
+	return err
 }
 
-// upserted is the document that an upsert inserts: what the filter says by equality, then the update.
-func (u *update) upserted(filter *bson.D) (bson.D, error) {
-	said := bsonkit.Clone(filter)
-	equalitiesFirst(*said)
-	extracted, err := mongokit.Extract(said)
-	if err != nil {
-		return nil, fmt.Errorf("localdb: upsert: %w", err)
+func whole(v any) (n int64, wide, ok bool) {
+	if n, ok := v.(int32); ok {
+		return int64(n), false, true
 	}
-	doc := bsonkit.Clone(extracted) // its values may be shared
-	id := bsonkit.Get(doc, "_id")
-	if err := u.apply(doc, filter, true); err != nil {
+	n, ok = v.(int64)
+	return n, true, ok
+}
+
+// inserted is the document that an upsert makes: what the filter says by equality, then the update.
+func (u update) inserted(filter bson.D) (bson.D, error) {
+	said := equalities(filter)
+	slices.SortStableFunc(said, func(a, b step) int { return strings.Compare(a.path, b.path) })
+	if err := said.checkConflicts(); err != nil {
 		return nil, err
 	}
-	if id != bsonkit.Missing && bsonkit.Compare(id, bsonkit.Get(doc, "_id")) != 0 {
+	doc := bson.D{}
+	if err := said.apply(&doc, false); err != nil {
+		return nil, err
+	}
+	id := bsonkit.Get(&doc, "_id")
+	if err := u.apply(&doc, true); err != nil {
+		return nil, err
+	}
+	if id != bsonkit.Missing && bsonkit.Compare(id, bsonkit.Get(&doc, "_id")) != 0 {
 		return nil, immutableID()
 	}
-	return *doc, nil
+	return doc, nil
 }
 
-// equalitiesFirst reorders operators: mongokit's extraction stops at the first one of a path that is no equality.
-func equalitiesFirst(filter bson.D) {
+// equalities are the parts of a filter that say what a field is.
+func equalities(filter bson.D) (said update) {
 	for _, e := range filter {
-		if ops, ok := operators(e.Value); ok {
-			slices.SortStableFunc(ops, func(a, b bson.E) int { return flag(b.Key == "$eq") - flag(a.Key == "$eq") })
-		}
-		if branches, ok := e.Value.(bson.A); ok && e.Key == "$and" {
+		branches, _ := e.Value.(bson.A)
+		if e.Key == "$and" || e.Key == "$or" && len(branches) == 1 {
 			for _, branch := range branches {
-				equalitiesFirst(branch.(bson.D))
+				said = append(said, equalities(branch.(bson.D))...)
+			}
+		}
+		if strings.HasPrefix(e.Key, "$") {
+			continue
+		}
+		ops, ok := operators(e.Value)
+		if !ok {
+			ops = bson.D{{Key: "$eq", Value: e.Value}}
+		}
+		for _, op := range ops {
+			if list, _ := op.Value.(bson.A); op.Key == "$in" && len(list) == 1 {
+				op = bson.E{Key: "$eq", Value: list[0]}
+			}
+			if op.Key == "$eq" {
+				said = append(said, step{"$set", e.Key, op.Value})
 			}
 		}
 	}
+	return said
 }
 
 // applied returns a stored document after the update, and its bytes. changed is false where the bytes are the same.
-func (u *update) applied(raw []byte, filter *bson.D) (doc bson.D, after []byte, changed bool, err error) {
+func (u update) applied(raw []byte) (doc bson.D, after []byte, changed bool, err error) {
 	if doc, err = decode(raw); err != nil {
 		return nil, nil, false, err
 	}
 	id := bsonkit.Get(&doc, "_id")
-	if err = u.apply(&doc, filter, false); err != nil {
+	if err = u.apply(&doc, false); err != nil {
 		return nil, nil, false, err
 	}
 	if now := bsonkit.Get(&doc, "_id"); now == bsonkit.Missing || bsonkit.Compare(now, id) != 0 {

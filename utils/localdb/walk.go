@@ -5,59 +5,9 @@ import (
 	"container/heap"
 	"context"
 	"slices"
-	"strings"
 
-	"github.com/256dpi/lungo/mongokit"
 	"go.etcd.io/bbolt"
-	"go.mongodb.org/mongo-driver/bson"
 )
-
-// query is a checked filter with its order and limit.
-type query struct {
-	filter bson.D
-	cond   *conditions
-	sort   []column
-	limit  int      // 0 for none
-	fields []string // the top-level fields that matter
-}
-
-func newQuery(filter, sort any, limit int) (*query, error) {
-	doc, err := accept(filter)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkFilter(doc); err != nil {
-		return nil, err
-	}
-	order, err := columns("sort", sort)
-	if err != nil {
-		return nil, err
-	}
-	q := &query{filter: doc, cond: newConditions(doc), sort: order, limit: limit, fields: topFields(nil, doc)}
-	for _, col := range order {
-		q.fields = append(q.fields, topField(col.Path))
-	}
-	return q, nil
-}
-
-func topField(path string) string {
-	name, _, _ := strings.Cut(path, ".")
-	return name
-}
-
-// topFields appends the top-level fields that a filter looks at.
-func topFields(names []string, filter bson.D) []string {
-	for _, e := range filter {
-		if !strings.HasPrefix(e.Key, "$") {
-			names = append(names, topField(e.Key))
-			continue
-		}
-		for _, branch := range e.Value.(bson.A) {
-			names = topFields(names, branch.(bson.D))
-		}
-	}
-	return names
-}
 
 // hit is a document of an answer. Its bytes belong to the transaction, and in a write only until the first one.
 type hit struct {
@@ -190,8 +140,8 @@ func (p *plan) size(tx *bbolt.Tx, most int) int {
 
 // plan chooses, and counts what no index serves: a filter that binds no column, or a sort of everything.
 func (c *Collection) plan(tx *bbolt.Tx, q *query) *plan {
-	p := c.choose(tx, q.cond, q.sort)
-	if p.points == 0 && !p.ranged && (len(q.filter) > 0 || !p.ordered) {
+	p := c.choose(tx, q)
+	if p.points == 0 && !p.ranged && (len(q.doc) > 0 || !p.ordered) {
 		c.db.scans.Add(1)
 	}
 	return p
@@ -217,11 +167,15 @@ func (c *Collection) find(ctx context.Context, tx *bbolt.Tx, q *query, visit fun
 		if err != nil {
 			return false, err
 		}
-		if ok, err := mongokit.Match(&doc, &q.filter); !ok || err != nil {
+		if ok, err := q.match(&doc); !ok || err != nil {
 			return true, err
 		}
 		if !p.ordered {
-			unsorted = q.keep(append(unsorted, hit{id: id, raw: raw, order: sortKey(&doc, q.sort, id)}))
+			keys, _, err := tuples(&doc, q.sort)
+			if err != nil {
+				return false, err
+			}
+			unsorted = q.keep(append(unsorted, hit{id: id, raw: raw, order: append(keys[0], id...)}))
 			return true, nil
 		}
 		found++

@@ -42,143 +42,165 @@ func (c *Collection) InsertOne(ctx context.Context, document any, opts ...option
 
 // UpdateOne updates the first document that matches, or with upsert inserts one.
 func (c *Collection) UpdateOne(ctx context.Context, filter, update any, opts ...options.Lister[options.UpdateOneOptions]) (*mongo.UpdateResult, error) {
-	args, err := resolve(opts, "Upsert", "ArrayFilters", "Sort")
+	q, err := newQuery(filter, opts)
 	if err != nil {
 		return nil, err
 	}
-	q, err := newQuery(filter, args.Sort, 1)
-	if err != nil {
-		return nil, err
-	}
-	u, err := newUpdate(update, args.ArrayFilters)
-	if err != nil {
-		return nil, err
-	}
-	return c.update(ctx, q, u, args.Upsert)
+	q.limit = 1
+	return c.update(ctx, q, update)
 }
 
 // UpdateMany updates every document that matches, all or none.
 func (c *Collection) UpdateMany(ctx context.Context, filter, update any, opts ...options.Lister[options.UpdateManyOptions]) (*mongo.UpdateResult, error) {
-	args, err := resolve(opts, "Upsert", "ArrayFilters")
+	q, err := newQuery(filter, opts)
 	if err != nil {
 		return nil, err
 	}
-	q, err := newQuery(filter, nil, 0)
-	if err != nil {
-		return nil, err
-	}
-	u, err := newUpdate(update, args.ArrayFilters)
-	if err != nil {
-		return nil, err
-	}
-	return c.update(ctx, q, u, args.Upsert)
+	return c.update(ctx, q, update)
 }
 
-func (c *Collection) update(ctx context.Context, q *query, u *update, upsert *bool) (*mongo.UpdateResult, error) {
-	var result *mongo.UpdateResult
-	err := c.run(ctx, func(w *writeTx) error {
-		result = &mongo.UpdateResult{Acknowledged: true}
-		hits, err := c.collect(w, q)
-		if err != nil {
-			return err
-		}
-		if len(hits) == 0 && upsert != nil && *upsert {
-			raw, err := c.upsert(w, q, u)
-			if err != nil {
-				return err
-			}
-			result.UpsertedCount = 1
-			result.UpsertedID, err = idOf(raw)
-			return err
-		}
-		for _, h := range hits {
-			_, changed, err := c.updateHit(w, q, u, h)
-			if err != nil {
-				return err
-			}
-			result.MatchedCount++
-			result.ModifiedCount += int64(flag(changed))
-		}
-		return nil
-	})
+func (c *Collection) update(ctx context.Context, q *query, v any) (*mongo.UpdateResult, error) {
+	u, err := newUpdate(v)
+	if err != nil {
+		return nil, err
+	}
+	done, err := c.change(ctx, q, u)
 	if err != nil {
 		return nil, writeError(err)
 	}
-	return result, nil
+	result := &mongo.UpdateResult{Acknowledged: true, MatchedCount: done.matched, ModifiedCount: done.modified}
+	if done.upserted {
+		result.UpsertedCount = 1
+		result.UpsertedID, err = idOf(done.after)
+	}
+	return result, err
 }
 
-func (c *Collection) updateHit(w *writeTx, q *query, u *update, h hit) (raw []byte, changed bool, err error) {
-	doc, raw, changed, err := u.applied(h.raw, &q.filter)
-	if err != nil || !changed {
-		return raw, false, err
-	}
-	before, err := decode(h.raw)
+// FindOneAndUpdate updates the first document that matches, and returns it as it was or, on demand, as it is now. The
+// finding and the update are one: of any number of callers with the same filter on the old state, one wins.
+func (c *Collection) FindOneAndUpdate(ctx context.Context, filter, update any, opts ...options.Lister[options.FindOneAndUpdateOptions]) *mongo.SingleResult {
+	q, err := newQuery(filter, opts)
 	if err != nil {
-		return nil, false, err
+		return single(nil, err)
 	}
-	return raw, true, c.store(w, change{id: h.id, before: &before, after: &doc, raw: raw})
+	u, err := newUpdate(update)
+	if err != nil {
+		return single(nil, err)
+	}
+	return c.changeOne(ctx, q, u)
 }
 
-func (c *Collection) upsert(w *writeTx, q *query, u *update) ([]byte, error) {
-	doc, err := u.upserted(&q.filter)
+// FindOneAndDelete removes the first document that matches and returns it.
+func (c *Collection) FindOneAndDelete(ctx context.Context, filter any, opts ...options.Lister[options.FindOneAndDeleteOptions]) *mongo.SingleResult {
+	q, err := newQuery(filter, opts)
 	if err != nil {
-		return nil, err
+		return single(nil, err)
 	}
-	return c.insert(w, idFirst(doc))
+	return c.changeOne(ctx, q, nil)
+}
+
+func (c *Collection) changeOne(ctx context.Context, q *query, u update) *mongo.SingleResult {
+	q.limit = 1
+	done, err := c.change(ctx, q, u)
+	if err != nil {
+		return single(nil, commandError(err))
+	}
+	raw := done.before
+	if q.after {
+		raw = done.after
+	}
+	if raw == nil {
+		return single(nil, nil)
+	}
+	return single(project(raw, q.projection))
 }
 
 // DeleteOne removes one document that matches.
 func (c *Collection) DeleteOne(ctx context.Context, filter any, opts ...options.Lister[options.DeleteOneOptions]) (*mongo.DeleteResult, error) {
-	if _, err := resolve(opts); err != nil {
-		return nil, err
-	}
-	q, err := newQuery(filter, nil, 1)
+	q, err := newQuery(filter, opts)
 	if err != nil {
 		return nil, err
 	}
-	n, err := c.deleteSome(ctx, q)
+	q.limit = 1
+	done, err := c.change(ctx, q, nil)
 	if err != nil {
-		return nil, err
+		return nil, writeError(err)
 	}
-	return &mongo.DeleteResult{DeletedCount: n, Acknowledged: true}, nil
+	return &mongo.DeleteResult{DeletedCount: done.matched, Acknowledged: true}, nil
 }
 
 // DeleteMany removes every document that matches, in chunks between which others may write. An error may leave the
 // rest undeleted, as in MongoDB.
 func (c *Collection) DeleteMany(ctx context.Context, filter any, opts ...options.Lister[options.DeleteManyOptions]) (*mongo.DeleteResult, error) {
-	if _, err := resolve(opts); err != nil {
-		return nil, err
-	}
-	q, err := newQuery(filter, nil, deleteChunk)
+	q, err := newQuery(filter, opts)
 	if err != nil {
 		return nil, err
 	}
+	q.limit = deleteChunk
 	result := &mongo.DeleteResult{Acknowledged: true}
 	for {
-		n, err := c.deleteSome(ctx, q)
-		result.DeletedCount += n
-		if err != nil || n < deleteChunk {
-			return result, err
+		done, err := c.change(ctx, q, nil)
+		if err != nil {
+			return result, writeError(err)
+		}
+		result.DeletedCount += done.matched
+		if done.matched < deleteChunk {
+			return result, nil
 		}
 	}
 }
 
-func (c *Collection) deleteSome(ctx context.Context, q *query) (int64, error) {
-	var n int64
-	err := c.run(ctx, func(w *writeTx) error {
+// outcome is what a change did, and the bytes of the last document before and after it.
+type outcome struct {
+	matched, modified int64
+	upserted          bool
+	before, after     []byte
+}
+
+// change updates the documents that match, or deletes them where there is no update, in one transaction.
+func (c *Collection) change(ctx context.Context, q *query, u update) (done outcome, err error) {
+	err = c.run(ctx, func(w *writeTx) error {
+		done = outcome{}
 		hits, err := c.collect(w, q)
-		n = int64(len(hits))
+		if err != nil {
+			return err
+		}
+		if len(hits) == 0 && q.upsert {
+			doc, err := u.inserted(q.doc)
+			if err != nil {
+				return err
+			}
+			done.upserted = true
+			done.after, err = c.insert(w, idFirst(doc))
+			return err
+		}
 		for _, h := range hits {
-			if err := c.remove(w, h); err != nil {
+			if err := c.changeHit(w, u, h, &done); err != nil {
 				return err
 			}
 		}
-		return err
+		return nil
 	})
+	return done, err
+}
+
+func (c *Collection) changeHit(w *writeTx, u update, h hit, done *outcome) error {
+	before, err := decode(h.raw)
 	if err != nil {
-		return 0, writeError(err)
+		return err
 	}
-	return n, nil
+	done.matched++
+	done.before = h.raw
+	if u == nil {
+		return c.store(w, change{id: h.id, before: &before})
+	}
+	doc, raw, changed, err := u.applied(h.raw)
+	done.after = raw
+	if err != nil || !changed {
+		return err
+	}
+	done.modified++
+	return c.store(w, change{id: h.id, before: &before, after: &doc, raw: raw})
 }
 
 // idFirst puts the _id in front, as MongoDB stores it, and makes one where there is none.
@@ -193,11 +215,4 @@ func idFirst(doc bson.D) bson.D {
 		doc = slices.Delete(doc, i, i+1)
 	}
 	return append(bson.D{id}, doc...)
-}
-
-func flag(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

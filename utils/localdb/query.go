@@ -6,18 +6,28 @@ import (
 	"slices"
 	"strings"
 
-	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	bson2 "go.mongodb.org/mongo-driver/v2/bson"
 )
 
+// settings are the options that mean something here, by the driver's names.
+type settings struct {
+	Sort, Projection   any
+	Limit              int64
+	Upsert             bool
+	ReturnDocument     options.ReturnDocument
+	Unique             bool
+	ExpireAfterSeconds *int32
+	Name               string
+}
+
 // harmless options change speed or logs, never an answer.
 var harmless = []string{"AllowDiskUse", "BatchSize", "Comment", "Hint", "Internal", "NoCursorTimeout"}
 
-// resolve merges options, the last one winning, and refuses by name every option that is set and not in known.
-func resolve[T any](opts []options.Lister[T], known ...string) (*T, error) {
+// resolve merges options, the last one winning, and refuses by name every one that is set and means nothing here.
+func resolve[T any](opts []options.Lister[T]) (s settings, err error) {
 	args := new(T)
 	for _, opt := range opts {
 		if opt == nil || reflect.ValueOf(opt).IsNil() {
@@ -28,18 +38,59 @@ func resolve[T any](opts []options.Lister[T], known ...string) (*T, error) {
 				continue
 			}
 			if err := set(args); err != nil {
-				return nil, err
+				return s, err
 			}
 		}
 	}
-	v := reflect.ValueOf(args).Elem()
-	for i := range v.NumField() {
-		name := v.Type().Field(i).Name
-		if !v.Field(i).IsZero() && !slices.Contains(known, name) && !slices.Contains(harmless, name) {
-			return nil, fmt.Errorf("localdb: option %s is not supported", name)
+	given := reflect.ValueOf(args).Elem()
+	for i := range given.NumField() {
+		name, v := given.Type().Field(i).Name, given.Field(i)
+		if v.IsZero() || slices.Contains(harmless, name) {
+			continue
 		}
+		known := reflect.ValueOf(&s).Elem().FieldByName(name)
+		if !known.IsValid() {
+			return s, fmt.Errorf("localdb: option %s is not supported", name)
+		}
+		if v.Kind() == reflect.Pointer && known.Kind() != reflect.Pointer {
+			v = v.Elem()
+		}
+		known.Set(v)
 	}
-	return args, nil
+	return s, nil
+}
+
+// query is a call of a method, checked: its filter and its options.
+type query struct {
+	*filter
+	sort       []column
+	limit      int // 0 for none
+	projection *projection
+	upsert     bool
+	after      bool // the answer is the document as the call left it
+}
+
+func newQuery[T any](v any, opts []options.Lister[T]) (*query, error) {
+	s, err := resolve(opts)
+	if err != nil {
+		return nil, err
+	}
+	if s.Limit < 0 || s.Limit > 1<<31 {
+		return nil, fmt.Errorf("localdb: a limit of %d is not supported", s.Limit)
+	}
+	f, err := newFilter(v)
+	if err != nil {
+		return nil, err
+	}
+	q := &query{filter: f, limit: int(s.Limit), upsert: s.Upsert, after: s.ReturnDocument == options.After}
+	if q.sort, err = columns("sort", s.Sort); err != nil {
+		return nil, err
+	}
+	for _, col := range q.sort {
+		q.fields = append(q.fields, topField(col.Path))
+	}
+	q.projection, err = newProjection(s.Projection)
+	return q, err
 }
 
 // column is one key of an index or of a sort.
@@ -64,6 +115,11 @@ func columns(what string, v any) ([]column, error) {
 	for _, e := range doc {
 		if err := checkPath(e.Key); err != nil {
 			return nil, err
+		}
+		for segment := range strings.SplitSeq(e.Key, ".") {
+			if strings.Trim(segment, "0123456789") == "" {
+				return nil, unsupported(what+" by an array position,", e.Key)
+			}
 		}
 		direction, ok := number(e.Value)
 		if !ok || direction != 1 && direction != -1 {
@@ -94,8 +150,10 @@ func newProjection(v any) (*projection, error) {
 	}
 	p := &projection{fields: map[string]bool{}, id: true}
 	for _, e := range doc {
-		on, ok := truth(e.Value)
-		if !ok || e.Key == "" || strings.ContainsAny(e.Key, ".$") {
+		n, ok := number(e.Value)
+		on, isBool := e.Value.(bool)
+		on = on || n != 0
+		if !ok && !isBool || e.Key == "" || strings.ContainsAny(e.Key, ".$") {
 			return nil, fmt.Errorf("localdb: projection of %q: only whole top-level fields, by 0 or 1, are supported", e.Key)
 		}
 		if e.Key == "_id" {
@@ -125,18 +183,4 @@ func number(v any) (float64, bool) {
 		return n, true
 	}
 	return 0, false
-}
-
-func truth(v any) (on, ok bool) {
-	if b, isBool := v.(bool); isBool {
-		return b, true
-	}
-	n, ok := number(v)
-	return n != 0, ok
-}
-
-// operators returns the document of operators that v is, if it is one: {$gt: 1} is, {city: "x"} is not.
-func operators(v any) (bson.D, bool) {
-	doc, ok := v.(bson.D)
-	return doc, ok && len(doc) > 0 && strings.HasPrefix(doc[0].Key, "$")
 }

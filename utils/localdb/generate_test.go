@@ -1,0 +1,187 @@
+package localdb
+
+import (
+	"math"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"pgregory.net/rapid"
+)
+
+// scalars has few values, so that they meet: of all types, equal numbers of different types among them, and those
+// where doubles have gaps.
+var scalars = rapid.SampledFrom([]any{
+	nil, int32(1), int64(1), 1.0, int32(2), 2.5, int32(-3), 0.0, math.Copysign(0, -1), math.Inf(1), math.Inf(-1), math.NaN(),
+	int64(1 << 53), float64(1 << 53), int64(1<<53 + 1), int64(math.MaxInt64), 0x1p63,
+	"", "a", "b", "a\x00b", "a\x00", "é", "z", "😀", true, false, bson.DateTime(0), bson.DateTime(-5), bson.DateTime(9),
+	bson.ObjectID{1}, bson.ObjectID{1, 2}, bson.Binary{Data: []byte{1, 2}}, bson.Binary{Data: []byte{3}}, bson.Binary{Subtype: 5, Data: []byte{3}},
+	d{}, d{{Key: "k", Value: int32(1)}}, d{{Key: "k", Value: int64(2)}}, d{{Key: "k", Value: "x"}}, d{{Key: "j", Value: "x"}},
+	d{{Key: "k", Value: int32(1)}, {Key: "l", Value: a{}}},
+})
+
+var small = rapid.SampledFrom([]any{int32(1), int32(2), int64(2), int64(3), 4.0, "x", "y"})
+
+var numbers = rapid.SampledFrom([]any{int32(0), int32(1), int64(1), int32(7), 2.5, int32(1<<31 - 1), int64(1 << 40)})
+
+func arrays(values *rapid.Generator[any]) *rapid.Generator[any] {
+	return rapid.Map(rapid.SliceOfN(values, 0, 3), func(list []any) any { return append(a{}, list...) })
+}
+
+// values are what stands at a path: b and n are never arrays.
+var values = map[string]*rapid.Generator[any]{
+	"_id":  rapid.Map(rapid.Int32Range(0, 40), func(id int32) any { return id }),
+	"a":    rapid.OneOf(scalars, scalars, arrays(scalars)),
+	"b":    small,
+	"n":    numbers,
+	"o":    rapid.OneOf(rapid.Map(scalars, func(x any) any { return d{{Key: "x", Value: x}} }), small),
+	"o.x":  scalars,
+	"tags": rapid.OneOf(arrays(small), arrays(small), small),
+	"items": rapid.OneOf(arrays(rapid.Custom(func(t *rapid.T) any {
+		item := d{}
+		for _, key := range []string{"n", "m"} {
+			if rapid.IntRange(0, 3).Draw(t, "has "+key) > 0 {
+				item = append(item, bson.E{Key: key, Value: small.Draw(t, key)})
+			}
+		}
+		return item
+	})), arrays(small)),
+	"items.n": small,
+}
+
+var documents = rapid.Custom(func(t *rapid.T) d {
+	doc := d{{Key: "_id", Value: values["_id"].Draw(t, "_id")}}
+	for _, key := range []string{"a", "b", "n", "o", "tags", "items"} {
+		if rapid.IntRange(0, 4).Draw(t, "has "+key) > 0 {
+			doc = append(doc, bson.E{Key: key, Value: values[key].Draw(t, key)})
+		}
+	}
+	return doc
+})
+
+var paths = rapid.SampledFrom([]string{"_id", "a", "a", "b", "b", "n", "n", "o.x", "tags", "tags", "items.n"})
+
+// operands are compared with what stands at a path.
+func operands(path string) *rapid.Generator[any] {
+	if path == "o.x" { // a dotted path is not compared with null
+		return scalars.Filter(func(v any) bool { return v != nil })
+	}
+	return values[path]
+}
+
+func conditions(path string) *rapid.Generator[any] {
+	return rapid.Custom(func(t *rapid.T) any {
+		one := func() any { return operands(path).Draw(t, "operand") }
+		list := func() any { // an array in an array is refused
+			flat := operands(path).Filter(func(v any) bool { _, isArray := v.(a); return !isArray })
+			return append(a{}, rapid.SliceOfN(flat, 0, 3).Draw(t, "list")...)
+		}
+		op := func(value any, names ...string) bson.E {
+			return bson.E{Key: rapid.SampledFrom(names).Draw(t, "operator"), Value: value}
+		}
+		switch rapid.IntRange(0, 11).Draw(t, "kind") {
+		case 0, 1, 2:
+			return one()
+		case 3, 4:
+			return d{op(list(), "$in")}
+		case 5, 6:
+			return d{op(one(), "$gt", "$gte", "$lt", "$lte")}
+		case 7:
+			return d{op(one(), "$gt", "$gte"), op(one(), "$lt", "$lte")}
+		case 8:
+			return d{op(one(), "$ne", "$eq")}
+		case 9:
+			return d{op(list(), "$nin")}
+		case 10:
+			return d{op(rapid.Bool().Draw(t, "exists"), "$exists")}
+		default:
+			return d{{Key: "$not", Value: d{op(one(), "$gt", "$lte")}}}
+		}
+	})
+}
+
+var filters = rapid.Custom(func(t *rapid.T) d {
+	one := func() bson.E {
+		path := paths.Draw(t, "path")
+		return bson.E{Key: path, Value: conditions(path).Draw(t, "condition")}
+	}
+	filter := d{}
+	for range rapid.IntRange(0, 3).Draw(t, "conditions") {
+		if e := one(); !slices.ContainsFunc(filter, func(o bson.E) bool { return o.Key == e.Key }) {
+			filter = append(filter, e)
+		}
+	}
+	switch rapid.IntRange(0, 7).Draw(t, "more") {
+	case 0:
+		op := rapid.SampledFrom([]string{"$or", "$and", "$nor"}).Draw(t, "branches")
+		filter = append(filter, bson.E{Key: op, Value: a{d{one()}, d{one()}}})
+	case 1: // the page after a document
+		n, id := numbers.Draw(t, "n"), values["_id"].Draw(t, "_id")
+		past := rapid.SampledFrom([]string{"$lt", "$gt"}).Draw(t, "past")
+		filter = append(filter, bson.E{Key: "$or", Value: a{d{{Key: "n", Value: d{{Key: past, Value: n}}}},
+			d{{Key: "n", Value: n}, {Key: "_id", Value: d{{Key: past, Value: id}}}}}})
+	case 2:
+		filter = append(without(filter, "items"), bson.E{Key: "items", Value: d{{Key: "$elemMatch", Value: d{
+			{Key: "n", Value: conditions("items.n").Draw(t, "n")}, {Key: "m", Value: conditions("items.n").Draw(t, "m")}}}}})
+	case 3:
+		filter = append(without(filter, "tags"), bson.E{Key: "tags", Value: d{{Key: "$elemMatch", Value: d{
+			{Key: "$gte", Value: small.Draw(t, "from")}, {Key: "$lt", Value: small.Draw(t, "to")}}}}})
+	}
+	return filter
+})
+
+func without(doc d, key string) d {
+	return slices.DeleteFunc(slices.Clone(doc), func(e bson.E) bool { return e.Key == key })
+}
+
+var directions = rapid.SampledFrom([]int32{1, -1})
+
+// keys are of an index or a sort: at most one of them may hold an array, as MongoDB has it.
+func keys(most int) *rapid.Generator[d] {
+	return rapid.Custom(func(t *rapid.T) d {
+		multi := rapid.SampledFrom([]string{"a", "tags", "items.n"}).Draw(t, "array")
+		path := rapid.SampledFrom([]string{"b", "n", "o.x", multi})
+		list := d{}
+		for _, p := range rapid.SliceOfNDistinct(path, 1, most, rapid.ID).Draw(t, "keys") {
+			list = append(list, bson.E{Key: p, Value: directions.Draw(t, "direction")})
+		}
+		return list
+	})
+}
+
+// sorts end with the _id, so that they leave no choice.
+var sorts = rapid.Custom(func(t *rapid.T) d {
+	list := d{}
+	if rapid.IntRange(0, 3).Draw(t, "sorted") > 0 {
+		list = keys(2).Draw(t, "sort")
+	}
+	return append(list, bson.E{Key: "_id", Value: directions.Draw(t, "_id")})
+})
+
+var updates = rapid.Custom(func(t *rapid.T) d {
+	each := func(values *rapid.Generator[any]) d { return d{{Key: "$each", Value: arrays(values).Draw(t, "each")}} }
+	slice := bson.E{Key: "$slice", Value: rapid.SampledFrom([]int32{-3, -1, 0, 2}).Draw(t, "slice")}
+	all := []struct {
+		op, path string
+		value    any
+	}{
+		{"$set", "a", values["a"].Draw(t, "a")}, {"$set", "b", small.Draw(t, "b")}, {"$set", "o.x", scalars.Draw(t, "x")},
+		{"$set", "o.y.z", small.Draw(t, "z")}, {"$set", "n", numbers.Draw(t, "n")}, {"$set", "c", scalars.Draw(t, "c")},
+		{"$unset", "a", ""}, {"$unset", "b", ""}, {"$unset", "o.x", ""}, {"$unset", "items", ""},
+		{"$inc", "n", numbers.Draw(t, "by")}, {"$inc", "c", int32(2)}, {"$inc", "o.w", int64(1)},
+		{"$push", "tags", small.Draw(t, "push")}, {"$push", "tags", each(small)}, {"$push", "tags", append(each(small), slice)},
+		{"$push", "items", d{{Key: "n", Value: small.Draw(t, "pushed")}}},
+		{"$addToSet", "tags", small.Draw(t, "add")}, {"$addToSet", "tags", each(small)}, {"$addToSet", "a", scalars.Draw(t, "add to a")},
+		{"$pull", "tags", small.Draw(t, "pull")}, {"$pull", "tags", d{{Key: "$in", Value: a{small.Draw(t, "one"), small.Draw(t, "other")}}}},
+		{"$pull", "items", d{{Key: "n", Value: small.Draw(t, "pull")}}}, {"$setOnInsert", "made", true},
+	}
+	update := d{}
+	for _, i := range rapid.SliceOfNDistinct(rapid.IntRange(0, len(all)-1), 1, 3, func(i int) string { return all[i].path[:1] }).Draw(t, "update") {
+		field := bson.E{Key: all[i].path, Value: all[i].value}
+		if at := slices.IndexFunc(update, func(e bson.E) bool { return e.Key == all[i].op }); at >= 0 {
+			update[at].Value = append(update[at].Value.(d), field)
+			continue
+		}
+		update = append(update, bson.E{Key: all[i].op, Value: d{field}})
+	}
+	return update
+})
