@@ -69,7 +69,7 @@ var unlike = []struct {
 			return false
 		}
 		said := equalities(convert(c.filter))
-		slices.SortFunc(said, func(a, b step) int { return strings.Compare(a.path, b.path) })
+		slices.SortFunc(said, func(a, b updateStep) int { return strings.Compare(a.path, b.path) })
 		return said.checkConflicts() != nil
 	}},
 	{"$addToSet, $push and $pull fail on null", func(c call, docs *Collection) bool {

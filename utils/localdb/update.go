@@ -13,9 +13,9 @@ import (
 )
 
 // update is a checked update: one operator on one path each, in the order of the paths, as MongoDB applies them.
-type update []step
+type update []updateStep
 
-type step struct {
+type updateStep struct {
 	op, path string
 	value    any
 }
@@ -38,16 +38,16 @@ func newUpdate(v any) (update, error) {
 			fields = bson.D{{Key: "none", Value: int32(0)}}
 		}
 		for _, field := range fields {
-			s := step{op.Key, field.Key, field.Value}
-			if err := s.check(); err != nil {
+			e := updateStep{op.Key, field.Key, field.Value}
+			if err := e.check(); err != nil {
 				return nil, err
 			}
 			if len(op.Value.(bson.D)) > 0 {
-				u = append(u, s)
+				u = append(u, e)
 			}
 		}
 	}
-	slices.SortStableFunc(u, func(a, b step) int { return comparePaths(a.path, b.path) })
+	slices.SortStableFunc(u, func(a, b updateStep) int { return comparePaths(a.path, b.path) })
 	return u, u.checkConflicts()
 }
 
@@ -73,114 +73,114 @@ func (u update) checkConflicts() error {
 	return nil
 }
 
-func (s step) check() error {
-	for segment := range strings.SplitSeq(s.path, ".") {
+func (e updateStep) check() error {
+	for segment := range strings.SplitSeq(e.path, ".") {
 		if segment == "" || strings.ContainsAny(segment, "$\x00") {
-			return unsupported("update path", fmt.Sprintf("%q", s.path))
+			return unsupported("update path", fmt.Sprintf("%q", e.path))
 		}
 	}
-	switch s.op {
+	switch e.op {
 	case "$set", "$setOnInsert":
-		return checkValue(s.value, 0)
+		return checkValue(e.value, 0)
 	case "$unset":
 		return nil
 	case "$inc":
-		if _, ok := number(s.value); !ok {
-			return fmt.Errorf("localdb: $inc of %q takes a number", s.path)
+		if _, ok := number(e.value); !ok {
+			return fmt.Errorf("localdb: $inc of %q takes a number", e.path)
 		}
 		return nil
 	case "$push":
-		return s.checkPush("$each", "$slice")
+		return e.checkPush("$each", "$slice")
 	case "$addToSet":
-		return s.checkPush("$each")
+		return e.checkPush("$each")
 	case "$pull":
-		return s.checkPull()
+		return e.checkPull()
 	}
-	return unsupported("update operator", fmt.Sprintf("%q", s.op))
+	return unsupported("update operator", fmt.Sprintf("%q", e.op))
 }
 
 // checkPush takes a value, or $each with other modifiers.
-func (s step) checkPush(known ...string) error {
-	ops, ok := operators(s.value)
+func (e updateStep) checkPush(known ...string) error {
+	ops, ok := operators(e.value)
 	if !ok {
-		ops = bson.D{{Key: "$each", Value: bson.A{s.value}}}
+		ops = bson.D{{Key: "$each", Value: bson.A{e.value}}}
 	}
 	each := false
 	for _, op := range ops {
 		if !slices.Contains(known, op.Key) {
-			return unsupported(s.op+" modifier", fmt.Sprintf("%q", op.Key))
+			return unsupported(e.op+" modifier", fmt.Sprintf("%q", op.Key))
 		}
 		if op.Key == "$slice" {
 			if n, isNumber := number(op.Value); !isNumber || n != float64(int32(n)) {
-				return fmt.Errorf("localdb: $slice of %q takes a whole number", s.path)
+				return fmt.Errorf("localdb: $slice of %q takes a whole number", e.path)
 			}
 			continue
 		}
 		if _, each = op.Value.(bson.A); !each {
-			return fmt.Errorf("localdb: $each of %q takes an array", s.path)
+			return fmt.Errorf("localdb: $each of %q takes an array", e.path)
 		}
 		if err := checkValue(op.Value, 0); err != nil {
-			return fmt.Errorf("%w (%s takes one element, or $each)", err, s.op)
+			return fmt.Errorf("%w (%s takes one element, or $each)", err, e.op)
 		}
 	}
 	if !each {
-		return fmt.Errorf("localdb: %s of %q has modifiers but no $each", s.op, s.path)
+		return fmt.Errorf("localdb: %s of %q has modifiers but no $each", e.op, e.path)
 	}
 	return nil
 }
 
 // checkPull takes an element, {$in: [elements]}, or a document of fields that elements have.
-func (s step) checkPull() error {
-	ops, ok := operators(s.value)
+func (e updateStep) checkPull() error {
+	ops, ok := operators(e.value)
 	if ok && (len(ops) > 1 || ops[0].Key != "$in") {
 		return unsupported("$pull by", fmt.Sprintf("%q", ops[0].Key))
 	}
-	if list, isList := s.value.(bson.A); isList {
+	if list, isList := e.value.(bson.A); isList {
 		return unsupported("$pull of an array as one element,", fmt.Sprint(list))
 	}
 	if ok {
 		return new(filter).operator("element", ops[0], false)
 	}
-	return checkValue(s.value, 0)
+	return checkValue(e.value, 0)
 }
 
 // apply changes doc in place. doc must not share memory with anything else.
 func (u update) apply(doc *bson.D, upsert bool) error {
-	for _, s := range u {
-		if err := s.apply(doc, upsert); err != nil {
-			return fmt.Errorf("localdb: %s of %q: %w", s.op, s.path, err)
+	for _, e := range u {
+		if err := e.apply(doc, upsert); err != nil {
+			return fmt.Errorf("localdb: %s of %q: %w", e.op, e.path, err)
 		}
 	}
 	return nil
 }
 
-func (s step) apply(doc *bson.D, upsert bool) error {
-	if s.op == "$inc" {
-		return s.increment(doc)
+func (e updateStep) apply(doc *bson.D, upsert bool) error {
+	if e.op == "$inc" {
+		return e.increment(doc)
 	}
-	if s.op == "$addToSet" && bsonkit.Get(doc, s.path) == bsonkit.Missing { // mongokit makes no array for nothing
-		if _, err := bsonkit.Put(doc, s.path, bson.A{}, false); err != nil {
+	if e.op == "$addToSet" && bsonkit.Get(doc, e.path) == bsonkit.Missing { // mongokit makes no array for nothing
+		if _, err := bsonkit.Put(doc, e.path, bson.A{}, false); err != nil {
 			return err
 		}
 	}
 	// mongokit puts the update's own values into the document, so it gets a copy.
-	do := bsonkit.Clone(&bson.D{{Key: s.op, Value: bson.D{{Key: s.path, Value: s.value}}}})
+	do := bsonkit.Clone(&bson.D{{Key: e.op, Value: bson.D{{Key: e.path, Value: e.value}}}})
 	_, err := mongokit.Apply(doc, nil, do, upsert, nil)
 	return err
 }
 
 // increment goes on in 64 bits where 32 are too few, and refuses to leave those; mongokit's wraps around at both.
-func (s step) increment(doc *bson.D) error {
-	old := bsonkit.Get(doc, s.path)
+func (e updateStep) increment(doc *bson.D) error {
+	old := bsonkit.Get(doc, e.path)
 	if old == bsonkit.Missing {
 		old = int32(0)
 	}
-	sum := bsonkit.Add(old, s.value)
+	sum := bsonkit.Add(old, e.value)
 	if sum == bsonkit.Missing {
 		return fmt.Errorf("the field is no number")
 	}
 	a, aWide, aWhole := whole(old)
-	b, bWide, bWhole := whole(s.value)
+	b, bWide, bWhole := whole(e.value)
 	if aWhole && bWhole {
 		n := a + b
 		if b != 0 && (n > a) != (b > 0) {
@@ -190,7 +190,7 @@ func (s step) increment(doc *bson.D) error {
 			sum = int32(n)
 		}
 	}
-	_, err := bsonkit.Put(doc, s.path, sum, false)
+	_, err := bsonkit.Put(doc, e.path, sum, false)
 	return err
 }
 
@@ -205,7 +205,7 @@ func whole(v any) (n int64, wide, ok bool) {
 // inserted is the document that an upsert makes: what the filter says by equality, then the update.
 func (u update) inserted(filter bson.D) (bson.D, error) {
 	said := equalities(filter)
-	slices.SortStableFunc(said, func(a, b step) int { return strings.Compare(a.path, b.path) })
+	slices.SortStableFunc(said, func(a, b updateStep) int { return strings.Compare(a.path, b.path) })
 	if err := said.checkConflicts(); err != nil {
 		return nil, err
 	}
@@ -244,7 +244,7 @@ func equalities(filter bson.D) (said update) {
 				op = bson.E{Key: "$eq", Value: list[0]}
 			}
 			if op.Key == "$eq" {
-				said = append(said, step{"$set", e.Key, op.Value})
+				said = append(said, updateStep{"$set", e.Key, op.Value})
 			}
 		}
 	}
