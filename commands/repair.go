@@ -1,0 +1,60 @@
+package commands
+
+import (
+	"context"
+	"flag"
+	"time"
+
+	"tokentube/models"
+)
+
+// settleTime is longer than one change of another process can take.
+const settleTime = 12 * time.Second
+
+var repairCommand = command{
+	name:  "repair",
+	brief: "recount the counts, and remove what a crash left behind",
+	help: `It finishes removals that were cut off, removes documents whose post or account is
+gone, doubles that keep a unique index from being made, and files that are older
+than an hour and that no document names; it corrects every count (posts, likes ...)
+and tells of documents whose files are lost. Each thing that it mends is printed.
+It may be stopped at any time and run again: the second run finds nothing to mend.
+
+With the embedded database the site must be stopped. With MONGODB_URI it may run: a
+count that is wrong is looked at again after 12 seconds, and left alone if it moved.`,
+	parse: func(flags *flag.FlagSet, args []string) (Run, error) {
+		_, err := positional(flags, args)
+		return repair, err
+	},
+}
+
+func repair(ctx context.Context, s Site) error {
+	app, err := s.Open(ctx) // not prepared: what stands in the way of that may be what is wrong
+	if err != nil {
+		return err
+	}
+	defer Close(app)
+	how := models.Repair{Files: app.Media, Say: s.say}
+	if s.Config.MongoURI != "" {
+		how.Settle = settleTime
+	}
+	done, err := app.DB.Repair(ctx, how)
+	if err != nil {
+		return err
+	}
+	switch done.Mended {
+	case 0:
+		s.say("There was nothing to mend.")
+	case 1:
+		s.say("Mended one thing.")
+	default:
+		s.say("Mended %d things.", done.Mended)
+	}
+	if done.Lost > 0 {
+		s.say("%d files are lost: put them back from a backup, or delete what names them.", done.Lost)
+	}
+	if done.Busy > 0 {
+		s.say("%d counts were changing while they were looked at: run repair again when the site is quieter.", done.Busy)
+	}
+	return nil
+}

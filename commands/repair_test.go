@@ -1,0 +1,43 @@
+package commands_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"tokentube/commands"
+	"tokentube/e2e/testsite"
+)
+
+func TestRepairPrintsWhatItMended(t *testing.T) {
+	cfg := prepared(t, func(s *testsite.Site) { upload(t, s.SignIn("bob")) })
+	done(t, cfg, []string{"repair"}, "There was nothing to mend.")
+	stray := filepath.Join(cfg.MediaDir(), "public", fmt.Sprintf("%032x.png", 1))
+	check(t, os.MkdirAll(filepath.Dir(stray), 0o700))
+	check(t, os.WriteFile(stray, []byte("of a killed upload"), 0o600))
+	old := time.Now().Add(-2 * time.Hour)
+	check(t, os.Chtimes(stray, old, old))
+	done(t, cfg, []string{"repair"}, "file public/0000", "no document names it", "Mended one thing.")
+	if _, err := os.Stat(stray); err == nil {
+		t.Error("it is still there")
+	}
+	pictures, err := filepath.Glob(filepath.Join(cfg.MediaDir(), "public", "*.*"))
+	check(t, err)
+	if len(pictures) != 3 {
+		t.Fatalf("there are %d pictures: two avatars and a thumbnail", len(pictures))
+	}
+	for _, picture := range pictures {
+		check(t, os.Remove(picture))
+	}
+	done(t, cfg, []string{"repair"}, "its avatar is lost", "its thumbnail is lost", "There was nothing to mend.", "3 files are lost")
+
+	site := testsite.Start(t, cfg)
+	if cfg.MongoURI == "" {
+		refused(t, cfg, []string{"repair"}, "in use by another process")
+	} else {
+		done(t, cfg, []string{"repair"}, "nothing to mend") // while it runs
+	}
+	commands.Close(site.App)
+}

@@ -1,0 +1,104 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+// makeIndexes makes the indexes of a type. Where doubles are in the way of a
+// unique one, those go that say nothing which another document does not: a second
+// like of the same post by the same user. Two users of one name are left to people.
+func (r *repair) makeIndexes(ctx context.Context, e *entity) error {
+	err := r.db.engine.ensureIndexes(ctx, e.name, e.indexes)
+	if err == nil {
+		return nil
+	}
+	before := r.Mended
+	for _, x := range e.indexes {
+		if fields := relation(e, x); fields != nil {
+			if failed := r.removeDoubles(ctx, e, fields); failed != nil {
+				return errors.Join(err, failed)
+			}
+		}
+	}
+	if r.Mended > before {
+		err = r.db.engine.ensureIndexes(ctx, e.name, e.indexes)
+	}
+	if err != nil {
+		return fmt.Errorf("the indexes of %s cannot be made: %w", e.name, err)
+	}
+	return nil
+}
+
+// relation returns the fields of a unique index that are all of them parents: the
+// documents relate these and are nothing else.
+func relation(e *entity, x mongo.IndexModel) (fields []string) {
+	if !isUnique(x) || len(e.files) > 0 {
+		return nil
+	}
+	named := map[string]bool{}
+	for _, p := range e.parents {
+		named[p.field] = true
+	}
+	columns, _ := x.Keys.(bson.D)
+	for _, key := range columns {
+		if !named[key.Key] {
+			return nil
+		}
+		fields = append(fields, key.Key)
+	}
+	if len(fields) < 2 {
+		return nil
+	}
+	return fields
+}
+
+func isUnique(x mongo.IndexModel) bool {
+	if x.Options == nil {
+		return false
+	}
+	var o options.IndexOptions
+	for _, set := range x.Options.List() {
+		if set(&o) != nil {
+			return false
+		}
+	}
+	return o.Unique != nil && *o.Unique
+}
+
+// removeDoubles keeps the first of those that are alike. They stand side by side
+// in the order of the fields, and are read one after the other.
+func (r *repair) removeDoubles(ctx context.Context, e *entity, fields []string) error {
+	order := append(append([]string{}, fields...), "_id")
+	cursor, err := e.Find(ctx, bson.D{}, options.Find().SetSort(keys(order...)).SetProjection(keys(order...)))
+	if err != nil {
+		return translate(err)
+	}
+	defer func() { _ = cursor.Close(ctx) }()
+	var last []any
+	for cursor.Next(ctx) {
+		var doc bson.M
+		if err := cursor.Decode(&doc); err != nil {
+			return err
+		}
+		values := make([]any, len(fields))
+		for i, field := range fields {
+			values[i] = doc[field]
+		}
+		if !reflect.DeepEqual(values, last) {
+			last = values
+			continue
+		}
+		if _, err := e.DeleteOne(ctx, bson.D{{Key: "_id", Value: doc["_id"]}}); err != nil {
+			return translate(err)
+		}
+		r.mended("%s %v: removed, it was there twice", e.name, show(doc["_id"]))
+	}
+	return translate(cursor.Err())
+}
