@@ -109,7 +109,7 @@ func (r *repair) missing(ctx context.Context, e *entity, id any, field, name str
 		return err
 	}
 	r.Lost++
-	r.Say("%s %v: its %s is lost, there is no file %s", e.name, show(id), field, name)
+	r.Say("%s %v: its %s is lost, there is no file %s", e.name, hex(id), field, name)
 	return nil
 }
 

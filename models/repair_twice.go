@@ -98,7 +98,7 @@ func (r *repair) removeDoubles(ctx context.Context, e *entity, fields []string) 
 		if _, err := e.DeleteOne(ctx, bson.D{{Key: "_id", Value: doc["_id"]}}); err != nil {
 			return translate(err)
 		}
-		r.mended("%s %v: removed, it was there twice", e.name, show(doc["_id"]))
+		r.mended("%s %v: removed, it was there twice", e.name, hex(doc["_id"]))
 	}
 	return translate(cursor.Err())
 }
