@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -104,7 +103,6 @@ type LabPage struct {
 type LabExperiment struct {
 	Experiment
 	Summary string `json:"summary"`
-	Waits   bool   `json:"waits"` // some seconds, for a token to run out
 }
 
 // Show is GET /token-lab.
@@ -226,7 +224,7 @@ func (l *Lab) run(c *gin.Context, e experiment) error {
 func labExperiments() []LabExperiment {
 	all := make([]LabExperiment, 0, len(experiments))
 	for _, e := range experiments {
-		all = append(all, LabExperiment{Experiment{e.name, e.label}, e.summary, strings.Contains(e.summary, "seconds")})
+		all = append(all, LabExperiment{Experiment{e.name, e.label}, e.summary})
 	}
 	return all
 }

@@ -162,7 +162,18 @@ func (p *tab) enhanced(element, event string) {
 // Cookie is the value of a cookie, which scripts need not be able to read.
 func (p *tab) Cookie(name string) string {
 	p.t.Helper()
-	found, err := chromedp.Call(p.ctx, network.GetCookies, network.GetCookiesParams{URLs: []string{p.base}})
+	return p.cookieFor("/", name)
+}
+
+// labCookie is the value of a cookie that is sent to the Token lab alone.
+func (p *tab) labCookie(name string) string {
+	p.t.Helper()
+	return p.cookieFor("/token-lab", name)
+}
+
+func (p *tab) cookieFor(path, name string) string {
+	p.t.Helper()
+	found, err := chromedp.Call(p.ctx, network.GetCookies, network.GetCookiesParams{URLs: []string{p.base + path}})
 	check(p.t, err)
 	for _, cookie := range found.Cookies {
 		if cookie.Name == name {

@@ -38,7 +38,7 @@ func (s *site) furnish() pages {
 		guest: append(append(open, "/login", "/register"), s.lessons()...),
 		user: append(open, draft, "/@alice?kind=text", "/@alice?tab=drafts", "/create?kind=video", "/create?kind=photo", "/create?kind=text",
 			video+"/edit", picture+"/edit", words+"/edit", words+"/delete",
-			"/settings/profile", "/settings/account", "/settings/password", "/settings/sessions", "/settings/security", "/settings/delete"),
+			"/settings/profile", "/settings/account", "/settings/password", "/settings/sessions", "/settings/security", "/settings/delete", "/token-lab"),
 	}
 }
 

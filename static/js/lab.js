@@ -28,9 +28,9 @@ export function enhance(lab) {
       if (title) {
         title.focus({ preventScroll: true });
         title.scrollIntoView({ block: "start" });
-        say(`${title.textContent}: done. ${lab.querySelectorAll(".lab-findings .held").length} of ${lab.querySelectorAll(".lab-findings li").length} held.`);
+        say(`Done. ${lab.querySelectorAll(".lab-findings .held").length} of ${lab.querySelectorAll(".lab-findings li").length} findings hold.`, true);
       } else {
-        say("A session to play with has begun.");
+        say("A session to play with has begun.", true);
       }
     } catch {
       say("That did not reach the server. Try again.");

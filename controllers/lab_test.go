@@ -1,0 +1,260 @@
+package controllers_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"tokentube/config"
+	"tokentube/controllers"
+	"tokentube/e2e/testsite"
+	"tokentube/models"
+	"tokentube/utils/source"
+	"tokentube/utils/token"
+)
+
+const lab = "/token-lab"
+
+var labExperiments = strings.Fields("expire tamper-header tamper-cookie eight-at-once lost-response replay-in-grace replay-after-grace logout-replay")
+
+// press presses a button of the lab and returns what it did.
+func press(t *testing.T, c *testsite.Client, name string) controllers.LabResult {
+	t.Helper()
+	c.Header.Set("Accept", "application/json")
+	defer c.Header.Del("Accept")
+	answer := c.PostForm(lab+"/experiments/"+name, nil).Status(http.StatusOK)
+	var body struct{ Data controllers.LabPage }
+	if err := json.Unmarshal([]byte(answer.Body), &body); err != nil || body.Data.Result == nil {
+		t.Fatalf("%s: %v in %s", name, err, answer.Body)
+	}
+	return *body.Data.Result
+}
+
+// labSession is the user's lab session that is alive, or nil.
+func labSession(t *testing.T, site *testsite.Site, c *testsite.Client) *models.Session {
+	t.Helper()
+	id, err := bson.ObjectIDFromHex(c.JSON("GET", whoAmI, nil).Status(http.StatusOK).Data()["_id"].(string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := site.Sessions.OfUser(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []*models.Session
+	for _, s := range all {
+		if s.Kind == models.Lab {
+			found = append(found, s)
+		}
+	}
+	if len(found) > 1 {
+		t.Fatalf("%d lab sessions", len(found))
+	}
+	if found == nil {
+		return nil
+	}
+	return found[0]
+}
+
+// Every button shows what it says, one after the other in any order, and all of
+// it leaves the person's own session and log alone.
+func TestLabButtons(t *testing.T) {
+	site := testsite.New(t)
+	alice := site.User("alice")
+	before := alice.JSON("GET", "/api/v1/users/security-log", nil).Status(http.StatusOK).Body
+	order := slices.Clone(labExperiments)
+	slices.Reverse(order)
+	for _, name := range append(slices.Clone(labExperiments), order...) {
+		result := press(t, alice, name)
+		if len(result.Findings) < 2 || len(result.Code) < 2 {
+			t.Errorf("%s: %+v", name, result)
+		}
+		for _, f := range result.Findings {
+			if !f.OK {
+				t.Errorf("%s: it is not so: %s\n%+v", name, f.Text, result.Steps)
+			}
+		}
+		over := name == "replay-after-grace" || name == "logout-replay"
+		if s := labSession(t, site, alice); (s == nil) != over || result.Session.Over != over {
+			t.Errorf("%s: session %v", name, s)
+		}
+		if (alice.Cookies["LabRefreshToken"] == "") != over {
+			t.Errorf("%s: cookies %v", name, alice.Cookies)
+		}
+	}
+	if after := alice.JSON("GET", "/api/v1/users/security-log", nil).Body; after != before {
+		t.Errorf("the log was %s and is %s", before, after)
+	}
+	alice.Get("/").Status(http.StatusOK).HasNot("used twice")
+}
+
+// What the database has after eight requests at once is one rotation.
+func TestLabCountsInTheDatabase(t *testing.T) {
+	site := testsite.New(t)
+	alice := site.User("alice")
+	alice.PostForm(lab+"/session", nil).Status(http.StatusSeeOther)
+	before := labSession(t, site, alice)
+	press(t, alice, "eight-at-once")
+	after := labSession(t, site, alice)
+	if after.ID != before.ID || after.Renewals != before.Renewals+1 || len(after.Recent) != 1 || after.Recent[0].ID != before.Current.ID {
+		t.Errorf("before %+v, after %+v", before, after)
+	}
+	claims, err := site.Auth.Tokens.Refresh.Verify(alice.Cookies["LabRefreshToken"])
+	if err != nil || claims.ID != after.Current.ID {
+		t.Errorf("the browser holds %v (%v)", claims, err)
+	}
+}
+
+// The lab's target answers as the site's own route does in the same state: only
+// cookies and sessions differ.
+func TestLabAnswersAsTheSite(t *testing.T) {
+	site := testsite.New(t)
+	alice := site.User("alice")
+	alice.PostForm(lab+"/session", nil)
+	type state struct{ access, refresh string }
+	for name, change := range map[string]func(state) state{
+		"good":            func(s state) state { return s },
+		"refresh alone":   func(s state) state { return state{"", s.refresh} },
+		"none":            func(state) state { return state{} },
+		"tampered":        func(s state) state { return state{s.access[:len(s.access)-8] + "AAAAAAAA", ""} },
+		"kinds exchanged": func(s state) state { return state{s.refresh, s.access} },
+	} {
+		ask := func(path, prefix, method string) *testsite.Answer {
+			c := site.Client()
+			now := change(state{alice.Cookies[prefix+"AccessToken"], alice.Cookies[prefix+"RefreshToken"]})
+			c.Cookies[prefix+"AccessToken"], c.Cookies[prefix+"RefreshToken"] = now.access, now.refresh
+			return c.JSON(method, path, nil)
+		}
+		for _, route := range [][3]string{
+			{"GET", whoAmI, lab + "/target"},
+			{"POST", "/api/v1/users/regenerate-tokens", lab + "/target/renew"},
+		} {
+			real, played := ask(route[1], "", route[0]), ask(route[2], "Lab", route[0])
+			if real.Code != played.Code || real.Header.Get("WWW-Authenticate") != played.Header.Get("WWW-Authenticate") || len(real.Cookies()) != len(played.Cookies()) {
+				t.Errorf("%s %s: the site answers %d %v, the lab %d %v", name, route[1], real.Code, real.Header, played.Code, played.Header)
+			}
+			if a, b := reflect.ValueOf(real.Data()).Len(), reflect.ValueOf(played.Data()).Len(); a != b {
+				t.Errorf("%s %s: bodies %s and %s", name, route[1], real.Body, played.Body)
+			}
+		}
+	}
+}
+
+// Tokens of the lab open nothing of the site, wherever they are shown, and those
+// of the site nothing of the lab.
+func TestLabTokensOpenNothingOutside(t *testing.T) {
+	site := testsite.New(t)
+	alice := site.User("alice")
+	alice.PostForm(lab+"/session", nil)
+	access, refresh := alice.Cookies["LabAccessToken"], alice.Cookies["LabRefreshToken"]
+	for name, c := range map[string]func(*testsite.Client){
+		"header":         func(c *testsite.Client) { c.Header.Set("Authorization", "Bearer "+access) },
+		"cookies":        func(c *testsite.Client) { c.Cookies["AccessToken"], c.Cookies["RefreshToken"] = access, refresh },
+		"refresh cookie": func(c *testsite.Client) { c.Cookies["RefreshToken"] = refresh },
+		"lab cookies":    func(c *testsite.Client) { c.Cookies["LabAccessToken"], c.Cookies["LabRefreshToken"] = access, refresh },
+	} {
+		for _, path := range []string{whoAmI, "/api/v1/users/sessions", "/api/v1/users/security-log"} {
+			client := site.Client()
+			c(client)
+			if answer := client.JSON("GET", path, nil); answer.Code != http.StatusUnauthorized {
+				t.Errorf("%s at %s: %d %s", name, path, answer.Code, answer.Body)
+			}
+		}
+	}
+	site.Client().JSON("POST", "/api/v1/users/regenerate-tokens", testsite.M{"RefreshToken": refresh}).Status(http.StatusUnauthorized)
+	if s := labSession(t, site, alice); s == nil || s.Renewals != 0 {
+		t.Errorf("the site touched the lab's session: %+v", s)
+	}
+	mine := site.Client()
+	mine.Cookies["LabAccessToken"], mine.Cookies["LabRefreshToken"] = alice.Cookies["AccessToken"], alice.Cookies["RefreshToken"]
+	mine.JSON("GET", lab+"/target", nil).Status(http.StatusUnauthorized)
+	mine.JSON("POST", lab+"/target/renew", testsite.M{"RefreshToken": alice.Cookies["RefreshToken"]}).Status(http.StatusUnauthorized)
+	alice.JSON("GET", whoAmI, nil).Status(http.StatusOK)
+}
+
+// Cookies that are not one's own, spoilt ones, and a session that was ended
+// elsewhere: a session of one's own is started, and nothing of another's is touched.
+func TestLabWithStrangeCookies(t *testing.T) {
+	site := testsite.New(t)
+	alice, bob := site.User("alice"), site.User("bob")
+	bob.PostForm(lab+"/session", nil)
+	his := labSession(t, site, bob)
+	alice.Cookies["LabAccessToken"], alice.Cookies["LabRefreshToken"] = bob.Cookies["LabAccessToken"], bob.Cookies["LabRefreshToken"]
+	alice.Get(lab).Status(http.StatusOK).HasNot(his.ID.Hex())
+	press(t, alice, "logout-replay")
+	if s := labSession(t, site, bob); s == nil || s.ID != his.ID || s.Renewals != 0 {
+		t.Errorf("bob's session is %+v", s)
+	}
+	alice.Cookies["LabAccessToken"], alice.Cookies["LabRefreshToken"] = "x.y.z", strings.Repeat("A", 5000)
+	press(t, alice, "lost-response")
+	alice.JSON("DELETE", "/api/v1/users/sessions", nil).Status(http.StatusOK)
+	if s := labSession(t, site, alice); s != nil {
+		t.Errorf("it outlived all others: %+v", s)
+	}
+	result := press(t, alice, "replay-in-grace")
+	if !strings.Contains(result.Steps[0].Title, "new one was started") {
+		t.Errorf("steps %+v", result.Steps)
+	}
+	alice.PostForm(lab+"/experiments/no-such", nil).Status(http.StatusNotFound)
+	site.Client().PostForm(lab+"/experiments/expire", nil).Status(http.StatusSeeOther)
+}
+
+// Two presses at once end as two tabs do: both are answered, and the session is
+// never taken for stolen.
+func TestLabPressedTwiceAtOnce(t *testing.T) {
+	site := testsite.New(t)
+	alice := site.User("alice")
+	alice.PostForm(lab+"/session", nil)
+	var both sync.WaitGroup
+	for range 2 {
+		tab := alice.Copy()
+		both.Go(func() { tab.PostForm(lab+"/experiments/eight-at-once", nil).Status(http.StatusOK) })
+	}
+	both.Wait()
+	if s := labSession(t, site, alice); s == nil {
+		t.Error("the session is over")
+	}
+}
+
+// With a prefix for the site's cookies, the lab's have one that their path allows.
+func TestLabCookies(t *testing.T) {
+	site := testsite.New(t, func(c *config.Config) { c.CookiePrefix = "__Host-" })
+	alice := site.User("alice")
+	for _, k := range alice.PostForm(lab+"/session", nil).Status(http.StatusSeeOther).Cookies() {
+		if strings.Contains(k.Name, "Token") && (!strings.HasPrefix(k.Name, "__Secure-Lab") || k.Path != lab || !k.HttpOnly || !k.Secure || k.SameSite != http.SameSiteLaxMode) {
+			t.Errorf("%s", k)
+		}
+	}
+	press(t, alice, "expire")
+}
+
+// Each claim that tokens have is explained, and none that they have not.
+func TestLabExplainsEveryClaim(t *testing.T) {
+	alice := testsite.New(t).User("alice")
+	alice.PostForm(lab+"/session", nil)
+	page := alice.Get(lab).Status(http.StatusOK).Body
+	for i := range reflect.TypeFor[token.Claims]().NumField() {
+		name, _, _ := strings.Cut(reflect.TypeFor[token.Claims]().Field(i).Tag.Get("json"), ",")
+		if name != "nbf" && !strings.Contains(page, "<dt>"+name+"</dt>") { // we set no nbf
+			t.Errorf("%s is not explained", name)
+		}
+	}
+}
+
+// The site does not start with a button whose code is gone.
+func TestLabNeedsItsCode(t *testing.T) {
+	empty, err := source.New(fstest.MapFS{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := controllers.NewLab(testsite.New(t).App, empty, http.NotFoundHandler()); err == nil || !strings.Contains(err.Error(), "middlewares.Auth") {
+		t.Errorf("error %v", err)
+	}
+}
