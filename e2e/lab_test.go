@@ -86,3 +86,17 @@ func TestLabIsLive(t *testing.T) {
 	client.PostForm("/token-lab/experiments/logout-replay", nil).Status(200)
 	p.Sees("The session was ended by logging out")
 }
+
+// inspectLab inspects what the lab shows before and after its buttons.
+func (p *tab) inspectLab(axe string) {
+	p.t.Helper()
+	p.Go("/token-lab")
+	p.Press("Begin a session")
+	p.Sees("The tokens in your browser")
+	p.inspect("/token-lab (begun)", axe)
+	for _, button := range []string{"Send eight requests at once", "Replay the old refresh token after its grace"} {
+		p.Press(button)
+		p.until("the result of "+button, `document.getElementById("result-title")?.textContent === `+quote(button))
+		p.inspect("/token-lab: "+button, axe)
+	}
+}

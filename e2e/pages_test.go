@@ -80,6 +80,7 @@ func TestPages(t *testing.T) {
 		p.Go(path)
 		p.inspect(path, axe)
 	}
+	p.inspectLab(axe)
 	p.Press("Your menu")
 	p.inspect("the open menu", axe)
 }
