@@ -68,6 +68,7 @@ func (p *tab) photograph(folder, name string) {
 	for _, width := range []int64{1280, 360} {
 		for _, scheme := range []string{"light", "dark"} {
 			p.look(width, scheme)
+			p.do("go to the top", chromedp.Evaluate[chromedp.Void]("scrollTo(0, 0); document.getElementById('toast').textContent = ''"))
 			p.until("the pictures", `[...document.images].every((i) => i.complete || i.loading === "lazy")`)
 			content, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
 			check(p.t, err)
