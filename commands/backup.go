@@ -51,6 +51,9 @@ func backup(ctx context.Context, s Site, path string, force bool) error {
 		return err
 	}
 	db, err := openStopped(s.Config)
+	if errors.Is(err, localdb.ErrInUse) {
+		return fmt.Errorf("%w\nWhile it runs, an administrator can download GET %s/api/v1/admin/backup", err, s.Config.BaseURL)
+	}
 	if err != nil {
 		return err
 	}
@@ -106,7 +109,7 @@ func openStopped(cfg config.Config) (*localdb.DB, error) {
 		return nil, fmt.Errorf("there is no site in %s (DATA_DIR)", cfg.DataDir)
 	}
 	if errors.Is(err, localdb.ErrInUse) {
-		return nil, fmt.Errorf("the site is running: stop it first, or let an administrator download GET %s/api/v1/admin/backup (%w)", cfg.BaseURL, err)
+		return nil, fmt.Errorf("the site is running: stop it first (%w)", err)
 	}
 	return db, err
 }

@@ -178,9 +178,11 @@ func TestBackupChecksTheDatabase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := bytes.Index(content, []byte("hello from alice"))
-	for i := at - 600; i < at; i++ {
-		content[i] ^= 0x5a
+	text := []byte("hello from alice")
+	for at := bytes.Index(content, text); at >= 0; at = bytes.Index(content, text) { // also on pages that are free
+		for i := at - 600; i < at+len(text); i++ {
+			content[i] ^= 0x5a
+		}
 	}
 	if err := os.WriteFile(cfg.DatabaseFile(), content, 0o600); err != nil {
 		t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 )
 
 // settleTime is longer than one change of another process can take.
-const settleTime = 12 * time.Second
+const settleTime = 30 * time.Second
 
 var repairCommand = command{
 	name:  "repair",
@@ -21,7 +21,7 @@ and tells of documents whose files are lost. Each thing that it mends is printed
 It may be stopped at any time and run again: the second run finds nothing to mend.
 
 With the embedded database the site must be stopped. With MONGODB_URI it may run: a
-count that is wrong is looked at again after 12 seconds, and left alone if it moved.`,
+count that is wrong is looked at again and again for half a minute, and left alone if it moves.`,
 	parse: func(flags *flag.FlagSet, args []string) (Run, error) {
 		_, err := positional(flags, args)
 		return repair, err

@@ -271,7 +271,7 @@ func TestRepairLeavesDoublesThatAreMoreThanARelation(t *testing.T) {
 	w.user(t, "alice")
 	w.user(t, "alice")
 	l.strict = true
-	if _, err := w.Repair(t.Context(), newWorkshop(t).how()); err == nil || !strings.Contains(err.Error(), "indexes of users") {
+	if _, err := w.Repair(t.Context(), newWorkshop(t).how()); err == nil || !strings.Contains(err.Error(), "of users cannot be made") {
 		t.Errorf("it says %v", err)
 	}
 	if n, err := w.entity("users").CountDocuments(t.Context(), bson.D{}); n != 2 || err != nil {

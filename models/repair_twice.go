@@ -3,8 +3,8 @@ package models
 import (
 	"context"
 	"errors"
-	"fmt"
 	"reflect"
+	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -15,7 +15,7 @@ import (
 // unique one, those go that say nothing which another document does not: a second
 // like of the same post by the same user. Two users of one name are left to people.
 func (r *repair) makeIndexes(ctx context.Context, e *entity) error {
-	err := r.db.engine.ensureIndexes(ctx, e.name, e.indexes)
+	err := r.db.makeIndexes(ctx, e)
 	if err == nil {
 		return nil
 	}
@@ -27,49 +27,23 @@ func (r *repair) makeIndexes(ctx context.Context, e *entity) error {
 			}
 		}
 	}
-	if r.Mended > before {
-		err = r.db.engine.ensureIndexes(ctx, e.name, e.indexes)
+	if r.Mended == before {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("the indexes of %s cannot be made: %w", e.name, err)
-	}
-	return nil
+	return r.db.makeIndexes(ctx, e)
 }
 
 // relation returns the fields of a unique index that are all of them parents: the
 // documents relate these and are nothing else.
-func relation(e *entity, x mongo.IndexModel) (fields []string) {
-	if !isUnique(x) || len(e.files) > 0 {
-		return nil
+func relation(e *entity, x mongo.IndexModel) []string {
+	fields, unique := uniqueFields(x)
+	isParent := func(field string) bool {
+		return slices.ContainsFunc(e.parents, func(p parent) bool { return p.field == field })
 	}
-	named := map[string]bool{}
-	for _, p := range e.parents {
-		named[p.field] = true
-	}
-	columns, _ := x.Keys.(bson.D)
-	for _, key := range columns {
-		if !named[key.Key] {
-			return nil
-		}
-		fields = append(fields, key.Key)
-	}
-	if len(fields) < 2 {
+	if !unique || len(fields) < 2 || len(e.files) > 0 || slices.ContainsFunc(fields, func(f string) bool { return !isParent(f) }) {
 		return nil
 	}
 	return fields
-}
-
-func isUnique(x mongo.IndexModel) bool {
-	if x.Options == nil {
-		return false
-	}
-	var o options.IndexOptions
-	for _, set := range x.Options.List() {
-		if set(&o) != nil {
-			return false
-		}
-	}
-	return o.Unique != nil && *o.Unique
 }
 
 // removeDoubles keeps the first of those that are alike. They stand side by side

@@ -1,0 +1,59 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"flag"
+)
+
+var migrateCommand = command{
+	name:  "migrate",
+	brief: "copy an embedded site into the MongoDB of MONGODB_URI",
+	help: `It copies all documents of DATA_DIR into the database MONGODB_DATABASE of
+MONGODB_URI, makes the indexes, and compares the counts. The embedded site is read
+only and stays as it is; it must be stopped. The database must be empty. If the copy
+is cut off, run it again: it goes on, and compares what is there already.
+
+Media files are not copied: keep DATA_DIR where they are, or copy its media folder
+into a bucket and set MEDIA_URL. With MONGODB_URI the secrets must be in the
+environment: set ACCESS_TOKEN_SECRET and REFRESH_TOKEN_SECRET to those that are in
+DATA_DIR/secrets.env, or everybody must log in again.`,
+	parse: func(flags *flag.FlagSet, args []string) (Run, error) {
+		_, err := positional(flags, args)
+		return migrate, err
+	},
+}
+
+func migrate(ctx context.Context, s Site) error {
+	if s.Config.MongoURI == "" {
+		return errors.New("MONGODB_URI must name the MongoDB to copy the site into")
+	}
+	source, err := openStopped(s.Config)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = source.Close() }()
+	app, err := s.Open(ctx) // not prepared: the indexes come after the documents
+	if err != nil {
+		return err
+	}
+	defer Close(app)
+	copied, err := app.DB.CopyFrom(ctx, source, s.say)
+	if err != nil || !copied {
+		return err
+	}
+	s.say("The site is in the database %s of the MongoDB, and every count agrees.", s.Config.MongoDatabase)
+	sayWhatIsLeft(s)
+	return nil
+}
+
+func sayWhatIsLeft(s Site) {
+	cfg := s.Config
+	if cfg.MediaURL == "" {
+		s.say("The media files stay in %s. To serve from several machines, copy that folder into a bucket and set MEDIA_URL.", cfg.MediaDir())
+	}
+	if exists(cfg.SecretsFile()) {
+		s.say("The secrets of the site are in %s: ACCESS_TOKEN_SECRET and REFRESH_TOKEN_SECRET must be set to them, or everybody must log in again.", cfg.SecretsFile())
+	}
+	s.say("%s is not read any more: keep it as a backup of this moment, or delete it.", cfg.DatabaseFile())
+}
