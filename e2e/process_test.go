@@ -141,8 +141,16 @@ func (b binary) usesMongoDB(t *testing.T) {
 // build compiles the program.
 func build(t *testing.T) binary {
 	t.Helper()
+	return buildIn(t, ".")
+}
+
+// buildIn compiles the program from the tree that the folder is in.
+func buildIn(t *testing.T, folder string) binary {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "tokentube")
-	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", path, "tokentube").CombinedOutput()
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", path, "tokentube")
+	cmd.Dir = folder
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
