@@ -13,39 +13,151 @@ import (
 	"tokentube/e2e/testsite"
 )
 
+// end is what ends the session that alice's tabs renew, done in another process
+// where there are two: by a tab of that session, or by another browser of hers.
+var ends = map[string]func(tab, other *testsite.Client) *testsite.Answer{
+	"logout": func(tab, _ *testsite.Client) *testsite.Answer {
+		return tab.JSON("POST", "/api/v1/users/logout", nil)
+	},
+	"revocation": func(_, other *testsite.Client) *testsite.Answer {
+		return other.JSON("DELETE", "/api/v1/users/sessions", nil)
+	},
+	"password change": func(_, other *testsite.Client) *testsite.Answer {
+		return other.JSON("PATCH", "/api/v1/users/update-user-password", passwordChange())
+	},
+	"deletion": func(_, other *testsite.Client) *testsite.Answer {
+		return other.JSON("DELETE", "/api/v1/users/me", testsite.M{"password": testsite.Password})
+	},
+}
+
 // Whatever ends a session while tabs renew it: afterwards none of the tokens that
 // anybody holds is alive.
 func TestRenewalAgainstTheEndOfTheSession(t *testing.T) {
-	for name, end := range map[string]func(*testsite.Client) *testsite.Answer{
-		"logout": func(c *testsite.Client) *testsite.Answer { return c.JSON("POST", "/api/v1/users/logout", nil) },
-		"password change": func(c *testsite.Client) *testsite.Answer {
-			return c.JSON("PATCH", "/api/v1/users/update-user-password", passwordChange())
-		},
-		"deletion": func(c *testsite.Client) *testsite.Answer {
-			return c.JSON("DELETE", "/api/v1/users/me", testsite.M{"password": testsite.Password})
-		},
-	} {
-		site := testsite.New(t)
-		alice := site.User("alice")
-		other := site.SignIn("alice") // ends both sessions, but for logout its own
-		if name == "logout" {
-			other = alice.Copy()
-		}
-		site.Clock.Advance(16 * time.Minute)
-		tabs := make([]*testsite.Client, 16)
-		var all sync.WaitGroup
-		for i := range tabs {
-			tabs[i] = alice.Copy()
-			all.Go(func() { renew(tabs[i]) })
-		}
-		all.Go(func() { end(other).Status(200) })
-		all.Wait()
-		for _, tab := range append(tabs, alice) {
-			if renew(tab) {
-				t.Fatalf("%s: a token lives on", name)
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			site := testsite.New(t)
+			renewAgainst(t, end, site, site, 0)
+		})
+	}
+}
+
+// The same, with tabs in one process and the end in another: there too, five
+// seconds later, that is, when its cache is too old.
+func TestRenewalAgainstTheEndInAnotherProcess(t *testing.T) {
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			one := testsite.New(t)
+			if one.Config.MongoURI == "" {
+				t.Skip("MONGODB_URI is not set: two processes need a database server")
+			}
+			renewAgainst(t, end, one, testsite.Open(t, one.Config, one.Clock), 5*time.Second)
+		})
+	}
+}
+
+func renewAgainst(t *testing.T, end func(tab, other *testsite.Client) *testsite.Answer, one, two *testsite.Site, after time.Duration) {
+	alice := one.User("alice")
+	other := one.SignIn("alice").CopyTo(two)
+	one.Clock.Advance(16 * time.Minute)
+	tabs := make([]*testsite.Client, 16)
+	start := make(chan struct{})
+	var all sync.WaitGroup
+	for i := range tabs {
+		tabs[i] = alice.Copy()
+		all.Go(func() { <-start; renew(tabs[i]) })
+	}
+	last := alice.CopyTo(two)
+	all.Go(func() { <-start; end(last, other).Status(200) })
+	close(start)
+	all.Wait()
+	one.Clock.Advance(after)
+	for _, tab := range append(tabs, alice) {
+		for _, site := range []*testsite.Site{one, two} {
+			if renew(tab.CopyTo(site)) {
+				t.Fatal("a token lives on")
+			}
+			delete(tab.Cookies, "AccessToken")
+			if tab.Cookies["RefreshToken"] != "" && renew(tab.CopyTo(site)) {
+				t.Fatal("a refresh token lives on")
 			}
 		}
-		site.DB.WaitRemovals()
+	}
+	two.DB.WaitRemovals()
+}
+
+// A request in the background begins with the cookies of a session that is over,
+// or ends meanwhile, and its answer comes when the same browser has logged in
+// anew: the new cookies stay as they are. What holds it up is the way there, or
+// the way back.
+func TestLateAnswerFromBeforeAFreshLogin(t *testing.T) {
+	background := []struct{ method, path string }{
+		{"GET", whoAmI}, {"GET", "/api/v1/feed"}, {"GET", "/"}, {"GET", "/settings/profile"},
+		{"GET", "/media/posts/0123456789abcdef01234567"}, {"POST", "/api/v1/tweets"}, {"GET", "/nowhere"},
+		{"POST", "/api/v1/users/regenerate-tokens"},
+	}
+	for _, heldUp := range []string{"on the way there", "on the way back"} {
+		for name, over := range map[string]func(*testsite.Site, *testsite.Client){
+			"logged out": func(_ *testsite.Site, jar *testsite.Client) {
+				jar.Copy().JSON("POST", "/api/v1/users/logout", nil).Status(200)
+			},
+			"ended": func(s *testsite.Site, _ *testsite.Client) {
+				s.SignIn("alice").JSON("DELETE", "/api/v1/users/sessions", nil).Status(200)
+			},
+			"too old":       func(s *testsite.Site, _ *testsite.Client) { s.Clock.Advance(11 * 24 * time.Hour) },
+			"by that login": nil, // which ends the session whose cookies it brings
+		} {
+			if over == nil && heldUp == "on the way back" {
+				continue // it was answered while its session lived
+			}
+			t.Run(name+", "+heldUp, func(t *testing.T) {
+				site := testsite.New(t)
+				jar := site.User("alice")
+				site.Clock.Advance(16 * time.Minute)
+				if over != nil {
+					over(site, jar)
+				}
+				inner, there, back := site.Handler, make(chan struct{}), make(chan struct{})
+				if heldUp == "on the way back" {
+					close(there)
+				}
+				var served, answered sync.WaitGroup
+				site.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if r.Header.Get("X-Background") == "" {
+						inner.ServeHTTP(w, r)
+						return
+					}
+					<-there
+					inner.ServeHTTP(w, r)
+					served.Done()
+					<-back
+				})
+				late := make([]*testsite.Answer, len(background))
+				for i, b := range background {
+					tab := jar.Copy()
+					tab.Header.Set("X-Background", "1")
+					tab.Header.Set("Sec-Fetch-Mode", "cors")
+					served.Add(1)
+					answered.Go(func() { late[i] = tab.JSON(b.method, b.path, nil) })
+				}
+				if heldUp == "on the way back" {
+					served.Wait()
+				}
+				jar.JSON("POST", "/api/v1/users/login", testsite.M{"identifier": "alice", "password": testsite.Password}).Status(200)
+				if heldUp == "on the way there" {
+					close(there)
+				}
+				close(back)
+				answered.Wait()
+				for i, answer := range late {
+					if len(answer.Cookies()) != 0 {
+						t.Errorf("the late answer to %v sets %v", background[i], answer.Cookies())
+					}
+				}
+				if !renew(jar) {
+					t.Error("the fresh login is gone")
+				}
+			})
+		}
 	}
 }
 

@@ -164,29 +164,46 @@ func TestBearerTokens(t *testing.T) {
 // renew asks for a page of a user's own and tells whether it came.
 func renew(c *testsite.Client) bool { return c.JSON("GET", whoAmI, nil).Code == http.StatusOK }
 
+// One rotation, one successor, nobody served as a stranger, no cookie cleared:
+// on private and public routes, of pages and of the API.
 func TestSixtyFourRenewalsAtOnce(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
 	site.Clock.Advance(16 * time.Minute)
-	clients := make([]*testsite.Client, 64)
+	paths := []string{whoAmI, "/settings/profile", "/", "/@alice"}
+	answers := make([]*testsite.Answer, 64)
 	var all sync.WaitGroup
-	for i := range clients {
-		clients[i] = alice.Copy()
-		all.Go(func() {
-			if !renew(clients[i]) {
-				t.Error("a concurrent request was refused")
-			}
-		})
+	for i := range answers {
+		tab, path := alice.Copy(), paths[i%len(paths)]
+		all.Go(func() { answers[i] = tab.Get(path) })
 	}
 	all.Wait()
-	successor := clients[0].Cookies["RefreshToken"]
-	if successor == alice.Cookies["RefreshToken"] {
-		t.Error("nothing was rotated")
-	}
-	for _, c := range clients {
-		if c.Cookies["RefreshToken"] != successor {
-			t.Fatal("there is more than one successor")
+	successors, fresh := map[string]int{}, site.Client()
+	for i, answer := range answers {
+		path := paths[i%len(paths)]
+		if answer.Code != http.StatusOK || strings.Contains(answer.Body, `href="/login`) || !strings.Contains(answer.Body, "alice") {
+			t.Errorf("%s was answered to a stranger: %s", path, answer)
 		}
+		set := map[string]bool{}
+		for _, cookie := range answer.Cookies() {
+			if cookie.MaxAge < 0 || cookie.Value == "" || set[cookie.Name] {
+				t.Errorf("%s clears or sets twice: %v", path, cookie)
+			}
+			set[cookie.Name] = true
+			if cookie.Name == "RefreshToken" {
+				successors[cookie.Value]++
+			}
+			fresh.Cookies[cookie.Name] = cookie.Value
+		}
+		if !set["AccessToken"] || !set["RefreshToken"] {
+			t.Errorf("%s sets %v, want both tokens", path, set)
+		}
+	}
+	if len(successors) != 1 || successors[alice.Cookies["RefreshToken"]] != 0 {
+		t.Errorf("%d successors, want a new one for all", len(successors))
+	}
+	if n := sessions(fresh)[0]["renewals"]; n != 1.0 {
+		t.Errorf("%v rotations, want one", n)
 	}
 }
 

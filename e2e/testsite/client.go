@@ -32,8 +32,12 @@ type Answer struct {
 }
 
 // Copy is another program that holds the same cookies.
-func (c *Client) Copy() *Client {
-	other := c.site.Client()
+func (c *Client) Copy() *Client { return c.CopyTo(c.site) }
+
+// CopyTo is another program that holds the same cookies, and whose requests
+// another process answers.
+func (c *Client) CopyTo(site *Site) *Client {
+	other := site.Client()
 	for name, value := range c.Cookies {
 		other.Cookies[name] = value
 	}
