@@ -17,6 +17,7 @@ func (h Health) Routes(r middlewares.Access) {
 	r.Open.Page(http.MethodGet, "/healthz", h.Live)
 	r.Open.Page(http.MethodGet, "/readyz", h.Ready)
 	r.Open.API(http.MethodGet, "/healthcheck", h.Ready)
+	r.Admin.API(http.MethodGet, "/admin/metrics", h.Metrics)
 }
 
 // Live is GET /healthz: the process answers.
@@ -34,4 +35,10 @@ func (h Health) Ready(c *gin.Context) error {
 		return respond.Show(c, "", gin.H{"status": "ok"})
 	}
 	return h.Live(c)
+}
+
+// Metrics is GET /api/v1/admin/metrics: what an operator watches. Scans above 0 mean that a query lacks its index; the
+// log names it.
+func (h Health) Metrics(c *gin.Context) error {
+	return respond.Show(c, "", gin.H{"scans": h.DB.Scans()})
 }

@@ -67,6 +67,7 @@ type engine interface {
 	collection(name string) Collection
 	ensureIndexes(ctx context.Context, name string, indexes []mongo.IndexModel) error
 	ping(ctx context.Context) error
+	scans() int64
 	close(ctx context.Context) error
 }
 
@@ -92,11 +93,27 @@ func openEngine(ctx context.Context, s Settings) (engine, error) {
 	if err := os.MkdirAll(filepath.Dir(s.File), 0o700); err != nil {
 		return nil, fmt.Errorf("the data folder cannot be made: %w", err)
 	}
-	db, err := localdb.Open(s.File, localdb.WithClock(s.Now))
+	db, err := localdb.Open(s.File, localdb.WithClock(s.Now), localdb.OnScan(scanLog(s.Log)))
 	if err != nil {
 		return nil, err
 	}
 	return embedded{db}, nil
+}
+
+// scanLog warns of each kind of query that no index serves, once.
+func scanLog(log *slog.Logger) func(collection string, fields []string) {
+	var seen sync.Map
+	return func(collection string, fields []string) {
+		if _, again := seen.LoadOrStore(fmt.Sprint(collection, fields), true); !again && log != nil {
+			log.Warn("a query read a whole collection: it needs an index", "collection", collection, "fields", fields)
+		}
+	}
+}
+
+// Scans counts the queries since the start that read a whole collection, for want of an index. A MongoDB counts its own
+// (serverStatus, metrics.queryExecutor.collectionScans); the answer is 0 then.
+func (db *DB) Scans() int64 {
+	return db.engine.scans()
 }
 
 // Prepare makes the indexes that the models need, and takes up removals that an
@@ -127,6 +144,7 @@ func (db *DB) now() time.Time { return db.clock().UTC().Truncate(time.Millisecon
 type embedded struct{ db *localdb.DB }
 
 func (e embedded) collection(name string) Collection { return e.db.Collection(name) }
+func (e embedded) scans() int64                      { return e.db.Scans() }
 func (e embedded) ping(context.Context) error        { return nil }
 func (e embedded) close(context.Context) error       { return e.db.Close() }
 func (e embedded) ensureIndexes(ctx context.Context, name string, indexes []mongo.IndexModel) error {

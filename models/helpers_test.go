@@ -56,6 +56,11 @@ func (p place) open(t testing.TB, wrap func(engine) engine) *world {
 	ctx, w := context.Background(), &world{at: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}
 	e, err := openEngine(ctx, Settings{MongoURI: p.uri, MongoDatabase: p.database, File: p.file, Now: w.now})
 	fatal(t, err)
+	if local, is := e.(embedded); is {
+		if _, isTest := t.(*testing.T); isTest {
+			e = watchedEngine{local}
+		}
+	}
 	if wrap != nil {
 		e = wrap(e)
 	}

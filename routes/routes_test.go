@@ -71,6 +71,7 @@ DELETE /settings/sessions
 DELETE /settings/sessions/:id
 DELETE /watch/:id
 GET    /api/v1/admin/backup
+GET    /api/v1/admin/metrics
 GET    /api/v1/users/get-current-user
 GET    /api/v1/users/security-log
 GET    /api/v1/users/sessions

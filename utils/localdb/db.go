@@ -31,6 +31,7 @@ type DB struct {
 	bolt  *bbolt.DB
 	clock func() time.Time
 	scans atomic.Int64
+	note  func(collection string, fields []string)
 
 	mu          sync.Mutex
 	collections map[string]*Collection
@@ -51,13 +52,18 @@ func WithClock(now func() time.Time) Option {
 	return func(d *DB) { d.clock = now }
 }
 
+// OnScan sets what is told of each query that no index served: its collection, and the fields that it looked at.
+func OnScan(note func(collection string, fields []string)) Option {
+	return func(d *DB) { d.note = note }
+}
+
 // Open opens or creates the data file. One process has it at a time.
 func Open(path string, opts ...Option) (*DB, error) {
 	file, err := openFile(path)
 	if err != nil {
 		return nil, err
 	}
-	d := &DB{bolt: file, clock: time.Now, collections: map[string]*Collection{}, operations: make(chan *operation, maxBatch)}
+	d := &DB{bolt: file, clock: time.Now, note: func(string, []string) {}, collections: map[string]*Collection{}, operations: make(chan *operation, maxBatch)}
 	for _, opt := range opts {
 		opt(d)
 	}

@@ -143,6 +143,7 @@ func (c *Collection) plan(tx *bbolt.Tx, q *query) *plan {
 	p := c.choose(tx, q)
 	if p.points == 0 && !p.ranged && (len(q.doc) > 0 || !p.ordered) {
 		c.db.scans.Add(1)
+		c.db.note(c.name, q.fields)
 	}
 	return p
 }
