@@ -9,8 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
 // secrets are a pair for the processes that are not given one.
@@ -26,7 +24,7 @@ func TestProcess(t *testing.T) {
 	t.Run("refuses what cannot work", program.refuses)
 	t.Run("has the data file alone", program.hasItsDataAlone)
 	t.Run("seeds", program.seeds)
-	t.Run("on a MongoDB server", program.usesMongoDB)
+	t.Run("two on a MongoDB server", program.shareMongoDB)
 }
 
 func (b binary) servesAndStops(t *testing.T) {
@@ -118,24 +116,6 @@ func (b binary) seeds(t *testing.T) {
 	if out := b.fails(t, settings, "seed"); !strings.Contains(out, "already") {
 		t.Errorf("the second time it says %q", out)
 	}
-}
-
-func (b binary) usesMongoDB(t *testing.T) {
-	uri := os.Getenv("MONGODB_URI")
-	if uri == "" {
-		t.Skip("MONGODB_URI names no server")
-	}
-	shared := env{"MONGODB_URI": uri, "MONGODB_DATABASE": "test_" + bson.NewObjectID().Hex(), "DATA_DIR": t.TempDir()}
-	if out := b.fails(t, shared); !strings.Contains(out, "ACCESS_TOKEN_SECRET=") {
-		t.Errorf("without secrets it says %q", out)
-	}
-	one := b.start(t, shared.with(secrets).with(env{"PORT": freePort(t)}))
-	one.ready()
-	two := b.start(t, shared.with(secrets).with(env{"PORT": freePort(t)}))
-	two.ready()
-	two.is("alice", one.register("alice")) // what one process let in, the other knows
-	one.stop()
-	two.stop()
 }
 
 // build compiles the program.

@@ -25,7 +25,18 @@ func New(app *controllers.App, templates, static fs.FS, code *source.Code) (http
 	if err != nil {
 		return nil, err
 	}
-	return middlewares.MethodOverride(engine), nil
+	return middlewares.MethodOverride(ownContexts(engine)), nil
+}
+
+// ownContexts gives each request a Gin context of its own. Gin would take one
+// that an earlier request had, at which that request's time-outs in the
+// database's driver may still be looking.
+func ownContexts(engine *gin.Engine) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := gin.CreateTestContextOnly(w, engine) // not only for tests: it makes a context on this very engine
+		c.Request = r
+		engine.HandleContext(c)
+	})
 }
 
 func newEngine(app *controllers.App, templates, static fs.FS, code *source.Code) (*gin.Engine, error) {
