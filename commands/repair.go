@@ -51,10 +51,10 @@ func repair(ctx context.Context, s Site) error {
 		s.say("Mended %d things.", done.Mended)
 	}
 	if done.Lost > 0 {
-		s.say("%d files are lost: put them back from a backup, or delete what names them.", done.Lost)
+		s.say("Lost files: %d. Put them back from a backup, or delete what names them.", done.Lost)
 	}
 	if done.Busy > 0 {
-		s.say("%d counts were changing while they were looked at: run repair again when the site is quieter.", done.Busy)
+		s.say("Counts that were changing all the time: %d. Run repair again when the site is quieter.", done.Busy)
 	}
 	return nil
 }

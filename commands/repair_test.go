@@ -31,7 +31,7 @@ func TestRepairPrintsWhatItMended(t *testing.T) {
 	for _, picture := range pictures {
 		check(t, os.Remove(picture))
 	}
-	done(t, cfg, []string{"repair"}, "its avatar is lost", "its thumbnail is lost", "There was nothing to mend.", "3 files are lost")
+	done(t, cfg, []string{"repair"}, "its avatar is lost", "its thumbnail is lost", "There was nothing to mend.", "Lost files: 3.")
 
 	site := testsite.Start(t, cfg)
 	if cfg.MongoURI == "" {

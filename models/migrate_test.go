@@ -138,7 +138,7 @@ func TestMigrationOverwritesNothing(t *testing.T) {
 	w.user(t, "somebody")
 	refuse(c, "is not empty", "there are users in it", "MONGODB_DATABASE")
 
-	w, c = immigration(t)
+	_, c = immigration(t)
 	_, err := c.target.Collection(migrations).InsertOne(t.Context(), migration{ID: "site", FirstUser: bson.NewObjectID()})
 	fatal(t, err)
 	refuse(c, "another site")

@@ -1,6 +1,7 @@
 package localdb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,7 +34,7 @@ func (d *DB) Snapshot(ctx context.Context, dir string) (path string, err error) 
 	}()
 	err = d.view(ctx, func(tx *bbolt.Tx) error {
 		_, err := tx.WriteTo(untilDone{ctx, file})
-		return err
+		return cmp.Or(ctx.Err(), err) // bbolt does not wrap what the writer says
 	})
 	if err = errors.Join(err, file.Close()); err != nil {
 		return "", fmt.Errorf("localdb: copying the data file: %w", err)
