@@ -22,6 +22,7 @@ func TestProcess(t *testing.T) {
 	program := build(t)
 	t.Run("serves and stops", program.servesAndStops)
 	t.Run("refuses what cannot work", program.refuses)
+	t.Run("explains itself", program.explains)
 	t.Run("has the data file alone", program.hasItsDataAlone)
 	t.Run("seeds", program.seeds)
 	t.Run("two on a MongoDB server", program.shareMongoDB)
@@ -80,6 +81,20 @@ func (b binary) refuses(t *testing.T) {
 				t.Errorf("it gave an address all the same: %s", out)
 			}
 		})
+	}
+}
+
+// explains needs no settings that are right, and opens nothing.
+func (b binary) explains(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	for _, args := range [][]string{{"help"}, {"--help"}, {"help", "backup"}, {"backup", "--help"}} {
+		out, err := b.command(t, env{"PORT": "http", "DATA_DIR": data}, args...).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "Usage: tokentube") || !strings.Contains(string(out), "backup") {
+			t.Errorf("%q: %v, %s", args, err, out)
+		}
+	}
+	if _, err := os.Stat(data); !os.IsNotExist(err) {
+		t.Errorf("it made the data folder: %v", err)
 	}
 }
 
