@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"go.etcd.io/bbolt"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
@@ -104,42 +103,22 @@ func (c *Collection) build(w *writeTx, x *index) error {
 	if err := w.tx.Bucket(metaBucket).Put(x.bucket, spec); err != nil {
 		return err
 	}
-	entries, err := w.tx.CreateBucketIfNotExists(x.bucket)
-	if err != nil {
+	if _, err := w.tx.CreateBucketIfNotExists(x.bucket); err != nil {
 		return err
 	}
 	docs := w.tx.Bucket(c.docs)
 	if docs == nil {
 		return nil
 	}
-	var multi uint32
-	err = docs.ForEach(func(id, raw []byte) error {
-		bits, err := c.buildOne(entries, x, id, raw)
-		multi |= bits
-		return err
+	return docs.ForEach(func(id, raw []byte) error {
+		doc, err := decode(raw)
+		if err != nil {
+			return err
+		}
+		ic, err := c.indexChange(w.tx, x, change{id: id, after: &doc})
+		if err != nil {
+			return err
+		}
+		return ic.write(w.tx)
 	})
-	if err != nil {
-		return err
-	}
-	return x.setMulti(w.tx, multi)
-}
-
-func (c *Collection) buildOne(entries *bbolt.Bucket, x *index, id, raw []byte) (multi uint32, err error) {
-	doc, err := decode(raw)
-	if err != nil {
-		return 0, err
-	}
-	list, multi, err := x.entries(&doc, id)
-	if err != nil {
-		return 0, err
-	}
-	for _, e := range list {
-		if x.Unique && e.taken(entries) {
-			return 0, duplicate(c.name, x, &doc)
-		}
-		if err := entries.Put(e.key, e.offset()); err != nil {
-			return 0, err
-		}
-	}
-	return multi, nil
 }

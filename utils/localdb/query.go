@@ -30,7 +30,7 @@ var harmless = []string{"AllowDiskUse", "BatchSize", "Comment", "Hint", "Interna
 func resolve[T any](opts []options.Lister[T]) (s settings, err error) {
 	args := new(T)
 	for _, opt := range opts {
-		if opt == nil || reflect.ValueOf(opt).IsNil() {
+		if v := reflect.ValueOf(opt); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 			continue
 		}
 		for _, set := range opt.List() {

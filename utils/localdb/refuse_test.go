@@ -1,6 +1,8 @@
 package localdb
 
 import (
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,9 +23,13 @@ func refused(t *testing.T, err error, name string) {
 func TestRefusedFilters(t *testing.T) {
 	c := open(t).Collection("empty")
 	field := func(op string, v any) d { return d{{Key: "x", Value: d{{Key: op, Value: v}}}} }
+	for _, name := range []string{"$all", "$bitsAllClear", "$bitsAllSet", "$bitsAnyClear", "$bitsAnySet", "$box", "$center", "$geoIntersects",
+		"$geoWithin", "$maxDistance", "$mod", "$near", "$nearSphere", "$options", "$regex", "$size", "$type", "$unknown"} {
+		_, err := c.Find(ctx, field(name, 1))
+		refused(t, err, name)
+	}
 	for name, filter := range map[string]any{
-		"$regex": field("$regex", "a"), "$size": field("$size", 1), "$all": field("$all", a{1}), "$type": field("$type", "string"),
-		"$mod": field("$mod", a{2, 1}), "$near": field("$near", 1), "$options": field("$options", "i"),
+		"$rand": d{{Key: "$rand", Value: d{}}}, "$sampleRate": d{{Key: "$sampleRate", Value: 0.5}},
 		"$expr": d{{Key: "$expr", Value: 1}}, "$where": d{{Key: "$where", Value: "1"}}, "$text": d{{Key: "$text", Value: d{}}},
 		"$jsonSchema": d{{Key: "$jsonSchema", Value: d{}}}, "$comment": d{{Key: "$comment", Value: "x"}},
 		"$or": d{{Key: "$or", Value: a{}}}, "$and": d{{Key: "$and", Value: 1}}, "$nor": d{{Key: "$nor", Value: a{1}}},
@@ -83,6 +89,72 @@ func TestRefusedUpdates(t *testing.T) {
 	_, err = c.UpdateMany(ctx, d{}, path("x"), options.UpdateMany().SetArrayFilters(filters))
 	refused(t, err, "ArrayFilters")
 	refused(t, c.FindOneAndUpdate(ctx, d{}, path("x"), options.FindOneAndUpdate().SetArrayFilters(filters)).Err(), "ArrayFilters")
+}
+
+// given sets one field of a method's options.
+type given[T any] struct{ field int }
+
+func (g given[T]) List() []func(*T) error {
+	return []func(*T) error{func(options *T) error {
+		field := reflect.ValueOf(options).Elem().Field(g.field)
+		switch field.Kind() {
+		case reflect.Pointer:
+			field.Set(reflect.New(field.Type().Elem()))
+		case reflect.Slice:
+			field.Set(reflect.MakeSlice(field.Type(), 1, 1))
+		case reflect.Interface:
+			field.Set(reflect.ValueOf(d{{Key: "a", Value: 1}}))
+		}
+		return nil
+	}}
+}
+
+// each calls a method once with each option that the driver has for it, and wants the unknown ones refused by name. One
+// that a later driver adds is among them.
+func each[T any](t *testing.T, call func(options.Lister[T]) error) {
+	t.Helper()
+	known := reflect.TypeFor[settings]()
+	for i := range reflect.TypeFor[T]().NumField() {
+		name := reflect.TypeFor[T]().Field(i).Name
+		if _, is := known.FieldByName(name); !is && !slices.Contains(harmless, name) {
+			refused(t, call(given[T]{i}), "option "+name)
+		}
+	}
+}
+
+func TestEveryOptionIsKnownOrRefused(t *testing.T) {
+	c := open(t).Collection("empty")
+	set := d{{Key: "$set", Value: d{{Key: "a", Value: 1}}}}
+	each(t, func(o options.Lister[options.InsertOneOptions]) error { _, err := c.InsertOne(ctx, d{}, o); return err })
+	each(t, func(o options.Lister[options.FindOneOptions]) error { return c.FindOne(ctx, d{}, o).Err() })
+	each(t, func(o options.Lister[options.FindOptions]) error { _, err := c.Find(ctx, d{}, o); return err })
+	each(t, func(o options.Lister[options.CountOptions]) error {
+		_, err := c.CountDocuments(ctx, d{}, o)
+		return err
+	})
+	each(t, func(o options.Lister[options.UpdateOneOptions]) error {
+		_, err := c.UpdateOne(ctx, d{}, set, o)
+		return err
+	})
+	each(t, func(o options.Lister[options.UpdateManyOptions]) error {
+		_, err := c.UpdateMany(ctx, d{}, set, o)
+		return err
+	})
+	each(t, func(o options.Lister[options.FindOneAndUpdateOptions]) error {
+		return c.FindOneAndUpdate(ctx, d{}, set, o).Err()
+	})
+	each(t, func(o options.Lister[options.FindOneAndDeleteOptions]) error {
+		return c.FindOneAndDelete(ctx, d{}, o).Err()
+	})
+	each(t, func(o options.Lister[options.DeleteOneOptions]) error { _, err := c.DeleteOne(ctx, d{}, o); return err })
+	each(t, func(o options.Lister[options.DeleteManyOptions]) error {
+		_, err := c.DeleteMany(ctx, d{}, o)
+		return err
+	})
+	each(t, func(o options.Lister[options.IndexOptions]) error {
+		_, err := resolve([]options.Lister[options.IndexOptions]{o})
+		return err
+	})
 }
 
 func TestRefusedOptions(t *testing.T) {
