@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -96,7 +95,7 @@ func Start(t testing.TB, cfg config.Config) *Site {
 func Open(t testing.TB, cfg config.Config, clock *Clock) *Site {
 	t.Helper()
 	ctx, log := context.Background(), slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelError}))
-	store, err := media.Open(ctx, "", filepath.Join(cfg.DataDir, "media"), media.Limits{
+	store, err := media.Open(ctx, cfg.MediaURL, cfg.MediaDir(), media.Limits{
 		ImageBytes: cfg.MaxImageBytes, VideoBytes: cfg.MaxVideoBytes, Pixels: 40_000_000,
 	})
 	check(t, err)
