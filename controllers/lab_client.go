@@ -122,10 +122,10 @@ func (r *labRun) exchange(q request) (*answer, LabStep, error) {
 		sent = cookiePair{}
 	}
 	access, refresh := r.lab.inside.Auth.Cookies.Names()
-	for _, k := range []http.Cookie{{Name: access, Value: sent.access}, {Name: refresh, Value: sent.refresh}} {
-		if k.Value != "" {
-			req.Header.Add("Cookie", k.Name+"="+k.Value)
-			step.Request = append(step.Request, "Cookie: "+k.Name+"="+k.Value)
+	for _, k := range [][2]string{{access, sent.access}, {refresh, sent.refresh}} {
+		if k[1] != "" {
+			req.Header.Add("Cookie", k[0]+"="+k[1])
+			step.Request = append(step.Request, "Cookie: "+k[0]+"="+k[1])
 		}
 	}
 	a := &answer{header: http.Header{}}
