@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/trustelem/zxcvbn"
 	"golang.org/x/crypto/bcrypt"
@@ -17,7 +19,7 @@ import (
 )
 
 const (
-	shortest = 8
+	shortest = 8  // characters
 	longest  = 72 // bytes: bcrypt ignores what comes after, so that many passwords would open one account
 	judged   = 32 // bytes
 	queue    = 5 * time.Second
@@ -110,19 +112,22 @@ func busy(cause error) error {
 	return e
 }
 
+// siteWords are what anybody tries first here, beside the user's own names.
+var siteWords = []string{"tokentube", "tokentube.com", "access token", "refresh token", "jsonwebtoken"}
+
 // Check says why a new password cannot be taken, or "" when it can. The user's
-// own names count as guessable. It is not trimmed and there are no rules of
+// own names and the site's count as guessable. It is not trimmed and there are no rules of
 // composition (ASVS 6.2).
 func Check(password string, names ...string) string {
 	switch {
-	case len(password) < shortest:
+	case utf8.RuneCountInString(password) < shortest:
 		return "Use at least 8 characters."
 	case len(password) > longest:
 		return "Use at most 72 bytes: more would be cut off."
 	}
 	// Guessing how hard a password is to guess takes long for long ones. What comes
 	// after the first bytes only makes it harder.
-	if zxcvbn.PasswordStrength(password[:min(len(password), judged)], names).Score < 2 {
+	if zxcvbn.PasswordStrength(password[:min(len(password), judged)], slices.Concat(siteWords, names)).Score < 2 {
 		return "This password is too easy to guess. Use a few uncommon words."
 	}
 	return ""

@@ -62,8 +62,10 @@ func (l Limit) At(full, now time.Time, ok bool) State {
 }
 
 // Fields are the values of RateLimit-Policy and RateLimit, as the IETF's
-// draft-ietf-httpapi-ratelimit-headers writes them: the quota q for each w
-// seconds, and the r that are left until there are more in t seconds.
+// draft-ietf-httpapi-ratelimit-headers-10 (September 2025) writes them: lists of
+// strings that name the policies, each with whole numbers as parameters. The
+// quota is q for each w seconds; r are left, and there is one more in t seconds,
+// which is when Retry-After says to come back.
 func Fields(states ...State) (policy, current string) {
 	var policies, currents []string
 	for _, s := range states {

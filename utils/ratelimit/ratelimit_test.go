@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"fmt"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -140,6 +141,26 @@ func TestFields(t *testing.T) {
 	policy, current := Fields(login, wide)
 	if policy != `"login";q=10;w=900, "network";q=120;w=60` || current != `"login";r=3;t=90, "network";r=119;t=1` {
 		t.Errorf("%s\n%s", policy, current)
+	}
+}
+
+// A window or a wait that is no whole second is rounded up, never to a number
+// with a point: Integer is the type in the draft, and in Retry-After.
+func TestFieldsAreStructured(t *testing.T) {
+	item := `"[a-z-]+"(;[a-z]+=[0-9]{1,15})+`
+	list := regexp.MustCompile(`^` + item + `(, ` + item + `)*$`)
+	start := newClock().now()
+	for _, limit := range []Limit{five, {"one", 1, time.Millisecond}, {"odd", 7, 10 * time.Second}} {
+		full, now := start, start
+		for range 2 * limit.Quota {
+			var s State
+			full, s = limit.Take(full, now)
+			now = now.Add(333 * time.Millisecond)
+			policy, current := Fields(s, s)
+			if !list.MatchString(policy) || !list.MatchString(current) || strings.Contains(current, ";t=0") {
+				t.Fatalf("%s\n%s", policy, current)
+			}
+		}
 	}
 }
 
