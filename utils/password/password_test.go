@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/trustelem/zxcvbn/frequency"
 	"golang.org/x/crypto/bcrypt"
 
 	"tokentube/utils/apperr"
@@ -65,6 +66,23 @@ func TestCheck(t *testing.T) {
 	}
 	if got := Check("alice.wonder"); got != "" {
 		t.Errorf("somebody else's name: %q", got)
+	}
+}
+
+// The 3000 most common of the passwords that are long enough (ASVS 6.2.4).
+func TestCommonPasswordsAreRefused(t *testing.T) {
+	n := 0
+	for _, password := range frequency.FrequencyLists["passwords"] {
+		if len(password) < shortest || n == 3000 {
+			continue
+		}
+		n++
+		if Check(password) == "" {
+			t.Errorf("%s is taken", password)
+		}
+	}
+	if n < 3000 {
+		t.Errorf("only %d were tried", n)
 	}
 }
 

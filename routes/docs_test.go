@@ -1,0 +1,100 @@
+package routes_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// testsOf are the names of the tests in a folder.
+func testsOf(t *testing.T, folder string) map[string]bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, function := map[string]bool{}, regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range function.FindAllStringSubmatch(string(text), -1) {
+			found[name[1]] = true
+		}
+	}
+	return found
+}
+
+// docs/tokens.md says which test holds each rule: that test is there.
+func TestEveryRuleHasTheTestThatTheDocsName(t *testing.T) {
+	text, err := os.ReadFile("../docs/tokens.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	everywhere := map[string]bool{}
+	rows := regexp.MustCompile("(?m)^\\| .* \\| `((?:Test|Fuzz)\\w+)` \\| `([\\w/]+)` \\|$").FindAllStringSubmatch(string(text), -1)
+	if len(rows) < 70 {
+		t.Errorf("%d rules have a test, where there were 70", len(rows))
+	}
+	for _, row := range rows {
+		tests := testsOf(t, filepath.Join("..", row[2]))
+		if !tests[row[1]] {
+			t.Errorf("%s has no %s", row[2], row[1])
+		}
+		for name := range tests {
+			everywhere[name] = true
+		}
+	}
+	for _, name := range regexp.MustCompile("`((?:Test|Fuzz)[A-Z]\\w+)`").FindAllStringSubmatch(string(text), -1) {
+		if !everywhere[name[1]] {
+			t.Errorf("there is no %s", name[1])
+		}
+	}
+}
+
+// No requirement of levels 1 and 2 is left out: the sections of ASVS 5.0 with how
+// many requirements each has, and those of level 3 alone among them.
+func TestASVSTableIsComplete(t *testing.T) {
+	text, err := os.ReadFile("../docs/tokens.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]int{}
+	for _, row := range regexp.MustCompile(`(?m)^\| (\d\.\d)\.\d+ \| [12] \| [^|]+ \| (?:met|in part|not met|does not apply) \| [^|]+ \|$`).FindAllStringSubmatch(string(text), -1) {
+		rows[row[1]]++
+	}
+	for section, n := range map[string]int{
+		"6.1": 3, "6.2": 12, "6.3": 4, "6.4": 4, "6.5": 5, "6.6": 3, "6.8": 4,
+		"7.1": 3, "7.2": 4, "7.3": 2, "7.4": 5, "7.5": 2, "7.6": 2, "9.1": 3, "9.2": 4,
+	} {
+		if rows[section] != n {
+			t.Errorf("%s: %d requirements, want %d", section, rows[section], n)
+		}
+	}
+}
+
+// What the docs link to in the tree is there.
+func TestLinksOfTheDocs(t *testing.T) {
+	files, err := filepath.Glob("../docs/*.md")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no docs", err)
+	}
+	for _, file := range append(files, "../README.md") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, link := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(string(text), -1) {
+			to, _, _ := strings.Cut(link[1], "#")
+			if to == "" || strings.Contains(to, "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(file), to)); err != nil {
+				t.Errorf("%s links to %s: %v", file, link[1], err)
+			}
+		}
+	}
+}
