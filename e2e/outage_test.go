@@ -77,6 +77,11 @@ func TestOutage(t *testing.T) {
 		{"too slow", true, func() { line.disturb("latency", "upstream", "latency", 2500) }},
 		{"reset after the question", true, func() { line.disturb("reset_peer", "downstream", "timeout", 20) }},
 		{"cut off in the middle of answers", false, func() { line.disturb("limit_data", "downstream", "bytes", 3000) }},
+		{"flickers", false, line.flicker},
+		{"flickers while answers are slow", false, func() {
+			line.disturb("latency", "downstream", "latency", 30) // most cuts fall between a write and its answer
+			line.flicker()
+		}},
 	} {
 		o.round(fault.name, fault.early, fault.begin)
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/rs/zerolog"
@@ -50,6 +51,16 @@ func (l *databaseLine) disturb(kind, direction, attribute string, value int) {
 
 // cut breaks all connections and takes no new ones.
 func (l *databaseLine) cut() { l.proxy.Stop() }
+
+// flicker cuts all connections again and again, and takes new ones at once.
+func (l *databaseLine) flicker() {
+	l.t.Helper()
+	for range 12 {
+		l.proxy.Stop()
+		check(l.t, l.proxy.Start())
+		time.Sleep(time.Second) // the driver looks for a lost server twice a second
+	}
+}
 
 // restore ends every fault.
 func (l *databaseLine) restore() {

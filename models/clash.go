@@ -35,7 +35,8 @@ func (db *DB) makeIndexes(ctx context.Context, e *entity) error {
 		}
 		if list != "" {
 			return fmt.Errorf("the unique index on %s of %s cannot be made, because some documents have the same:\n%s"+
-				"Nothing was changed. Change or delete all but one of each, with the version that ran before or in a MongoDB shell, then start again",
+				"Nothing was changed. The command repair removes second likes and the like; of anything else change or delete all but one, "+
+				"with the version that ran before or in a MongoDB shell, and start again",
 				strings.Join(fields, " and "), e.name, list)
 		}
 	}
