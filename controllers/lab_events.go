@@ -74,7 +74,7 @@ func (l *Lab) Watch(c *gin.Context) error {
 	tick := time.NewTicker(lookAgain)
 	defer tick.Stop()
 	for {
-		if _, err := l.Sessions.Live(c, user.Session.ID); err != nil {
+		if _, err := l.Sessions.Cached(c, user.Session.ID); err != nil {
 			return nil // logged out meanwhile: the stream just ends
 		}
 		now, err := l.inside.Sessions.Look(c, s.User, s.ID)

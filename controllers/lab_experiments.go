@@ -23,7 +23,7 @@ var experiments = []experiment{
 	{"expire", "Let the access token run out", "Waits up to ten seconds. The next request is renewed on its way: nobody notices.",
 		[]string{"middlewares.Auth.identify", "middlewares.Auth.Renew", "models.Sessions.replaceCurrent"}, (*labRun).expire},
 	{"tamper-header", "Change the payload, send it as a header", "A client that shows a token on purpose is told when it is not good.",
-		[]string{"middlewares.Auth.fromAccess", "token.Kind.verify", "middlewares.refuse"}, (*labRun).tamperHeader},
+		[]string{"middlewares.Auth.identify", "token.Kind.verify", "middlewares.refuse"}, (*labRun).tamperHeader},
 	{"tamper-cookie", "Change the payload, leave it in its cookie", "A cookie that is not good is as none: the refresh token decides.",
 		[]string{"middlewares.Auth.identify", "token.Kind.verify", "middlewares.Auth.fromRefresh"}, (*labRun).tamperCookie},
 	{"eight-at-once", "Send eight requests at once", "A page that loads eight things with a token that has run out: one rotation, one successor.",
@@ -31,11 +31,11 @@ var experiments = []experiment{
 	{"lost-response", "Lose the answer, and ask again", "The new tokens never arrive. Asking again with the old one gives the same.",
 		[]string{"models.Session.accepts", "models.Sessions.Rotate", "models.User.GenerateRefreshToken"}, (*labRun).lostResponse},
 	{"replay-in-grace", "Replay the old refresh token at once", "Within its grace it is answered with the same successor: another tab may have been slow.",
-		[]string{"models.Sessions.startClocks", "models.Session.accepts"}, (*labRun).replayInGrace},
+		[]string{"models.Sessions.startGrace", "models.Session.accepts"}, (*labRun).replayInGrace},
 	{"replay-after-grace", "Replay the old refresh token after its grace", "Waits five seconds. Then it is theft, and the session ends for both who hold its tokens.",
-		[]string{"models.Sessions.Prove", "models.Sessions.End", "middlewares.Auth.noteTheft"}, (*labRun).replayAfterGrace},
+		[]string{"models.Sessions.CheckRefreshToken", "models.Sessions.End", "middlewares.Auth.noteTheft"}, (*labRun).replayAfterGrace},
 	{"logout-replay", "Log out, and use the old tokens", "Both tokens are well signed and not yet run out, and open nothing.",
-		[]string{"controllers.App.end", "models.Sessions.over", "middlewares.Auth.fromAccess"}, (*labRun).logoutReplay},
+		[]string{"controllers.App.end", "models.Sessions.ifLive", "middlewares.Auth.fromAccess"}, (*labRun).logoutReplay},
 }
 
 func (r *labRun) expire() error {

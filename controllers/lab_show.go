@@ -163,7 +163,7 @@ func newLabSession(s *models.Session) *LabSession {
 		add(s.ExpiresAt, "ahead", "The session will end by itself.")
 		return out
 	}
-	why := map[models.RevocationWord]string{
+	why := map[models.RevocationReason]string{
 		models.LoggedOut: "by logging out", models.TokenReused: "because a replaced refresh token came back",
 		models.NewLogin: "for a new one", models.EndedByUser: "in the settings", models.PasswordChanged: "because the password was changed",
 	}[s.RevokedFor]

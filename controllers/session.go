@@ -196,7 +196,7 @@ func (s Sessions) Delete(c *gin.Context) error {
 }
 
 // end ends the sessions that the request's tokens belong to.
-func (s *App) end(c *gin.Context, why models.RevocationWord) error {
+func (s *App) end(c *gin.Context, why models.RevocationReason) error {
 	for _, claims := range s.Auth.Presented(c) {
 		user, userErr := bson.ObjectIDFromHex(claims.UserID)
 		id, err := bson.ObjectIDFromHex(claims.SessionID)

@@ -43,7 +43,7 @@ func TestTabsRace(t *testing.T) {
 		now := claims(t, p.Cookie("RefreshToken"))
 		id, err := bson.ObjectIDFromHex(now.Session)
 		check(t, err)
-		session, err := s.Sessions.Fresh(t.Context(), id)
+		session, err := s.Sessions.ByID(t.Context(), id)
 		check(t, err)
 		if session.Current.ID != now.ID || now.ID == old.ID {
 			t.Errorf("the cookie holds %s after %s, the session %s", now.ID, old.ID, session.Current.ID)

@@ -41,13 +41,13 @@ func (a *Auth) RequireFresh(c *gin.Context) {
 }
 
 func (a *Auth) reload(c *gin.Context, id Identity) (Identity, error) {
-	s, err := a.Sessions.Fresh(c, id.Session.ID)
+	s, err := a.Sessions.ByID(c, id.Session.ID)
 	if err != nil {
-		return dead(id.Session, err)
+		return dead(err)
 	}
 	u, err := a.Users.ByID(c, s.User)
 	if err != nil || u.DisabledAt != nil {
-		return dead(s, err)
+		return dead(err)
 	}
 	id.Session, id.User = s, u
 	return id, nil

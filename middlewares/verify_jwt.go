@@ -6,7 +6,6 @@
 package middlewares
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -99,22 +98,28 @@ func (a *Auth) verify(c *gin.Context, renew bool) {
 
 // identify looks at the header first: what a client says on purpose beats what
 // its browser adds.
-func (a *Auth) identify(c *gin.Context, renew bool) (Identity, error) {
-	if raw, ok := HeaderToken(c.Request); ok {
-		id, err := a.fromAccess(c, raw)
-		id.ByHeader = true
-		return id, err
+func (a *Auth) identify(c *gin.Context, renew bool) (id Identity, err error) {
+	access, byHeader := HeaderToken(c.Request)
+	refresh := ""
+	if !byHeader {
+		access, refresh = a.Cookies.Read(c, a.Log)
 	}
-	access, refresh := a.Cookies.Read(c, a.Log)
-	id, err := a.fromAccess(c, access)
-	if err != nil || id.State == SignedIn || refresh == "" || id.Session != nil {
-		return id, err
+	if access == "" && refresh == "" {
+		return Identity{State: Nobody}, nil
 	}
-	if renew {
-		id, _, err := a.Renew(c, refresh)
-		return id, err
+	claims, fault := a.Tokens.Access.Verify(access)
+	switch {
+	case fault == nil: // decides alone: the refresh token is of the same session
+		id, err = a.fromAccess(c, claims)
+	case refresh == "":
+		id = Identity{State: Dead}
+	case renew:
+		id, _, err = a.Renew(c, refresh)
+	default:
+		id, err = a.fromRefresh(c, refresh, false)
 	}
-	return a.fromRefresh(c, refresh, a.Sessions.Prove)
+	id.ByHeader = byHeader
+	return id, err
 }
 
 // HeaderToken takes "Bearer x", or a bare token as older clients send it. Basic
@@ -127,24 +132,16 @@ func HeaderToken(r *http.Request) (string, bool) {
 	return value, strings.Count(value, ".") == 2
 }
 
-// fromAccess identifies by an access token. Where the token is good, the session
-// is set even if it turns out to be dead: then the refresh token, which belongs
-// to the same session, is not tried.
-func (a *Auth) fromAccess(c *gin.Context, raw string) (Identity, error) {
-	if raw == "" {
-		return Identity{}, nil
-	}
-	claims, err := a.Tokens.Access.Verify(raw)
-	if err != nil {
-		return Identity{State: Dead}, nil
-	}
-	session, err := a.session(c, claims, a.Sessions.Live)
-	if err != nil {
-		return dead(&models.Session{}, err)
+// fromAccess identifies by the claims of an access token.
+func (a *Auth) fromAccess(c *gin.Context, claims *token.Claims) (Identity, error) {
+	sid, _ := bson.ObjectIDFromHex(claims.SessionID) // we wrote it; nothing has the zero id
+	session, err := a.Sessions.Cached(c, sid)
+	if err != nil || session.User.Hex() != claims.UserID {
+		return dead(err)
 	}
 	user, err := a.Users.Cached(c, session.User)
 	if err != nil || user.DisabledAt != nil {
-		return dead(session, err)
+		return dead(err)
 	}
 	if claims.RefreshID == session.Current.ID && !session.Current.Seen {
 		if err := a.Sessions.MarkSeen(c, session); err != nil {
@@ -154,40 +151,10 @@ func (a *Auth) fromAccess(c *gin.Context, raw string) (Identity, error) {
 	return Identity{State: SignedIn, User: user, Session: session}, nil
 }
 
-// session finds the session that a token's claims name.
-func (a *Auth) session(c context.Context, claims *token.Claims, find func(context.Context, bson.ObjectID) (*models.Session, error)) (*models.Session, error) {
-	id, err := bson.ObjectIDFromHex(claims.SessionID)
-	if err != nil {
-		return nil, models.ErrSessionOver
-	}
-	s, err := find(c, id)
-	if err == nil && s.User.Hex() != claims.UserID {
-		return nil, models.ErrSessionOver
-	}
-	return s, err
-}
-
-// dead is the identity behind a credential that was good once. Errors that say
-// nothing about the credential are passed on.
-func dead(s *models.Session, err error) (Identity, error) {
-	if err == nil || errors.Is(err, models.ErrSessionOver) || errors.Is(err, models.ErrTokenReused) || apperr.Is(err, apperr.NotFound) {
-		return Identity{State: Dead, Session: s}, nil
-	}
-	return Identity{}, err
-}
-
 // Renew exchanges a refresh token for the session's newest pair of tokens and
 // sets both cookies.
 func (a *Auth) Renew(c *gin.Context, raw string) (Identity, Pair, error) {
-	device := DeviceOf(c)
-	id, err := a.fromRefresh(c, raw, func(ctx context.Context, sid bson.ObjectID, jti string) (*models.Session, error) {
-		s, first, err := a.Sessions.Rotate(ctx, sid, jti, device)
-		if err == nil && !first && (s.IP != device.IP || s.UserAgent != device.UserAgent) {
-			// Allowed within the grace (a phone that changes networks), but worth a line.
-			a.note(c, models.EventTokenElsewhere, s)
-		}
-		return s, err
-	})
+	id, err := a.fromRefresh(c, raw, true)
 	if err != nil || id.State != SignedIn {
 		return id, Pair{}, err
 	}
@@ -195,25 +162,49 @@ func (a *Auth) Renew(c *gin.Context, raw string) (Identity, Pair, error) {
 	return id, pair, err
 }
 
-// fromRefresh identifies by a refresh token. The user is loaded last and past
-// the cache, so that an account that ended meanwhile is served nothing.
-func (a *Auth) fromRefresh(c *gin.Context, raw string, find func(context.Context, bson.ObjectID, string) (*models.Session, error)) (Identity, error) {
+// fromRefresh identifies by a refresh token, and exchanges it if rotate is set.
+// The user is loaded last and past the cache, so that an account that ended
+// meanwhile is served nothing.
+func (a *Auth) fromRefresh(c *gin.Context, raw string, rotate bool) (Identity, error) {
 	claims, err := a.Tokens.Refresh.Verify(raw)
 	if err != nil {
 		return Identity{State: Dead}, nil
 	}
-	s, err := a.session(c, claims, func(ctx context.Context, id bson.ObjectID) (*models.Session, error) {
-		return find(ctx, id, claims.ID)
-	})
+	sid, _ := bson.ObjectIDFromHex(claims.SessionID)
+	var session *models.Session
+	if rotate {
+		session, err = a.rotate(c, sid, claims.ID)
+	} else {
+		session, err = a.Sessions.CheckRefreshToken(c, sid, claims.ID)
+	}
 	if errors.Is(err, models.ErrTokenReused) {
-		a.noteTheft(c, s)
+		a.noteTheft(c, session)
 	}
-	if err != nil {
-		return dead(s, err)
+	if err != nil || session.User.Hex() != claims.UserID {
+		return dead(err)
 	}
-	user, err := a.Users.ByID(c, s.User)
+	user, err := a.Users.ByID(c, session.User)
 	if err != nil || user.DisabledAt != nil {
-		return dead(s, err)
+		return dead(err)
 	}
-	return Identity{State: SignedIn, User: user, Session: s}, nil
+	return Identity{State: SignedIn, User: user, Session: session}, nil
+}
+
+func (a *Auth) rotate(c *gin.Context, sid bson.ObjectID, jti string) (*models.Session, error) {
+	device := DeviceOf(c)
+	session, first, err := a.Sessions.Rotate(c, sid, jti, device)
+	if err == nil && !first && (session.IP != device.IP || session.UserAgent != device.UserAgent) {
+		// Allowed within the grace (a phone that changes networks), but worth a line.
+		a.note(c, models.EventTokenElsewhere, session)
+	}
+	return session, err
+}
+
+// dead is the identity behind a credential that opens nothing any more. An error
+// that says nothing about the credential is passed on.
+func dead(err error) (Identity, error) {
+	if err == nil || errors.Is(err, models.ErrSessionOver) || errors.Is(err, models.ErrTokenReused) || apperr.Is(err, apperr.NotFound) {
+		return Identity{State: Dead}, nil
+	}
+	return Identity{}, err
 }

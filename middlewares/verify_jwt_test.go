@@ -42,7 +42,7 @@ func session(t *testing.T, site *testsite.Site, c *testsite.Client) *models.Sess
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := site.Sessions.Fresh(t.Context(), id)
+	s, err := site.Sessions.ByID(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}

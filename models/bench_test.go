@@ -75,8 +75,8 @@ func BenchmarkSession(b *testing.B) {
 	s, err := w.sessions.Create(ctx, w.user(b, "alice").ID, true, Device{})
 	fatal(b, err)
 	for name, look := range map[string]func() (*Session, error){
-		"warm": func() (*Session, error) { return w.sessions.Live(ctx, s.ID) },
-		"cold": func() (*Session, error) { return w.sessions.Fresh(ctx, s.ID) },
+		"warm": func() (*Session, error) { return w.sessions.Cached(ctx, s.ID) },
+		"cold": func() (*Session, error) { return w.sessions.ByID(ctx, s.ID) },
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -35,18 +35,18 @@ const (
 // Event is something about an account's safety that its owner may want to know.
 // Renewals are none: they are counted in their session.
 type Event struct {
-	ID        bson.ObjectID  `bson:"_id"`
-	User      bson.ObjectID  `bson:"user"`
-	Type      EventType      `bson:"type"`
-	Session   bson.ObjectID  `bson:"session"`         // zero: of no session
-	Ended     *Device        `bson:"ended,omitempty"` // the device that was signed out, where another one did it
-	Why       RevocationWord `bson:"why,omitempty"`   // and for what reason
-	UserAgent string         `bson:"userAgent"`       // who did it; of several, the first
-	IP        string         `bson:"ip"`
-	Count     int64          `bson:"count"` // how many alike this one stands for
-	CreatedAt time.Time      `bson:"createdAt"`
-	LastAt    time.Time      `bson:"lastAt"` // of several, the last
-	ExpiresAt time.Time      `bson:"expiresAt"`
+	ID        bson.ObjectID    `bson:"_id"`
+	User      bson.ObjectID    `bson:"user"`
+	Type      EventType        `bson:"type"`
+	Session   bson.ObjectID    `bson:"session"`         // zero: of no session
+	Ended     *Device          `bson:"ended,omitempty"` // the device that was signed out, where another one did it
+	Why       RevocationReason `bson:"why,omitempty"`   // and for what reason
+	UserAgent string           `bson:"userAgent"`       // who did it; of several, the first
+	IP        string           `bson:"ip"`
+	Count     int64            `bson:"count"` // how many alike this one stands for
+	CreatedAt time.Time        `bson:"createdAt"`
+	LastAt    time.Time        `bson:"lastAt"` // of several, the last
+	ExpiresAt time.Time        `bson:"expiresAt"`
 }
 
 const (

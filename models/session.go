@@ -18,20 +18,20 @@ import (
 // in it are its family: one is current, the last few are remembered. No token is
 // kept, only what it takes to recognise one and to make it again.
 type Session struct {
-	ID         bson.ObjectID  `bson:"_id"`
-	User       bson.ObjectID  `bson:"user"`
-	Kind       SessionKind    `bson:"kind"`
-	Remember   bool           `bson:"remember"` // "keep me signed in"
-	Current    RefreshToken   `bson:"current"`
-	Recent     []RecentToken  `bson:"recent"` // oldest first
-	UserAgent  string         `bson:"userAgent"`
-	IP         string         `bson:"ip"`
-	Renewals   int64          `bson:"renewals"`   // how often its tokens were renewed
-	LastSeenAt time.Time      `bson:"lastSeenAt"` // when they were last: no other use is written down
-	ExpiresAt  time.Time      `bson:"expiresAt"`
-	CreatedAt  time.Time      `bson:"createdAt"`
-	RevokedAt  *time.Time     `bson:"revokedAt,omitempty"`
-	RevokedFor RevocationWord `bson:"revokedFor,omitempty"`
+	ID         bson.ObjectID    `bson:"_id"`
+	User       bson.ObjectID    `bson:"user"`
+	Kind       SessionKind      `bson:"kind"`
+	Remember   bool             `bson:"remember"` // "keep me signed in"
+	Current    RefreshToken     `bson:"current"`
+	Recent     []RecentToken    `bson:"recent"` // oldest first
+	UserAgent  string           `bson:"userAgent"`
+	IP         string           `bson:"ip"`
+	Renewals   int64            `bson:"renewals"`   // how often its tokens were renewed
+	LastSeenAt time.Time        `bson:"lastSeenAt"` // when they were last: no other use is written down
+	ExpiresAt  time.Time        `bson:"expiresAt"`
+	CreatedAt  time.Time        `bson:"createdAt"`
+	RevokedAt  *time.Time       `bson:"revokedAt,omitempty"`
+	RevokedFor RevocationReason `bson:"revokedFor,omitempty"`
 }
 
 // RefreshToken identifies the newest refresh token of a session.
@@ -122,23 +122,15 @@ func (m *Sessions) nextToken(s *Session, now time.Time) RefreshToken {
 	return RefreshToken{ID: token.NewID(), IssuedAt: now.Truncate(time.Second), ExpiresAt: end.Truncate(time.Second)}
 }
 
-// Live loads a live session through the cache: what another process changed may
-// be up to five seconds old. The session is shared: do not change it.
-func (m *Sessions) Live(ctx context.Context, id bson.ObjectID) (*Session, error) {
-	s, err := m.cache.Get(id, func() (*Session, error) { return m.load(ctx, id) })
-	if err != nil {
-		return nil, err
-	}
-	return s, m.over(s)
+// ByID loads a live session, past every cache.
+func (m *Sessions) ByID(ctx context.Context, id bson.ObjectID) (*Session, error) {
+	return m.ifLive(m.load(ctx, id))
 }
 
-// Fresh is Live past the cache.
-func (m *Sessions) Fresh(ctx context.Context, id bson.ObjectID) (*Session, error) {
-	s, err := m.load(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return s, m.over(s)
+// Cached is ByID, up to five seconds old in processes other than the one that
+// made a change. The session is shared: do not change it.
+func (m *Sessions) Cached(ctx context.Context, id bson.ObjectID) (*Session, error) {
+	return m.ifLive(m.cache.Get(id, func() (*Session, error) { return m.load(ctx, id) }))
 }
 
 func (m *Sessions) load(ctx context.Context, id bson.ObjectID) (*Session, error) {
@@ -149,12 +141,12 @@ func (m *Sessions) load(ctx context.Context, id bson.ObjectID) (*Session, error)
 	return s, err
 }
 
-// over refuses a session that has ended, or is of another kind.
-func (m *Sessions) over(s *Session) error {
-	if s.Kind != m.kind || s.RevokedAt != nil || !m.db.now().Before(s.ExpiresAt) {
-		return ErrSessionOver
+// ifLive refuses a session that has ended, or is of another kind.
+func (m *Sessions) ifLive(s *Session, err error) (*Session, error) {
+	if err == nil && (s.Kind != m.kind || s.RevokedAt != nil || !m.db.now().Before(s.ExpiresAt)) {
+		return nil, ErrSessionOver
 	}
-	return nil
+	return s, err
 }
 
 // Rotate exchanges the refresh token with this jti. Exactly one of any number of
@@ -165,7 +157,7 @@ func (m *Sessions) Rotate(ctx context.Context, id bson.ObjectID, jti string, d D
 	// A round is lost only to another rotation, after which the token is no longer
 	// current, or to MarkSeen, which writes once: three rounds always decide.
 	for range 3 {
-		s, err := m.Prove(ctx, id, jti)
+		s, err := m.CheckRefreshToken(ctx, id, jti)
 		if err != nil || s.Current.ID != jti {
 			return s, false, err
 		}
@@ -177,11 +169,11 @@ func (m *Sessions) Rotate(ctx context.Context, id bson.ObjectID, jti string, d D
 	return nil, false, ErrSessionOver // revoked between the read and the write
 }
 
-// Prove loads the session of a refresh token, past the cache, if the token still
-// speaks for it. A token that was replaced and whose successor is in use is
+// CheckRefreshToken loads the session of a refresh token, past the cache, if the
+// token is still accepted. A token that was replaced and whose successor is in use is
 // theft: the session ends, and the event is kept for the user to see.
-func (m *Sessions) Prove(ctx context.Context, id bson.ObjectID, jti string) (*Session, error) {
-	s, err := m.Fresh(ctx, id)
+func (m *Sessions) CheckRefreshToken(ctx context.Context, id bson.ObjectID, jti string) (*Session, error) {
+	s, err := m.ByID(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -213,7 +205,7 @@ func (s *Session) accepts(jti string, now time.Time) bool {
 func (m *Sessions) replaceCurrent(ctx context.Context, s *Session, d Device) (*Session, error) {
 	now := m.db.now()
 	next := m.nextToken(s, now)
-	recent := append(m.startClocks(s.Recent, now), RecentToken{ID: s.Current.ID})
+	recent := append(m.startGrace(s.Recent, now), RecentToken{ID: s.Current.ID})
 	recent = recent[max(0, len(recent)-rememberedTokens):]
 	update := bson.D{{Key: "$set", Value: bson.D{
 		{Key: "current", Value: next}, {Key: "recent", Value: recent},
@@ -238,9 +230,9 @@ func (m *Sessions) unchanged(s *Session) bson.D {
 	}
 }
 
-// startClocks gives the replaced tokens that have no end yet theirs: their
+// startGrace gives the replaced tokens that have no end yet theirs: their
 // successor was used, so whoever is still coming with them has the grace.
-func (m *Sessions) startClocks(recent []RecentToken, now time.Time) []RecentToken {
+func (m *Sessions) startGrace(recent []RecentToken, now time.Time) []RecentToken {
 	started := make([]RecentToken, 0, len(recent)+1)
 	until := now.Add(m.policy.Grace)
 	for _, r := range recent {
@@ -256,7 +248,7 @@ func (m *Sessions) startClocks(recent []RecentToken, now time.Time) []RecentToke
 // that an access token made with them is used.
 func (m *Sessions) MarkSeen(ctx context.Context, s *Session) error {
 	update := bson.D{{Key: "$set", Value: bson.D{
-		{Key: "current.seen", Value: true}, {Key: "recent", Value: m.startClocks(s.Recent, m.db.now())},
+		{Key: "current.seen", Value: true}, {Key: "recent", Value: m.startGrace(s.Recent, m.db.now())},
 	}}}
 	defer m.cache.Drop(s.ID)
 	_, err := m.sessions.UpdateOne(ctx, m.unchanged(s), update)

@@ -9,16 +9,16 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// RevocationWord says why a session was ended.
-type RevocationWord string
+// RevocationReason says why a session was ended.
+type RevocationReason string
 
 const (
-	LoggedOut       RevocationWord = "logout"
-	NewLogin        RevocationWord = "new_login"
-	PasswordChanged RevocationWord = "password_changed"
-	TokenReused     RevocationWord = "token_reuse"
-	EndedByUser     RevocationWord = "ended" // on another device
-	TooMany         RevocationWord = "too_many_sessions"
+	LoggedOut       RevocationReason = "logout"
+	NewLogin        RevocationReason = "new_login"
+	PasswordChanged RevocationReason = "password_changed"
+	TokenReused     RevocationReason = "token_reuse"
+	EndedByUser     RevocationReason = "ended" // on another device
+	TooMany         RevocationReason = "too_many_sessions"
 )
 
 // OfUser lists the user's live sessions, the oldest first.
@@ -43,7 +43,7 @@ func (m *Sessions) Look(ctx context.Context, user, id bson.ObjectID) (*Session, 
 // End ends a live session of the user and returns it as it is then. Anybody
 // else's is not found, and one that has ended is not either: of all who end a
 // session one is told so, and the event is noted once.
-func (m *Sessions) End(ctx context.Context, user, id bson.ObjectID, why RevocationWord) (*Session, error) {
+func (m *Sessions) End(ctx context.Context, user, id bson.ObjectID, why RevocationReason) (*Session, error) {
 	filter := append(bson.D{{Key: "_id", Value: id}}, m.ofUser(user)...)
 	result := m.sessions.FindOneAndUpdate(ctx, filter, m.revocation(why), options.FindOneAndUpdate().SetReturnDocument(options.After))
 	defer m.cache.Drop(id)
@@ -78,7 +78,7 @@ func (m *Sessions) EndOldest(ctx context.Context, user bson.ObjectID) ([]*Sessio
 	return m.endEach(ctx, all[:max(0, len(all)-sessionsPerUser)], TooMany)
 }
 
-func (m *Sessions) endEach(ctx context.Context, sessions []*Session, why RevocationWord) ([]*Session, error) {
+func (m *Sessions) endEach(ctx context.Context, sessions []*Session, why RevocationReason) ([]*Session, error) {
 	var ended []*Session
 	for _, s := range sessions {
 		one, err := m.End(ctx, s.User, s.ID, why)
@@ -94,7 +94,7 @@ func (m *Sessions) endEach(ctx context.Context, sessions []*Session, why Revocat
 }
 
 // RevokeAll ends every session of a user.
-func (m *Sessions) RevokeAll(ctx context.Context, user bson.ObjectID, why RevocationWord) error {
+func (m *Sessions) RevokeAll(ctx context.Context, user bson.ObjectID, why RevocationReason) error {
 	all, err := m.OfUser(ctx, user)
 	if err != nil {
 		return err
@@ -106,6 +106,6 @@ func (m *Sessions) RevokeAll(ctx context.Context, user bson.ObjectID, why Revoca
 	return translate(err)
 }
 
-func (m *Sessions) revocation(why RevocationWord) bson.D {
+func (m *Sessions) revocation(why RevocationReason) bson.D {
 	return bson.D{{Key: "$set", Value: bson.D{{Key: "revokedAt", Value: m.db.now()}, {Key: "revokedFor", Value: why}}}}
 }

@@ -61,7 +61,7 @@ func TestRotationAgainstRevocation(t *testing.T) {
 				t.Fatalf("a token lives on after logout: %v", err)
 			}
 		}
-		if _, err := w.sessions.Live(ctx, s.ID); !errors.Is(err, ErrSessionOver) {
+		if _, err := w.sessions.Cached(ctx, s.ID); !errors.Is(err, ErrSessionOver) {
 			t.Fatalf("the cache lets a revoked session live: %v", err)
 		}
 	}
@@ -84,13 +84,13 @@ func TestGraceStartsWhenTheSuccessorIsUsed(t *testing.T) {
 	w.advance(20 * time.Second)
 	fatal(t, w.sessions.MarkSeen(ctx, next)) // by a request that read the session before
 	w.advance(9 * time.Second)
-	_, err = w.sessions.Prove(ctx, s.ID, old)
+	_, err = w.sessions.CheckRefreshToken(ctx, s.ID, old)
 	fatal(t, err)
 	w.advance(time.Second)
-	if _, err := w.sessions.Prove(ctx, s.ID, old); !errors.Is(err, ErrTokenReused) {
+	if _, err := w.sessions.CheckRefreshToken(ctx, s.ID, old); !errors.Is(err, ErrTokenReused) {
 		t.Errorf("after the grace: %v", err)
 	}
-	if _, err := w.sessions.Prove(ctx, s.ID, next.Current.ID); !errors.Is(err, ErrSessionOver) {
+	if _, err := w.sessions.CheckRefreshToken(ctx, s.ID, next.Current.ID); !errors.Is(err, ErrSessionOver) {
 		t.Errorf("the session lives on: %v", err)
 	}
 }
@@ -139,7 +139,7 @@ func TestSessionEndedByAnotherProcess(t *testing.T) {
 	defer func() { fatal(t, a.Close(ctx)); fatal(t, b.Close(ctx)) }()
 	s, err := a.sessions.Create(ctx, a.user(t, "alice").ID, true, Device{})
 	fatal(t, err)
-	_, err = b.sessions.Live(ctx, s.ID)
+	_, err = b.sessions.Cached(ctx, s.ID)
 	fatal(t, err)
 	_, err = a.sessions.End(ctx, s.User, s.ID, LoggedOut)
 	fatal(t, err)
@@ -147,7 +147,7 @@ func TestSessionEndedByAnotherProcess(t *testing.T) {
 		t.Errorf("the other process rotated an ended session: %v", err)
 	}
 	b.advance(cachedFor)
-	if _, err := b.sessions.Live(ctx, s.ID); !errors.Is(err, ErrSessionOver) {
+	if _, err := b.sessions.Cached(ctx, s.ID); !errors.Is(err, ErrSessionOver) {
 		t.Errorf("the other process serves it after five seconds: %v", err)
 	}
 }
