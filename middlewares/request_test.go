@@ -174,7 +174,8 @@ func TestEveryAnswerHasTheSecurityHeaders(t *testing.T) {
 				t.Errorf("%s %s, %d: %s is %q", r.Method, r.URL.Path, answer.Code, name, got)
 			}
 		}
-		if policy := answer.Header.Get("Content-Security-Policy"); strings.Contains(policy, "unsafe") || strings.Contains(policy, "*") {
+		policy := answer.Header.Get("Content-Security-Policy")
+		if strings.Contains(policy, "unsafe") || strings.Contains(policy, "*") || !strings.Contains(policy, "frame-ancestors 'none'") || !strings.Contains(policy, "base-uri 'none'") {
 			t.Errorf("the policy allows too much: %s", policy)
 		}
 	}
