@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,7 +59,7 @@ func (p place) open(t testing.TB, wrap func(engine) engine) *world {
 	fatal(t, err)
 	if local, is := e.(embedded); is {
 		if _, isTest := t.(*testing.T); isTest {
-			e = watchedEngine{local}
+			e = watchedEngine{local, new(atomic.Bool)}
 		}
 	}
 	if wrap != nil {

@@ -1,0 +1,96 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"tokentube/models"
+)
+
+// checkUnavailable looks whether a 503 is in the site's own words.
+func (o *outage) checkUnavailable(answer *reply) {
+	const says = "The database cannot be reached at the moment. Please try again."
+	if strings.HasPrefix(answer.Header.Get("Content-Type"), "text/html") {
+		if !strings.Contains(answer.body, says) || !strings.Contains(answer.body, "</html>") {
+			o.t.Errorf("not an error page of the site: %s", answer)
+		}
+		return
+	}
+	var envelope struct {
+		StatusCode    int
+		Success       bool
+		Code, Message string
+	}
+	err := json.Unmarshal([]byte(answer.body), &envelope)
+	if err != nil || envelope.Success || envelope.StatusCode != 503 || envelope.Code != "unavailable" || envelope.Message != says {
+		o.t.Errorf("not the site's envelope: %s", answer)
+	}
+}
+
+// checkPosts compares the posts that are there with those that were asked for.
+func (o *outage) checkPosts() {
+	o.t.Helper()
+	ctx, there := o.t.Context(), map[string]int{}
+	for i := range o.users {
+		user, err := o.Users.ByUsername(ctx, fmt.Sprint("user", i))
+		check(o.t, err)
+		total := int64(0)
+		for after, more := "", true; more; more = after != "" {
+			var page []*models.Post
+			page, after, err = o.Posts.List(ctx, models.PostQuery{Owner: user.ID, After: after, Limit: 50})
+			check(o.t, err)
+			for _, p := range page {
+				there[p.Description]++
+				total++
+			}
+		}
+		if total != user.PostsCount {
+			o.t.Errorf("user %d has %d posts, counted as %d", i, total, user.PostsCount)
+		}
+	}
+	acknowledged := 0
+	for text, done := range o.posted {
+		if done {
+			acknowledged++
+		}
+		if n := there[text]; n > 1 || (done && n == 0) {
+			o.t.Errorf("%q (acknowledged: %v) is there %d times", text, done, n)
+		}
+		delete(there, text)
+	}
+	if len(there) > 0 {
+		o.t.Errorf("nobody asked for %v", there)
+	}
+	o.t.Logf("%d posts asked for, %d acknowledged", len(o.posted), acknowledged)
+}
+
+// checkLikes compares the likes and their counts with what was acknowledged.
+func (o *outage) checkLikes() {
+	o.t.Helper()
+	ctx := o.t.Context()
+	for tab, hex := range o.shared {
+		id, err := bson.ObjectIDFromHex(hex)
+		check(o.t, err)
+		want := int64(0)
+		for i := range o.users {
+			user, err := o.Users.ByUsername(ctx, fmt.Sprint("user", i))
+			check(o.t, err)
+			likes, err := o.Likes.Of(ctx, user.ID, []bson.ObjectID{id})
+			check(o.t, err)
+			if should := o.liked[fmt.Sprint(i, "/", tab)]; likes[id] != should {
+				o.t.Errorf("user %d likes post %d: %v, acknowledged as %v", i, tab, likes[id], should)
+			}
+			if likes[id] {
+				want++
+			}
+		}
+		post, err := o.Posts.Visible(ctx, bson.ObjectID{}, id)
+		check(o.t, err)
+		if post.LikesCount != want {
+			o.t.Errorf("post %d has %d likes, counted as %d", tab, want, post.LikesCount)
+		}
+	}
+}
