@@ -51,7 +51,7 @@ type command struct {
 	parse      func(flags *flag.FlagSet, args []string) (Run, error)
 }
 
-var all = []command{seedCommand, adminCommand, backupCommand, restoreCommand, repairCommand, migrateCommand}
+var all = []command{seedCommand, adminCommand, backupCommand, restoreCommand, repairCommand, migrateCommand, healthCommand}
 
 // usageError is a fault in the arguments: nothing was done.
 type usageError struct{ text string }

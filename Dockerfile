@@ -1,0 +1,34 @@
+# The site as an image: the program, the certificates that it trusts, and an empty
+# folder for its data. No shell, not root; the root file system may be read-only.
+#
+#     docker build -t tokentube .
+#     docker run -p 127.0.0.1:8000:8000 -v tokentube:/data --read-only --env-file .env tokentube
+
+FROM golang:1.26.8 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+# Named one by one, so that no data and no .env of this folder gets into the image.
+COPY main.go ./
+COPY commands commands
+COPY config config
+COPY controllers controllers
+COPY middlewares middlewares
+COPY models models
+COPY routes routes
+COPY static static
+COPY templates templates
+COPY utils utils
+RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /out/tokentube . && mkdir /out/data
+
+FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /out/tokentube /tokentube
+COPY --from=build --chown=65532:65532 /out/data /data
+USER 65532:65532
+ENV APP_ENV=production HOST=0.0.0.0 PORT=8000 DATA_DIR=/data LOG_FORMAT=json
+VOLUME ["/data"]
+EXPOSE 8000
+HEALTHCHECK --interval=30s --timeout=6s --start-period=60s --retries=3 CMD ["/tokentube", "health"]
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/tokentube"]

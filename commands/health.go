@@ -1,0 +1,69 @@
+package commands
+
+import (
+	"context"
+	"crypto/tls"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"tokentube/config"
+)
+
+var healthCommand = command{
+	name: "health", args: "",
+	brief: "ask the running site whether it and its database answer",
+	help: `It asks GET /readyz at HOST and PORT, from the same machine or container, so that
+an image without curl can look after itself. Nothing is opened or changed.`,
+	parse: func(flags *flag.FlagSet, args []string) (Run, error) {
+		_, err := positional(flags, args)
+		return health, err
+	},
+}
+
+const healthPatience = 5 * time.Second
+
+func health(ctx context.Context, s Site) error {
+	ctx, cancel := context.WithTimeout(ctx, healthPatience)
+	defer cancel()
+	client, address := healthTarget(s.Config)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return err
+	}
+	answer, err := client.Do(request)
+	if err != nil {
+		return fmt.Errorf("the site does not answer: %w", err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1000))
+		return fmt.Errorf("the site is not ready: %s %s", answer.Status, strings.TrimSpace(string(text)))
+	}
+	s.say("The site is ready.")
+	return nil
+}
+
+// healthTarget is where the site listens, and who asks: by HTTPS, the certificate
+// must be that of BASE_URL.
+func healthTarget(cfg config.Config) (*http.Client, string) {
+	host := cfg.Host
+	if address, err := netip.ParseAddr(host); err == nil && address.IsUnspecified() {
+		host = "localhost"
+	}
+	scheme, transport := "http", &http.Transport{DisableKeepAlives: true}
+	if cfg.TLSCertFile != "" {
+		scheme = "https"
+		if base, err := url.Parse(cfg.BaseURL); err == nil {
+			transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: base.Hostname()}
+		}
+	}
+	return &http.Client{Transport: transport}, scheme + "://" + net.JoinHostPort(host, strconv.Itoa(cfg.Port)) + "/readyz"
+}
