@@ -20,6 +20,8 @@ type updateStep struct {
 	value    any
 }
 
+var updateOperators = []string{"$set", "$setOnInsert", "$unset", "$inc", "$push", "$addToSet", "$pull"}
+
 func newUpdate(v any) (update, error) {
 	doc, err := accept(v)
 	if err != nil {
@@ -34,17 +36,15 @@ func newUpdate(v any) (update, error) {
 		if !strings.HasPrefix(op.Key, "$") || !ok {
 			return nil, fmt.Errorf("localdb: an update takes operators with documents, not %q", op.Key)
 		}
-		if len(fields) == 0 { // allowed, where the operator is known
-			fields = bson.D{{Key: "none", Value: int32(0)}}
+		if !slices.Contains(updateOperators, op.Key) {
+			return nil, unsupported("update operator", fmt.Sprintf("%q", op.Key))
 		}
 		for _, field := range fields {
 			e := updateStep{op.Key, field.Key, field.Value}
 			if err := e.check(); err != nil {
 				return nil, err
 			}
-			if len(op.Value.(bson.D)) > 0 {
-				u = append(u, e)
-			}
+			u = append(u, e)
 		}
 	}
 	slices.SortStableFunc(u, func(a, b updateStep) int { return comparePaths(a.path, b.path) })
@@ -82,8 +82,6 @@ func (e updateStep) check() error {
 	switch e.op {
 	case "$set", "$setOnInsert":
 		return checkValue(e.value, 0)
-	case "$unset":
-		return nil
 	case "$inc":
 		if _, ok := number(e.value); !ok {
 			return fmt.Errorf("localdb: $inc of %q takes a number", e.path)
@@ -96,7 +94,7 @@ func (e updateStep) check() error {
 	case "$pull":
 		return e.checkPull()
 	}
-	return unsupported("update operator", fmt.Sprintf("%q", e.op))
+	return nil // $unset takes anything
 }
 
 // checkPush takes a value, or $each with other modifiers.
