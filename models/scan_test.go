@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	for _, name := range []string{"test.run", "test.skip", "test.list"} {
 		whole = whole && flag.Lookup(name).Value.String() == ""
 	}
-	if code == 0 && whole && len(watch.seen) > 0 && !watch.passes() {
+	if code == 0 && whole && os.Getenv("MONGODB_URI") == "" && !watch.passes() {
 		code = 1
 	}
 	os.Exit(code)
