@@ -39,7 +39,7 @@ const (
 // gone is an error.
 func NewLab(app *App, code *source.Code, site http.Handler) (*Lab, error) {
 	auth, inside := *app.Auth, *app
-	auth.Sessions = app.Sessions.Of(models.Lab, models.SessionPolicy{RefreshTTL: labMaxAge, Grace: labGrace, MaxAge: labMaxAge})
+	auth.Sessions = app.Sessions.OfKind(models.Lab, models.SessionPolicy{RefreshTTL: labMaxAge, Grace: labGrace, MaxAge: labMaxAge})
 	auth.Tokens = app.Auth.Tokens.WithAccessTTL(labAccessTTL)
 	auth.Cookies = middlewares.Cookies{Prefix: labPrefix(app.Config.CookiePrefix), Path: labPath, Secure: app.Config.CookieSecure}
 	auth.Limits = nil // pressing a button counts among the user's changes

@@ -35,7 +35,7 @@ var experiments = []experiment{
 	{"replay-after-grace", "Replay the old refresh token after its grace", "Waits five seconds. Then it is theft, and the session ends for both who hold its tokens.",
 		[]string{"models.Sessions.CheckRefreshToken", "models.Sessions.End", "middlewares.Auth.noteTheft"}, (*labRun).replayAfterGrace},
 	{"logout-replay", "Log out, and use the old tokens", "Both tokens are well signed and not yet run out, and open nothing.",
-		[]string{"controllers.App.end", "models.Sessions.ifLive", "middlewares.Auth.fromAccess"}, (*labRun).logoutReplay},
+		[]string{"controllers.App.endSessions", "models.Sessions.ifLive", "middlewares.Auth.fromAccess"}, (*labRun).logoutReplay},
 }
 
 func (r *labRun) expire() error {

@@ -92,7 +92,7 @@ func (s Sessions) logIn(c *gin.Context, in login) (signedIn, error) {
 	if err != nil {
 		return signedIn{}, err
 	}
-	out, session, err := s.begin(c, user, in.Remember)
+	out, session, err := s.beginSession(c, user, in.Remember)
 	if err != nil {
 		return signedIn{}, err
 	}
@@ -145,22 +145,10 @@ func errWrongLogin() error {
 	return apperr.New(apperr.Unauthorized, "The name or the password is wrong.")
 }
 
-// rehash brings the stored hash to the present cost while the password is known.
-func (s Sessions) rehash(c *gin.Context, user *models.User, password string) (*models.User, error) {
-	if !s.Hasher.Outdated(user.PasswordHash) {
-		return user, nil
-	}
-	hash, err := s.Hasher.Hash(c, password)
-	if err != nil {
-		return nil, err
-	}
-	return s.Users.SetPassword(c, user.ID, user.PasswordHash, hash)
-}
-
-// begin starts a session for the user in this browser, in place of the one whose
+// beginSession starts a session for the user in this browser, in place of the one whose
 // cookies came with the request, and sets the cookies.
-func (s *App) begin(c *gin.Context, user *models.User, remember bool) (signedIn, *models.Session, error) {
-	if err := s.end(c, models.NewLogin); err != nil {
+func (s *App) beginSession(c *gin.Context, user *models.User, remember bool) (signedIn, *models.Session, error) {
+	if err := s.endSessions(c, models.NewLogin); err != nil {
 		return signedIn{}, nil, err
 	}
 	device := middlewares.DeviceOf(c)
@@ -172,7 +160,7 @@ func (s *App) begin(c *gin.Context, user *models.User, remember bool) (signedIn,
 	if err := errors.Join(err, s.noteEnded(c, oldest)); err != nil {
 		return signedIn{}, nil, err
 	}
-	s.Auth.Remember(c, user.ID)
+	s.Auth.SetDeviceCookie(c, user.ID)
 	pair, err := s.Auth.Issue(c, user, session)
 	if err != nil {
 		return signedIn{}, nil, err
@@ -185,36 +173,43 @@ func (s *App) begin(c *gin.Context, user *models.User, remember bool) (signedIn,
 }
 
 // Delete is POST /logout and /users/logout: ends the session of whatever token
-// came with the request, also an expired one, and clears the cookies. Doing it
-// twice is fine.
+// came with the request, also an expired one. Doing it twice is fine.
 func (s Sessions) Delete(c *gin.Context) error {
-	if err := s.end(c, models.LoggedOut); err != nil {
+	if err := s.endSessions(c, models.LoggedOut); err != nil {
 		return err
 	}
 	s.forget(c)
 	return respond.Done(c, "You are logged out.", "/", nil)
 }
 
-// end ends the sessions that the request's tokens belong to.
-func (s *App) end(c *gin.Context, why models.RevocationReason) error {
+// forget clears the cookies, and the pages that Back would show once more.
+func (a *App) forget(c *gin.Context) {
+	a.Auth.Cookies.Clear(c)
+	c.Header("Clear-Site-Data", `"cache"`)
+}
+
+// endSessions ends the sessions that the request's tokens belong to.
+func (s *App) endSessions(c *gin.Context, why models.RevocationReason) error {
 	for _, claims := range s.Auth.Presented(c) {
-		user, userErr := bson.ObjectIDFromHex(claims.UserID)
-		id, err := bson.ObjectIDFromHex(claims.SessionID)
-		if err != nil || userErr != nil {
-			continue
-		}
-		ended, err := s.Sessions.End(c, user, id, why)
-		if apperr.Is(err, apperr.NotFound) {
-			continue // it has ended before: nothing to tell
-		}
-		if err == nil && why == models.LoggedOut {
-			err = s.Events.Add(c, models.EventLogout, ended, middlewares.DeviceOf(c))
-		}
-		if err != nil {
+		user, _ := bson.ObjectIDFromHex(claims.UserID) // we wrote them; nothing has the zero id
+		id, _ := bson.ObjectIDFromHex(claims.SessionID)
+		if err := s.endSession(c, user, id, why); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// endSession ends one, if it has not ended before, and notes a logout.
+func (s *App) endSession(c *gin.Context, user, id bson.ObjectID, why models.RevocationReason) error {
+	ended, err := s.Sessions.End(c, user, id, why)
+	if apperr.Is(err, apperr.NotFound) {
+		return nil
+	}
+	if err == nil && why == models.LoggedOut {
+		err = s.Events.Add(c, models.EventLogout, ended, middlewares.DeviceOf(c))
+	}
+	return err
 }
 
 type renewal struct {
@@ -229,10 +224,8 @@ func (s Sessions) Renew(c *gin.Context) error {
 	if err := input.Read(c.Request, &in, nil); err != nil {
 		return err
 	}
-	raw := in.RefreshToken
-	if raw == "" {
-		raw, _ = middlewares.HeaderToken(c.Request)
-	}
+	header, _ := middlewares.HeaderToken(c.Request)
+	raw := cmp.Or(in.RefreshToken, header)
 	explicit := raw != ""
 	if !explicit {
 		_, raw = s.Auth.Cookies.Read(c, s.Log)

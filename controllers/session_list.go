@@ -9,7 +9,6 @@ import (
 
 	"tokentube/middlewares"
 	"tokentube/models"
-	"tokentube/utils/apperr"
 	"tokentube/utils/respond"
 )
 
@@ -100,14 +99,8 @@ func (d Devices) Delete(c *gin.Context) error {
 // request: with a header, the cookies may be another session's.
 func (d Devices) endThis(c *gin.Context) error {
 	id := middlewares.Current(c)
-	ended, err := d.Sessions.End(c, id.User.ID, id.Session.ID, models.LoggedOut)
-	if err != nil && !apperr.Is(err, apperr.NotFound) {
+	if err := d.endSession(c, id.User.ID, id.Session.ID, models.LoggedOut); err != nil {
 		return err
-	}
-	if err == nil {
-		if err := d.Events.Add(c, models.EventLogout, ended, middlewares.DeviceOf(c)); err != nil {
-			return err
-		}
 	}
 	if !id.ByHeader {
 		d.forget(c)
@@ -141,11 +134,4 @@ func (a *App) noteEnded(c *gin.Context, ended []*models.Session) error {
 		}
 	}
 	return nil
-}
-
-// forget takes the cookies from a browser that is signed out, and has it drop
-// what it kept: Back must not show what was private.
-func (a *App) forget(c *gin.Context) {
-	a.Auth.Cookies.Clear(c)
-	c.Header("Clear-Site-Data", `"cache"`)
 }

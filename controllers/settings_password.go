@@ -72,6 +72,18 @@ func (s Settings) changePassword(c *gin.Context, in passwordChange) (signedIn, e
 		return signedIn{}, err
 	}
 	user.TheftAt = nil
-	out, _, err := s.begin(c, user, id.Session.Remember)
+	out, _, err := s.beginSession(c, user, id.Session.Remember)
 	return out, err
+}
+
+// rehash brings the stored hash to the present cost while the password is known.
+func (s Sessions) rehash(c *gin.Context, user *models.User, password string) (*models.User, error) {
+	if !s.Hasher.Outdated(user.PasswordHash) {
+		return user, nil
+	}
+	hash, err := s.Hasher.Hash(c, password)
+	if err != nil {
+		return nil, err
+	}
+	return s.Users.SetPassword(c, user.ID, user.PasswordHash, hash)
 }

@@ -57,7 +57,7 @@ func (u Users) Create(c *gin.Context) error {
 		return respond.Invalid(c, "users/new", in, err)
 	}
 	files.keep()
-	if _, _, err := u.begin(c, &user, false); err != nil {
+	if _, _, err := u.beginSession(c, &user, false); err != nil {
 		return err
 	}
 	return respond.Created(c, "Welcome to Tokentube!", "/", "/api/v1/users/channel/"+user.Username, u.user(&user, true))

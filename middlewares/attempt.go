@@ -94,9 +94,9 @@ func (a *Auth) device(c *gin.Context) []string {
 	return strings.Split(found[0].Value, ".")
 }
 
-// Remember tells the browser that it has logged in to this account. It opens
+// SetDeviceCookie tells the browser that it has logged in to this account. It opens
 // nothing; it counts this browser's wrong passwords apart from everybody else's.
-func (a *Auth) Remember(c *gin.Context, user bson.ObjectID) {
+func (a *Auth) SetDeviceCookie(c *gin.Context, user bson.ObjectID) {
 	if a.Limits == nil {
 		return
 	}

@@ -50,7 +50,7 @@ func (m *Likes) Add(ctx context.Context, user, post bson.ObjectID) error {
 		return nil
 	}
 	if inDoubt(err) {
-		m.db.settle("a like", func(ctx context.Context) (bool, error) { return m.arrived(ctx, like) })
+		m.db.settle("a like", func(ctx context.Context) (bool, error) { return m.countIfMade(ctx, like) })
 	}
 	if err != nil {
 		return translate(err)
@@ -62,10 +62,10 @@ func (m *Likes) Add(ctx context.Context, user, post bson.ObjectID) error {
 	return err
 }
 
-// arrived counts a like that may or may not have been made. One that is there
+// countIfMade counts a like that may or may not have been made. One that is there
 // must be counted, because asking for it again changes nothing; so must one that
 // was taken back meanwhile, which has lowered the count.
-func (m *Likes) arrived(ctx context.Context, like Like) (bool, error) {
+func (m *Likes) countIfMade(ctx context.Context, like Like) (bool, error) {
 	n, err := m.likes.CountDocuments(ctx, bson.D{{Key: "_id", Value: like.ID}})
 	if err != nil {
 		return false, err

@@ -51,7 +51,6 @@ type RecentToken struct {
 
 const (
 	rememberedTokens   = 8
-	sessionsPerUser    = 50
 	maxAgeUnremembered = 24 * time.Hour
 )
 
@@ -62,13 +61,6 @@ var ErrSessionOver = errors.New("the session is over")
 // of the two who hold it is a thief, so the session was ended for both.
 var ErrTokenReused = errors.New("a replaced refresh token was used again")
 
-// SessionPolicy is how long sessions and their tokens live.
-type SessionPolicy struct {
-	RefreshTTL time.Duration // the idle limit, renewed at each rotation
-	Grace      time.Duration
-	MaxAge     time.Duration // the absolute limit
-}
-
 // Sessions are the logins.
 type Sessions struct {
 	db       *DB
@@ -76,19 +68,6 @@ type Sessions struct {
 	kind     SessionKind
 	policy   SessionPolicy
 	cache    *cache.Cache[bson.ObjectID, *Session]
-}
-
-// NewSessions registers the sessions.
-func NewSessions(db *DB, policy SessionPolicy) *Sessions {
-	return &Sessions{
-		db: db, kind: Web, policy: policy,
-		sessions: db.register(entity{
-			name:    "sessions",
-			indexes: indexes(index("user", "createdAt"), expiry("expiresAt")),
-			parents: []parent{{name: "users", field: "user"}},
-		}),
-		cache: cache.New[bson.ObjectID, *Session](cachedFor, 10_000, db.clock),
-	}
 }
 
 // Create begins a session. EndOldest is to follow: a user has fifty at most.
@@ -253,4 +232,18 @@ func (m *Sessions) MarkSeen(ctx context.Context, s *Session) error {
 	defer m.cache.Drop(s.ID)
 	_, err := m.sessions.UpdateOne(ctx, m.unchanged(s), update)
 	return translate(err)
+}
+
+// End ends a live session of the user and returns it as it is then. Anybody
+// else's is not found, and one that has ended is not either: of all who end a
+// session one is told so, and the event is noted once.
+func (m *Sessions) End(ctx context.Context, user, id bson.ObjectID, why RevocationReason) (*Session, error) {
+	filter := append(bson.D{{Key: "_id", Value: id}}, m.liveOfUser(user)...)
+	result := m.sessions.FindOneAndUpdate(ctx, filter, m.revocation(why), options.FindOneAndUpdate().SetReturnDocument(options.After))
+	defer m.cache.Drop(id)
+	ended, err := decode[Session](result)
+	if err != nil {
+		return nil, err
+	}
+	return ended, nil
 }

@@ -21,13 +21,15 @@ const (
 	TooMany         RevocationReason = "too_many_sessions"
 )
 
+const sessionsPerUser = 50
+
 // OfUser lists the user's live sessions, the oldest first.
 func (m *Sessions) OfUser(ctx context.Context, user bson.ObjectID) ([]*Session, error) {
-	cursor, err := m.sessions.Find(ctx, m.ofUser(user), options.Find().SetSort(keys("createdAt")))
+	cursor, err := m.sessions.Find(ctx, m.liveOfUser(user), options.Find().SetSort(keys("createdAt")))
 	return collect[*Session](ctx, cursor, err)
 }
 
-func (m *Sessions) ofUser(user bson.ObjectID) bson.D {
+func (m *Sessions) liveOfUser(user bson.ObjectID) bson.D {
 	return bson.D{
 		{Key: "user", Value: user}, {Key: "revokedAt", Value: absent},
 		{Key: "expiresAt", Value: bson.D{{Key: "$gt", Value: m.db.now()}}},
@@ -38,20 +40,6 @@ func (m *Sessions) ofUser(user bson.ObjectID) bson.D {
 func (m *Sessions) Look(ctx context.Context, user, id bson.ObjectID) (*Session, error) {
 	filter := bson.D{{Key: "_id", Value: id}, {Key: "user", Value: user}, {Key: "kind", Value: m.kind}}
 	return decode[Session](m.sessions.FindOne(ctx, filter))
-}
-
-// End ends a live session of the user and returns it as it is then. Anybody
-// else's is not found, and one that has ended is not either: of all who end a
-// session one is told so, and the event is noted once.
-func (m *Sessions) End(ctx context.Context, user, id bson.ObjectID, why RevocationReason) (*Session, error) {
-	filter := append(bson.D{{Key: "_id", Value: id}}, m.ofUser(user)...)
-	result := m.sessions.FindOneAndUpdate(ctx, filter, m.revocation(why), options.FindOneAndUpdate().SetReturnDocument(options.After))
-	defer m.cache.Drop(id)
-	ended, err := decode[Session](result)
-	if err != nil {
-		return nil, err
-	}
-	return ended, nil
 }
 
 // EndOthers ends every session of the user but one, and returns those it ended.

@@ -1,11 +1,14 @@
 package models
 
 import (
+	"context"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"tokentube/utils/cache"
 	"tokentube/utils/token"
 )
 
@@ -63,4 +66,33 @@ func (u *User) GenerateRefreshToken(tokens *token.Tokens, s *Session) (string, e
 		IssuedAt:  jwt.NewNumericDate(s.Current.IssuedAt),
 		ExpiresAt: jwt.NewNumericDate(s.Current.ExpiresAt),
 	})
+}
+
+// Users are the accounts.
+type Users struct {
+	db    *DB
+	users Collection
+	cache *cache.Cache[bson.ObjectID, *User]
+}
+
+// ByLogin finds the user that a login names by username or e-mail address. A
+// username has no "@", so that no name can be taken for another's address.
+func (m *Users) ByLogin(ctx context.Context, identifier string) (*User, error) {
+	identifier = normalName(identifier)
+	field := "username"
+	if strings.Contains(identifier, "@") {
+		field = "email"
+	}
+	return decode[User](m.users.FindOne(ctx, live(bson.E{Key: field, Value: identifier})))
+}
+
+// ByID loads a user, past every cache.
+func (m *Users) ByID(ctx context.Context, id bson.ObjectID) (*User, error) {
+	return decode[User](m.users.FindOne(ctx, live(bson.E{Key: "_id", Value: id})))
+}
+
+// Cached is ByID, up to five seconds old in processes other than the one that
+// made a change. The user is shared: do not change it.
+func (m *Users) Cached(ctx context.Context, id bson.ObjectID) (*User, error) {
+	return m.cache.Get(id, func() (*User, error) { return m.ByID(ctx, id) })
 }

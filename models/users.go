@@ -12,13 +12,6 @@ import (
 	"tokentube/utils/cache"
 )
 
-// Users are the accounts.
-type Users struct {
-	db    *DB
-	users Collection
-	cache *cache.Cache[bson.ObjectID, *User]
-}
-
 // cachedFor is how long another process may go on with what it knows of a user
 // or a session that was changed here.
 const cachedFor = 5 * time.Second
@@ -92,17 +85,6 @@ func (m *Users) Create(ctx context.Context, u *User) error {
 	return translate(err)
 }
 
-// ByLogin finds the user that a login names by username or e-mail address. A
-// username has no "@", so that no name can be taken for another's address.
-func (m *Users) ByLogin(ctx context.Context, identifier string) (*User, error) {
-	identifier = normalName(identifier)
-	field := "username"
-	if strings.Contains(identifier, "@") {
-		field = "email"
-	}
-	return decode[User](m.users.FindOne(ctx, live(bson.E{Key: field, Value: identifier})))
-}
-
 // ByUsername finds a channel.
 func (m *Users) ByUsername(ctx context.Context, name string) (*User, error) {
 	return decode[User](m.users.FindOne(ctx, live(bson.E{Key: "username", Value: normalName(name)})))
@@ -111,17 +93,6 @@ func (m *Users) ByUsername(ctx context.Context, name string) (*User, error) {
 // live adds to a filter that the document is not being removed.
 func live(conditions ...bson.E) bson.D {
 	return append(bson.D(conditions), bson.E{Key: "deletedAt", Value: absent})
-}
-
-// ByID loads a user, past every cache.
-func (m *Users) ByID(ctx context.Context, id bson.ObjectID) (*User, error) {
-	return decode[User](m.users.FindOne(ctx, live(bson.E{Key: "_id", Value: id})))
-}
-
-// Cached is ByID, up to five seconds old in processes other than the one that
-// made a change. The user is shared: do not change it.
-func (m *Users) Cached(ctx context.Context, id bson.ObjectID) (*User, error) {
-	return m.cache.Get(id, func() (*User, error) { return m.ByID(ctx, id) })
 }
 
 // ByIDs loads several users in one query. Those who are gone are missing.

@@ -9,9 +9,44 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 )
+
+// Config is what tokens are made with. Previous secrets and keys, which may be
+// left out, still verify and never sign.
+type Config struct {
+	AccessSecret, RefreshSecret                 string
+	AccessSecretPrevious, RefreshSecretPrevious string
+	AccessKey                                   crypto.Signer // Ed25519 or RSA; nil: AccessSecret signs
+	AccessKeyPrevious                           crypto.PublicKey
+	AccessTTL, RefreshTTL                       time.Duration
+	Issuer                                      string
+	Now                                         func() time.Time
+}
+
+// New makes the two kinds of token of this site. Only we read refresh tokens, so
+// a secret is all that they need.
+func New(c Config) (*Tokens, error) {
+	access, err := accessKeys(c)
+	if err != nil {
+		return nil, err
+	}
+	refresh := secretKeys(c.RefreshSecret, c.RefreshSecretPrevious)
+	return &Tokens{
+		Access:  newKind("at+jwt", "tokentube", access, c.AccessTTL, c),
+		Refresh: newKind("rt+jwt", "tokentube-refresh", refresh, c.RefreshTTL, c),
+	}, nil
+}
+
+// WithAccessTTL are the same tokens, with another life of the access tokens that
+// are made.
+func (t *Tokens) WithAccessTTL(ttl time.Duration) *Tokens {
+	access := *t.Access
+	access.TTL = ttl
+	return &Tokens{&access, t.Refresh}
+}
 
 // key is one of our keys, bound to one algorithm for good: what a token's header
 // says never makes an RSA key into an HMAC secret (RFC 8725 3.1, 2.1).

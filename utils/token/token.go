@@ -4,7 +4,6 @@
 package token
 
 import (
-	"crypto"
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
@@ -39,8 +38,9 @@ type Claims struct {
 }
 
 // The library reads the registered claims through these methods. NotBefore is
-// left to Verify, which allows other machines' clocks some leeway.
-func (c *Claims) GetExpirationTime() (*jwt.NumericDate, error) { return c.ExpiresAt, nil }
+// left to checkOwn, which allows other machines' clocks some leeway, and
+// ExpiresAt to Verify, which tells a token that is merely old from a bad one.
+func (c *Claims) GetExpirationTime() (*jwt.NumericDate, error) { return nil, nil }
 func (c *Claims) GetIssuedAt() (*jwt.NumericDate, error)       { return c.IssuedAt, nil }
 func (c *Claims) GetNotBefore() (*jwt.NumericDate, error)      { return nil, nil }
 func (c *Claims) GetIssuer() (string, error)                   { return c.Issuer, nil }
@@ -72,40 +72,6 @@ type Kind struct {
 // Tokens are the two kinds.
 type Tokens struct{ Access, Refresh *Kind }
 
-// WithAccessTTL are the same tokens, with another life of the access tokens that
-// are made.
-func (t *Tokens) WithAccessTTL(ttl time.Duration) *Tokens {
-	access := *t.Access
-	access.TTL = ttl
-	return &Tokens{&access, t.Refresh}
-}
-
-// Config is what tokens are made with. Previous secrets and keys, which may be
-// left out, still verify and never sign.
-type Config struct {
-	AccessSecret, RefreshSecret                 string
-	AccessSecretPrevious, RefreshSecretPrevious string
-	AccessKey                                   crypto.Signer // Ed25519 or RSA; nil: AccessSecret signs
-	AccessKeyPrevious                           crypto.PublicKey
-	AccessTTL, RefreshTTL                       time.Duration
-	Issuer                                      string
-	Now                                         func() time.Time
-}
-
-// New makes the two kinds of token of this site. Only we read refresh tokens, so
-// a secret is all that they need.
-func New(c Config) (*Tokens, error) {
-	access, err := accessKeys(c)
-	if err != nil {
-		return nil, err
-	}
-	refresh := secretKeys(c.RefreshSecret, c.RefreshSecretPrevious)
-	return &Tokens{
-		Access:  newKind("at+jwt", "tokentube", access, c.AccessTTL, c),
-		Refresh: newKind("rt+jwt", "tokentube-refresh", refresh, c.RefreshTTL, c),
-	}, nil
-}
-
 func newKind(typ, audience string, keys keys, ttl time.Duration, c Config) *Kind {
 	return &Kind{
 		TTL: ttl, typ: typ, audience: audience, issuer: c.Issuer, keys: keys, now: c.Now,
@@ -115,7 +81,7 @@ func newKind(typ, audience string, keys keys, ttl time.Duration, c Config) *Kind
 			// (alg "none", RFC 8725 3.1).
 			jwt.WithValidMethods(keys.algorithms()),
 			jwt.WithIssuer(c.Issuer), jwt.WithAudience(audience),
-			jwt.WithExpirationRequired(), jwt.WithTimeFunc(c.Now), jwt.WithStrictDecoding(),
+			jwt.WithTimeFunc(c.Now), jwt.WithStrictDecoding(),
 		),
 	}
 }
@@ -158,16 +124,11 @@ func (k *Kind) verify(raw string) (*Claims, error) {
 	}
 	claims := &Claims{}
 	_, err := k.parser.ParseWithClaims(raw, claims, k.keyFor)
-	expired := errors.Is(err, jwt.ErrTokenExpired) && !errors.Is(err, jwt.ErrTokenInvalidIssuer) &&
-		!errors.Is(err, jwt.ErrTokenInvalidAudience) && !errors.Is(err, jwt.ErrTokenRequiredClaimMissing)
-	if err != nil && !expired {
-		return nil, err
+	if err == nil {
+		err = k.checkOwn(claims)
 	}
-	if err := k.checkOwn(claims); err != nil {
+	if err != nil {
 		return nil, err
-	}
-	if expired {
-		return claims, ErrExpired
 	}
 	return claims, nil
 }
@@ -187,6 +148,8 @@ func (k *Kind) keyFor(t *jwt.Token) (any, error) {
 func (k *Kind) checkOwn(c *Claims) error {
 	latest := k.now().Add(leeway)
 	switch {
+	case c.ExpiresAt == nil:
+		return jwt.ErrTokenRequiredClaimMissing
 	case c.IssuedAt == nil || c.IssuedAt.After(latest):
 		return jwt.ErrTokenUsedBeforeIssued
 	case c.NotBefore != nil && c.NotBefore.After(latest):
