@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"syscall"
 	"time"
 )
 
@@ -91,11 +92,16 @@ func (e *Error) Unwrap() error { return e.cause }
 // Status is the HTTP status code that belongs to the error's code.
 func (e *Error) Status() int { return statuses[e.Code] }
 
-// From finds the *Error in err. Any other error becomes Internal, with a fixed
-// message, so that nothing of its text reaches the outside.
+// From finds the *Error in err. A full disk is Unavailable; any other error becomes
+// Internal, with a fixed message, so that nothing of its text reaches the outside.
 func From(err error) *Error {
 	var e *Error
 	if errors.As(err, &e) {
+		return e
+	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		e = New(Unavailable, "The site has no room left to store anything. Please try again later.").Because(err)
+		e.RetryAfter = time.Minute
 		return e
 	}
 	return New(Internal, "Something went wrong on our side.").Because(err)

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -41,6 +43,14 @@ func TestErrorIsFoundWithinOthers(t *testing.T) {
 func TestInvalidFieldNamesTheField(t *testing.T) {
 	e := InvalidField("title", "At most %d characters.", 120)
 	if e.Code != Invalid || e.Message != "At most 120 characters." || len(e.Fields) != 1 || e.Fields[0] != (Field{"title", e.Message}) {
+		t.Errorf("%+v", e)
+	}
+}
+
+func TestFullDiskIsUnavailable(t *testing.T) {
+	full := &fs.PathError{Op: "write", Path: "/srv/tokentube.db", Err: syscall.ENOSPC}
+	e := From(fmt.Errorf("storing: %w", full))
+	if e.Code != Unavailable || e.RetryAfter == 0 || strings.Contains(e.Message, "/srv") || !errors.Is(e, syscall.ENOSPC) {
 		t.Errorf("%+v", e)
 	}
 }
