@@ -51,8 +51,8 @@ func (c *Claims) GetAudience() (jwt.ClaimStrings, error)       { return jwt.Clai
 // to iat and nbf; exp gets none, so that no token lives longer than it says.
 const leeway = 30 * time.Second
 
-// remembered is how many verified tokens are kept: some 10 MB.
-const remembered = 10_000
+// verifiedKept is how many verified tokens are remembered: some 10 MB.
+const verifiedKept = 10_000
 
 // Kind signs and verifies one kind of token. An access token never passes as a
 // refresh token or the other way round, because key, typ and aud all differ
@@ -65,7 +65,7 @@ type Kind struct {
 	issuer   string
 	keys     keys
 	parser   *jwt.Parser
-	known    *cache.Cache[[sha256.Size]byte, *Claims]
+	verified *cache.Cache[[sha256.Size]byte, *Claims]
 	now      func() time.Time
 }
 
@@ -75,7 +75,7 @@ type Tokens struct{ Access, Refresh *Kind }
 func newKind(typ, audience string, keys keys, ttl time.Duration, c Config) *Kind {
 	return &Kind{
 		TTL: ttl, typ: typ, audience: audience, issuer: c.Issuer, keys: keys, now: c.Now,
-		known: cache.New[[sha256.Size]byte, *Claims](ttl, remembered, c.Now),
+		verified: cache.New[[sha256.Size]byte, *Claims](ttl, verifiedKept, c.Now),
 		parser: jwt.NewParser(
 			// Our keys' algorithms: the token's own word about it is never followed
 			// (alg "none", RFC 8725 3.1).
@@ -107,7 +107,7 @@ var ErrExpired = errors.New("token has expired")
 // worked out once and remembered under the token's hash; its age is looked at
 // each time.
 func (k *Kind) Verify(raw string) (*Claims, error) {
-	claims, err := k.known.Get(sha256.Sum256([]byte(raw)), func() (*Claims, error) { return k.verify(raw) })
+	claims, err := k.verified.Get(sha256.Sum256([]byte(raw)), func() (*Claims, error) { return k.verify(raw) })
 	if err == nil && !k.now().Before(claims.ExpiresAt.Time) {
 		return claims, ErrExpired
 	}
