@@ -40,22 +40,27 @@ func accept(v any) (bson.D, error) {
 // decode reads BSON bytes into a document that shares no memory with them. A type that mongokit would get wrong or
 // panic on is an error.
 func decode(raw []byte) (bson.D, error) {
-	return decodeDocument(raw, 0, nil)
+	return decodeDocument(raw, 0)
 }
 
 // decodeFields reads the named top-level fields only, which is all that a filter and a sort look at.
 func decodeFields(raw []byte, names []string) (bson.D, error) {
-	return decodeDocument(raw, 0, func(key []byte) bool {
-		return slices.ContainsFunc(names, func(name string) bool { return string(key) == name })
-	})
-}
-
-func decodeDocument(raw []byte, depth int, wanted func(key []byte) bool) (bson.D, error) {
-	doc := make(bson.D, 0, 8)
+	doc := make(bson.D, 0, len(names))
 	err := eachElement(raw, func(e bsoncore.Element) error {
-		if wanted != nil && !wanted(e.KeyBytes()) {
+		i := slices.IndexFunc(names, func(name string) bool { return string(e.KeyBytes()) == name })
+		if i < 0 {
 			return nil
 		}
+		v, err := decodeValue(e, 1)
+		doc = append(doc, bson.E{Key: names[i], Value: v})
+		return err
+	})
+	return doc, err
+}
+
+func decodeDocument(raw []byte, depth int) (bson.D, error) {
+	doc := make(bson.D, 0, 8)
+	err := eachElement(raw, func(e bsoncore.Element) error {
 		v, err := decodeValue(e, depth+1)
 		doc = append(doc, bson.E{Key: e.Key(), Value: v})
 		return err
@@ -93,7 +98,7 @@ func decodeValue(e bsoncore.Element, depth int) (any, error) {
 	case bson.TypeString:
 		return v.StringValue(), nil
 	case bson.TypeEmbeddedDocument:
-		return decodeDocument(v.Data, depth, nil)
+		return decodeDocument(v.Data, depth)
 	case bson.TypeArray:
 		return decodeArray(v.Data, depth)
 	case bson.TypeBinary:

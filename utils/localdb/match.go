@@ -43,14 +43,23 @@ func matchRange(_ mongokit.Context, doc bsonkit.Doc, op, path string, operand an
 	return mongokit.ErrNotMatched
 }
 
-// inRange compares values of one type by their keys: mongokit orders subdocuments otherwise, and takes NaN for the
-// smallest number also where MongoDB says that no number is above or below it.
+// inRange compares values of one type. mongokit would take NaN for the smallest number also where MongoDB says that no
+// number is above or below it.
 func inRange(v any, op string, operand any) bool {
 	if !sameType(v, operand) || isNaN(v) != isNaN(operand) {
 		return false
 	}
-	n := bytes.Compare(appendKey(nil, v), appendKey(nil, operand))
+	n := compareValues(v, operand)
 	return n == 0 && (op == "$gte" || op == "$lte") || n > 0 && op[:2] == "$g" || n < 0 && op[:2] == "$l"
+}
+
+// compareValues orders documents, and arrays that may hold some, by their keys: bsonkit orders documents otherwise.
+func compareValues(v, w any) int {
+	switch v.(type) {
+	case bson.D, bson.A:
+		return bytes.Compare(appendKey(nil, v), appendKey(nil, w))
+	}
+	return bsonkit.Compare(v, w)
 }
 
 // matchElements looks for one element that fulfils all. Conditions on fields hold for documents only; mongokit would
