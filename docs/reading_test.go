@@ -1,4 +1,4 @@
-package routes_test
+package docs_test
 
 import (
 	"os"
@@ -9,10 +9,10 @@ import (
 	"tokentube/utils/source"
 )
 
-// docs/reading.md leads from the route to the database: each step names functions
+// reading.md leads from the route to the database: each step names functions
 // that stand in its file, and no way has more than six jumps.
 func TestReadingGuideNamesWhatIsThere(t *testing.T) {
-	text, err := os.ReadFile("../docs/reading.md")
+	text, err := os.ReadFile("reading.md")
 	if err != nil {
 		t.Fatal(err)
 	}
