@@ -117,7 +117,8 @@ func (s *Store) SaveDrawing(ctx context.Context, img image.Image) (string, error
 		return "", fmt.Errorf("encode the drawing: %w", err)
 	}
 	var b bytes.Buffer
-	if err := png.Encode(&b, img); err != nil {
+	quick := png.Encoder{CompressionLevel: png.BestSpeed} // a registration waits for it
+	if err := quick.Encode(&b, img); err != nil {
 		return "", fmt.Errorf("encode the drawing: %w", err)
 	}
 	if b.Len() <= len(drawn.data) {
