@@ -97,7 +97,7 @@ func register(app *controllers.App, engine *gin.Engine, code *source.Code) error
 		return err
 	}
 	learn.Routes(access)
-	lab, err := controllers.NewLab(app, code, engine)
+	lab, err := controllers.NewLab(app, code, ownContexts(engine))
 	if err != nil {
 		return err
 	}
