@@ -76,8 +76,14 @@ func restore(ctx context.Context, s Site, path string, force bool) error {
 	if err := commitRestore(s.Config.DataDir, aside); err != nil {
 		return err
 	}
+	sayRestored(s, head, filepath.Join(s.Config.DataDir, aside))
+	return nil
+}
+
+// sayRestored tells what is there now, and what is not.
+func sayRestored(s Site, head archive.Head, kept string) {
 	s.say("Restored the site as it was on %s.", head.Made.Local().Format("2 January 2006 at 15:04"))
-	if kept := filepath.Join(s.Config.DataDir, aside); exists(filepath.Join(kept, archive.Database)) || exists(filepath.Join(kept, archive.Media)) {
+	if exists(filepath.Join(kept, archive.Database)) || exists(filepath.Join(kept, archive.Media)) {
 		s.say("What was there before is in %s.", kept)
 	}
 	if !head.Media {
@@ -86,7 +92,6 @@ func restore(ctx context.Context, s Site, path string, force bool) error {
 	if !head.Secrets {
 		s.say("The backup holds no secrets: unless this folder or the environment has those of that site, everybody must log in again.")
 	}
-	return nil
 }
 
 // asideName is a folder that is not there yet.

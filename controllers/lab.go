@@ -194,9 +194,9 @@ func (l *Lab) Run(c *gin.Context) error {
 func (l *Lab) run(c *gin.Context, e experiment) error {
 	run := &labRun{lab: l, c: c, session: l.held(c), held: l.cookies(c)}
 	if run.session == nil || !l.alive(run.session) {
-		fresh := "There was no session yet, so one was started."
+		fresh := "There was no session yet, so one was started"
 		if run.session != nil {
-			fresh = "The session before is over, so a new one was started."
+			fresh = "The session before is over, so a new one was started"
 		}
 		var err error
 		if run.session, run.held, err = l.begin(c); err != nil {
@@ -212,10 +212,10 @@ func (l *Lab) run(c *gin.Context, e experiment) error {
 		return err
 	}
 	result := run.result(e, session)
+	c.Writer.Header().Del("Set-Cookie") // of a session that began within this answer: a name is set once (RFC 6265 4.1.1)
 	if l.alive(session) && run.held.refresh != "" {
 		l.inside.Auth.Cookies.Set(c, middlewares.Pair{Access: run.held.access, Refresh: run.held.refresh}, session, l.Now())
 	} else {
-		c.Writer.Header().Del("Set-Cookie") // of a session that began and ended within this answer
 		l.inside.Auth.Cookies.Clear(c)
 	}
 	return l.show(c, session, run.held, result)

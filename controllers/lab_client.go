@@ -75,22 +75,22 @@ func (r *labRun) send(q request) (*answer, error) {
 	}
 	step.Before = r.lines(before)
 	if !q.lost {
-		r.take(a)
+		r.take(a, &r.held)
 	}
 	step.After, step.Lost = r.lines(r.held), q.lost
 	r.steps = append(r.steps, step)
 	return a, nil
 }
 
-// take does with an answer's cookies what a browser does.
-func (r *labRun) take(a *answer) {
+// take puts an answer's cookies where a browser would.
+func (r *labRun) take(a *answer, to *cookiePair) {
 	access, refresh := r.lab.inside.Auth.Cookies.Names()
 	for _, k := range a.cookies() {
 		switch k.Name {
 		case access:
-			r.held.access = k.Value
+			to.access = k.Value
 		case refresh:
-			r.held.refresh = k.Value
+			to.refresh = k.Value
 		}
 	}
 }
@@ -131,14 +131,7 @@ func (r *labRun) exchange(q request) (*answer, LabStep, error) {
 	a := &answer{header: http.Header{}}
 	r.lab.site.ServeHTTP(a, req)
 	r.lab.watchers.tell(r.session.ID)
-	for _, k := range a.cookies() {
-		switch k.Name {
-		case access:
-			a.set.access = k.Value
-		case refresh:
-			a.set.refresh = k.Value
-		}
-	}
+	r.take(a, &a.set)
 	step.Status, step.StatusText = a.status, http.StatusText(a.status)
 	step.Header, step.Body = shownHeaders(a.header), indented(a.body.Bytes())
 	r.mu.Lock()

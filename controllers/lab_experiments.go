@@ -69,6 +69,9 @@ func (r *labRun) expire() error {
 
 // tampered is the held access token with another name and a role in its payload.
 func (r *labRun) tampered() (string, error) {
+	if err := r.ready(); err != nil {
+		return "", err
+	}
 	parts := strings.Split(r.held.access, ".")
 	if len(parts) != 3 {
 		return "", fmt.Errorf("an access token has %d parts", len(parts))
@@ -89,18 +92,15 @@ func (r *labRun) tampered() (string, error) {
 	parts[1] = base64.RawURLEncoding.EncodeToString(payload)
 	changed := strings.Join(parts, ".")
 	r.name(changed, "changed")
+	r.say("The payload now says that the user is “admin” and has the role “admin”. The signature is the old one")
 	return changed, nil
 }
 
 func (r *labRun) tamperHeader() error {
-	if err := r.ready(); err != nil {
-		return err
-	}
 	changed, err := r.tampered()
 	if err != nil {
 		return err
 	}
-	r.say("The payload now says that the user is “admin” and has the role “admin”. The signature is the old one")
 	a, err := r.send(request{title: "The changed token in the Authorization header", header: changed})
 	if err != nil {
 		return err
@@ -111,14 +111,10 @@ func (r *labRun) tamperHeader() error {
 }
 
 func (r *labRun) tamperCookie() error {
-	if err := r.ready(); err != nil {
-		return err
-	}
 	changed, err := r.tampered()
 	if err != nil {
 		return err
 	}
-	r.say("The payload now says that the user is “admin” and has the role “admin”. The signature is the old one")
 	a, err := r.send(request{title: "The changed token in its cookie, beside the refresh token", cookies: &cookiePair{changed, r.held.refresh}})
 	if err != nil {
 		return err
@@ -171,7 +167,7 @@ func (r *labRun) eightAtOnce() error {
 		}
 		successors[answers[i].set.refresh] = true
 		steps[i].Before = r.lines(held)
-		r.take(answers[i])
+		r.take(answers[i], &r.held)
 		steps[i].After = r.lines(r.held)
 		held = r.held
 	}

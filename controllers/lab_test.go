@@ -233,6 +233,15 @@ func TestLabCookies(t *testing.T) {
 		}
 	}
 	press(t, alice, "expire")
+	// A press that begins a session sets each of its cookies once.
+	alice.JSON("DELETE", "/api/v1/users/sessions", nil).Status(http.StatusOK)
+	set := map[string]int{}
+	for _, k := range alice.PostForm(lab+"/experiments/lost-response", nil).Status(http.StatusOK).Cookies() {
+		set[k.Name]++
+	}
+	if set["__Secure-LabAccessToken"] != 1 || set["__Secure-LabRefreshToken"] != 1 {
+		t.Errorf("cookies set: %v", set)
+	}
 }
 
 // Each claim that tokens have is explained, and none that they have not.
