@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -68,6 +69,7 @@ type engine interface {
 	ensureIndexes(ctx context.Context, name string, indexes []mongo.IndexModel) error
 	ping(ctx context.Context) error
 	scans() int64
+	warnOfScans() // from now on
 	close(ctx context.Context) error
 }
 
@@ -93,18 +95,22 @@ func openEngine(ctx context.Context, s Settings) (engine, error) {
 	if err := os.MkdirAll(filepath.Dir(s.File), 0o700); err != nil {
 		return nil, fmt.Errorf("the data folder cannot be made: %w", err)
 	}
-	db, err := localdb.Open(s.File, localdb.WithClock(s.Now), localdb.OnScan(scanLog(s.Log)))
+	warns := new(atomic.Bool)
+	db, err := localdb.Open(s.File, localdb.WithClock(s.Now), localdb.OnScan(scanLog(s.Log, warns)))
 	if err != nil {
 		return nil, err
 	}
-	return embedded{db}, nil
+	return embedded{db, warns}, nil
 }
 
-// scanLog warns of each kind of query that no index serves, once.
-func scanLog(log *slog.Logger) func(collection string, fields []string) {
+// scanLog warns of each kind of query that no index serves, once, while warns is set.
+func scanLog(log *slog.Logger, warns *atomic.Bool) func(collection string, fields []string) {
 	var seen sync.Map
 	return func(collection string, fields []string) {
-		if _, again := seen.LoadOrStore(fmt.Sprint(collection, fields), true); !again && log != nil {
+		if log == nil || !warns.Load() {
+			return
+		}
+		if _, again := seen.LoadOrStore(fmt.Sprint(collection, fields), true); !again {
 			log.Warn("a query read a whole collection: it needs an index", "collection", collection, "fields", fields)
 		}
 	}
@@ -117,13 +123,15 @@ func (db *DB) Scans() int64 {
 }
 
 // Prepare makes the indexes that the models need, and takes up removals that an
-// earlier process left half done.
+// earlier process left half done. From then on a query that no index serves is a
+// fault, of which the log warns; Repair, which reads everything, needs no Prepare.
 func (db *DB) Prepare(ctx context.Context) error {
 	for _, e := range db.entities {
 		if err := db.makeIndexes(ctx, e); err != nil {
 			return err
 		}
 	}
+	db.engine.warnOfScans()
 	return db.resumeRemovals(ctx)
 }
 
@@ -141,10 +149,14 @@ func (db *DB) Close(ctx context.Context) error {
 func (db *DB) now() time.Time { return db.clock().UTC().Truncate(time.Millisecond) }
 
 // embedded is the engine inside the process.
-type embedded struct{ db *localdb.DB }
+type embedded struct {
+	db    *localdb.DB
+	warns *atomic.Bool
+}
 
 func (e embedded) collection(name string) Collection { return e.db.Collection(name) }
 func (e embedded) scans() int64                      { return e.db.Scans() }
+func (e embedded) warnOfScans()                      { e.warns.Store(true) }
 func (e embedded) ping(context.Context) error        { return nil }
 func (e embedded) close(context.Context) error       { return e.db.Close() }
 func (e embedded) ensureIndexes(ctx context.Context, name string, indexes []mongo.IndexModel) error {

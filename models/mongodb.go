@@ -72,6 +72,7 @@ func openMongo(ctx context.Context, uri, name string) (engine, error) {
 func (s server) collection(name string) Collection { return s.db.Collection(name) }
 func (s server) ping(ctx context.Context) error    { return s.db.Client().Ping(ctx, nil) }
 func (s server) scans() int64                      { return 0 }
+func (s server) warnOfScans()                      {} // its own log tells of slow queries
 func (s server) close(ctx context.Context) error   { return s.db.Client().Disconnect(ctx) }
 func (s server) ensureIndexes(ctx context.Context, name string, indexes []mongo.IndexModel) error {
 	if len(indexes) == 0 {
