@@ -129,14 +129,14 @@ func (a *App) post(p *models.Post, owner *models.User, liked bool, viewer bson.O
 
 // uploads are the files that a request has stored so far.
 type uploads struct {
-	media *media.Store
+	db    *models.DB
 	names []string
 }
 
 // discard removes them again, unless they were kept: no failed request leaves a
 // file behind, also when its client is gone.
 func (u *uploads) discard(c *gin.Context) {
-	_ = u.media.Delete(context.WithoutCancel(c), u.names...)
+	_ = u.db.DeleteFiles(context.WithoutCancel(c), u.names...)
 }
 
 func (u *uploads) keep() { u.names = nil }

@@ -120,7 +120,7 @@ func kindOf(text string) (models.Kind, error) {
 func (p postsOf) Create(c *gin.Context) error {
 	var in postInput
 	post := &models.Post{Owner: middlewares.UserID(c), Kind: p.kind}
-	files := uploads{media: p.Media}
+	files := uploads{db: p.DB}
 	defer files.discard(c)
 	err := input.Read(c.Request, &in, p.files(c, post, &files))
 	if err == nil {

@@ -54,7 +54,7 @@ func (p postsOf) Update(c *gin.Context) error {
 	}
 	var in postInput
 	var thumbnail string
-	files := uploads{media: p.Media}
+	files := uploads{db: p.DB}
 	defer files.discard(c)
 	var taken input.Files
 	if p.kind == models.Video {

@@ -178,7 +178,7 @@ func (s Settings) UpdateCover(c *gin.Context) error {
 
 func (s Settings) updatePicture(c *gin.Context, p models.Picture, save func(context.Context, io.Reader) (string, error), message string) error {
 	var name string
-	files := uploads{media: s.Media}
+	files := uploads{db: s.DB}
 	defer files.discard(c)
 	err := input.Read(c.Request, &struct{}{}, input.Files{string(p): files.picture(c, &name, save)})
 	if err == nil && name == "" {

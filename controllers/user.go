@@ -41,7 +41,7 @@ func (u Users) New(c *gin.Context) error { return respond.Show(c, "users/new", r
 func (u Users) Create(c *gin.Context) error {
 	var in registration
 	var user models.User
-	files := uploads{media: u.Media}
+	files := uploads{db: u.DB}
 	defer files.discard(c)
 	err := input.Read(c.Request, &in, input.Files{
 		"avatar":     files.picture(c, &user.Avatar, u.Media.SaveAvatar),

@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"tokentube/utils/apperr"
+	"tokentube/utils/media"
 )
 
 // translate turns the driver's errors into the program's, once for all models.
@@ -84,7 +85,8 @@ func unsent(err error) bool {
 func inDoubt(err error) bool { return outage(err) && !unsent(err) }
 
 // eventually does in the background what has to be done after a write that the
-// database had not answered: again and again, until it answers.
+// database had not answered, or on files that are held: again and again, until it
+// is done.
 func (db *DB) eventually(what string, do func(context.Context) error) {
 	db.jobs.Go(func() {
 		for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
@@ -95,7 +97,7 @@ func (db *DB) eventually(what string, do func(context.Context) error) {
 			switch {
 			case outage(err):
 				db.log.Warn("not finished; tried again soon", "work", what, "error", err)
-			case !errors.Is(err, errNotThere):
+			case !errors.Is(err, errNotThere) && !errors.Is(err, media.ErrHeld):
 				db.log.Error("not finished", "work", what, "error", err)
 				return
 			}

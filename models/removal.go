@@ -3,6 +3,7 @@ package models
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"tokentube/utils/apperr"
+	"tokentube/utils/media"
 )
 
 // removal is a job that must be finished once it has begun, also by another
@@ -19,6 +21,7 @@ type removal struct {
 	ID         string        `bson:"_id"`
 	Collection string        `bson:"collection"`
 	Document   bson.ObjectID `bson:"document"`
+	File       string        `bson:"file"` // instead of a document: a file that none names any more
 	NotedAt    time.Time     `bson:"notedAt"`
 }
 
@@ -59,7 +62,8 @@ func (db *DB) beginRemoval(ctx context.Context, name string, id bson.ObjectID, f
 // left behind is as good as new.
 func (db *DB) noteRemoval(ctx context.Context, job removal) error {
 	_, err := db.removals.UpdateOne(ctx, bson.D{{Key: "_id", Value: job.ID}}, bson.D{{Key: "$set", Value: bson.D{
-		{Key: "collection", Value: job.Collection}, {Key: "document", Value: job.Document}, {Key: "notedAt", Value: job.NotedAt},
+		{Key: "collection", Value: job.Collection}, {Key: "document", Value: job.Document},
+		{Key: "file", Value: job.File}, {Key: "notedAt", Value: job.NotedAt},
 	}}}, options.UpdateOne().SetUpsert(true))
 	if mongo.IsDuplicateKeyError(err) { // another process noted it at the same moment
 		return nil
@@ -88,6 +92,12 @@ func (db *DB) resumeRemovals(ctx context.Context) error {
 }
 
 func (db *DB) finishRemoval(ctx context.Context, job removal) error {
+	if job.File != "" {
+		if err := db.deleteFiles(ctx, job.File); err != nil {
+			return err
+		}
+		return db.dropRemoval(ctx, job)
+	}
 	e := db.entity(job.Collection)
 	doc, err := decode[struct {
 		DeletedAt *time.Time `bson:"deletedAt"`
@@ -103,7 +113,11 @@ func (db *DB) finishRemoval(ctx context.Context, job removal) error {
 	case db.now().Before(job.NotedAt.Add(markedWithin)):
 		return nil // the process that noted it may be about to mark it
 	}
-	_, err = db.removals.DeleteOne(ctx, bson.D{{Key: "_id", Value: job.ID}})
+	return db.dropRemoval(ctx, job)
+}
+
+func (db *DB) dropRemoval(ctx context.Context, job removal) error {
+	_, err := db.removals.DeleteOne(ctx, bson.D{{Key: "_id", Value: job.ID}})
 	return err
 }
 
@@ -197,11 +211,29 @@ func (db *DB) removeFiles(ctx context.Context, e *entity, doc bson.M) error {
 			names = append(names, name)
 		}
 	}
-	if len(names) == 0 {
-		return nil
-	}
-	if err := db.deleteFiles(ctx, names...); err != nil {
+	if err := db.DeleteFiles(ctx, names...); err != nil {
 		return fmt.Errorf("files of %s: %w", e.name, err)
+	}
+	return nil
+}
+
+// DeleteFiles deletes files that no document names any more; empty names are
+// skipped. While a backup holds them, it notes the job instead, so that they go
+// after the backup, or at the next start.
+func (db *DB) DeleteFiles(ctx context.Context, names ...string) error {
+	err := db.deleteFiles(ctx, names...)
+	if !errors.Is(err, media.ErrHeld) {
+		return err
+	}
+	for _, name := range names {
+		if name == "" {
+			continue
+		}
+		job := removal{ID: "files/" + name, File: name, NotedAt: db.now()}
+		if err := db.noteRemoval(ctx, job); err != nil {
+			return err
+		}
+		db.background(job)
 	}
 	return nil
 }

@@ -68,34 +68,12 @@ func (s *Store) Read(ctx context.Context, name string) (io.ReadCloser, error) {
 	return file, nil
 }
 
-// Hold keeps what is deleted from now on until release is called, so that a copy
-// of the database and the files that it names stay together. A process that dies
-// before leaves them behind, for the repair command.
-func (s *Store) Hold() (release func()) {
-	s.holding.Lock()
-	defer s.holding.Unlock()
-	s.holders++
-	return func() {
-		s.holding.Lock()
-		s.holders--
-		late := s.late
-		if s.holders > 0 {
-			late = nil
-		} else {
-			s.late = nil
-		}
-		s.holding.Unlock()
-		_ = s.discard(context.Background(), late...)
-	}
-}
+// ErrHeld: nothing is deleted at the moment. It is to be tried again.
+var ErrHeld = errors.New("the files are held")
 
-// held keeps the names for later, if something holds them.
-func (s *Store) held(names []string) bool {
-	s.holding.Lock()
-	defer s.holding.Unlock()
-	if s.holders == 0 {
-		return false
-	}
-	s.late = append(s.late, names...)
-	return true
+// Hold keeps files from being deleted until release is called, so that a copy of
+// the database and the files that it names stay together.
+func (s *Store) Hold() (release func()) {
+	s.holders.Add(1)
+	return func() { s.holders.Add(-1) }
 }

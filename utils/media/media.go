@@ -17,7 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"gocloud.dev/blob"
@@ -55,9 +55,7 @@ type Store struct {
 	pixels *semaphore.Weighted // pixels that may still be decoded at this moment
 	random io.Reader           // where names come from
 
-	holding sync.Mutex
-	holders int      // see Hold
-	late    []string // what is to be deleted when none is left
+	holders atomic.Int32 // see Hold
 }
 
 // Open opens the bucket that url names, such as s3://name?region=eu-west-1, or
@@ -167,11 +165,16 @@ func (s *Store) put(ctx context.Context, name, contentType string, write func(io
 }
 
 // Delete removes the files. Empty names are skipped, a file that is gone
-// already is no error, and one that fails does not keep the others.
+// already is no error, and one that fails does not keep the others. While the
+// files are held, nothing is removed, and the error is ErrHeld.
 func (s *Store) Delete(ctx context.Context, list ...string) error {
-	if s.held(list) {
-		return nil
+	if s.holders.Load() > 0 {
+		return ErrHeld
 	}
+	return s.remove(ctx, list...)
+}
+
+func (s *Store) remove(ctx context.Context, list ...string) error {
 	var faults []error
 	for _, name := range list {
 		if !names.MatchString(name) {
@@ -185,10 +188,10 @@ func (s *Store) Delete(ctx context.Context, list ...string) error {
 	return errors.Join(faults...)
 }
 
-// discard removes what a failed upload stored. The upload's own context may be
-// the very thing that ended.
+// discard removes what a failed upload stored, which no document ever named. The
+// upload's own context may be the very thing that ended.
 func (s *Store) discard(ctx context.Context, list ...string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	return s.Delete(ctx, list...)
+	return s.remove(ctx, list...)
 }
