@@ -157,7 +157,7 @@ type embedded struct {
 func (e embedded) collection(name string) Collection { return e.db.Collection(name) }
 func (e embedded) scans() int64                      { return e.db.Scans() }
 func (e embedded) warnOfScans()                      { e.warns.Store(true) }
-func (e embedded) ping(context.Context) error        { return nil }
+func (e embedded) ping(ctx context.Context) error    { return e.db.Ping(ctx) }
 func (e embedded) close(context.Context) error       { return e.db.Close() }
 func (e embedded) ensureIndexes(ctx context.Context, name string, indexes []mongo.IndexModel) error {
 	return e.db.Collection(name).EnsureIndexes(ctx, indexes)

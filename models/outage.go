@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"tokentube/utils/apperr"
+	"tokentube/utils/localdb"
 	"tokentube/utils/media"
 )
 
@@ -42,7 +43,7 @@ func outage(err error) bool {
 		return false
 	case mongo.IsNetworkError(err), mongo.IsTimeout(err), unsent(err),
 		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, mongo.ErrClientDisconnected),
-		errors.As(err, new(topology.ConnectionError)):
+		errors.Is(err, localdb.ErrDisk), errors.As(err, new(topology.ConnectionError)):
 		return true
 	case errors.As(err, &reply):
 		return slices.ContainsFunc(passing, reply.HasErrorCode) ||

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"tokentube/utils/apperr"
+	"tokentube/utils/localdb"
 )
 
 func TestErrorsOfTheDriverAreTranslated(t *testing.T) {
@@ -47,6 +49,7 @@ func TestErrorsOfTheDriverAreTranslated(t *testing.T) {
 		"not confirmed, shutting down":  {unconfirmed(91), apperr.Unavailable, true},
 		"the client went away":          {fmt.Errorf("find: %w", context.Canceled), apperr.Unavailable, true},
 		"the program stops":             {mongo.ErrClientDisconnected, apperr.Unavailable, true},
+		"the disk failed":               {fmt.Errorf("writing: %w", localdb.ErrDisk), apperr.Unavailable, true},
 		"no document":                   {mongo.ErrNoDocuments, apperr.NotFound, false},
 		"a duplicate":                   {mongo.WriteException{WriteErrors: mongo.WriteErrors{{Code: 11000, Message: "index: email_1 dup key"}}}, apperr.Conflict, false},
 		"a duplicate, found and set":    {mongo.CommandError{Code: 11000, Message: "index: email_1 dup key"}, apperr.Conflict, false},
@@ -73,6 +76,16 @@ func TestErrorsOfTheDriverAreTranslated(t *testing.T) {
 	}
 	if translate(nil) != nil || outage(nil) || inDoubt(nil) {
 		t.Error("no error became one")
+	}
+}
+
+func TestPingAsksTheEmbeddedEngine(t *testing.T) {
+	db, err := Open(t.Context(), Settings{File: filepath.Join(t.TempDir(), "site.db"), Now: time.Now})
+	fatal(t, err)
+	fatal(t, db.Ping(t.Context()))
+	fatal(t, db.Close(t.Context()))
+	if err := db.Ping(t.Context()); !errors.Is(err, localdb.ErrClosed) {
+		t.Errorf("a closed database answers %v", err)
 	}
 }
 

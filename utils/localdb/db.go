@@ -42,6 +42,7 @@ type DB struct {
 	operations chan *operation
 	background sync.WaitGroup
 	stop       context.CancelFunc
+	failed     error // the writer's: see transact
 }
 
 // Option changes how a database is opened.

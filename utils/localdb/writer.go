@@ -4,10 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"runtime"
+	"strings"
 
 	"go.etcd.io/bbolt"
 )
+
+// ErrDisk is the error of a write at which the disk failed in a way that leaves open what it holds, and of all after it.
+var ErrDisk = errors.New("the disk may have lost a write")
 
 // maxBatch bounds how many operations share a transaction.
 const maxBatch = 256
@@ -45,6 +50,11 @@ func (d *DB) write(ctx context.Context, o *operation) error {
 	}
 	<-o.done
 	return o.err
+}
+
+// Ping tells whether writes go on. It waits for its turn among them, and writes nothing.
+func (d *DB) Ping(ctx context.Context) error {
+	return d.write(ctx, &operation{do: func(*writeTx) error { return nil }})
 }
 
 func (d *DB) queue(ctx context.Context, o *operation) error {
@@ -120,7 +130,13 @@ func (d *DB) commit(batch []*operation) {
 	}
 }
 
+// transact stops all writing at a failure that may have lost something: after a failed flush the system takes the pages
+// for written, so the next flush would succeed, over a file that is not what it seems. Reads go on: they show that write
+// or not, as after any write that got no answer, but never a part of it.
 func (d *DB) transact(batch []*operation) error {
+	if d.failed != nil {
+		return d.failed
+	}
 	err := d.bolt.Update(func(tx *bbolt.Tx) error {
 		wrote := false
 		for _, o := range batch {
@@ -136,10 +152,23 @@ func (d *DB) transact(batch []*operation) error {
 		}
 		return nil
 	})
-	if errors.Is(err, errNothing) {
+	switch {
+	case errors.Is(err, errNothing):
 		return nil
+	case err == nil, errors.Is(err, errSpoiled), beforeFlush(err):
+		return err
 	}
-	return err
+	d.failed = fmt.Errorf("%w (%w), so there are no more writes: stop the site, look after the disk, restart the machine, "+
+		"check the file (a backup does), start again", ErrDisk, err)
+	return d.failed
+}
+
+// beforeFlush tells failures that left all that was valid as it was, as on a full disk: the file could not grow (of which
+// bbolt keeps the text alone), or a page was refused. The page that makes the others valid has a checksum, and its
+// predecessor is another page.
+func beforeFlush(err error) bool {
+	var failed *fs.PathError
+	return errors.As(err, &failed) && failed.Op == "write" || strings.HasPrefix(err.Error(), "file resize error: ")
 }
 
 // attempt turns a panic into the operation's error: one bad document must not end the process.
