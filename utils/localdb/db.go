@@ -125,7 +125,7 @@ func (d *DB) Collection(name string) *Collection {
 		return c
 	}
 	c := &Collection{db: d, name: name, docs: []byte("docs/" + name)}
-	c.primary = &index{Name: "_id_", Columns: []column{{Path: "_id"}}, Unique: true, bucket: c.docs, primary: true}
+	c.primary = &index{Name: "_id_", Columns: []column{{Path: "_id"}}, Unique: true, primary: true, collection: name, bucket: c.docs}
 	c.indexes.Store(&[]*index{})
 	d.collections[name] = c
 	return c

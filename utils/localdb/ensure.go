@@ -111,11 +111,7 @@ func (c *Collection) build(w *writeTx, x *index) error {
 		return nil
 	}
 	return docs.ForEach(func(id, raw []byte) error {
-		doc, err := decode(raw)
-		if err != nil {
-			return err
-		}
-		ic, err := c.indexChange(w.tx, x, change{id: id, after: &doc})
+		ic, err := x.change(w.tx, id, missing, document(raw))
 		if err != nil {
 			return err
 		}

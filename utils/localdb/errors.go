@@ -4,16 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
-	"github.com/256dpi/lungo/bsonkit"
-	"go.mongodb.org/mongo-driver/bson"
-	"go.mongodb.org/mongo-driver/bson/primitive"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 )
 
 // ErrClosed is the error of every call after Close.
 var ErrClosed = errors.New("localdb: the database is closed")
+
+// unsupported is the answer to what MongoDB does and this package does not.
+func unsupported(what, name string) error {
+	return fmt.Errorf("localdb: %s %s is not supported", what, name)
+}
 
 // Codes of MongoDB's own errors.
 const (
@@ -23,64 +25,30 @@ const (
 
 // refusal is a rule of the database that an operation broke. It becomes the driver's type for the kind of call.
 type refusal struct {
-	code    int
-	name    string
-	message string
-	details bson.D
+	code          int
+	name, message string
 }
 
 func (r *refusal) Error() string { return r.message }
 
 func immutableID() error {
-	return &refusal{code: codeImmutable, name: "ImmutableField",
-		message: "Performing an update on the path '_id' would modify the immutable field '_id'"}
+	return &refusal{codeImmutable, "ImmutableField", "Performing an update on the path '_id' would modify the immutable field '_id'"}
 }
 
 // duplicate says it in MongoDB's words, so that one parser serves both engines.
-func duplicate(collection string, x *index, doc *bson.D) error {
-	pattern, value := bson.D{}, bson.D{}
-	parts := make([]string, 0, len(x.Columns))
-	for _, col := range x.Columns {
-		direction := int32(1)
-		if col.Desc {
-			direction = -1
-		}
-		v := bsonkit.Get(doc, col.Path)
-		if v == bsonkit.Missing {
-			v = nil
-		}
-		pattern = append(pattern, bson.E{Key: col.Path, Value: direction})
-		value = append(value, bson.E{Key: col.Path, Value: v})
-		parts = append(parts, col.Path+": "+show(v))
+func duplicate(x *index, doc value) error {
+	parts := make([]string, len(x.Columns))
+	for i, col := range x.Columns {
+		v := value{Type: bsoncore.TypeNull}
+		visit(doc, col.Path, func(found value) {
+			if found.Type != missing.Type {
+				v = found
+			}
+		})
+		parts[i] = col.Path + ": " + v.String()
 	}
-	return &refusal{code: codeDuplicate, name: "DuplicateKey",
-		message: fmt.Sprintf("E11000 duplicate key error collection: %s index: %s dup key: { %s }",
-			collection, x.Name, strings.Join(parts, ", ")),
-		details: bson.D{{Key: "keyPattern", Value: pattern}, {Key: "keyValue", Value: value}}}
-}
-
-func show(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return "null"
-	case string:
-		return fmt.Sprintf("%q", v)
-	case primitive.ObjectID:
-		return fmt.Sprintf("ObjectId('%s')", v.Hex())
-	case primitive.DateTime:
-		return v.Time().UTC().Format(time.RFC3339Nano)
-	}
-	return fmt.Sprint(v)
-}
-
-// raw is the server's answer as far as callers look into it.
-func (r *refusal) raw() []byte {
-	doc := append(bson.D{{Key: "code", Value: int32(r.code)}, {Key: "errmsg", Value: r.message}}, r.details...)
-	raw, err := bson.Marshal(doc)
-	if err != nil {
-		return nil
-	}
-	return raw
+	return &refusal{codeDuplicate, "DuplicateKey", fmt.Sprintf("E11000 duplicate key error collection: %s index: %s dup key: { %s }",
+		x.collection, x.Name, strings.Join(parts, ", "))}
 }
 
 // writeError gives a refusal the type that inserts and updates have in the driver.
@@ -89,7 +57,7 @@ func writeError(err error) error {
 	if !errors.As(err, &r) {
 		return err
 	}
-	return mongo.WriteException{WriteErrors: mongo.WriteErrors{{Code: r.code, Message: r.message, Raw: r.raw()}}}
+	return mongo.WriteException{WriteErrors: mongo.WriteErrors{{Code: r.code, Message: r.message}}}
 }
 
 // commandError gives a refusal the type that find-and-modify has in the driver.
@@ -98,5 +66,5 @@ func commandError(err error) error {
 	if !errors.As(err, &r) {
 		return err
 	}
-	return mongo.CommandError{Code: int32(r.code), Name: r.name, Message: r.message, Raw: r.raw()}
+	return mongo.CommandError{Code: int32(r.code), Name: r.name, Message: r.message}
 }

@@ -4,216 +4,228 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"go.mongodb.org/mongo-driver/bson"
 )
 
-// filter is a checked filter, and what it demands of each path as far as an index can use it.
-type filter struct {
-	doc    bson.D
-	fields []string // the top-level fields that it looks at
-	paths  map[string]*constraint
-	exact  bool // nothing was left out: a document is in the answer exactly if it fulfils every constraint
+// filter is a checked filter: conditions that must all hold.
+type filter []condition
+
+// condition is what a filter says of the values at one path. One of in, exists, elem and any says what.
+type condition struct {
+	path   string
+	not    bool       // it must not hold
+	in     []interval // a value, or an element of it, is in one of these
+	exists bool       // there is a value
+	elem   filter     // an element of an array fulfils all of these
+	fields bool       // elem is about the fields of documents
+	any    []filter   // one of these holds
+	equal  *value     // what the field must be: an upsert starts with it
+	whole  bool       // compares whole arrays, which an index does not hold
 }
 
-// constraint is what a filter demands of one path.
-type constraint struct {
-	points []any  // the value is one of these; nil when there is no such demand
-	lo, hi *bound // a range
-	elem   bool   // both bounds hold for one and the same array element
-}
-
-// bound is one end of a range.
-type bound struct {
-	v    any
-	open bool // the end itself is outside
-}
-
-// newFilter refuses what is not matched here as MongoDB does. The matching itself would only notice at the first
-// document, and not at all on an empty collection.
-func newFilter(v any) (*filter, error) {
+// newFilter refuses what is not matched here as MongoDB does, whatever documents there are.
+func newFilter(v any) (filter, error) {
 	doc, err := accept(v)
 	if err != nil {
 		return nil, err
 	}
-	f := &filter{doc: doc, paths: map[string]*constraint{}, exact: true}
-	return f, f.clauses(doc, true)
+	return parse(doc)
 }
 
-// clauses checks a filter. plan says that all of it must hold, so that its parts can be planned with.
-func (f *filter) clauses(doc bson.D, plan bool) error {
-	for _, e := range doc {
-		var err error
-		switch e.Key {
+func parse(doc value) (f filter, err error) {
+	for e := range elements(doc) {
+		var more filter
+		switch name := e.Key(); name {
 		case "$and", "$or", "$nor":
-			err = f.branches(e, plan)
+			more, err = parseBranches(name, e.Value())
 		default:
-			if err = checkPath(e.Key); err == nil {
-				f.fields = append(f.fields, topField(e.Key))
-				err = f.condition(e.Key, e.Value, plan)
+			if err = checkPath(name); err == nil {
+				more, err = parseField(name, e.Value())
 			}
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
+		f = append(f, more...)
 	}
-	return nil
+	return f, nil
 }
 
-func (f *filter) branches(e bson.E, plan bool) error {
-	plan = plan && e.Key == "$and"
-	f.exact = f.exact && plan
-	branches, ok := e.Value.(bson.A)
-	if !ok || len(branches) == 0 {
-		return fmt.Errorf("localdb: %s takes a list of filters that is not empty", e.Key)
-	}
-	for _, branch := range branches {
-		doc, ok := branch.(bson.D)
-		if !ok {
-			return fmt.Errorf("localdb: %s takes a list of filters", e.Key)
+func parseBranches(op string, list value) (filter, error) {
+	var branches []filter
+	for _, branch := range items(list) {
+		f, err := parse(branch)
+		if err != nil {
+			return nil, err
 		}
-		if err := f.clauses(doc, plan); err != nil {
-			return err
+		branches = append(branches, f)
+		if !isDocument(branch) {
+			return nil, fmt.Errorf("localdb: %s takes a list of filters", op)
 		}
 	}
-	return nil
+	switch {
+	case !isArray(list) || len(branches) == 0:
+		return nil, fmt.Errorf("localdb: %s takes a list of filters that is not empty", op)
+	case op == "$and" || op == "$or" && len(branches) == 1:
+		return slices.Concat(branches...), nil
+	}
+	return filter{{any: branches, not: op == "$nor"}}, nil
 }
 
-// condition takes what a path is compared with: a value, or a document of operators.
-func (f *filter) condition(path string, v any, plan bool) error {
-	ops, ok := operators(v)
-	if !ok {
-		ops = bson.D{{Key: "$eq", Value: v}}
+// parseField takes what a path is compared with: a value, or a document of operators.
+func parseField(path string, v value) (f filter, err error) {
+	if !isOperators(v) {
+		c, err := newCondition(path, "$eq", v)
+		return filter{c}, err
 	}
-	for _, op := range ops {
-		if err := f.operator(path, op, plan); err != nil {
-			return err
+	for e := range elements(v) {
+		c, err := newCondition(path, e.Key(), e.Value())
+		if err != nil {
+			return nil, err
 		}
+		f = append(f, c)
 	}
-	return nil
+	return f, nil
 }
 
-func (f *filter) operator(path string, op bson.E, plan bool) error {
-	list, isList := op.Value.(bson.A)
-	switch op.Key {
+func newCondition(path, op string, v value) (c condition, err error) {
+	c = condition{path: path, in: []interval{}, not: op == "$ne" || op == "$nin"}
+	list := []value{v}
+	switch op {
 	case "$eq", "$ne", "$gt", "$gte", "$lt", "$lte":
-		list = bson.A{op.Value}
 	case "$in", "$nin":
-		if !isList {
-			return fmt.Errorf("localdb: %s on %q takes an array", op.Key, path)
+		if list = items(v); !isArray(v) {
+			return c, fmt.Errorf("localdb: %s on %q takes an array", op, path)
 		}
 	case "$exists":
-		f.exact = false
-		if _, ok := op.Value.(bool); !ok {
-			return fmt.Errorf("localdb: $exists on %q takes true or false", path)
+		yes, isBool := v.BooleanOK()
+		if !isBool {
+			return c, fmt.Errorf("localdb: $exists on %q takes true or false", path)
 		}
-		return nil
+		return condition{path: path, exists: true, not: !yes}, nil
 	case "$not":
-		f.exact = false
-		if _, ok := operators(op.Value); !ok {
-			return fmt.Errorf("localdb: $not on %q takes a document of operators", path)
+		if !isOperators(v) {
+			return c, fmt.Errorf("localdb: $not on %q takes a document of operators", path)
 		}
-		return f.condition(path, op.Value, false)
+		f, err := parseField(path, v)
+		return condition{path: path, any: []filter{f}, not: true}, err
 	case "$elemMatch":
-		return f.elements(path, op.Value, plan)
+		return newElementCondition(path, v)
 	default:
-		return unsupported("filter operator", fmt.Sprintf("%q", op.Key))
+		return c, unsupported("filter operator", fmt.Sprintf("%q", op))
 	}
 	for _, v := range list {
 		if err := checkOperand(path, v); err != nil {
-			return err
+			return c, err
 		}
+		c.in = append(c.in, compared(op, v))
+		c.whole = c.whole || isArray(v)
 	}
-	if !plan || !f.use(path, op.Key, list) {
-		f.exact = false
+	if len(list) == 1 && (op == "$eq" || op == "$in") {
+		c.equal = &list[0]
 	}
-	return nil
+	c.in = ordered(c.in)
+	return c, nil
 }
 
-// elements takes what $elemMatch says of the elements themselves, or of fields of theirs. On a dotted path, mongokit
-// would also match what is in no array.
-func (f *filter) elements(path string, v any, plan bool) error {
-	f.exact = false
-	if strings.Contains(path, ".") {
-		return unsupported("$elemMatch on the dotted path", path)
+// newElementCondition takes what $elemMatch says of the elements themselves, or of fields of theirs.
+func newElementCondition(path string, v value) (c condition, err error) {
+	c = condition{path: path, fields: !isOperators(v)}
+	if !isDocument(v) || isEmpty(v) {
+		return c, fmt.Errorf("localdb: $elemMatch on %q takes a document that is not empty", path)
 	}
-	query, ok := v.(bson.D)
-	if !ok || len(query) == 0 {
-		return fmt.Errorf("localdb: $elemMatch on %q takes a document that is not empty", path)
+	if c.fields {
+		c.elem, err = parse(v)
+		return c, err
 	}
-	if _, onElement := operators(query); !onElement {
-		for _, e := range query {
-			if err := checkPath(e.Key); err != nil {
-				return err
+	if field(v, "$elemMatch").Type != missing.Type {
+		return c, unsupported("filter operator", "$elemMatch inside $elemMatch")
+	}
+	c.elem, err = parseField("", v)
+	return c, err
+}
+
+// checkOperand refuses two comparisons on dotted paths: whether a path that leads through an array holds null, or an
+// array, is more than the values that stand there say.
+func checkOperand(path string, v value) error {
+	if k := keyOf(v)[0]; strings.Contains(path, ".") && (k == tagNull || k == tagArray) {
+		return fmt.Errorf("localdb: comparing the dotted path %q with null or an array is not supported: use $exists, or $elemMatch", path)
+	}
+	return check(v, true)
+}
+
+// isOperators tells whether v is a document of operators: {$gt: 1} is, {city: "x"} is not.
+func isOperators(v value) bool {
+	for e := range elements(v) {
+		return isDocument(v) && strings.HasPrefix(e.Key(), "$")
+	}
+	return false
+}
+
+// match tells whether a document, or an element of an array, fulfils all conditions.
+func (f filter) match(v value) bool {
+	return !slices.ContainsFunc(f, func(c condition) bool { return c.holds(v) == c.not })
+}
+
+func (c *condition) holds(v value) (found bool) {
+	if c.any != nil {
+		return slices.ContainsFunc(c.any, func(f filter) bool { return f.match(v) })
+	}
+	visit(v, c.path, func(v value) {
+		switch {
+		case found:
+		case c.exists:
+			found = v.Type != missing.Type
+		case c.elem != nil:
+			found = isArray(v) && slices.ContainsFunc(items(v), func(item value) bool {
+				return (isDocument(item) || !c.fields) && c.elem.match(item)
+			})
+		default:
+			found = inAny(c.in, keyOf(v)) || isArray(v) && slices.ContainsFunc(items(v), func(item value) bool {
+				return inAny(c.in, keyOf(item))
+			})
+		}
+	})
+	return found
+}
+
+// demands lists what an index can answer: conditions that a value at a path is in one of the intervals. exact tells
+// whether they are all that the filter says.
+func (f filter) demands() (list filter, exact bool) {
+	exact = true
+	for _, c := range f {
+		switch {
+		case c.not || c.whole || c.exists || c.any != nil:
+			exact = false
+		case c.elem != nil:
+			inner, _ := c.elem.demands()
+			for i, d := range inner {
+				switch {
+				case c.fields:
+					list = append(list, condition{path: c.path + "." + d.path, in: d.in})
+				case i == 0:
+					list = append(list, condition{path: c.path, in: d.in})
+				default: // all of one element
+					last := &list[len(list)-1]
+					last.in = intersection(last.in, d.in)
+				}
 			}
-			if err := f.condition(path+"."+e.Key, e.Value, plan); err != nil {
-				return err
-			}
+			exact = false
+		default:
+			list = append(list, c)
 		}
-		return nil
 	}
-	if slices.ContainsFunc(query, func(e bson.E) bool { return e.Key == "$elemMatch" }) {
-		return unsupported("filter operator", "$elemMatch inside $elemMatch")
-	}
-	plan = plan && f.paths[path] == nil // bounds from outside must not be taken for bounds on the same element
-	if err := f.condition(path, query, plan); err != nil {
-		return err
-	}
-	if plan {
-		f.at(path).elem = true
-	}
-	return nil
+	return list, exact
 }
 
-func (f *filter) at(path string) *constraint {
-	if f.paths[path] == nil {
-		f.paths[path] = &constraint{}
-	}
-	return f.paths[path]
-}
-
-// use notes a demand on a path, and tells whether an index can answer all of it together with those before.
-func (f *filter) use(path, op string, values []any) bool {
-	if op == "$ne" || op == "$nin" || slices.ContainsFunc(values, unplannable) {
-		return false
-	}
-	k := f.at(path)
-	if k.elem {
-		return false
-	}
-	bounded := k.lo != nil || k.hi != nil
-	end, other := &k.lo, k.hi
-	switch op {
-	case "$eq", "$in":
-		if k.points != nil {
-			return false
+// paths lists what the filter looks at.
+func (f filter) paths() (list []string) {
+	for _, c := range f {
+		if c.path != "" {
+			list = append(list, c.path)
 		}
-		k.points = append([]any{}, values...)
-		return !bounded
-	case "$lt", "$lte":
-		end, other = &k.hi, k.lo
+		for _, branch := range c.any {
+			list = append(list, branch.paths()...)
+		}
 	}
-	if *end != nil || other != nil && !sameType(other.v, values[0]) {
-		return false
-	}
-	*end = &bound{v: values[0], open: op == "$gt" || op == "$lt"}
-	return k.points == nil
-}
-
-// unplannable values are compared otherwise than the entries of an index are ordered: an array operand as a whole,
-// where entries are its elements, and NaN, which is in no range.
-func unplannable(v any) bool {
-	_, isArray := v.(bson.A)
-	return isArray || isNaN(v)
-}
-
-// operators returns the document of operators that v is, if it is one: {$gt: 1} is, {city: "x"} is not.
-func operators(v any) (bson.D, bool) {
-	doc, ok := v.(bson.D)
-	return doc, ok && len(doc) > 0 && strings.HasPrefix(doc[0].Key, "$")
-}
-
-func topField(path string) string {
-	name, _, _ := strings.Cut(path, ".")
-	return name
+	return list
 }

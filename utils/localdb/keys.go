@@ -6,14 +6,11 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
-	"github.com/256dpi/lungo/bsonkit"
-	"go.mongodb.org/mongo-driver/bson"
-	"go.mongodb.org/mongo-driver/bson/primitive"
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 )
 
-// The first byte of an encoded value: the type classes in BSON's comparison order. Byte 0 is left for terminators.
+// The first byte of a key: the type classes in BSON's comparison order. Byte 0 is left for terminators.
 const (
 	tagEmpty    byte = 0x08 // an empty array, where arrays stand for their elements: below null
 	tagNull     byte = 0x10
@@ -27,47 +24,51 @@ const (
 	tagDate     byte = 0x90
 )
 
-// emptyArray is what an index holds for an array without elements, and what a sort takes it for.
-type emptyArray struct{}
+// keyOf returns bytes whose order is MongoDB's order of values, equal values having equal bytes. No key is a prefix of
+// another, so keys can be joined into tuples.
+func keyOf(v value) []byte { return appendKey(make([]byte, 0, 24), v) }
 
-// appendKey appends an encoding of v whose byte order is MongoDB's comparison order, equal values having equal bytes.
-// No encoding is a prefix of another, so encodings can be joined into tuples.
-func appendKey(b []byte, v any) []byte {
-	switch v := v.(type) {
-	case emptyArray:
-		return append(b, tagEmpty)
-	case nil, primitive.Null, bsonkit.MissingType:
+func appendKey(b []byte, v value) []byte {
+	switch v.Type {
+	case missing.Type, bsoncore.TypeNull:
 		return append(b, tagNull)
-	case int32:
-		return appendNumber(b, float64(v), 0)
-	case int64:
-		return appendInt64(b, v)
-	case float64:
-		return appendNumber(b, v, 0)
-	case string:
-		return appendText(append(b, tagString), v)
-	case bson.D:
-		return appendDocument(b, v)
-	case bson.A:
-		return appendArray(b, v)
-	case primitive.Binary:
-		b = binary.BigEndian.AppendUint32(append(b, tagBinary), uint32(len(v.Data)))
-		return append(append(b, v.Subtype), v.Data...)
-	case primitive.ObjectID:
-		return append(append(b, tagObjectID), v[:]...)
-	case bool:
-		if v {
-			return append(b, tagBool, 1)
+	case bsoncore.TypeInt32:
+		return appendNumber(b, float64(v.Int32()), 0)
+	case bsoncore.TypeInt64:
+		return appendInt64(b, v.Int64())
+	case bsoncore.TypeDouble:
+		return appendNumber(b, v.Double(), 0)
+	case bsoncore.TypeString:
+		return appendText(append(b, tagString), v.Data[4:len(v.Data)-1])
+	case bsoncore.TypeEmbeddedDocument: // ordered by the types of its fields, then by names, then by values
+		b = append(b, tagDocument)
+		for e := range elements(v) {
+			k := keyOf(e.Value())
+			b = append(appendText(append(b, k[0]), e.KeyBytes()), k[1:]...)
 		}
-		return append(b, tagBool, 0)
-	case primitive.DateTime:
-		return binary.BigEndian.AppendUint64(append(b, tagDate), uint64(v)^(1<<63))
+		return append(b, 0)
+	case bsoncore.TypeArray:
+		b = append(b, tagArray)
+		for e := range elements(v) {
+			b = appendKey(b, e.Value())
+		}
+		return append(b, 0)
+	case bsoncore.TypeBinary: // ordered by length, then by subtype
+		subtype, data := v.Binary()
+		b = binary.BigEndian.AppendUint32(append(b, tagBinary), uint32(len(data)))
+		return append(append(b, subtype), data...)
+	case bsoncore.TypeObjectID:
+		return append(append(b, tagObjectID), v.Data...)
+	case bsoncore.TypeBoolean:
+		return append(append(b, tagBool), v.Data...)
+	case bsoncore.TypeDateTime:
+		return binary.BigEndian.AppendUint64(append(b, tagDate), uint64(v.DateTime())^(1<<63))
 	}
-	panic(fmt.Sprintf("localdb: no key for a value of type %T", v)) // decode lets no other type in
+	panic(fmt.Sprintf("localdb: no key for a value of type %s", v.Type)) // check lets no other type in
 }
 
 // appendInt64 writes the largest double that is not above v, and what is left: exact beyond 2^53, and equal to the
-// encoding of the same number as a double.
+// key of the same number as a double.
 func appendInt64(b []byte, v int64) []byte {
 	f := float64(v)
 	if f >= 1<<63 || int64(f) > v {
@@ -93,44 +94,25 @@ func appendNumber(b []byte, f float64, rest uint16) []byte {
 }
 
 // appendText ends with two zero bytes; a zero byte of the text becomes 0x00 0xFF, which sorts after the end.
-func appendText(b []byte, s string) []byte {
-	for i := range len(s) {
-		b = append(b, s[i])
-		if s[i] == 0 {
+func appendText(b, text []byte) []byte {
+	for _, c := range text {
+		b = append(b, c)
+		if c == 0 {
 			b = append(b, 0xFF)
 		}
 	}
 	return append(b, 0, 0)
 }
 
-// appendDocument orders fields by type, then by name, then by value.
-func appendDocument(b []byte, d bson.D) []byte {
-	b = append(b, tagDocument)
-	for _, e := range d {
-		v := appendKey(nil, e.Value)
-		b = append(appendText(append(b, v[0]), e.Key), v[1:]...)
-	}
-	return append(b, 0)
-}
+func sameValue(v, w value) bool { return bytes.Equal(keyOf(v), keyOf(w)) }
 
-func appendArray(b []byte, a bson.A) []byte {
-	b = append(b, tagArray)
-	for _, v := range a {
-		b = appendKey(b, v)
+// inverted turns the bytes over, as a descending column has them.
+func inverted(key []byte) []byte {
+	key = bytes.Clone(key)
+	for i := range key {
+		key[i] = ^key[i]
 	}
-	return append(b, 0)
-}
-
-// appendColumn appends v for a column: the bytes of a descending column are turned over.
-func appendColumn(b []byte, v any, desc bool) []byte {
-	start := len(b)
-	b = appendKey(b, v)
-	if desc {
-		for i := start; i < len(b); i++ {
-			b[i] = ^b[i]
-		}
-	}
-	return b
+	return key
 }
 
 // successor is the smallest key above every key that starts with prefix; nil when there is none.
@@ -145,68 +127,54 @@ func successor(prefix []byte) []byte {
 	return nil
 }
 
-// join copies, so that many keys can grow from one prefix.
-func join(prefix []byte, v any, desc bool) []byte {
-	b := make([]byte, len(prefix), len(prefix)+24)
-	copy(b, prefix)
-	return appendColumn(b, v, desc)
-}
-
-// keyValues appends what an index holds of v for a path: an array stands for its elements, also one on the way. What
-// lacks the field stands for null.
-func keyValues(list []any, v any, path string) (values []any, array bool) {
-	if a, ok := v.(bson.A); ok {
+// keysAt are the keys that an index or a sort has for a path: an array stands for its elements, and what lacks the
+// field for null.
+func keysAt(doc value, path string) (keys [][]byte, array bool) {
+	array = visit(doc, path, func(v value) {
 		switch {
-		case len(a) == 0 && path == "":
-			list = append(list, emptyArray{})
-		case len(a) == 0:
-			list = append(list, nil)
+		case !isArray(v):
+			keys = append(keys, keyOf(v))
+			return
+		case isEmpty(v):
+			keys = append(keys, []byte{tagEmpty})
 		}
-		for _, item := range a {
-			list, _ = keyValues(list, item, path)
+		for e := range elements(v) {
+			keys = append(keys, keyOf(e.Value()))
 		}
-		return list, true
-	}
-	if path == "" {
-		return append(list, v), false
-	}
-	field, rest, _ := strings.Cut(path, ".")
-	doc, _ := v.(bson.D)
-	for _, e := range doc {
-		if e.Key == field {
-			return keyValues(list, e.Value, rest)
-		}
-	}
-	return append(list, nil), false
+		array = true
+	}) || array
+	return keys, array
 }
 
-// tuples computes the keys of a document for the columns of an index or a sort, in order and each once, and as bits
-// which columns held an array.
-func tuples(doc *bson.D, columns []column) (list [][]byte, multi uint32, err error) {
+// column is one key of an index or of a sort.
+type column struct {
+	Path string `json:"path"`
+	Desc bool   `json:"desc,omitempty"`
+}
+
+// tuples are a document's keys for the columns of an index or a sort, in order and each once, and as bits which columns
+// held an array.
+func tuples(doc value, columns []column) (list [][]byte, multi uint32, err error) {
 	list = [][]byte{nil}
 	for i, col := range columns {
-		values, isArray := keyValues(nil, *doc, col.Path)
-		if isArray && multi != 0 {
+		keys, array := keysAt(doc, col.Path)
+		if array && multi != 0 {
 			return nil, 0, fmt.Errorf("localdb: keys that are two arrays of one document are not supported (%q and another)", col.Path)
 		}
-		if isArray {
+		if array {
 			multi = 1 << i
 		}
-		grown := make([][]byte, 0, len(list)*len(values))
-		for _, tuple := range list {
-			for _, v := range values {
-				grown = append(grown, join(tuple, v, col.Desc))
+		grown := make([][]byte, 0, len(list)*len(keys))
+		for _, key := range keys {
+			if col.Desc {
+				key = inverted(key)
+			}
+			for _, tuple := range list {
+				grown = append(grown, slices.Concat(tuple, key))
 			}
 		}
 		list = grown
 	}
-	return distinct(list), multi, nil
-}
-
-func distinct(keys [][]byte) [][]byte {
-	if len(keys) > 1 {
-		slices.SortFunc(keys, bytes.Compare)
-		keys = slices.CompactFunc(keys, bytes.Equal)
-	}
-	return keys
+	slices.SortFunc(list, bytes.Compare)
+	return slices.CompactFunc(list, bytes.Equal), multi, nil
 }

@@ -2,39 +2,178 @@ package localdb
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math"
+	"math/big"
+	"strings"
 	"testing"
 
-	"github.com/256dpi/lungo/bsonkit"
-	v1 "go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"pgregory.net/rapid"
 )
 
-// TestKeyOrder checks that encoded values compare as bsonkit.Compare does, either way round; but subdocuments, which it
-// compares otherwise than MongoDB.
+// order compares two values as MongoDB's manual says, without any keys: by type, then numbers exactly and NaN first,
+// texts and ObjectIDs by bytes, documents field by field, arrays item by item, binary data by length.
+func order(x, y any) int {
+	rank := func(v any) int {
+		switch v.(type) {
+		case nil:
+			return 0
+		case int32, int64, float64, int:
+			return 1
+		case string:
+			return 2
+		case d:
+			return 3
+		case a:
+			return 4
+		case bson.Binary:
+			return 5
+		case bson.ObjectID:
+			return 6
+		case bool:
+			return 7
+		}
+		return 8
+	}
+	if n := rank(x) - rank(y); n != 0 {
+		return cmp.Compare(n, 0)
+	}
+	switch x := x.(type) {
+	case int, int32, int64, float64:
+		return orderNumbers(x, y)
+	case string:
+		return strings.Compare(x, y.(string))
+	case d:
+		y := y.(d)
+		for i := range min(len(x), len(y)) {
+			n := cmp.Or(rank(x[i].Value)-rank(y[i].Value), strings.Compare(x[i].Key, y[i].Key), order(x[i].Value, y[i].Value))
+			if n != 0 {
+				return cmp.Compare(n, 0)
+			}
+		}
+		return cmp.Compare(len(x), len(y))
+	case a:
+		y := y.(a)
+		for i := range min(len(x), len(y)) {
+			if n := order(x[i], y[i]); n != 0 {
+				return n
+			}
+		}
+		return cmp.Compare(len(x), len(y))
+	case bson.Binary:
+		y := y.(bson.Binary)
+		return cmp.Or(cmp.Compare(len(x.Data), len(y.Data)), cmp.Compare(x.Subtype, y.Subtype), bytes.Compare(x.Data, y.Data))
+	case bson.ObjectID:
+		y := y.(bson.ObjectID)
+		return bytes.Compare(x[:], y[:])
+	case bool:
+		if x == y.(bool) {
+			return 0
+		} else if x {
+			return 1
+		}
+		return -1
+	case bson.DateTime:
+		return cmp.Compare(x, y.(bson.DateTime))
+	}
+	return 0
+}
+
+func orderNumbers(x, y any) int {
+	exact := func(v any) (*big.Float, bool) {
+		switch v := v.(type) {
+		case int:
+			return new(big.Float).SetInt64(int64(v)), false
+		case int32:
+			return new(big.Float).SetInt64(int64(v)), false
+		case int64:
+			return new(big.Float).SetInt64(v), false
+		case float64:
+			if !math.IsNaN(v) {
+				return big.NewFloat(v), false
+			}
+		}
+		return nil, true
+	}
+	m, mNaN := exact(x)
+	n, nNaN := exact(y)
+	switch {
+	case mNaN && nNaN:
+		return 0
+	case mNaN:
+		return -1
+	case nNaN:
+		return 1
+	}
+	return m.Cmp(n)
+}
+
+// key is that of a Go value.
+func key(v any) []byte {
+	doc, err := accept(d{{Key: "v", Value: v}})
+	if err != nil {
+		panic(err)
+	}
+	return keyOf(field(doc, "v"))
+}
+
+// TestKeyOrder checks that keys compare as values do, either way round.
 func TestKeyOrder(t *testing.T) {
-	values := rapid.OneOf(flat(scalars), flat(rapid.Float64()), flat(rapid.Int64()), flat(rapid.String()),
-		rapid.Map(rapid.Int64(), func(n int64) any { return float64(n) }),
-		rapid.Map(rapid.SliceOfN(flat(scalars), 0, 2), func(list []any) any { return v1.A(list) }))
+	list := func(values *rapid.Generator[any]) *rapid.Generator[any] {
+		return rapid.Map(rapid.SliceOfN(values, 0, 2), func(list []any) any { return append(a{}, list...) })
+	}
+	values := rapid.OneOf(scalars, rapid.Float64().AsAny(), rapid.Int64().AsAny(), rapid.String().AsAny(),
+		rapid.Map(rapid.Int64(), func(n int64) any { return float64(n) }), list(scalars),
+		rapid.Map(rapid.SliceOfN(scalars, 0, 3), func(list []any) any {
+			doc := d{}
+			for i, v := range list {
+				doc = append(doc, bson.E{Key: string(rune('a' + (i*7+len(list))%5)), Value: v})
+			}
+			return doc
+		}))
 	rapid.Check(t, func(t *rapid.T) {
 		x, y := values.Draw(t, "x"), values.Draw(t, "y")
-		want := bsonkit.Compare(x, y)
-		if got := bytes.Compare(appendColumn(nil, x, false), appendColumn(nil, y, false)); got != want {
+		want := order(x, y)
+		if got := bytes.Compare(key(x), key(y)); got != want {
 			t.Fatalf("%v and %v: keys compare %d, values %d", x, y, got, want)
 		}
-		if got := bytes.Compare(appendColumn(nil, x, true), appendColumn(nil, y, true)); got != -want {
+		if got := bytes.Compare(inverted(key(x)), inverted(key(y))); got != -want {
 			t.Fatalf("%v and %v: descending keys compare %d, values %d", x, y, got, want)
 		}
 	})
 }
 
-// flat are values that are no documents, as the engine has them.
-func flat[T any](values *rapid.Generator[T]) *rapid.Generator[any] {
-	taken := rapid.Map(values, func(v T) any { return convert(d{{Key: "v", Value: v}})[0].Value })
-	return taken.Filter(func(v any) bool { _, isDoc := v.(v1.D); return !isDoc })
+// TestIntervals checks of two values, for each comparison, that the interval of the one has the key of the other exactly
+// when the comparison holds, also in a descending column, and that cutting intervals is the same as asking both.
+func TestIntervals(t *testing.T) {
+	values := rapid.OneOf(scalars, rapid.Float64().AsAny(), rapid.Int64().AsAny(), rapid.String().AsAny())
+	holds := map[string]func(n int) bool{"$eq": func(n int) bool { return n == 0 }, "$gt": func(n int) bool { return n > 0 },
+		"$gte": func(n int) bool { return n >= 0 }, "$lt": func(n int) bool { return n < 0 }, "$lte": func(n int) bool { return n <= 0 }}
+	isNaN := func(v any) bool { f, is := v.(float64); return is && math.IsNaN(f) }
+	has := func(iv interval, key []byte) bool {
+		return bytes.Compare(iv.lo, key) <= 0 && bytes.Compare(key, iv.hi) < 0
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		x, y, z := values.Draw(t, "x"), values.Draw(t, "y"), values.Draw(t, "z")
+		ops := rapid.SampledFrom([]string{"$eq", "$gt", "$gte", "$lt", "$lte"})
+		op, other := ops.Draw(t, "operator"), ops.Draw(t, "other operator")
+		operand := func(v any) value { doc, _ := accept(d{{Key: "v", Value: v}}); return field(doc, "v") }
+		iv := compared(op, operand(y))
+		want := holds[op](order(x, y)) && key(x)[0] == key(y)[0] && isNaN(x) == isNaN(y)
+		if got := has(iv, key(x)); got != want {
+			t.Fatalf("%v %s %v: %v", x, op, y, got)
+		}
+		if got := has(iv.inverted(), append(inverted(key(x)), 7)); got != want {
+			t.Fatalf("%v %s %v in a descending column: %v", x, op, y, got)
+		}
+		more := compared(other, operand(z))
+		if got := inAny(intersection([]interval{iv}, []interval{more}), key(x)); got != (want && has(more, key(x))) {
+			t.Fatalf("%v %s %v and %s %v: %v", x, op, y, other, z, got)
+		}
+	})
 }
 
 // TestOrderOfTypes is MongoDB's, as its manual has it: empty arrays, null, numbers, strings, documents, arrays, binary
@@ -75,7 +214,7 @@ func TestBigNumbers(t *testing.T) {
 	values = append(values, math.NaN(), math.Inf(1), math.Inf(-1), math.Copysign(0, -1), 0.0, int64(math.MaxInt64), int64(math.MinInt64), 0x1p63)
 	for _, x := range values {
 		for _, y := range values {
-			if got, want := bytes.Compare(appendKey(nil, x), appendKey(nil, y)), bsonkit.Compare(x, y); got != want {
+			if got, want := bytes.Compare(key(x), key(y)), order(x, y); got != want {
 				t.Fatalf("%v (%T) and %v (%T): keys compare %d, values %d", x, x, y, y, got, want)
 			}
 		}

@@ -1,6 +1,7 @@
 package localdb
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -108,19 +109,20 @@ func TestCheck(t *testing.T) {
 			key, value := tx.Bucket(entries).Cursor().First()
 			return tx.Bucket(entries).Put(append([]byte{tagNull}, key...), []byte{value[0], value[1] + 1})
 		},
-		"entry without document": func(tx *bbolt.Tx) error {
+		"has 6 entries, its documents have 4": func(tx *bbolt.Tx) error {
 			id, _ := tx.Bucket([]byte("docs/things")).Cursor().First()
 			return tx.Bucket([]byte("docs/things")).Delete(id)
 		},
 		"held twice": func(tx *bbolt.Tx) error {
-			names := tx.Bucket([]byte("index/things/name_1"))
-			key, value := names.Cursor().First()
-			return names.Put(append(key[:len(key):len(key)], 0), value)
+			names, docs := tx.Bucket([]byte("index/things/name_1")), tx.Bucket([]byte("docs/things"))
+			doc, err := accept(d{{Key: "_id", Value: 77}, {Key: "name", Value: "name1"}})
+			name, id := key("name1"), key(77)
+			return errors.Join(err, docs.Put(id, doc.Data), names.Put(append(name, id...), []byte{0, byte(len(name))}))
 		},
 		"not its _id": func(tx *bbolt.Tx) error {
 			docs := tx.Bucket([]byte("docs/things"))
 			_, raw := docs.Cursor().First()
-			return docs.Put(appendKey(nil, int32(77)), raw)
+			return docs.Put(key(77), raw)
 		},
 		"cannot be read": func(tx *bbolt.Tx) error {
 			docs := tx.Bucket([]byte("docs/things"))

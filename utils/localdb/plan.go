@@ -1,7 +1,7 @@
 package localdb
 
 import (
-	"math"
+	"cmp"
 	"slices"
 
 	"go.etcd.io/bbolt"
@@ -12,10 +12,10 @@ const (
 	peek     = 64   // entries: a plan with fewer is taken at once
 )
 
-// span is a range of keys, lo inclusive, hi exclusive and nil for the end. Its keys share the first prefix bytes.
+// span is an interval of an index's keys, which share the first prefix bytes. Without hi it reaches to the end.
 type span struct {
+	interval
 	prefix int
-	lo, hi []byte
 }
 
 // plan is one way to find the candidates of a query.
@@ -24,9 +24,9 @@ type plan struct {
 	index   *index
 	multi   uint32 // columns that hold arrays: a document may come up more than once
 	spans   []span
-	points  int  // the first columns, bound by equality or $in
-	ranged  bool // the column after them is bound by a range
-	halved  bool // by one end of it only
+	points  int  // so many columns are bound to single values
+	bound   int  // and so many are bound at all
+	used    int  // demands of the query that the spans answer
 	ordered bool // candidates come in the order of the sort
 	reverse bool // read backwards
 }
@@ -39,81 +39,60 @@ func newPlan(x *index, multi uint32, q *query) *plan {
 	return p
 }
 
-// bind turns what the filter says of the first columns into ranges: every combination of their values is one prefix
-// of keys, and the column after them may have a range.
-func (p *plan) bind() {
-	prefixes := [][]byte{nil}
-	for _, col := range p.index.Columns {
-		k := p.paths[col.Path]
-		if k == nil || k.points == nil || len(prefixes)*len(k.points) > maxSpans {
-			break
-		}
-		grown := make([][]byte, 0, len(prefixes)*len(k.points))
-		for _, prefix := range prefixes {
-			for _, v := range k.points {
-				grown = append(grown, join(prefix, v, col.Desc))
-			}
-		}
-		prefixes = grown
-		p.points++
-	}
-	var lo, hi *bound
-	var desc bool
-	if p.points < len(p.index.Columns) {
-		col := p.index.Columns[p.points]
-		if k := p.paths[col.Path]; k != nil && (k.lo != nil || k.hi != nil) {
-			p.ranged, lo, hi, desc = true, k.lo, k.hi, col.Desc
-			// An array matches {$gt: 1, $lt: 5} also with two elements of which neither is between.
-			if p.halved = p.array(p.points) && lo != nil && hi != nil && !k.elem; p.halved {
-				hi = nil
-			}
-		}
-	}
-	for _, prefix := range distinct(prefixes) {
-		s := span{prefix: len(prefix), lo: prefix, hi: successor(prefix)}
-		if p.ranged {
-			s.lo, s.hi = rangeKeys(prefix, desc, lo, hi)
-		}
-		p.spans = append(p.spans, s)
-	}
-}
-
 // array tells whether a column of the index ever held an array.
 func (p *plan) array(column int) bool { return p.multi&(1<<column) != 0 }
 
-// rangeKeys turns bounds into keys. A missing bound is the end of the other one's type: {$gt: 5} finds numbers, and of
-// these {$lt: 5} does not find NaN, which is kept below them.
-func rangeKeys(prefix []byte, desc bool, lo, hi *bound) (from, to []byte) {
-	if hi != nil && lo == nil {
-		if _, isNumber := number(hi.v); isNumber {
-			lo = &bound{v: math.Inf(-1)}
+// demand is where the filter wants a column's values, and how many of its demands that answers. An array may fulfil
+// each by another element, of which an index entry holds one.
+func (p *plan) demand(column int) (in []interval, used int) {
+	for _, d := range p.demands {
+		switch {
+		case d.path != p.index.Columns[column].Path || used > 0 && p.array(column):
+			continue
+		case used == 0:
+			in = d.in
+		default:
+			in = intersection(in, d.in)
 		}
+		used++
 	}
-	some := lo
-	if some == nil {
-		some = hi
-	}
-	class := join(prefix, some.v, desc)[:len(prefix)+1]
-	from, to = class, successor(class)
-	if desc {
-		lo, hi = hi, lo
-	}
-	if lo != nil {
-		from = join(prefix, lo.v, desc)
-		if lo.open {
-			from = successor(from)
-		}
-	}
-	if hi != nil {
-		to = join(prefix, hi.v, desc)
-		if !hi.open {
-			to = successor(to)
-		}
-	}
-	return from, to
+	return in, used
 }
 
-// order finds out whether the columns after the bound ones are those of the sort, all as they are or all turned over.
+// bind turns what the filter says of the first columns into spans: every combination of their values is one prefix of
+// keys, and the column after them may have a range.
+func (p *plan) bind() {
+	p.spans = []span{{}}
+	for i, col := range p.index.Columns {
+		in, used := p.demand(i)
+		if used == 0 || len(p.spans)*len(in) > maxSpans {
+			return
+		}
+		grown := make([]span, 0, len(p.spans)*len(in))
+		points := true
+		for _, s := range p.spans {
+			for _, iv := range in {
+				point := iv.point()
+				if col.Desc {
+					iv = iv.inverted()
+				}
+				next := span{interval{slices.Concat(s.lo, iv.lo), slices.Concat(s.lo, iv.hi)}, len(s.lo)}
+				if point {
+					next.prefix = len(next.lo)
+				}
+				points = points && point
+				grown = append(grown, next)
+			}
+		}
+		p.spans, p.used, p.bound = grown, p.used+used, i+1
+		if !points {
+			return
+		}
+		p.points = i + 1
+	}
+}
+
+// order finds out whether the columns after the points are those of the sort, all as they are or all turned over.
 func (p *plan) order() {
 	rest := p.index.Columns[p.points:]
 	if !p.index.primary {
@@ -147,67 +126,62 @@ func (p *plan) order() {
 // constant tells whether every candidate has the same single value at the path.
 func (p *plan) constant(path string) bool {
 	i := slices.IndexFunc(p.index.Columns[:p.points], func(c column) bool { return c.Path == path })
-	return i >= 0 && !p.array(i) && len(p.paths[path].points) == 1
-}
-
-// bound lists the columns that narrow what is read.
-func (p *plan) bound() []column {
-	if p.ranged {
-		return p.index.Columns[:p.points+1]
+	if i < 0 || p.array(i) {
+		return false
 	}
-	return p.index.Columns[:p.points]
+	in, _ := p.demand(i)
+	return len(in) == 1
 }
 
 // covers tells whether the entries are the answer, so that no document needs a look.
-func (p *plan) covers() bool { return p.exact && len(p.bound()) == len(p.paths) && !p.halved }
+func (p *plan) covers() bool { return p.exact && p.used == len(p.demands) }
 
-// dominates tells whether p does all that o does: it binds the same paths or more, and orders as well. One that binds
-// nothing reads everything in the worst case, so any that binds something is better.
-func (p *plan) dominates(o *plan) bool {
-	if len(o.bound()) == 0 && len(p.bound()) > 0 {
-		return true
+// better compares plans that both read much: one that binds nothing may read everything, one in order stops early at a
+// limit, and what binds more reads less.
+func better(p, o *plan) int {
+	ordered := func(p *plan) int {
+		if p.ordered {
+			return 1
+		}
+		return 0
 	}
-	return (p.ordered || !o.ordered) && !slices.ContainsFunc(o.bound(), func(c column) bool {
-		return !slices.ContainsFunc(p.bound(), func(m column) bool { return m.Path == c.Path })
-	})
+	return cmp.Or(min(p.bound, 1)-min(o.bound, 1), ordered(p)-ordered(o), p.bound-o.bound)
 }
 
-// choose picks the plan. Where one does not dominate, a look at the first entries tells which range is short; between
-// long ones, order wins (a limit then stops early), then the number of bound columns.
+// choose picks the plan. A look at the first entries of each tells which one is short.
 func (c *Collection) choose(tx *bbolt.Tx, q *query) *plan {
-	plans := []*plan{newPlan(c.primary, 0, q)}
-	if plans[0].points > 0 {
-		return plans[0] // nothing is narrower than the _id
+	whole := newPlan(c.primary, 0, q)
+	if whole.points > 0 {
+		return whole // nothing is narrower than the _id
+	}
+	var plans []*plan
+	if whole.bound > 0 || whole.ordered && len(q.sort) > 0 {
+		plans = append(plans, whole)
 	}
 	for _, x := range *c.indexes.Load() {
-		first := x.Columns[0].Path
-		if q.paths[first] == nil && (len(q.sort) == 0 || q.sort[0].Path != first) || tx.Bucket(x.bucket) == nil {
+		first := func(d condition) bool { return d.path == x.Columns[0].Path }
+		sorts := len(q.sort) > 0 && q.sort[0].Path == x.Columns[0].Path
+		if !sorts && !slices.ContainsFunc(q.demands, first) || tx.Bucket(x.bucket) == nil {
 			continue
 		}
-		p := newPlan(x, x.multi(tx), q)
-		if !slices.ContainsFunc(plans, func(o *plan) bool { return o.dominates(p) }) {
-			plans = append(slices.DeleteFunc(plans, p.dominates), p)
+		if p := newPlan(x, x.multi(tx), q); p.bound > 0 || p.ordered {
+			plans = append(plans, p)
 		}
 	}
-	if len(plans) == 1 {
+	switch len(plans) {
+	case 0:
+		return whole
+	case 1:
 		return plans[0]
 	}
-	best, least := plans[0], peek
+	best, least := slices.MaxFunc(plans, better), peek
 	for _, p := range plans {
+		if p.bound == 0 && best.bound > 0 {
+			continue
+		}
 		if n := p.size(tx, least); n < least {
 			best, least = p, n
 		}
 	}
-	if least < peek {
-		return best
-	}
-	return slices.MaxFunc(plans, func(a, b *plan) int {
-		if a.ordered != b.ordered {
-			if a.ordered {
-				return 1
-			}
-			return -1
-		}
-		return len(a.bound()) - len(b.bound())
-	})
+	return best
 }

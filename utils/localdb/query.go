@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
-
-	bson2 "go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 )
 
 // settings are the options that mean something here, by the driver's names.
@@ -62,10 +62,12 @@ func resolve[T any](opts []options.Lister[T]) (s settings, err error) {
 
 // query is a call of a method, checked: its filter and its options.
 type query struct {
-	*filter
+	filter     filter
+	demands    filter // what an index can answer of the filter
+	exact      bool   // and nothing else is in it
 	sort       []column
 	limit      int // 0 for none
-	projection *projection
+	projection []column
 	upsert     bool
 	after      bool // the answer is the document as the call left it
 }
@@ -78,25 +80,25 @@ func newQuery[T any](v any, opts []options.Lister[T]) (*query, error) {
 	if s.Limit < 0 || s.Limit > 1<<31 {
 		return nil, fmt.Errorf("localdb: a limit of %d is not supported", s.Limit)
 	}
-	f, err := newFilter(v)
-	if err != nil {
+	q := &query{limit: int(s.Limit), upsert: s.Upsert, after: s.ReturnDocument == options.After}
+	if q.filter, err = newFilter(v); err != nil {
 		return nil, err
 	}
-	q := &query{filter: f, limit: int(s.Limit), upsert: s.Upsert, after: s.ReturnDocument == options.After}
+	q.demands, q.exact = q.filter.demands()
 	if q.sort, err = columns("sort", s.Sort); err != nil {
 		return nil, err
-	}
-	for _, col := range q.sort {
-		q.fields = append(q.fields, topField(col.Path))
 	}
 	q.projection, err = newProjection(s.Projection)
 	return q, err
 }
 
-// column is one key of an index or of a sort.
-type column struct {
-	Path string `json:"path"`
-	Desc bool   `json:"desc,omitempty"`
+// paths lists what the filter and the sort look at.
+func (q *query) paths() []string {
+	list := q.filter.paths()
+	for _, col := range q.sort {
+		list = append(list, col.Path)
+	}
+	return list
 }
 
 // columns reads an index's keys or a sort: a document of paths and 1 or -1.
@@ -104,83 +106,51 @@ func columns(what string, v any) ([]column, error) {
 	if v == nil {
 		return nil, nil
 	}
-	if m, ok := v.(bson2.M); ok && len(m) > 1 {
+	if m, ok := v.(bson.M); ok && len(m) > 1 {
 		return nil, mongo.ErrMapForOrderedArgument{ParamName: what}
 	}
 	doc, err := accept(v)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]column, 0, len(doc))
-	for _, e := range doc {
-		if err := checkPath(e.Key); err != nil {
-			return nil, err
+	var list []column
+	for e := range elements(doc) {
+		path := e.Key()
+		if err := checkPath(path); err != nil {
+			return nil, fmt.Errorf("%w (%s)", err, what)
 		}
-		for segment := range strings.SplitSeq(e.Key, ".") {
-			if strings.Trim(segment, "0123456789") == "" {
-				return nil, unsupported(what+" by an array position,", e.Key)
-			}
-		}
-		direction, ok := number(e.Value)
+		direction, ok := number(e.Value())
 		if !ok || direction != 1 && direction != -1 {
-			return nil, fmt.Errorf("localdb: %s on %q: only 1 and -1 are supported", what, e.Key)
+			return nil, fmt.Errorf("localdb: %s on %q: only 1 and -1 are supported", what, path)
 		}
-		if slices.ContainsFunc(list, func(c column) bool { return c.Path == e.Key }) {
-			return nil, fmt.Errorf("localdb: %s names %q twice", what, e.Key)
+		if slices.ContainsFunc(list, func(c column) bool { return c.Path == path }) {
+			return nil, fmt.Errorf("localdb: %s names %q twice", what, path)
 		}
-		list = append(list, column{Path: e.Key, Desc: direction < 0})
+		list = append(list, column{Path: path, Desc: direction < 0})
 	}
 	return list, nil
 }
 
-// projection includes or excludes top-level fields; _id is always decided apart.
-type projection struct {
-	fields  map[string]bool
-	include bool
-	id      bool
+// newProjection reads which top-level fields an answer has beside the _id; none for all of them.
+func newProjection(v any) ([]column, error) {
+	fields, err := columns("projection", v)
+	for _, f := range fields {
+		if f.Desc || strings.Contains(f.Path, ".") {
+			return nil, unsupported("a projection but {field: 1} of top-level fields:", f.Path)
+		}
+	}
+	return fields, err
 }
 
-func newProjection(v any) (*projection, error) {
-	if v == nil {
-		return nil, nil
+func (q *query) project(raw []byte) bson.Raw {
+	if len(q.projection) == 0 || raw == nil {
+		return raw
 	}
-	doc, err := accept(v)
-	if err != nil || len(doc) == 0 {
-		return nil, err
-	}
-	p := &projection{fields: map[string]bool{}, id: true}
-	for _, e := range doc {
-		n, ok := number(e.Value)
-		on, isBool := e.Value.(bool)
-		on = on || n != 0
-		if !ok && !isBool || e.Key == "" || strings.ContainsAny(e.Key, ".$") {
-			return nil, fmt.Errorf("localdb: projection of %q: only whole top-level fields, by 0 or 1, are supported", e.Key)
+	at, out := bsoncore.AppendDocumentStart(make([]byte, 0, len(raw)))
+	for e := range elements(document(raw)) {
+		if e.Key() == "_id" || slices.ContainsFunc(q.projection, func(f column) bool { return f.Path == e.Key() }) {
+			out = append(out, e...)
 		}
-		if e.Key == "_id" {
-			p.id = on
-			continue
-		}
-		if len(p.fields) > 0 && on != p.include {
-			return nil, fmt.Errorf("localdb: projection of %q: including and excluding cannot be mixed", e.Key)
-		}
-		p.include = on
-		p.fields[e.Key] = true
 	}
-	if len(p.fields) == 0 {
-		p.include = p.id // {_id: 1} is that field alone, {_id: 0} all the others
-	}
-	return p, nil
-}
-
-// number reads a numeric value of a specification.
-func number(v any) (float64, bool) {
-	switch n := v.(type) {
-	case int32:
-		return float64(n), true
-	case int64:
-		return float64(n), true
-	case float64:
-		return n, true
-	}
-	return 0, false
+	return end(out, at).Data
 }

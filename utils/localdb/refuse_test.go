@@ -38,7 +38,7 @@ func TestRefusedFilters(t *testing.T) {
 		"inside": field("$elemMatch", d{{Key: "$elemMatch", Value: d{{Key: "a", Value: 1}}}}),
 		"\"y\"":  d{{Key: "x", Value: d{{Key: "$gt", Value: 1}, {Key: "y", Value: 2}}}},
 		"\"$z\"": d{{Key: "x", Value: d{{Key: "y", Value: d{{Key: "$z", Value: 1}}}}}},
-		"null":   d{{Key: "x.y", Value: nil}}, "array": d{{Key: "x.y", Value: a{1}}}, "dotted": d{{Key: "x.y", Value: d{{Key: "$elemMatch", Value: d{{Key: "a", Value: 1}}}}}},
+		"null":   d{{Key: "x.y", Value: nil}}, "array": d{{Key: "x.y", Value: a{1}}},
 		"regex": d{{Key: "x", Value: bson.Regex{Pattern: "a"}}}, "decimal": d{{Key: "x", Value: bson.Decimal128{}}}, "x..y": d{{Key: "x..y", Value: 1}},
 	} {
 		_, err := c.Find(ctx, filter)
@@ -173,7 +173,7 @@ func TestRefusedOptions(t *testing.T) {
 	refused(t, err, "sort")
 	_, err = c.Find(ctx, all, options.Find().SetSort(d{{Key: "$natural", Value: 1}}))
 	refused(t, err, "$natural")
-	for _, p := range []d{{{Key: "a.b", Value: 1}}, {{Key: "a", Value: d{{Key: "$slice", Value: 1}}}}, {{Key: "a", Value: 1}, {Key: "b", Value: 0}}, {{Key: "a.$", Value: 1}}} {
+	for _, p := range []d{{{Key: "a.b", Value: 1}}, {{Key: "a", Value: d{{Key: "$slice", Value: 1}}}}, {{Key: "a", Value: 1}, {Key: "b", Value: 0}}, {{Key: "a", Value: 0}}, {{Key: "a.$", Value: 1}}} {
 		_, err = c.Find(ctx, all, options.Find().SetProjection(p))
 		refused(t, err, "projection")
 	}

@@ -2,216 +2,277 @@ package localdb
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
-	"github.com/256dpi/lungo/bsonkit"
-	"github.com/256dpi/lungo/mongokit"
-	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 )
 
-// update is a checked update: one operator on one path each, in the order of the paths, as MongoDB applies them.
+// update is a checked update: steps in the order of their paths, of which none lies in another.
 type update []updateStep
 
+// updateStep changes the value at one path. change gets and returns missing for a field that is not there.
 type updateStep struct {
-	op, path string
-	value    any
+	path     string
+	onInsert bool // only where an upsert inserts
+	change   func(old value) (value, error)
 }
 
 var updateOperators = []string{"$set", "$setOnInsert", "$unset", "$inc", "$push", "$addToSet", "$pull"}
 
-func newUpdate(v any) (update, error) {
+func newUpdate(v any) (u update, err error) {
 	doc, err := accept(v)
 	if err != nil {
 		return nil, err
 	}
-	if len(doc) == 0 {
+	if isEmpty(doc) {
 		return nil, fmt.Errorf("localdb: the update is empty")
 	}
-	u := update{}
-	for _, op := range doc {
-		fields, ok := op.Value.(bson.D)
-		if !strings.HasPrefix(op.Key, "$") || !ok {
-			return nil, fmt.Errorf("localdb: an update takes operators with documents, not %q", op.Key)
+	for op := range elements(doc) {
+		if !strings.HasPrefix(op.Key(), "$") || !isDocument(op.Value()) {
+			return nil, fmt.Errorf("localdb: an update takes operators with documents, not %q", op.Key())
 		}
-		if !slices.Contains(updateOperators, op.Key) {
-			return nil, unsupported("update operator", fmt.Sprintf("%q", op.Key))
+		if !slices.Contains(updateOperators, op.Key()) {
+			return nil, unsupported("update operator", op.Key())
 		}
-		for _, field := range fields {
-			e := updateStep{op.Key, field.Key, field.Value}
-			if err := e.check(); err != nil {
+		for e := range elements(op.Value()) {
+			s := updateStep{path: e.Key(), onInsert: op.Key() == "$setOnInsert"}
+			if err := checkPath(s.path); err != nil {
 				return nil, err
 			}
-			u = append(u, e)
+			if s.change, err = newChange(op.Key(), e.Value()); err != nil {
+				return nil, fmt.Errorf("%w (%s of %q)", err, op.Key(), s.path)
+			}
+			u = append(u, s)
 		}
 	}
-	slices.SortStableFunc(u, func(a, b updateStep) int { return comparePaths(a.path, b.path) })
-	return u, u.checkConflicts()
+	return u.inOrder()
 }
 
-// comparePaths orders as MongoDB does since 5.0: array positions by number, names by letter.
-func comparePaths(a, b string) int {
-	return slices.CompareFunc(strings.Split(a, "."), strings.Split(b, "."), func(a, b string) int {
-		if strings.Trim(a+b, "0123456789") == "" {
-			return cmp.Or(len(a)-len(b), strings.Compare(a, b))
-		}
-		return strings.Compare(a, b)
-	})
-}
-
-// checkConflicts refuses paths of which one lies in the other: mongokit finds that only where both change something.
-func (u update) checkConflicts() error {
+func (u update) inOrder() (update, error) {
+	slices.SortStableFunc(u, func(a, b updateStep) int { return strings.Compare(a.path, b.path) })
 	for i, a := range u {
-		for _, b := range u[:i] {
-			if a.path == b.path || strings.HasPrefix(a.path, b.path+".") || strings.HasPrefix(b.path, a.path+".") {
-				return fmt.Errorf("localdb: updating the path %q would conflict with %q", a.path, b.path)
+		for _, b := range u[i+1:] {
+			if a.path == b.path || strings.HasPrefix(b.path, a.path+".") {
+				return nil, fmt.Errorf("localdb: updating the path %q would conflict with %q", b.path, a.path)
 			}
 		}
 	}
-	return nil
+	return u, nil
 }
 
-func (e updateStep) check() error {
-	for segment := range strings.SplitSeq(e.path, ".") {
-		if segment == "" || strings.ContainsAny(segment, "$\x00") {
-			return unsupported("update path", fmt.Sprintf("%q", e.path))
-		}
-	}
-	switch e.op {
+func newChange(op string, v value) (func(old value) (value, error), error) {
+	switch op {
 	case "$set", "$setOnInsert":
-		return checkValue(e.value, 0)
+		return set(v), check(v, true)
+	case "$unset":
+		return set(missing), nil
 	case "$inc":
-		if _, ok := number(e.value); !ok {
-			return fmt.Errorf("localdb: $inc of %q takes a number", e.path)
+		if _, ok := number(v); !ok {
+			return nil, fmt.Errorf("localdb: it takes a number")
 		}
-		return nil
+		return func(old value) (value, error) { return sum(old, v) }, nil
 	case "$push":
-		return e.checkPush("$each", "$slice")
+		more, last, err := added(v, "$slice")
+		return onArray(func(list []value) []value {
+			list = append(list, more...)
+			if last < 0 {
+				return list[max(0, len(list)+last):]
+			}
+			return list[:min(last, len(list))]
+		}), err
 	case "$addToSet":
-		return e.checkPush("$each")
-	case "$pull":
-		return e.checkPull()
+		more, _, err := added(v)
+		return onArray(func(list []value) []value {
+			for _, v := range more {
+				if !slices.ContainsFunc(list, func(old value) bool { return sameValue(old, v) }) {
+					list = append(list, v)
+				}
+			}
+			return list
+		}), err
+	default: // $pull
+		out, err := pulled(v)
+		drop := onArray(func(list []value) []value { return slices.DeleteFunc(list, out) })
+		return func(old value) (value, error) {
+			if old.Type == missing.Type {
+				return missing, nil
+			}
+			return drop(old)
+		}, err
 	}
-	return nil // $unset takes anything
 }
 
-// checkPush takes a value, or $each with other modifiers.
-func (e updateStep) checkPush(known ...string) error {
-	ops, ok := operators(e.value)
-	if !ok {
-		ops = bson.D{{Key: "$each", Value: bson.A{e.value}}}
-	}
-	each := false
-	for _, op := range ops {
-		if !slices.Contains(known, op.Key) {
-			return unsupported(e.op+" modifier", fmt.Sprintf("%q", op.Key))
+func set(v value) func(value) (value, error) {
+	return func(value) (value, error) { return v, nil }
+}
+
+// onArray makes a new array of an array's elements; what is missing is one without.
+func onArray(change func([]value) []value) func(value) (value, error) {
+	return func(old value) (value, error) {
+		if old.Type != missing.Type && !isArray(old) {
+			return missing, fmt.Errorf("the field is no array")
 		}
-		if op.Key == "$slice" {
-			if n, isNumber := number(op.Value); !isNumber || n != float64(int32(n)) {
-				return fmt.Errorf("localdb: $slice of %q takes a whole number", e.path)
+		return value{Type: bsoncore.TypeArray, Data: bsoncore.BuildArray(nil, change(items(old))...)}, nil
+	}
+}
+
+// added are the elements that $push and $addToSet are given: one, or those of $each beside other modifiers.
+func added(v value, modifiers ...string) (list []value, slice int, err error) {
+	slice = math.MaxInt32
+	if !isOperators(v) {
+		return []value{v}, slice, check(value{Type: bsoncore.TypeArray, Data: bsoncore.BuildArray(nil, v)}, true)
+	}
+	for e := range elements(v) {
+		switch name := e.Key(); {
+		case name == "$each" && isArray(e.Value()):
+			list = items(e.Value())
+			err = check(e.Value(), true)
+		case name == "$slice" && slices.Contains(modifiers, name):
+			n, ok := number(e.Value())
+			if slice = int(n); !ok || n != float64(int32(n)) {
+				return nil, 0, fmt.Errorf("localdb: $slice takes a whole number")
 			}
+		default:
+			return nil, 0, unsupported("modifier", fmt.Sprintf("%q with %s", name, e.Value().Type))
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+	}
+	if !isArray(field(v, "$each")) {
+		return nil, 0, fmt.Errorf("localdb: there are modifiers but no $each")
+	}
+	return list, slice, nil
+}
+
+// pulled tells which elements $pull takes away: those equal to v, those {$in: [...]}, or documents with these fields.
+func pulled(v value) (func(value) bool, error) {
+	if isArray(v) {
+		return nil, unsupported("$pull of an array", "as one element")
+	}
+	if !isOperators(v) {
+		if err := check(v, true); err != nil || !isDocument(v) {
+			return func(item value) bool { return sameValue(item, v) }, err
+		}
+		f, err := parse(v)
+		return func(item value) bool { return isDocument(item) && f.match(item) }, err
+	}
+	f, err := parseField("", v)
+	for e := range elements(v) {
+		if e.Key() != "$in" {
+			return nil, unsupported("$pull by", fmt.Sprintf("%q", e.Key()))
+		}
+	}
+	return f.match, err
+}
+
+// sum adds to a number. It goes on in 64 bits where 32 are too few, and refuses to leave those.
+func sum(old, by value) (value, error) {
+	a, b := old.Type, by.Type
+	if a == missing.Type {
+		return by, nil
+	}
+	x, ok := number(old)
+	if !ok {
+		return missing, fmt.Errorf("the field is no number")
+	}
+	if a == bsoncore.TypeDouble || b == bsoncore.TypeDouble {
+		y, _ := number(by) // newChange let nothing else in
+		return value{Type: bsoncore.TypeDouble, Data: bsoncore.AppendDouble(nil, x+y)}, nil
+	}
+	n, m := old.AsInt64(), by.AsInt64()
+	s := n + m
+	switch {
+	case m != 0 && (s > n) != (m > 0):
+		return missing, fmt.Errorf("the sum would leave 64 bits")
+	case a == bsoncore.TypeInt32 && b == bsoncore.TypeInt32 && s == int64(int32(s)):
+		return value{Type: bsoncore.TypeInt32, Data: bsoncore.AppendInt32(nil, int32(s))}, nil
+	}
+	return value{Type: bsoncore.TypeInt64, Data: bsoncore.AppendInt64(nil, s)}, nil
+}
+
+// apply returns a document after the update. Its _id cannot change once it has one.
+func (u update) apply(doc value, inserting bool) (value, error) {
+	after := doc
+	for _, s := range u {
+		if s.onInsert && !inserting {
 			continue
 		}
-		if _, each = op.Value.(bson.A); !each {
-			return fmt.Errorf("localdb: $each of %q takes an array", e.path)
-		}
-		if err := checkValue(op.Value, 0); err != nil {
-			return fmt.Errorf("%w (%s takes one element, or $each)", err, e.op)
+		var err error
+		if after, err = replaced(after, s.path, s.change); err != nil {
+			return missing, fmt.Errorf("localdb: updating %q: %w", s.path, err)
 		}
 	}
-	if !each {
-		return fmt.Errorf("localdb: %s of %q has modifiers but no $each", e.op, e.path)
+	if id := field(doc, "_id"); id.Type != missing.Type && !sameValue(id, field(after, "_id")) {
+		return missing, immutableID()
 	}
-	return nil
+	return after, nil
 }
 
-// checkPull takes an element, {$in: [elements]}, or a document of fields that elements have.
-func (e updateStep) checkPull() error {
-	ops, ok := operators(e.value)
-	if ok && (len(ops) > 1 || ops[0].Key != "$in") {
-		return unsupported("$pull by", fmt.Sprintf("%q", ops[0].Key))
+// replaced returns a document with another value at a path.
+func replaced(doc value, path string, change func(value) (value, error)) (value, error) {
+	name, rest, deeper := strings.Cut(path, ".")
+	old := field(doc, name)
+	now, err := missing, error(nil)
+	switch {
+	case !deeper:
+		now, err = change(old)
+	case isDocument(old):
+		now, err = replaced(old, rest, change)
+	default:
+		now, err = made(old, rest, change)
 	}
-	if list, isList := e.value.(bson.A); isList {
-		return unsupported("$pull of an array as one element,", fmt.Sprint(list))
+	if err != nil || now.Type == old.Type && bytes.Equal(now.Data, old.Data) {
+		return doc, err
 	}
-	if ok {
-		return new(filter).operator("element", ops[0], false)
-	}
-	return checkValue(e.value, 0)
-}
-
-// apply changes doc in place. doc must not share memory with anything else.
-func (u update) apply(doc *bson.D, upsert bool) error {
-	for _, e := range u {
-		if err := e.apply(doc, upsert); err != nil {
-			return fmt.Errorf("localdb: %s of %q: %w", e.op, e.path, err)
+	at, raw := bsoncore.AppendDocumentStart(make([]byte, 0, len(doc.Data)+len(path)+len(now.Data)))
+	put := func() {
+		if now.Type != missing.Type {
+			raw = bsoncore.AppendValueElement(raw, name, now)
 		}
 	}
-	return nil
+	for e := range elements(doc) {
+		if string(e.KeyBytes()) != name {
+			raw = append(raw, e...)
+			continue
+		}
+		put()
+	}
+	if old.Type == missing.Type {
+		put()
+	}
+	return end(raw, at), nil
 }
 
-func (e updateStep) apply(doc *bson.D, upsert bool) error {
-	if e.op == "$inc" {
-		return e.increment(doc)
+// made is a new document for a path that goes on where there is none. A change that puts nothing there makes none.
+func made(old value, rest string, change func(value) (value, error)) (value, error) {
+	if nothing, err := change(missing); err != nil || nothing.Type == missing.Type {
+		return old, err
 	}
-	if e.op == "$addToSet" && bsonkit.Get(doc, e.path) == bsonkit.Missing { // mongokit makes no array for nothing
-		if _, err := bsonkit.Put(doc, e.path, bson.A{}, false); err != nil {
-			return err
+	if old.Type != missing.Type {
+		return old, fmt.Errorf("a field cannot be made in a value that is no document")
+	}
+	return replaced(emptyDocument, rest, change)
+}
+
+// inserted is the document that an upsert makes: what the filter says by equality, then the update.
+func (u update) inserted(f filter) (value, error) {
+	said := update{}
+	for _, c := range f {
+		if c.equal != nil {
+			said = append(said, updateStep{path: c.path, change: set(*c.equal)})
 		}
 	}
-	// mongokit puts the update's own values into the document, so it gets a copy.
-	do := bsonkit.Clone(&bson.D{{Key: e.op, Value: bson.D{{Key: e.path, Value: e.value}}}})
-	_, err := mongokit.Apply(doc, nil, do, upsert, nil)
-	return err
-}
-
-// increment goes on in 64 bits where 32 are too few, and refuses to leave those; mongokit's wraps around at both.
-func (e updateStep) increment(doc *bson.D) error {
-	old := bsonkit.Get(doc, e.path)
-	if old == bsonkit.Missing {
-		old = int32(0)
+	said, err := said.inOrder()
+	if err != nil {
+		return missing, err
 	}
-	sum := bsonkit.Add(old, e.value)
-	if sum == bsonkit.Missing {
-		return fmt.Errorf("the field is no number")
+	doc, err := said.apply(emptyDocument, true)
+	if err != nil {
+		return missing, err
 	}
-	a, aWide, aWhole := whole(old)
-	b, bWide, bWhole := whole(e.value)
-	if aWhole && bWhole {
-		n := a + b
-		if b != 0 && (n > a) != (b > 0) {
-			return fmt.Errorf("the sum would leave 64 bits")
-		}
-		if sum = n; !aWide && !bWide && n == int64(int32(n)) {
-			sum = int32(n)
-		}
-	}
-	_, err := bsonkit.Put(doc, e.path, sum, false)
-	return err
-}
-
-func whole(v any) (n int64, wide, ok bool) {
-	if n, ok := v.(int32); ok {
-		return int64(n), false, true
-	}
-	n, ok = v.(int64)
-	return n, true, ok
-}
-
-// applied returns a stored document after the update, and its bytes. changed is false where the bytes are the same.
-func (u update) applied(raw []byte) (doc bson.D, after []byte, changed bool, err error) {
-	if doc, err = decode(raw); err != nil {
-		return nil, nil, false, err
-	}
-	id := bsonkit.Get(&doc, "_id")
-	if err = u.apply(&doc, false); err != nil {
-		return nil, nil, false, err
-	}
-	if now := bsonkit.Get(&doc, "_id"); now == bsonkit.Missing || bsonkit.Compare(now, id) != 0 {
-		return nil, nil, false, immutableID()
-	}
-	after, err = encode(doc)
-	return doc, after, err == nil && !bytes.Equal(raw, after), err
+	return u.apply(doc, true)
 }

@@ -1,11 +1,9 @@
 package localdb
 
 import (
+	"bytes"
 	"context"
-	"slices"
 
-	"go.mongodb.org/mongo-driver/bson"
-	"go.mongodb.org/mongo-driver/bson/primitive"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
@@ -27,7 +25,6 @@ func (c *Collection) InsertOne(ctx context.Context, document any, opts ...option
 	if err != nil {
 		return nil, err
 	}
-	doc = idFirst(doc)
 	var raw []byte
 	err = c.run(ctx, func(w *writeTx) (err error) {
 		raw, err = c.insert(w, doc)
@@ -112,7 +109,7 @@ func (c *Collection) changeOne(ctx context.Context, q *query, u update) *mongo.S
 	if raw == nil {
 		return single(nil, nil)
 	}
-	return single(project(raw, q.projection))
+	return single(q.project(raw), nil)
 }
 
 // DeleteOne removes one document that matches.
@@ -166,12 +163,12 @@ func (c *Collection) change(ctx context.Context, q *query, u update) (done outco
 			return err
 		}
 		if len(hits) == 0 && q.upsert {
-			doc, err := u.inserted(q.doc)
+			doc, err := u.inserted(q.filter)
 			if err != nil {
 				return err
 			}
 			done.upserted = true
-			done.after, err = c.insert(w, idFirst(doc))
+			done.after, err = c.insert(w, doc)
 			return err
 		}
 		for _, h := range hits {
@@ -185,34 +182,17 @@ func (c *Collection) change(ctx context.Context, q *query, u update) (done outco
 }
 
 func (c *Collection) changeHit(w *writeTx, u update, h hit, done *outcome) error {
-	before, err := decode(h.raw)
-	if err != nil {
-		return err
-	}
 	done.matched++
 	done.before = h.raw
-	if u == nil {
-		return c.store(w, change{id: h.id, before: &before})
-	}
-	doc, raw, changed, err := u.applied(h.raw)
-	done.after = raw
-	if err != nil || !changed {
-		return err
+	after := missing
+	if u != nil {
+		var err error
+		after, err = u.apply(document(h.raw), false)
+		done.after = after.Data
+		if err != nil || bytes.Equal(after.Data, h.raw) {
+			return err
+		}
 	}
 	done.modified++
-	return c.store(w, change{id: h.id, before: &before, after: &doc, raw: raw})
-}
-
-// idFirst puts the _id in front, as MongoDB stores it, and makes one where there is none.
-func idFirst(doc bson.D) bson.D {
-	i := slices.IndexFunc(doc, func(e bson.E) bool { return e.Key == "_id" })
-	if i == 0 {
-		return doc
-	}
-	id := bson.E{Key: "_id", Value: primitive.NewObjectID()}
-	if i > 0 {
-		id = doc[i]
-		doc = slices.Delete(doc, i, i+1)
-	}
-	return append(bson.D{id}, doc...)
+	return c.store(w, h.id, document(h.raw), after)
 }

@@ -1,0 +1,88 @@
+package localdb
+
+import (
+	"bytes"
+	"context"
+	"slices"
+
+	"go.etcd.io/bbolt"
+)
+
+// hit is a document of an answer. Its bytes belong to the transaction, and in a write only until the first one.
+type hit struct{ id, raw, order []byte }
+
+// find calls visit with every document that matches, in the query's order, up to its limit.
+func (c *Collection) find(ctx context.Context, tx *bbolt.Tx, q *query, visit func(hit)) error {
+	docs := tx.Bucket(c.docs)
+	if docs == nil {
+		return nil
+	}
+	p := c.choose(tx, q)
+	if p.bound == 0 && (len(q.filter) > 0 || !p.ordered) { // a filter that binds no column, or a sort of everything
+		c.db.scans.Add(1)
+		c.db.note(c.name, q.paths())
+	}
+	var unsorted []hit
+	looked, found := 0, 0
+	for id, raw := range p.candidates(tx) {
+		if looked++; looked%256 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if raw == nil {
+			raw = docs.Get(id)
+		}
+		if !q.filter.match(document(raw)) {
+			continue
+		}
+		if !p.ordered {
+			keys, _, err := tuples(document(raw), q.sort)
+			if err != nil {
+				return err
+			}
+			unsorted = append(unsorted, hit{id: id, raw: raw, order: append(keys[0], id...)})
+			if q.limit > 0 && len(unsorted) > 1000+4*q.limit {
+				unsorted = q.best(unsorted) // bounds what a sort with a limit holds in memory
+			}
+			continue
+		}
+		visit(hit{id: id, raw: raw})
+		if found++; found == q.limit {
+			break
+		}
+	}
+	for _, h := range q.best(unsorted) {
+		visit(h)
+	}
+	return nil
+}
+
+func (q *query) best(hits []hit) []hit {
+	slices.SortFunc(hits, func(a, b hit) int { return bytes.Compare(a.order, b.order) })
+	if q.limit > 0 && len(hits) > q.limit {
+		hits = hits[:q.limit]
+	}
+	return hits
+}
+
+// collect reads all documents that match, as copies: a write may move what a transaction points to.
+func (c *Collection) collect(w *writeTx, q *query) (hits []hit, err error) {
+	err = c.find(context.Background(), w.tx, q, func(h hit) {
+		hits = append(hits, hit{id: bytes.Clone(h.id), raw: bytes.Clone(h.raw)})
+	})
+	return hits, err
+}
+
+// count counts the documents that match. Where an index covers the filter, none is read.
+func (c *Collection) count(ctx context.Context, tx *bbolt.Tx, q *query) (n int64, err error) {
+	p := c.choose(tx, q)
+	if !p.covers() {
+		err := c.find(ctx, tx, q, func(hit) { n++ })
+		return n, err
+	}
+	for range p.candidates(tx) {
+		if n++; n == int64(q.limit) || ctx.Err() != nil {
+			break
+		}
+	}
+	return n, ctx.Err()
+}
