@@ -73,8 +73,8 @@ func TestNeighbours(t *testing.T) {
 		{done: make(chan struct{}), do: func(*writeTx) error { panic("before it wrote") }},
 	} {
 		n := int32(10 * i)
-		batch := []*operation{store(n + 1), bad, store(n + 2), {done: make(chan struct{}), alone: true, do: store(n + 3).do}, store(n + 4)}
-		db.runBatch(batch) // the writer is idle
+		batch := []*operation{store(n + 1), bad, store(n + 2), store(n + 3), store(n + 4)}
+		db.commit(batch) // the writer is idle
 		for j, o := range batch {
 			if (o.err != nil) != (o == bad) {
 				t.Fatalf("round %d, operation %d: %v", i, j, o.err)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"go.etcd.io/bbolt"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
@@ -24,27 +25,34 @@ func (c *Collection) EnsureIndexes(ctx context.Context, models []mongo.IndexMode
 		}
 		asked[i] = x
 	}
-	if missing, err := c.missing(asked); err != nil || len(missing) == 0 {
-		return err
-	}
-	var built []*index
-	o := &operation{alone: true}
-	o.do = func(w *writeTx) (err error) {
-		if built, err = c.missing(asked); err != nil {
-			return err
-		}
-		for _, x := range built {
-			if err := c.build(w, x); err != nil {
-				return fmt.Errorf("localdb: building index %s: %w", x.Name, err)
+	return writeError(c.db.write(ctx, func(w *writeTx) error {
+		for _, x := range asked {
+			if err := c.ensure(w, x); err != nil {
+				return err
 			}
 		}
 		return nil
+	}))
+}
+
+func (c *Collection) ensure(w *writeTx, x *index) error {
+	known := c.indexesIn(w.tx)
+	if i := slices.IndexFunc(known, func(k *index) bool { return k.Name == x.Name }); i >= 0 {
+		if !known[i].equal(x) {
+			return fmt.Errorf("localdb: index %s of %s exists with other keys or options", x.Name, c.name)
+		}
+		return nil
 	}
-	o.committed = func() {
-		all := append(slices.Clone(*c.indexes.Load()), built...)
-		c.indexes.Store(&all)
+	if err := x.build(w, c.docs); err != nil {
+		return fmt.Errorf("localdb: building index %s: %w", x.Name, err)
 	}
-	return writeError(c.db.write(ctx, o))
+	known = append(known, x)
+	c.indexes.Store(&known)
+	return nil
+}
+
+func (c *Collection) indexesIn(tx *bbolt.Tx) []*index {
+	return slices.DeleteFunc(slices.Clone(*c.indexes.Load()), func(x *index) bool { return !x.in(tx) })
 }
 
 func (c *Collection) newIndex(model mongo.IndexModel) (*index, error) {
@@ -78,23 +86,8 @@ func defaultName(keys []column) string {
 	return strings.Join(parts, "_")
 }
 
-func (c *Collection) missing(asked []*index) ([]*index, error) {
-	var list []*index
-	known := *c.indexes.Load()
-	for _, x := range asked {
-		i := slices.IndexFunc(known, func(k *index) bool { return k.Name == x.Name })
-		switch {
-		case i < 0:
-			list = append(list, x)
-			known = append(slices.Clone(known), x)
-		case !known[i].equal(x):
-			return nil, fmt.Errorf("localdb: index %s of %s exists with other keys or options", x.Name, c.name)
-		}
-	}
-	return list, nil
-}
-
-func (c *Collection) build(w *writeTx, x *index) error {
+// build writes the index's description, and its entries for the documents that are there.
+func (x *index) build(w *writeTx, collection []byte) error {
 	w.wrote = true
 	spec, err := json.Marshal(x)
 	if err != nil {
@@ -103,12 +96,9 @@ func (c *Collection) build(w *writeTx, x *index) error {
 	if err := w.tx.Bucket(metaBucket).Put(x.bucket, spec); err != nil {
 		return err
 	}
-	if _, err := w.tx.CreateBucketIfNotExists(x.bucket); err != nil {
+	docs := w.tx.Bucket(collection)
+	if _, err := w.tx.CreateBucketIfNotExists(x.bucket); err != nil || docs == nil {
 		return err
-	}
-	docs := w.tx.Bucket(c.docs)
-	if docs == nil {
-		return nil
 	}
 	return docs.ForEach(func(id, raw []byte) error {
 		ic, err := x.change(w.tx, id, missing, document(raw))

@@ -74,6 +74,9 @@ func (c *Collection) collect(w *writeTx, q *query) (hits []hit, err error) {
 
 // count counts the documents that match. Where an index covers the filter, none is read.
 func (c *Collection) count(ctx context.Context, tx *bbolt.Tx, q *query) (n int64, err error) {
+	if tx.Bucket(c.docs) == nil {
+		return 0, nil
+	}
 	p := c.choose(tx, q)
 	if !p.covers() {
 		err := c.find(ctx, tx, q, func(hit) { n++ })

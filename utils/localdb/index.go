@@ -37,6 +37,10 @@ func (x *index) equal(y *index) bool {
 	return ttl && x.Name == y.Name && x.Unique == y.Unique && slices.Equal(x.Columns, y.Columns)
 }
 
+// in tells whether the index exists in a transaction: while its building is not committed, or when that failed, it does
+// not for others.
+func (x *index) in(tx *bbolt.Tx) bool { return tx.Bucket(metaBucket).Get(x.bucket) != nil }
+
 // entry is one key of an index: a tuple, then the _id, which begins at the offset.
 type entry struct{ key, offset []byte }
 

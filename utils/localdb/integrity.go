@@ -30,7 +30,7 @@ func (f *findings) add(format string, args ...any) {
 // lacks, that lack a document, or that two documents hold in a unique index. Writes wait meanwhile; nothing is changed.
 func (d *DB) Check(ctx context.Context) error {
 	found := new(findings)
-	err := d.write(ctx, &operation{alone: true, do: func(w *writeTx) error {
+	err := d.write(ctx, func(w *writeTx) error {
 		*found = findings{}
 		for err := range w.tx.Check() {
 			found.add("the file: %v", err)
@@ -53,7 +53,7 @@ func (d *DB) Check(ctx context.Context) error {
 			}
 		}
 		return nil
-	}})
+	})
 	return errors.Join(append(found.list, err)...)
 }
 
@@ -65,13 +65,14 @@ func (d *DB) all() []*Collection {
 }
 
 func (c *Collection) check(ctx context.Context, tx *bbolt.Tx, found *findings) error {
-	indexes := slices.DeleteFunc(slices.Clone(*c.indexes.Load()), func(x *index) bool {
+	var indexes []*index
+	for _, x := range c.indexesIn(tx) {
 		if tx.Bucket(x.bucket) == nil {
 			found.add("index %s of %s has no bucket", x.Name, c.name)
-			return true
+			continue
 		}
-		return false
-	})
+		indexes = append(indexes, x)
+	}
 	want := make([]int, len(indexes)) // entries by index, as the documents have them
 	if docs := tx.Bucket(c.docs); docs != nil {
 		err := docs.ForEach(func(id, raw []byte) error {

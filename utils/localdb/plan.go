@@ -161,7 +161,7 @@ func (c *Collection) choose(tx *bbolt.Tx, q *query) *plan {
 	for _, x := range *c.indexes.Load() {
 		first := func(d condition) bool { return d.path == x.Columns[0].Path }
 		sorts := len(q.sort) > 0 && q.sort[0].Path == x.Columns[0].Path
-		if !sorts && !slices.ContainsFunc(q.demands, first) || tx.Bucket(x.bucket) == nil {
+		if !sorts && !slices.ContainsFunc(q.demands, first) || !x.in(tx) {
 			continue
 		}
 		if p := newPlan(x, x.multi(tx), q); p.bound > 0 || p.ordered {

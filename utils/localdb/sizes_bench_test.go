@@ -100,7 +100,7 @@ func (s *sized) build(b *testing.B) string {
 func (s *sized) fill(b *testing.B, c *Collection, document func(int) d) {
 	b.Helper()
 	for start := 0; start < s.n; start += buildChunk {
-		ok(b, c.run(ctx, func(w *writeTx) error {
+		ok(b, c.db.write(ctx, func(w *writeTx) error {
 			for i := start; i < min(s.n, start+buildChunk); i++ {
 				doc, err := accept(document(i))
 				if err != nil {

@@ -23,7 +23,7 @@ func (c *Collection) store(w *writeTx, id []byte, before, after value) error {
 	if !isDocument(before) && docs != nil && docs.Get(id) != nil {
 		return duplicate(c.primary, after)
 	}
-	indexes := *c.indexes.Load()
+	indexes := c.indexesIn(w.tx)
 	changes := make([]indexChange, len(indexes))
 	for i, x := range indexes {
 		var err error

@@ -65,9 +65,6 @@ func (m *merge) Pop() any {
 func (p *plan) entries(tx *bbolt.Tx) iter.Seq2[[]byte, []byte] {
 	return func(yield func(key, value []byte) bool) {
 		bucket := tx.Bucket(p.index.bucket)
-		if bucket == nil {
-			return
-		}
 		var all merge
 		for _, s := range p.spans {
 			r := &reader{Cursor: bucket.Cursor(), span: s, reverse: p.reverse}

@@ -11,11 +11,6 @@ import (
 // deleteChunk is how many documents DeleteMany and the sweeper remove at a time, so that other writers get their turn.
 const deleteChunk = 200
 
-// run queues a write that shares its transaction with others.
-func (c *Collection) run(ctx context.Context, do func(*writeTx) error) error {
-	return c.db.write(ctx, &operation{do: do})
-}
-
 // InsertOne stores a document, with a new ObjectID when it has no _id.
 func (c *Collection) InsertOne(ctx context.Context, document any, opts ...options.Lister[options.InsertOneOptions]) (*mongo.InsertOneResult, error) {
 	if _, err := resolve(opts); err != nil {
@@ -26,7 +21,7 @@ func (c *Collection) InsertOne(ctx context.Context, document any, opts ...option
 		return nil, err
 	}
 	var raw []byte
-	err = c.run(ctx, func(w *writeTx) (err error) {
+	err = c.db.write(ctx, func(w *writeTx) (err error) {
 		raw, err = c.insert(w, doc)
 		return err
 	})
@@ -156,7 +151,7 @@ type outcome struct {
 
 // change updates the documents that match, or deletes them where there is no update, in one transaction.
 func (c *Collection) change(ctx context.Context, q *query, u update) (done outcome, err error) {
-	err = c.run(ctx, func(w *writeTx) error {
+	err = c.db.write(ctx, func(w *writeTx) error {
 		done = outcome{}
 		hits, err := c.collect(w, q)
 		if err != nil {

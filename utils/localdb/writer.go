@@ -25,11 +25,9 @@ var (
 // operation is one write, computed inside the transaction that commits it, so that reading and then writing is
 // atomic. do may run twice: it must reset what it returns to its caller.
 type operation struct {
-	do        func(*writeTx) error
-	committed func() // runs before the next operation, when do's writes are on disk
-	alone     bool   // in a transaction of its own
-	err       error
-	done      chan struct{}
+	do   func(*writeTx) error
+	err  error
+	done chan struct{}
 }
 
 // writeTx is the transaction that an operation shares. An operation that fails before it wrote harms nobody.
@@ -40,11 +38,11 @@ type writeTx struct {
 
 // write queues an operation and waits for its outcome. Once queued, only the outcome counts: the context can no
 // longer say whether the write happened.
-func (d *DB) write(ctx context.Context, o *operation) error {
+func (d *DB) write(ctx context.Context, do func(*writeTx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	o.done = make(chan struct{})
+	o := &operation{do: do, done: make(chan struct{})}
 	if err := d.queue(ctx, o); err != nil {
 		return err
 	}
@@ -54,7 +52,7 @@ func (d *DB) write(ctx context.Context, o *operation) error {
 
 // Ping tells whether writes go on. It waits for its turn among them, and writes nothing.
 func (d *DB) Ping(ctx context.Context) error {
-	return d.write(ctx, &operation{do: func(*writeTx) error { return nil }})
+	return d.write(ctx, func(*writeTx) error { return nil })
 }
 
 func (d *DB) queue(ctx context.Context, o *operation) error {
@@ -84,7 +82,7 @@ func (d *DB) writer() {
 			batch = append(batch, <-d.operations)
 		}
 		shared = len(batch) > 1
-		d.runBatch(batch)
+		d.commit(batch)
 	}
 }
 
@@ -94,18 +92,6 @@ func (d *DB) gather() {
 	for n := -1; n < len(d.operations); {
 		n = len(d.operations)
 		runtime.Gosched()
-	}
-}
-
-// runBatch commits runs of operations together and each one that wants to be alone by itself.
-func (d *DB) runBatch(batch []*operation) {
-	for len(batch) > 0 {
-		n := 1
-		for !batch[0].alone && n < len(batch) && !batch[n].alone {
-			n++
-		}
-		d.commit(batch[:n])
-		batch = batch[n:]
 	}
 }
 
@@ -122,9 +108,6 @@ func (d *DB) commit(batch []*operation) {
 	for _, o := range batch {
 		if err != nil && o.err == nil {
 			o.err = fmt.Errorf("localdb: writing: %w", err)
-		}
-		if o.err == nil && o.committed != nil {
-			o.committed()
 		}
 		close(o.done)
 	}
