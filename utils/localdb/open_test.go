@@ -27,7 +27,7 @@ func TestRefusedFiles(t *testing.T) {
 	format := func(value string) func(*testing.T, string) {
 		return func(t *testing.T, path string) {
 			ok(t, os.WriteFile(path, bytes, 0o600))
-			edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put(formatKey, []byte(value)) })
+			tamper(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put(formatKey, []byte(value)) })
 		}
 	}
 	content := func(b []byte) func(*testing.T, string) {
@@ -47,7 +47,7 @@ func TestRefusedFiles(t *testing.T) {
 		"cut to a page":  {content(bytes[:5000]), []string{"too small", "restore a backup"}},
 		"zeroed pages":   {content(append(bytes[:8192:8192], make([]byte, len(bytes)-8192)...)), []string{"or is damaged"}},
 		"other's bbolt file": {func(t *testing.T, path string) {
-			edit(t, path, func(tx *bbolt.Tx) error { _, err := tx.CreateBucket([]byte("members")); return err })
+			tamper(t, path, func(tx *bbolt.Tx) error { _, err := tx.CreateBucket([]byte("members")); return err })
 		}, []string{"another program's", "move it away"}},
 		"a folder": {func(t *testing.T, path string) { ok(t, os.Mkdir(path, 0o700)) }, []string{"no ordinary file"}},
 		"a device": {func(t *testing.T, path string) { ok(t, os.Symlink(os.DevNull, path)) }, []string{"no ordinary file"}},
@@ -89,7 +89,7 @@ func TestOneProcess(t *testing.T) {
 // TestUnfinishedStart: a process that ended between making the file and writing its format has left a good file.
 func TestUnfinishedStart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
-	edit(t, path, func(*bbolt.Tx) error { return nil })
+	tamper(t, path, func(*bbolt.Tx) error { return nil })
 	db, err := Open(path)
 	ok(t, err)
 	insert(t, db.Collection("things"), d{{Key: "_id", Value: 1}})
@@ -149,8 +149,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// edit changes a file behind the engine's back.
-func edit(t *testing.T, path string, change func(*bbolt.Tx) error) {
+// tamper changes a file behind the engine's back.
+func tamper(t *testing.T, path string, change func(*bbolt.Tx) error) {
 	t.Helper()
 	bolt, err := bbolt.Open(path, 0o600, nil)
 	ok(t, err)

@@ -1,7 +1,6 @@
 package localdb
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 	"slices"
@@ -71,7 +70,7 @@ func newChange(op string, v value) (func(old value) (value, error), error) {
 		return set(missing), nil
 	case "$inc":
 		if _, ok := number(v); !ok {
-			return nil, fmt.Errorf("localdb: it takes a number")
+			return nil, fmt.Errorf("localdb: a number is needed")
 		}
 		return func(old value) (value, error) { return sum(old, v) }, nil
 	case "$push":
@@ -192,87 +191,4 @@ func sum(old, by value) (value, error) {
 		return value{Type: bsoncore.TypeInt32, Data: bsoncore.AppendInt32(nil, int32(s))}, nil
 	}
 	return value{Type: bsoncore.TypeInt64, Data: bsoncore.AppendInt64(nil, s)}, nil
-}
-
-// apply returns a document after the update. Its _id cannot change once it has one.
-func (u update) apply(doc value, inserting bool) (value, error) {
-	after := doc
-	for _, s := range u {
-		if s.onInsert && !inserting {
-			continue
-		}
-		var err error
-		if after, err = replaced(after, s.path, s.change); err != nil {
-			return missing, fmt.Errorf("localdb: updating %q: %w", s.path, err)
-		}
-	}
-	if id := field(doc, "_id"); id.Type != missing.Type && !sameValue(id, field(after, "_id")) {
-		return missing, immutableID()
-	}
-	return after, nil
-}
-
-// replaced returns a document with another value at a path.
-func replaced(doc value, path string, change func(value) (value, error)) (value, error) {
-	name, rest, deeper := strings.Cut(path, ".")
-	old := field(doc, name)
-	now, err := missing, error(nil)
-	switch {
-	case !deeper:
-		now, err = change(old)
-	case isDocument(old):
-		now, err = replaced(old, rest, change)
-	default:
-		now, err = made(old, rest, change)
-	}
-	if err != nil || now.Type == old.Type && bytes.Equal(now.Data, old.Data) {
-		return doc, err
-	}
-	at, raw := bsoncore.AppendDocumentStart(make([]byte, 0, len(doc.Data)+len(path)+len(now.Data)))
-	put := func() {
-		if now.Type != missing.Type {
-			raw = bsoncore.AppendValueElement(raw, name, now)
-		}
-	}
-	for e := range elements(doc) {
-		if string(e.KeyBytes()) != name {
-			raw = append(raw, e...)
-			continue
-		}
-		put()
-	}
-	if old.Type == missing.Type {
-		put()
-	}
-	return end(raw, at), nil
-}
-
-// made is a new document for a path that goes on where there is none. A change that puts nothing there makes none.
-func made(old value, rest string, change func(value) (value, error)) (value, error) {
-	if nothing, err := change(missing); err != nil || nothing.Type == missing.Type {
-		return old, err
-	}
-	if old.Type != missing.Type {
-		return old, fmt.Errorf("a field cannot be made in a value that is no document")
-	}
-	return replaced(emptyDocument, rest, change)
-}
-
-// inserted is the document that an upsert makes: what the filter says by equality, then the update.
-func (u update) inserted(f filter) (value, error) {
-	said := update{}
-	for _, c := range f {
-		if c.equal != nil {
-			said = append(said, updateStep{path: c.path, change: set(*c.equal)})
-		}
-	}
-	said, err := said.inOrder()
-	if err != nil {
-		return missing, err
-	}
-	doc, err := said.apply(emptyDocument, true)
-	if err != nil {
-		return missing, err
-	}
-	return u.apply(doc, true)
 }

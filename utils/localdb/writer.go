@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"runtime"
 	"strings"
+	"time"
 
 	"go.etcd.io/bbolt"
 )
@@ -16,6 +17,9 @@ var ErrDisk = errors.New("the disk may have lost a write")
 
 // maxBatch bounds how many operations share a transaction.
 const maxBatch = 256
+
+// gatherFor bounds how long a commit waits for the writers of the one before: a part of what the flush takes.
+const gatherFor = 200 * time.Microsecond
 
 var (
 	errNothing = errors.New("nothing to commit")
@@ -72,25 +76,22 @@ func (d *DB) queue(ctx context.Context, o *operation) error {
 // writer is the only goroutine that writes. It commits together what queued up during the last flush: under load
 // many operations share one fsync, and a lone one does not wait.
 func (d *DB) writer() {
-	shared := false
+	expected := 1
 	for o := range d.operations {
-		if shared {
-			d.gather()
-		}
+		d.gather(expected)
 		batch := []*operation{o}
 		for n := len(d.operations); n > 0 && len(batch) < maxBatch; n-- {
 			batch = append(batch, <-d.operations)
 		}
-		shared = len(batch) > 1
 		d.commit(batch)
+		expected = len(batch) + len(d.operations)
 	}
 }
 
-// gather lets the callers that the last commit woke queue their next write, while more of them do. Otherwise the first
-// one to come would take a flush for itself, and all others wait for it.
-func (d *DB) gather() {
-	for n := -1; n < len(d.operations); {
-		n = len(d.operations)
+// gather lets the callers that the last commit woke queue their next write, beside those that waited for it. Otherwise
+// writers fall into two halves that wait for each other's flushes. Those that do not come are not waited for long.
+func (d *DB) gather(expected int) {
+	for start := time.Now(); len(d.operations)+1 < expected && time.Since(start) < gatherFor; {
 		runtime.Gosched()
 	}
 }

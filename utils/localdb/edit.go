@@ -1,0 +1,92 @@
+package localdb
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
+)
+
+// apply returns a document after the update. Its _id cannot change once it has one.
+func (u update) apply(doc value, inserting bool) (value, error) {
+	after := doc
+	for _, s := range u {
+		if s.onInsert && !inserting {
+			continue
+		}
+		var err error
+		if after, err = edit(after, s.path, s.change); err != nil {
+			return missing, fmt.Errorf("localdb: updating %q: %w", s.path, err)
+		}
+	}
+	if id := field(doc, "_id"); id.Type != missing.Type && !sameValue(id, field(after, "_id")) {
+		return missing, immutableID()
+	}
+	return after, nil
+}
+
+// edit returns a document with another value at a path.
+func edit(doc value, path string, change func(value) (value, error)) (value, error) {
+	name, rest, deeper := strings.Cut(path, ".")
+	old := field(doc, name)
+	now, err := missing, error(nil)
+	switch {
+	case !deeper:
+		now, err = change(old)
+	case isDocument(old):
+		now, err = edit(old, rest, change)
+	default:
+		now, err = made(old, rest, change)
+	}
+	if err != nil || now.Type == old.Type && bytes.Equal(now.Data, old.Data) {
+		return doc, err
+	}
+	at, raw := bsoncore.AppendDocumentStart(make([]byte, 0, len(doc.Data)+len(path)+len(now.Data)))
+	put := func() {
+		if now.Type != missing.Type {
+			raw = bsoncore.AppendValueElement(raw, name, now)
+		}
+	}
+	for e := range elements(doc) {
+		if string(e.KeyBytes()) != name {
+			raw = append(raw, e...)
+			continue
+		}
+		put()
+	}
+	if old.Type == missing.Type {
+		put()
+	}
+	return end(raw, at), nil
+}
+
+// made is a new document for a path that goes on where there is none. A change that puts nothing there makes none.
+func made(old value, rest string, change func(value) (value, error)) (value, error) {
+	if nothing, err := change(missing); err != nil || nothing.Type == missing.Type {
+		return old, err
+	}
+	if old.Type != missing.Type {
+		return old, fmt.Errorf("a field cannot be made in a value that is no document")
+	}
+	return edit(emptyDocument, rest, change)
+}
+
+// inserted is the document that an upsert makes: what the filter says by equality, then the update.
+func (u update) inserted(f filter) (value, error) {
+	said := update{}
+	for _, c := range f {
+		if c.equal != nil {
+			said = append(said, updateStep{path: c.path, change: set(*c.equal)})
+		}
+	}
+	said, err := said.inOrder()
+	if err != nil {
+		return missing, err
+	}
+	doc, err := said.apply(emptyDocument, true)
+	if err != nil {
+		return missing, err
+	}
+	return u.apply(doc, true)
+}
