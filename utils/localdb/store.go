@@ -23,13 +23,16 @@ func (c *Collection) store(w *writeTx, id []byte, before, after value) error {
 	if !isDocument(before) && docs != nil && docs.Get(id) != nil {
 		return duplicate(c.primary, after)
 	}
-	indexes := c.indexesIn(w.tx)
-	changes := make([]indexChange, len(indexes))
-	for i, x := range indexes {
-		var err error
-		if changes[i], err = x.change(w.tx, id, before, after); err != nil {
+	var changes []indexChange
+	for _, x := range c.indexesIn(w.tx) {
+		if x.same(before, after) {
+			continue
+		}
+		ic, err := x.change(w.tx, id, before, after)
+		if err != nil {
 			return err
 		}
+		changes = append(changes, ic)
 	}
 	w.wrote = true
 	for i := range changes {
