@@ -134,6 +134,7 @@ func TestUpdateOperators(t *testing.T) {
 		{d{{Key: "$pull", Value: d{{Key: "l", Value: d{{Key: "$in", Value: a{4, 5, 6}}}}}}}, `{"l":[2,3]}`},
 		{d{{Key: "$pull", Value: d{{Key: "l", Value: 2}}}}, `{"l":[3]}`},
 		{d{{Key: "$setOnInsert", Value: d{{Key: "z", Value: 3}}}}, `{"l":[3]}`},
+		{d{{Key: "$set", Value: d{}}}, `{"l":[3]}`},
 	} {
 		_, err := c.UpdateOne(ctx, d{}, step.update)
 		ok(t, err)

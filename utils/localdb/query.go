@@ -69,6 +69,7 @@ type query struct {
 	limit      int // 0 for none
 	projection []column
 	upsert     bool
+	remove     bool // it deletes what it finds
 	after      bool // the answer is the document as the call left it
 }
 

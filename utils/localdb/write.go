@@ -88,6 +88,7 @@ func (c *Collection) FindOneAndDelete(ctx context.Context, filter any, opts ...o
 	if err != nil {
 		return single(nil, err)
 	}
+	q.remove = true
 	return c.changeOne(ctx, q, nil)
 }
 
@@ -113,7 +114,7 @@ func (c *Collection) DeleteOne(ctx context.Context, filter any, opts ...options.
 	if err != nil {
 		return nil, err
 	}
-	q.limit = 1
+	q.limit, q.remove = 1, true
 	done, err := c.change(ctx, q, nil)
 	if err != nil {
 		return nil, writeError(err)
@@ -128,7 +129,7 @@ func (c *Collection) DeleteMany(ctx context.Context, filter any, opts ...options
 	if err != nil {
 		return nil, err
 	}
-	q.limit = deleteChunk
+	q.limit, q.remove = deleteChunk, true
 	result := &mongo.DeleteResult{Acknowledged: true}
 	for {
 		done, err := c.change(ctx, q, nil)
@@ -149,7 +150,7 @@ type outcome struct {
 	before, after     []byte
 }
 
-// change updates the documents that match, or deletes them where there is no update, in one transaction.
+// change updates the documents that match, or removes them, in one transaction.
 func (c *Collection) change(ctx context.Context, q *query, u update) (done outcome, err error) {
 	err = c.db.write(ctx, func(w *writeTx) error {
 		done = outcome{}
@@ -167,7 +168,7 @@ func (c *Collection) change(ctx context.Context, q *query, u update) (done outco
 			return err
 		}
 		for _, h := range hits {
-			if err := c.changeHit(w, u, h, &done); err != nil {
+			if err := c.changeHit(w, q, u, h, &done); err != nil {
 				return err
 			}
 		}
@@ -176,11 +177,11 @@ func (c *Collection) change(ctx context.Context, q *query, u update) (done outco
 	return done, err
 }
 
-func (c *Collection) changeHit(w *writeTx, u update, h hit, done *outcome) error {
+func (c *Collection) changeHit(w *writeTx, q *query, u update, h hit, done *outcome) error {
 	done.matched++
 	done.before = h.raw
 	after := missing
-	if u != nil {
+	if !q.remove {
 		var err error
 		after, err = u.apply(document(h.raw), false)
 		done.after = after.Data
