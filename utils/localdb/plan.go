@@ -175,6 +175,9 @@ func (c *Collection) choose(tx *bbolt.Tx, q *query) *plan {
 		return plans[0]
 	}
 	best, least := slices.MaxFunc(plans, better), peek
+	if best.ordered && best.used == len(q.demands) {
+		return best // it does all that can be done
+	}
 	for _, p := range plans {
 		if p.bound == 0 && best.bound > 0 {
 			continue
