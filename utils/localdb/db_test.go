@@ -50,7 +50,7 @@ func TestNeighbours(t *testing.T) {
 	store := func(id int32) *operation {
 		doc, err := accept(d{{Key: "_id", Value: id}})
 		ok(t, err)
-		return &operation{done: make(chan struct{}), do: func(w *writeTx) error {
+		return &operation{do: func(w *writeTx) error {
 			_, err := c.insert(w, doc)
 			return err
 		}}
@@ -70,7 +70,7 @@ func TestNeighbours(t *testing.T) {
 		store(1), // a duplicate from the second round on
 		spoil(func() error { return errors.New("after it wrote") }),
 		spoil(func() error { panic("after it wrote") }),
-		{done: make(chan struct{}), do: func(*writeTx) error { panic("before it wrote") }},
+		{do: func(*writeTx) error { panic("before it wrote") }},
 	} {
 		n := int32(10 * i)
 		batch := []*operation{store(n + 1), bad, store(n + 2), store(n + 3), store(n + 4)}

@@ -3,6 +3,7 @@ package localdb
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
@@ -24,6 +25,18 @@ func (u update) apply(doc value, inserting bool) (value, error) {
 		return missing, immutableID()
 	}
 	return after, nil
+}
+
+// touches tells whether the update may change what the index holds.
+func (u update) touches(x *index) bool {
+	return slices.ContainsFunc(u, func(s updateStep) bool {
+		return slices.ContainsFunc(x.Columns, func(c column) bool { return topField(c.Path) == topField(s.path) })
+	})
+}
+
+func topField(path string) string {
+	name, _, _ := strings.Cut(path, ".")
+	return name
 }
 
 // edit returns a document with another value at a path.

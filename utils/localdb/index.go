@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
-	"strings"
 
 	"go.etcd.io/bbolt"
 )
@@ -110,14 +109,6 @@ func (x *index) change(tx *bbolt.Tx, id []byte, before, after value) (ic indexCh
 		return ic, duplicate(x, after)
 	}
 	return ic, nil
-}
-
-// same tells whether two documents are alike in all that the index looks at, as most updates leave them.
-func (x *index) same(before, after value) bool {
-	return isDocument(before) && isDocument(after) && !slices.ContainsFunc(x.Columns, func(c column) bool {
-		name, _, _ := strings.Cut(c.Path, ".")
-		return !field(before, name).Equal(field(after, name))
-	})
 }
 
 // difference returns the entries of a that b lacks.

@@ -7,9 +7,9 @@ import (
 )
 
 // store brings a document from before to after, with all its index entries: before is missing for an insert, after for
-// a delete. Every rule is checked before the first write, so a refused change has touched nothing and its neighbours in
+// a delete, and u is the update that made it, if one did. Every rule is checked before the first write, so a refused change has touched nothing and its neighbours in
 // the transaction go on.
-func (c *Collection) store(w *writeTx, id []byte, before, after value) error {
+func (c *Collection) store(w *writeTx, id []byte, before, after value, u update) error {
 	if isDocument(after) {
 		if err := check(after, true); err != nil {
 			return err
@@ -24,8 +24,8 @@ func (c *Collection) store(w *writeTx, id []byte, before, after value) error {
 		return duplicate(c.primary, after)
 	}
 	var changes []indexChange
-	for _, x := range c.indexesIn(w.tx) {
-		if x.same(before, after) {
+	for _, x := range *c.indexes.Load() {
+		if u != nil && !u.touches(x) || !x.in(w.tx) {
 			continue
 		}
 		ic, err := x.change(w.tx, id, before, after)
@@ -57,5 +57,5 @@ func (c *Collection) insert(w *writeTx, doc value) ([]byte, error) {
 	if isArray(id) {
 		return nil, fmt.Errorf("localdb: an array cannot be an _id")
 	}
-	return doc.Data, c.store(w, keyOf(id), missing, doc)
+	return doc.Data, c.store(w, keyOf(id), missing, doc, nil)
 }

@@ -190,5 +190,5 @@ func (c *Collection) changeHit(w *writeTx, q *query, u update, h hit, done *outc
 		}
 	}
 	done.modified++
-	return c.store(w, h.id, document(h.raw), after)
+	return c.store(w, h.id, document(h.raw), after, u)
 }

@@ -85,6 +85,9 @@ func (d *DB) writer() {
 		}
 		d.commit(batch)
 		expected = len(batch) + len(d.operations)
+		for _, o := range batch {
+			close(o.done)
+		}
 	}
 }
 
@@ -110,7 +113,6 @@ func (d *DB) commit(batch []*operation) {
 		if err != nil && o.err == nil {
 			o.err = fmt.Errorf("localdb: writing: %w", err)
 		}
-		close(o.done)
 	}
 }
 
