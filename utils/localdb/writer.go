@@ -18,9 +18,6 @@ var ErrDisk = errors.New("the disk may have lost a write")
 // maxBatch bounds how many operations share a transaction.
 const maxBatch = 256
 
-// gatherFor bounds how long a commit waits for the writers of the one before: a part of what the flush takes.
-const gatherFor = 200 * time.Microsecond
-
 var (
 	errNothing = errors.New("nothing to commit")
 	errSpoiled = errors.New("an operation failed after it had written")
@@ -76,15 +73,16 @@ func (d *DB) queue(ctx context.Context, o *operation) error {
 // writer is the only goroutine that writes. It commits together what queued up during the last flush: under load
 // many operations share one fsync, and a lone one does not wait.
 func (d *DB) writer() {
-	expected := 1
+	expected, took := 1, time.Duration(0)
 	for o := range d.operations {
-		d.gather(expected)
+		d.gather(expected, took/4)
 		batch := []*operation{o}
 		for n := len(d.operations); n > 0 && len(batch) < maxBatch; n-- {
 			batch = append(batch, <-d.operations)
 		}
+		start := time.Now()
 		d.commit(batch)
-		expected = len(batch) + len(d.operations)
+		expected, took = len(batch)+len(d.operations), time.Since(start)
 		for _, o := range batch {
 			close(o.done)
 		}
@@ -92,9 +90,10 @@ func (d *DB) writer() {
 }
 
 // gather lets the callers that the last commit woke queue their next write, beside those that waited for it. Otherwise
-// writers fall into two halves that wait for each other's flushes. Those that do not come are not waited for long.
-func (d *DB) gather(expected int) {
-	for start := time.Now(); len(d.operations)+1 < expected && time.Since(start) < gatherFor; {
+// writers fall into two halves that wait for each other's flushes. Those that do not come are waited for a part of what
+// a flush takes.
+func (d *DB) gather(expected int, most time.Duration) {
+	for start := time.Now(); len(d.operations)+1 < expected && time.Since(start) < most; {
 		runtime.Gosched()
 	}
 }
