@@ -117,8 +117,8 @@ func runOut(dir, want string, take, give func() error) error {
 	if err := w.things().EnsureIndexes(ctx, []mongo.IndexModel{unique(d{{Key: "name", Value: 1}}), {Keys: d{{Key: "tags", Value: 1}}}}); err != nil {
 		return err
 	}
-	err = errors.Join(w.write("before", 50, false), take(), w.write("without", 2000, true), w.intact(), w.startWithout(path), w.intact(),
-		give(), w.write("after", 50, false), w.intact(), w.db.Close())
+	err = errors.Join(w.write("before", 50, false), take(), w.write("without", 2000, true), w.build(false), w.intact(), w.startWithout(path), w.intact(),
+		give(), w.write("after", 50, false), w.build(true), w.intact(), w.db.Close())
 	if err != nil {
 		return err
 	}

@@ -128,6 +128,20 @@ func (w *fillers) doubts(allowed bool) error {
 	return nil
 }
 
+// build makes an index of all texts: the same, for which there is no room at first.
+func (w *fillers) build(room bool) error {
+	err := w.things().EnsureIndexes(ctx, []mongo.IndexModel{{Keys: d{{Key: "text", Value: 1}}}})
+	if (err == nil) != room || err != nil && !strings.Contains(err.Error(), w.want) {
+		return fmt.Errorf("building an index: %w", err)
+	}
+	before := w.db.Scans()
+	n, err := w.things().CountDocuments(ctx, d{{Key: "text", Value: "none"}})
+	if n != 0 || err != nil || (w.db.Scans() == before) != room {
+		return fmt.Errorf("%d by an index that is there: %v: %w", n, room, err)
+	}
+	return nil
+}
+
 func (w *fillers) reopen(path string) error {
 	err := w.db.Close()
 	if err != nil {

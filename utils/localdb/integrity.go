@@ -30,31 +30,36 @@ func (f *findings) add(format string, args ...any) {
 // lacks, that lack a document, or that two documents hold in a unique index. Writes wait meanwhile; nothing is changed.
 func (d *DB) Check(ctx context.Context) error {
 	found := new(findings)
-	err := d.write(ctx, func(w *writeTx) error {
+	// The transaction that an operation shares shows what its neighbours wrote only in part: pages come with the commit.
+	err := d.write(ctx, func(*writeTx) error {
 		*found = findings{}
-		for err := range w.tx.Check() {
-			found.add("the file: %v", err)
-		}
-		if len(found.list) > 0 {
-			return nil // what stands on a damaged page cannot be judged
-		}
-		err := w.tx.ForEach(func(bucket []byte, _ *bbolt.Bucket) error {
-			if name, isDocs := strings.CutPrefix(string(bucket), "docs/"); isDocs {
-				d.Collection(name) // one without indexes may not be known yet
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		for _, c := range d.all() {
-			if err := c.check(ctx, w.tx, found); err != nil {
-				return err
-			}
+		return d.view(ctx, func(tx *bbolt.Tx) error { return d.check(ctx, tx, found) })
+	})
+	return errors.Join(append(found.list, err)...)
+}
+
+func (d *DB) check(ctx context.Context, tx *bbolt.Tx, found *findings) error {
+	for err := range tx.Check() {
+		found.add("the file: %v", err)
+	}
+	if len(found.list) > 0 {
+		return nil // what stands on a damaged page cannot be judged
+	}
+	err := tx.ForEach(func(bucket []byte, _ *bbolt.Bucket) error {
+		if name, isDocs := strings.CutPrefix(string(bucket), "docs/"); isDocs {
+			d.Collection(name) // one without indexes may not be known yet
 		}
 		return nil
 	})
-	return errors.Join(append(found.list, err)...)
+	if err != nil {
+		return err
+	}
+	for _, c := range d.all() {
+		if err := c.check(ctx, tx, found); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // all lists the collections that are known so far.

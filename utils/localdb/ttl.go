@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"go.etcd.io/bbolt"
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
@@ -24,7 +25,15 @@ func (d *DB) sweeper(ctx context.Context) {
 // Sweep removes every document whose time is over by a TTL index, in chunks between which others may write.
 func (d *DB) Sweep(ctx context.Context) error {
 	for _, c := range d.all() {
-		for _, x := range *c.indexes.Load() {
+		var indexes []*index
+		err := d.view(ctx, func(tx *bbolt.Tx) error {
+			indexes = c.indexesIn(tx) // nothing expires by an index whose building is not committed, or failed
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, x := range indexes {
 			if x.TTL == nil {
 				continue
 			}

@@ -18,6 +18,9 @@ var ErrDisk = errors.New("the disk may have lost a write")
 // maxBatch bounds how many operations share a transaction.
 const maxBatch = 256
 
+// maxGather bounds a wait for writers after a commit that took long: that of a big index, say.
+const maxGather = 5 * time.Millisecond
+
 var (
 	errNothing = errors.New("nothing to commit")
 	errSpoiled = errors.New("an operation failed after it had written")
@@ -75,7 +78,7 @@ func (d *DB) queue(ctx context.Context, o *operation) error {
 func (d *DB) writer() {
 	expected, took := 1, time.Duration(0)
 	for o := range d.operations {
-		d.gather(expected, took/4)
+		d.gather(min(expected, maxBatch), min(took/4, maxGather))
 		batch := []*operation{o}
 		for n := len(d.operations); n > 0 && len(batch) < maxBatch; n-- {
 			batch = append(batch, <-d.operations)
@@ -108,10 +111,11 @@ func (d *DB) commit(batch []*operation) {
 		}
 		return
 	}
-	for _, o := range batch {
-		if err != nil && o.err == nil {
-			o.err = fmt.Errorf("localdb: writing: %w", err)
-		}
+	if err == nil || errors.Is(err, errSpoiled) {
+		return
+	}
+	for _, o := range batch { // also those refused for what a neighbour had written: it is not there
+		o.err = fmt.Errorf("localdb: writing: %w", err)
 	}
 }
 
