@@ -21,7 +21,8 @@ func (u update) apply(doc value, inserting bool) (value, error) {
 			return missing, fmt.Errorf("localdb: updating %q: %w", s.path, err)
 		}
 	}
-	if id := field(doc, "_id"); id.Type != missing.Type && !sameValue(id, field(after, "_id")) {
+	id, now := field(doc, "_id"), field(after, "_id")
+	if id.Type != missing.Type && (now.Type == missing.Type || !sameValue(id, now)) {
 		return missing, immutableID()
 	}
 	return after, nil
@@ -61,14 +62,16 @@ func edit(doc value, path string, change func(value) (value, error)) (value, err
 			raw = bsoncore.AppendValueElement(raw, name, now)
 		}
 	}
+	done := false // of fields with one name the first counts
 	for e := range elements(doc) {
-		if string(e.KeyBytes()) != name {
+		if done || string(e.KeyBytes()) != name {
 			raw = append(raw, e...)
 			continue
 		}
 		put()
+		done = true
 	}
-	if old.Type == missing.Type {
+	if !done {
 		put()
 	}
 	return end(raw, at), nil
@@ -89,6 +92,9 @@ func made(old value, rest string, change func(value) (value, error)) (value, err
 func (u update) inserted(f filter) (value, error) {
 	said := update{}
 	for _, c := range f {
+		if c.equal != nil && strings.HasPrefix(c.path, "_id.") {
+			return missing, unsupported("an upsert by a part of the _id:", c.path)
+		}
 		if c.equal != nil {
 			said = append(said, updateStep{path: c.path, change: set(*c.equal)})
 		}

@@ -51,7 +51,10 @@ func (iv interval) inverted() interval {
 // inAny tells whether a key is in one of the intervals, which are in order.
 func inAny(in []interval, key []byte) bool {
 	i, exact := slices.BinarySearchFunc(in, key, func(iv interval, key []byte) int { return bytes.Compare(iv.lo, key) })
-	return exact || i > 0 && bytes.Compare(key, in[i-1].hi) < 0
+	if exact {
+		i++ // the interval begins here, and may be empty
+	}
+	return i > 0 && bytes.Compare(key, in[i-1].hi) < 0
 }
 
 func ordered(in []interval) []interval {

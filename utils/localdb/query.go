@@ -107,7 +107,7 @@ func columns(what string, v any) ([]column, error) {
 	if v == nil {
 		return nil, nil
 	}
-	if m, ok := v.(bson.M); ok && len(m) > 1 {
+	if m := reflect.ValueOf(v); m.Kind() == reflect.Map && m.Len() > 1 {
 		return nil, mongo.ErrMapForOrderedArgument{ParamName: what}
 	}
 	doc, err := accept(v)

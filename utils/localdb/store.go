@@ -52,7 +52,11 @@ func (c *Collection) store(w *writeTx, id []byte, before, after value, u update)
 
 // insert stores a new document, its _id first, made here when it has none.
 func (c *Collection) insert(w *writeTx, doc value) ([]byte, error) {
+	given := len(doc.Data)
 	doc = idFirst(doc)
+	if len(doc.Data) < given {
+		return nil, fmt.Errorf("localdb: a document with two fields _id")
+	}
 	id := field(doc, "_id")
 	if isArray(id) {
 		return nil, fmt.Errorf("localdb: an array cannot be an _id")

@@ -56,8 +56,13 @@ func checkAt(v value, names bool, depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("localdb: a document nested deeper than %d", maxDepth)
 	}
-	if !slices.Contains(types, v.Type) {
+	switch {
+	case !slices.Contains(types, v.Type):
 		return fmt.Errorf("localdb: BSON type %s is not supported", v.Type)
+	case v.Type == bsoncore.TypeBoolean && v.Data[0] > 1:
+		return fmt.Errorf("localdb: a boolean of %d is neither true nor false", v.Data[0])
+	case v.Type == bsoncore.TypeBinary && v.Data[4] == bson.TypeBinaryBinaryOld: // has its length inside once more
+		return fmt.Errorf("localdb: binary data of the old subtype 2 is not supported")
 	}
 	for e := range elements(v) {
 		name, item := e.Key(), e.Value()
