@@ -19,6 +19,9 @@ var scalars = rapid.SampledFrom([]any{
 	d{{Key: "k", Value: int32(1)}, {Key: "l", Value: a{}}},
 })
 
+// few are those that are like others or like nothing, so that these meet more often.
+var few = rapid.SampledFrom([]any{nil, int32(1), 1.0, math.NaN(), "a", "a\x00", d{}, d{{Key: "k", Value: int32(1)}}, true})
+
 var small = rapid.SampledFrom([]any{int32(1), int32(2), int64(2), int64(3), 4.0, "x", "y"})
 
 var numbers = rapid.SampledFrom([]any{int32(0), int32(1), int64(1), int32(7), 2.5, int32(1<<31 - 1), int64(1 << 40)})
@@ -29,12 +32,14 @@ func arrays(values *rapid.Generator[any]) *rapid.Generator[any] {
 
 // values are what stands at a path: b and n are never arrays.
 var values = map[string]*rapid.Generator[any]{
-	"_id":  rapid.Map(rapid.Int32Range(0, 40), func(id int32) any { return id }),
-	"a":    rapid.OneOf(scalars, scalars, arrays(scalars)),
-	"b":    small,
-	"n":    numbers,
-	"o":    rapid.OneOf(rapid.Map(scalars, func(x any) any { return d{{Key: "x", Value: x}} }), small),
-	"o.x":  scalars,
+	"_id": rapid.Map(rapid.Int32Range(0, 40), func(id int32) any { return id }),
+	"a":   rapid.OneOf(scalars, few, arrays(scalars), arrays(few)),
+	"b":   small,
+	"n":   numbers,
+	"o": rapid.OneOf(rapid.Map(rapid.OneOf(scalars, few), func(x any) any { return d{{Key: "x", Value: x}} }), small,
+		rapid.Map(arrays(rapid.OneOf(small, rapid.Map(small, func(n any) any { return d{{Key: "n", Value: n}} }))), func(l any) any { return d{{Key: "l", Value: l}} })),
+	"o.x":  rapid.OneOf(scalars, few),
+	"o.l":  small,
 	"tags": rapid.OneOf(arrays(small), arrays(small), small),
 	"items": rapid.OneOf(arrays(rapid.Custom(func(t *rapid.T) any {
 		item := d{}
@@ -58,12 +63,12 @@ var documents = rapid.Custom(func(t *rapid.T) d {
 	return doc
 })
 
-var paths = rapid.SampledFrom([]string{"_id", "a", "a", "b", "b", "n", "n", "o.x", "tags", "tags", "items.n"})
+var paths = rapid.SampledFrom([]string{"_id", "a", "a", "b", "b", "n", "n", "o.x", "tags", "tags", "items.n", "o.l"})
 
 // operands are compared with what stands at a path.
 func operands(path string) *rapid.Generator[any] {
 	if path == "o.x" { // a dotted path is not compared with null
-		return scalars.Filter(func(v any) bool { return v != nil })
+		return values[path].Filter(func(v any) bool { return v != nil })
 	}
 	return values[path]
 }
@@ -73,7 +78,8 @@ func conditions(path string) *rapid.Generator[any] {
 		one := func() any { return operands(path).Draw(t, "operand") }
 		list := func() any { // an array in an array is refused
 			flat := operands(path).Filter(func(v any) bool { _, isArray := v.(a); return !isArray })
-			return append(a{}, rapid.SliceOfN(flat, 0, 3).Draw(t, "list")...)
+			most := rapid.SampledFrom([]int{1, 3, 12}).Draw(t, "most")
+			return append(a{}, rapid.SliceOfN(flat, 0, most).Draw(t, "list")...)
 		}
 		op := func(value any, names ...string) bson.E {
 			return bson.E{Key: rapid.SampledFrom(names).Draw(t, "operator"), Value: value}
@@ -104,27 +110,42 @@ var filters = rapid.Custom(func(t *rapid.T) d {
 		path := paths.Draw(t, "path")
 		return bson.E{Key: path, Value: conditions(path).Draw(t, "condition")}
 	}
-	filter := d{}
-	for range rapid.IntRange(0, 3).Draw(t, "conditions") {
-		if e := one(); !slices.ContainsFunc(filter, func(o bson.E) bool { return o.Key == e.Key }) {
-			filter = append(filter, e)
+	some := func(least, most int) d {
+		filter := d{}
+		for range rapid.IntRange(least, most).Draw(t, "conditions") {
+			if e := one(); !has(filter, e.Key) {
+				filter = append(filter, e)
+			}
 		}
+		return filter
 	}
-	switch rapid.IntRange(0, 7).Draw(t, "more") {
-	case 0:
-		op := rapid.SampledFrom([]string{"$or", "$and", "$nor"}).Draw(t, "branches")
-		filter = append(filter, bson.E{Key: op, Value: a{d{one()}, d{one()}}})
-	case 1: // the page after a document
+	filter := some(0, 3)
+	switch rapid.IntRange(0, 8).Draw(t, "more") {
+	case 0, 1:
+		op := func() string { return rapid.SampledFrom([]string{"$or", "$and", "$nor"}).Draw(t, "branches") }
+		branches := a{some(1, 2)}
+		if rapid.Bool().Draw(t, "more than one") {
+			branches = append(branches, some(1, 2))
+		}
+		if rapid.IntRange(0, 2).Draw(t, "nested") == 0 {
+			branches = append(branches, d{{Key: op(), Value: a{some(1, 1), some(1, 1)}}})
+		}
+		filter = append(filter, bson.E{Key: op(), Value: branches})
+	case 2: // the page after a document
 		n, id := numbers.Draw(t, "n"), values["_id"].Draw(t, "_id")
 		past := rapid.SampledFrom([]string{"$lt", "$gt"}).Draw(t, "past")
 		filter = append(filter, bson.E{Key: "$or", Value: a{d{{Key: "n", Value: d{{Key: past, Value: n}}}},
 			d{{Key: "n", Value: n}, {Key: "_id", Value: d{{Key: past, Value: id}}}}}})
-	case 2:
+	case 3:
 		filter = append(without(filter, "items"), bson.E{Key: "items", Value: d{{Key: "$elemMatch", Value: d{
 			{Key: "n", Value: conditions("items.n").Draw(t, "n")}, {Key: "m", Value: conditions("items.n").Draw(t, "m")}}}}})
-	case 3:
-		filter = append(without(filter, "tags"), bson.E{Key: "tags", Value: d{{Key: "$elemMatch", Value: d{
+	case 4:
+		path := rapid.SampledFrom([]string{"tags", "o.l"}).Draw(t, "elements of")
+		filter = append(without(filter, path), bson.E{Key: path, Value: d{{Key: "$elemMatch", Value: d{
 			{Key: "$gte", Value: small.Draw(t, "from")}, {Key: "$lt", Value: small.Draw(t, "to")}}}}})
+	case 5:
+		filter = append(without(filter, "o.l"), bson.E{Key: "o.l", Value: d{{Key: "$elemMatch", Value: d{
+			{Key: "n", Value: conditions("items.n").Draw(t, "n")}}}}})
 	}
 	return filter
 })
@@ -138,7 +159,7 @@ var directions = rapid.SampledFrom([]int32{1, -1})
 // keys are of an index or a sort: at most one of them may hold an array, as MongoDB has it.
 func keys(most int) *rapid.Generator[d] {
 	return rapid.Custom(func(t *rapid.T) d {
-		multi := rapid.SampledFrom([]string{"a", "tags", "items.n"}).Draw(t, "array")
+		multi := rapid.SampledFrom([]string{"a", "tags", "items.n", "o.l", "o.l.n"}).Draw(t, "array")
 		path := rapid.SampledFrom([]string{"b", "n", "o.x", multi})
 		list := d{}
 		for _, p := range rapid.SliceOfNDistinct(path, 1, most, rapid.ID).Draw(t, "keys") {
@@ -152,7 +173,7 @@ func keys(most int) *rapid.Generator[d] {
 var sorts = rapid.Custom(func(t *rapid.T) d {
 	list := d{}
 	if rapid.IntRange(0, 3).Draw(t, "sorted") > 0 {
-		list = keys(2).Draw(t, "sort")
+		list = keys(3).Draw(t, "sort")
 	}
 	return append(list, bson.E{Key: "_id", Value: directions.Draw(t, "_id")})
 })

@@ -19,6 +19,20 @@ func TestStrangeDocuments(t *testing.T) {
 	raw[len(raw)-2] = 7
 	_, err = c.InsertOne(ctx, bson.Raw(raw))
 	refused(t, err, "boolean of 7")
+	// As the value of x stands what says it is a string, a document or an array, and is none.
+	for kind, bad := range map[byte][]string{2: {"\x00\x00\x00\x00", "\x02\x00\x00\x00ab"},
+		3: {"\x08\x00\x00\x00\x02y\x00\x00", "\x06\x00\x00\x00\x00\x00"}, 4: {"\x0a\x00\x00\x00\x7fy\x00ab\x00"}} {
+		for _, data := range bad {
+			inside := "\x03d\x00" + string(rune(8+len(data))) + "\x00\x00\x00" + string(rune(kind)) + "x\x00" + data + "\x00"
+			raw := string(rune(5+len(inside))) + "\x00\x00\x00" + inside + "\x00"
+			if _, err := c.InsertOne(ctx, bson.Raw(raw)); err == nil {
+				t.Errorf("taken: %q", raw)
+			}
+			if _, err := c.Find(ctx, bson.Raw(raw)); err == nil {
+				t.Errorf("taken as a filter: %q", raw)
+			}
+		}
+	}
 	equal(t, "stored", len(find(t, c, d{})), 0)
 
 	insert(t, c, d{{Key: "_id", Value: nil}, {Key: "twice", Value: 1}, {Key: "twice", Value: 2}})

@@ -39,9 +39,6 @@ func accept(v any) (value, error) {
 		return missing, mongo.ErrNilDocument
 	}
 	raw, err := bson.Marshal(v)
-	if err == nil {
-		err = bson.Raw(raw).Validate()
-	}
 	if err != nil {
 		return missing, err
 	}
@@ -59,10 +56,17 @@ func checkAt(v value, names bool, depth int) error {
 	switch {
 	case !slices.Contains(types, v.Type):
 		return fmt.Errorf("localdb: BSON type %s is not supported", v.Type)
+	case v.Type == bsoncore.TypeString && (len(v.Data) < 5 || v.Data[len(v.Data)-1] != 0):
+		return fmt.Errorf("localdb: a string without its end")
 	case v.Type == bsoncore.TypeBoolean && v.Data[0] > 1:
 		return fmt.Errorf("localdb: a boolean of %d is neither true nor false", v.Data[0])
 	case v.Type == bsoncore.TypeBinary && v.Data[4] == bson.TypeBinaryBinaryOld: // has its length inside once more
 		return fmt.Errorf("localdb: binary data of the old subtype 2 is not supported")
+	}
+	if isDocument(v) || isArray(v) {
+		if err := bsoncore.Document(v.Data).Validate(); err != nil { // says nothing of what is further inside
+			return err
+		}
 	}
 	for e := range elements(v) {
 		name, item := e.Key(), e.Value()
