@@ -20,7 +20,8 @@ const (
 )
 
 // Snapshot writes a copy of the file as it is at one moment into a folder, and checks it. Reads and writes go on
-// meanwhile. The copy is readable by this user alone; remove it after use.
+// meanwhile, unless the file outgrows what of it is mapped: then they wait. The copy is readable by this user alone;
+// remove it after use.
 func (d *DB) Snapshot(ctx context.Context, dir string) (path string, err error) {
 	removeLeftovers(dir)
 	file, err := os.CreateTemp(dir, snapshots) // mode 0600
