@@ -5,6 +5,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -86,7 +87,7 @@ func checkAt(v value, names bool, depth int) error {
 // checkPath takes dotted paths of field names. A number would be a place in an array.
 func checkPath(path string) error {
 	for segment := range strings.SplitSeq(path, ".") {
-		if strings.Trim(segment, "0123456789") == "" || strings.ContainsAny(segment, "$\x00") {
+		if strings.Trim(segment, "0123456789") == "" || strings.ContainsAny(segment, "$\x00") || !utf8.ValidString(segment) {
 			return unsupported("path or operator", path)
 		}
 	}
