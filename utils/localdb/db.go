@@ -109,6 +109,7 @@ func (d *DB) loadIndex(key, spec []byte) error {
 	if err := json.Unmarshal(spec, x); err != nil {
 		return fmt.Errorf("index %s: %w", key, err)
 	}
+	x.Name = parts[2] // as it was given: JSON has no bytes that are not UTF-8
 	c := d.Collection(parts[1])
 	all := append(*c.indexes.Load(), x.locate(c.name))
 	c.indexes.Store(&all)
