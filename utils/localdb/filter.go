@@ -120,10 +120,10 @@ func newCondition(path, op string, v value) (c condition, err error) {
 		c.in = append(c.in, compared(op, v))
 		c.whole = c.whole || isArray(v)
 	}
-	if len(list) == 1 && (op == "$eq" || op == "$in") {
+	c.in = ordered(c.in)
+	if len(c.in) == 1 && (op == "$eq" || op == "$in") {
 		c.equal = &list[0]
 	}
-	c.in = ordered(c.in)
 	return c, nil
 }
 

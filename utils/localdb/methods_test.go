@@ -170,6 +170,9 @@ func TestUpsert(t *testing.T) {
 	_, err = c.UpdateOne(ctx, mixed, update, options.UpdateOne().SetUpsert(true))
 	ok(t, err)
 	equal(t, "equality after a range", len(find(t, c, d{{Key: "k", Value: 5}})), 1)
+	_, err = c.UpdateOne(ctx, d{{Key: "l", Value: d{{Key: "$in", Value: a{5, int64(5)}}}}}, update, options.UpdateOne().SetUpsert(true))
+	ok(t, err)
+	equal(t, "one value, said twice", len(find(t, c, d{{Key: "l", Value: 5}})), 1)
 }
 
 func TestFindOneAndModify(t *testing.T) {

@@ -60,8 +60,11 @@ var unlike = []struct {
 		return holds(c.filter, func(_ string, v any) bool { return text(v) == "{}" }) ||
 			within(c.filter, func(v any) bool { list, is := v.(a); return is && strings.Contains(text(list), "{}") })
 	}},
-	{"an upsert takes {$in: [x]} for {$eq: x}", func(c call, _ *Collection) bool {
-		return c.upsert && holds(c.filter, func(key string, v any) bool { return key == "$in" && len(v.(a)) == 1 })
+	{"an upsert takes {$in: [x]} and {$in: [x, x]} for {$eq: x}", func(c call, _ *Collection) bool {
+		return c.upsert && holds(c.filter, func(key string, v any) bool {
+			list, is := v.(a)
+			return is && key == "$in" && len(list) > 0 && !slices.ContainsFunc(list, func(x any) bool { return order(x, list[0]) != 0 })
+		})
 	}},
 	{"an upsert fails whose filter says twice what a field is", func(c call, _ *Collection) bool {
 		if !c.upsert {
