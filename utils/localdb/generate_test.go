@@ -84,7 +84,7 @@ func conditions(path string) *rapid.Generator[any] {
 		op := func(value any, names ...string) bson.E {
 			return bson.E{Key: rapid.SampledFrom(names).Draw(t, "operator"), Value: value}
 		}
-		switch rapid.IntRange(0, 11).Draw(t, "kind") {
+		switch rapid.IntRange(0, 13).Draw(t, "kind") {
 		case 0, 1, 2:
 			return one()
 		case 3, 4:
@@ -99,6 +99,10 @@ func conditions(path string) *rapid.Generator[any] {
 			return d{op(list(), "$nin")}
 		case 10:
 			return d{op(rapid.Bool().Draw(t, "exists"), "$exists")}
+		case 11:
+			return d{op(rapid.Bool().Draw(t, "exists"), "$exists"), op(one(), "$gte", "$lt", "$ne")}
+		case 12:
+			return d{{Key: "$not", Value: d{op(list(), "$in", "$nin"), op(one(), "$ne", "$gte")}}}
 		default:
 			return d{{Key: "$not", Value: d{op(one(), "$gt", "$lte")}}}
 		}
