@@ -62,20 +62,19 @@ func ordered(in []interval) []interval {
 	return slices.CompactFunc(in, func(a, b interval) bool { return bytes.Equal(a.lo, b.lo) })
 }
 
-// intersection keeps order.
+// intersection takes lists in order, of intervals that do not overlap, and makes such a list.
 func intersection(a, b []interval) []interval {
 	both := []interval{}
-	for _, x := range a {
-		for _, y := range b {
-			if bytes.Compare(y.lo, x.lo) < 0 {
-				y.lo = x.lo
-			}
-			if bytes.Compare(y.hi, x.hi) > 0 {
-				y.hi = x.hi
-			}
-			if bytes.Compare(y.lo, y.hi) < 0 {
-				both = append(both, y)
-			}
+	for len(a) > 0 && len(b) > 0 {
+		x, y := a[0], b[0]
+		if bytes.Compare(x.hi, y.hi) > 0 {
+			x, y, a, b = y, x, b, a
+		}
+		if a = a[1:]; bytes.Compare(x.lo, y.lo) < 0 { // x ends first
+			x.lo = y.lo
+		}
+		if bytes.Compare(x.lo, x.hi) < 0 {
+			both = append(both, x)
 		}
 	}
 	return both

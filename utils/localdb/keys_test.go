@@ -171,6 +171,18 @@ func TestIntervals(t *testing.T) {
 		if got := inAny(intersection([]interval{iv}, []interval{more}), key(x)); got != (want && has(more, key(x))) {
 			t.Fatalf("%v %s %v and %s %v: %v", x, op, y, other, z, got)
 		}
+		list := rapid.Map(rapid.SliceOfN(values, 0, 6), func(list []any) (in []interval) {
+			for _, v := range list {
+				in = append(in, compared("$eq", operand(v)))
+			}
+			return ordered(in)
+		})
+		these, those := list.Draw(t, "these"), list.Draw(t, "those")
+		for _, in := range [][]interval{these, those, {more}} {
+			if got := inAny(intersection(these, in), key(x)); got != (inAny(these, key(x)) && inAny(in, key(x))) {
+				t.Fatalf("%v in %v and in %v: %v", x, these, in, got)
+			}
+		}
 	})
 }
 
