@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 )
 
 // filter is a checked filter: conditions that must all hold.
@@ -147,7 +149,7 @@ func newElementCondition(path string, v value) (c condition, err error) {
 // checkOperand refuses two comparisons on dotted paths: whether a path that leads through an array holds null, or an
 // array, is more than the values that stand there say.
 func checkOperand(path string, v value) error {
-	if k := keyOf(v)[0]; strings.Contains(path, ".") && (k == tagNull || k == tagArray) {
+	if strings.Contains(path, ".") && (isArray(v) || v.Type == bsoncore.TypeNull) {
 		return fmt.Errorf("localdb: comparing the dotted path %q with null or an array is not supported: use $exists, or $elemMatch", path)
 	}
 	return check(v, true)

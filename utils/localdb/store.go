@@ -7,8 +7,8 @@ import (
 )
 
 // store brings a document from before to after, with all its index entries: before is missing for an insert, after for
-// a delete, and u is the update that made it, if one did. Every rule is checked before the first write, so a refused change has touched nothing and its neighbours in
-// the transaction go on.
+// a delete, and u is the update that made it, if one did. Every rule is checked before the first write, so a refused
+// change has touched nothing and its neighbours in the transaction go on.
 func (c *Collection) store(w *writeTx, id []byte, before, after value, u update) error {
 	if isDocument(after) {
 		if err := check(after, true); err != nil {

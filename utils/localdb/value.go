@@ -158,7 +158,7 @@ func idOf(raw []byte) (id any, err error) {
 // idFirst puts the _id in front, as MongoDB stores it, and makes one where there is none.
 func idFirst(doc value) value {
 	id := field(doc, "_id")
-	if id.Type == 0 {
+	if id.Type == missing.Type {
 		made := bson.NewObjectID()
 		id = value{Type: bsoncore.TypeObjectID, Data: made[:]}
 	}
