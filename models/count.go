@@ -37,19 +37,23 @@ func (db *DB) count(ctx context.Context, t tally) error {
 	return translate(err)
 }
 
-// countOnce makes the change unless the parent remembers it, and tells whether
-// it did. Parents remember the last few changes in the same update as the count:
-// enough for one that is tried again soon.
+// remembered is how many changes each way a parent remembers: more than others make
+// while one whose answer was lost is tried again. Beyond it that one is counted
+// twice, until repair counts anew.
+const remembered = 100
+
+// countOnce makes the change unless the parent remembers it, and tells whether it
+// did. Parents remember the last changes in the same update as the count.
 func (db *DB) countOnce(ctx context.Context, t tally, filter bson.D) (bool, error) {
-	memory, remembered := "counted", -20
+	memory := "counted"
 	if t.by < 0 {
-		memory, remembered = "uncounted", -100 // removals are taken up again at the next start
+		memory = "uncounted"
 	}
 	filter = append(filter, bson.E{Key: "_id", Value: t.id}, bson.E{Key: memory, Value: bson.D{{Key: "$ne", Value: t.change}}})
 	update := bson.D{
 		{Key: "$inc", Value: bson.D{{Key: t.counter, Value: t.by}}},
 		{Key: "$push", Value: bson.D{{Key: memory, Value: bson.D{
-			{Key: "$each", Value: bson.A{t.change}}, {Key: "$slice", Value: remembered},
+			{Key: "$each", Value: bson.A{t.change}}, {Key: "$slice", Value: -remembered},
 		}}}},
 	}
 	result, err := db.entity(t.parent).UpdateOne(ctx, filter, update)

@@ -179,3 +179,20 @@ func TestRemovalGoesOnAfterAnOutage(t *testing.T) {
 	}
 	checkCounts(t, "after the outage", w)
 }
+
+// A change whose answer was lost is tried again later, when the parent has taken in
+// many others.
+func TestCountOnceAmongMany(t *testing.T) {
+	w := newWorld(t)
+	user := w.user(t, "alice")
+	change := tally{parent: "users", id: user.ID, counter: "postsCount", by: 1, change: bson.NewObjectID()}
+	for i, c := 0, change; i < 60; i++ {
+		if made, err := w.countOnce(t.Context(), c, live()); err != nil || !made {
+			t.Fatalf("change %d: made %v, %v", i, made, err)
+		}
+		c.change = bson.NewObjectID()
+	}
+	if made, err := w.countOnce(t.Context(), change, live()); err != nil || made {
+		t.Errorf("the first one again: made %v, %v", made, err)
+	}
+}
