@@ -37,7 +37,7 @@ func (db *DB) count(ctx context.Context, t tally) error {
 	return translate(err)
 }
 
-// remembered is how many changes each way a parent remembers: more than others make
+// remembered is how many changes of a kind a document remembers: more than others make
 // while one whose answer was lost is tried again. Beyond it that one is counted
 // twice, until repair counts anew.
 const remembered = 100
@@ -50,12 +50,14 @@ func (db *DB) countOnce(ctx context.Context, t tally, filter bson.D) (bool, erro
 		memory = "uncounted"
 	}
 	filter = append(filter, bson.E{Key: "_id", Value: t.id}, bson.E{Key: memory, Value: bson.D{{Key: "$ne", Value: t.change}}})
-	update := bson.D{
-		{Key: "$inc", Value: bson.D{{Key: t.counter, Value: t.by}}},
-		{Key: "$push", Value: bson.D{{Key: memory, Value: bson.D{
-			{Key: "$each", Value: bson.A{t.change}}, {Key: "$slice", Value: -remembered},
-		}}}},
-	}
+	update := bson.D{{Key: "$inc", Value: bson.D{{Key: t.counter, Value: t.by}}}, remember(memory, t.change)}
 	result, err := db.entity(t.parent).UpdateOne(ctx, filter, update)
 	return err == nil && result.MatchedCount > 0, err
+}
+
+// remember is the part of an update that notes its change among the last ones.
+func remember(memory string, change any) bson.E {
+	return bson.E{Key: "$push", Value: bson.D{{Key: memory, Value: bson.D{
+		{Key: "$each", Value: bson.A{change}}, {Key: "$slice", Value: -remembered},
+	}}}}
 }

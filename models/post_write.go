@@ -105,20 +105,21 @@ func (m *Posts) write(ctx context.Context, p *Post, changed Post, set bson.D) (*
 		counts = p.counts(-1, change)
 	}
 	set = append(set, bson.E{Key: "updatedAt", Value: now})
+	update := bson.D{}
 	if changed.Visibility == p.Visibility {
 		set = append(set, bson.E{Key: "editedAt", Value: now})
 	} else {
-		set = append(set, bson.E{Key: "visibilityChange", Value: change})
+		update = append(update, remember("visibilityChanges", change))
 		if p.PublishedAt == nil {
 			set = append(set, bson.E{Key: "publishedAt", Value: now})
 		}
 	}
 	filter := live(bson.E{Key: "_id", Value: p.ID}, bson.E{Key: "owner", Value: p.Owner}, bson.E{Key: "visibility", Value: p.Visibility})
-	after, err := decode[Post](m.posts.FindOneAndUpdate(ctx, filter, bson.D{{Key: "$set", Value: set}},
+	after, err := decode[Post](m.posts.FindOneAndUpdate(ctx, filter, append(update, bson.E{Key: "$set", Value: set}),
 		options.FindOneAndUpdate().SetReturnDocument(options.After)))
 	if inDoubt(err) && changed.Visibility != p.Visibility {
 		m.db.settle("a change of visibility", func(ctx context.Context) (bool, error) {
-			n, err := m.posts.CountDocuments(ctx, bson.D{{Key: "_id", Value: p.ID}, {Key: "visibilityChange", Value: change}})
+			n, err := m.posts.CountDocuments(ctx, bson.D{{Key: "_id", Value: p.ID}, {Key: "visibilityChanges", Value: change}})
 			if err == nil && n > 0 {
 				_, err = m.db.countOnce(ctx, counts, bson.D{})
 			}
