@@ -23,6 +23,9 @@ const (
 // meanwhile, unless the file outgrows what of it is mapped: then they wait. The copy is readable by this user alone;
 // remove it after use.
 func (d *DB) Snapshot(ctx context.Context, dir string) (path string, err error) {
+	if err := d.outside(ctx, "Snapshot"); err != nil {
+		return "", err
+	}
 	removeLeftovers(dir)
 	file, err := os.CreateTemp(dir, snapshots) // mode 0600
 	if err != nil {

@@ -1,6 +1,7 @@
 package localdb
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"slices"
@@ -147,6 +148,28 @@ func BenchmarkWriters(b *testing.B) {
 			b.ReportMetric(0, "ns/op")
 		})
 	}
+}
+
+// BenchmarkAtomically does two updates that belong together, and the same two one after the other, by turns.
+func BenchmarkAtomically(b *testing.B) {
+	db := open(b)
+	c := db.Collection("things")
+	twice := func(ctx context.Context) {
+		ok(b, increase(ctx, c, 1))
+		ok(b, increase(ctx, c, 2))
+	}
+	var together, apart []float64 // µs
+	for b.Loop() {
+		start := time.Now()
+		ok(b, db.Atomically(ctx, func(inner context.Context) error { twice(inner); return nil }))
+		middle := time.Now()
+		twice(ctx)
+		together, apart = append(together, middle.Sub(start).Seconds()*1e6), append(apart, time.Since(middle).Seconds()*1e6)
+	}
+	b.ReportMetric(median(together), "µs-together")
+	b.ReportMetric(median(apart), "µs-apart")
+	b.ReportMetric(median(together)/median(apart), "together/apart")
+	b.ReportMetric(0, "ns/op")
 }
 
 // commits is how many transactions the file has seen.

@@ -25,42 +25,81 @@ func (c *Collection) Find(ctx context.Context, filter any, opts ...options.Liste
 	if err != nil {
 		return nil, err
 	}
-	var cursor *mongo.Cursor
-	err = c.db.view(ctx, func(tx *bbolt.Tx) error {
-		var found []any
-		if err := c.find(ctx, tx, q, func(h hit) { found = append(found, q.project(h.raw)) }); err != nil {
+	found, err := c.read(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	documents := make([]any, len(found))
+	for i, raw := range found {
+		documents[i] = raw
+	}
+	return mongo.NewCursorFromDocuments(documents, nil, nil)
+}
+
+// Each calls visit with every document that matches, in order, and ends with the first error that it returns. The bytes
+// are good during the call. They are read at once, in one moment of the database, so visit may read and write there.
+func (c *Collection) Each(ctx context.Context, filter any, visit func(bson.Raw) error, opts ...options.Lister[options.FindOptions]) error {
+	q, err := newQuery(filter, opts)
+	if err != nil {
+		return err
+	}
+	found, err := c.read(ctx, q)
+	if err != nil {
+		return err
+	}
+	for _, raw := range found {
+		if err := visit(raw); err != nil {
 			return err
 		}
-		cursor, err = mongo.NewCursorFromDocuments(found, nil, nil) // copies: the bytes end with the transaction
-		return err
+	}
+	return nil
+}
+
+// read returns the answer to a query, in one piece of memory: the file's own bytes end with the transaction, or with the
+// next write in it.
+func (c *Collection) read(ctx context.Context, q *query) ([]bson.Raw, error) {
+	var all []byte
+	var ends []int
+	err := c.db.view(ctx, func(tx *bbolt.Tx) error {
+		return c.find(ctx, tx, q, func(h hit) {
+			all = q.project(all, h.raw)
+			ends = append(ends, len(all))
+		})
 	})
-	return cursor, err
+	if err != nil {
+		return nil, err
+	}
+	found, start := make([]bson.Raw, len(ends)), 0
+	for i, end := range ends {
+		found[i], start = bson.Raw(all[start:end:end]), end
+	}
+	return found, nil
 }
 
 // FindOne returns the first document that matches; mongo.ErrNoDocuments comes from the result's Err and Decode.
 func (c *Collection) FindOne(ctx context.Context, filter any, opts ...options.Lister[options.FindOneOptions]) *mongo.SingleResult {
-	q, err := newQuery(filter, opts)
-	if err != nil {
-		return single(nil, err)
-	}
-	q.limit = 1
-	result := single(nil, nil)
-	err = c.db.view(ctx, func(tx *bbolt.Tx) error {
-		return c.find(ctx, tx, q, func(h hit) {
-			result = single(q.project(h.raw), nil) // copies: the bytes end with the transaction
-		})
-	})
-	if err != nil {
-		return single(nil, err)
-	}
-	return result
+	return single(c.FindOneRaw(ctx, filter, opts...))
 }
 
-// single wraps one document, an error, or, where both are nil, the absence of a document.
-func single(raw bson.Raw, err error) *mongo.SingleResult {
-	if err == nil && raw == nil {
-		err = mongo.ErrNoDocuments
+// FindOneRaw is FindOne that returns the document's bytes, which are the caller's, or mongo.ErrNoDocuments.
+func (c *Collection) FindOneRaw(ctx context.Context, filter any, opts ...options.Lister[options.FindOneOptions]) (bson.Raw, error) {
+	q, err := newQuery(filter, opts)
+	if err != nil {
+		return nil, err
 	}
+	q.limit = 1
+	found, err := c.read(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, mongo.ErrNoDocuments
+	}
+	return found[0], nil
+}
+
+// single wraps one document, or an error.
+func single(raw bson.Raw, err error) *mongo.SingleResult {
 	if err != nil {
 		return mongo.NewSingleResultFromDocument(bson.D{}, err, nil)
 	}

@@ -2,6 +2,7 @@ package localdb
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
@@ -27,20 +29,20 @@ const (
 
 // said is one line of the child. It goes out when the call has returned, not before.
 type said struct {
-	What           string // step, count or claim
+	What           string // step, count, claim or pair
 	Writer, Number int
 }
 
 // TestCrash kills a process in the middle of its writes, again and again. Each writer's steps follow from their numbers,
 // so what its documents must be is known: as after the last step that was acknowledged, or as after the one in flight.
-// Beside that, all writers raise one counter and compete for names.
+// Beside that, all writers raise one counter, compete for names, and make pairs: two documents and the number of them.
 func TestCrash(t *testing.T) {
 	rounds := 12
 	if more, err := strconv.Atoi(os.Getenv(crashRounds)); err == nil {
 		rounds = more
 	}
 	path := filepath.Join(t.TempDir(), "test.db")
-	w := world{claims: map[int]int{}}
+	w := world{claims: map[int]int{}, pairs: map[string]bool{}}
 	for i := range w.writers {
 		w.writers[i].things = map[int]thing{}
 	}
@@ -109,6 +111,7 @@ type world struct {
 	}
 	least  int         // what the counter has at least
 	claims map[int]int // who got which name
+	pairs  map[string]bool
 }
 
 func (w *world) starts() string {
@@ -135,6 +138,8 @@ func (w *world) listen(t *testing.T, acknowledged []said) {
 				t.Fatalf("name %d was given to %d and to %d", s.Number, other, s.Writer)
 			}
 			w.claims[s.Number] = s.Writer
+		case "pair":
+			w.pairs[pairOf(s.Writer, s.Number)] = true
 		}
 	}
 }
@@ -167,6 +172,60 @@ func (w *world) compare(t *testing.T, db *DB) {
 		t.Fatalf("the counter is %d, %d increments were acknowledged", counter.N, w.least)
 	}
 	w.least = counter.N
+	w.comparePairs(t, db)
+}
+
+// comparePairs: what was written together is there together, and counted, or not at all.
+func (w *world) comparePairs(t *testing.T, db *DB) {
+	t.Helper()
+	rights := map[string]bool{}
+	ok(t, db.Collection("rights").Each(ctx, d{}, func(raw bson.Raw) error {
+		rights[raw.Lookup("_id").StringValue()] = true
+		return nil
+	}))
+	lefts := 0
+	ok(t, db.Collection("lefts").Each(ctx, d{}, func(raw bson.Raw) error {
+		lefts++
+		id := raw.Lookup("_id").StringValue()
+		if !rights[id] {
+			t.Errorf("of the pair %s only one half is there", id)
+		}
+		var writer, number int
+		if _, err := fmt.Sscanf(id, "%d-%d", &writer, &number); err != nil || number%3 == 0 {
+			t.Errorf("the pair %s was given up: %v", id, err)
+		}
+		return nil
+	}))
+	equal(t, "right halves", len(rights), lefts)
+	var counter struct{ N int }
+	err := db.Collection("counters").FindOne(ctx, d{{Key: "_id", Value: "pairs"}}).Decode(&counter)
+	if err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
+		t.Fatal(err)
+	}
+	equal(t, "pairs by the counter", counter.N, lefts)
+	for id := range w.pairs {
+		if !rights[id] {
+			t.Errorf("the pair %s was acknowledged and is not there", id)
+		}
+	}
+}
+
+func pairOf(writer, number int) string { return fmt.Sprint(writer, "-", number) }
+
+// makePair gives up every third pair when it is made.
+func makePair(db *DB, writer, number int) error {
+	err := db.Atomically(ctx, func(inner context.Context) error {
+		id := pairOf(writer, number)
+		err := errors.Join(add(inner, db.Collection("lefts"), id), increase(inner, db.Collection("counters"), "pairs"), add(inner, db.Collection("rights"), id))
+		if err == nil && number%3 == 0 {
+			return errOnPurpose
+		}
+		return err
+	})
+	if (number%3 == 0) != (err == errOnPurpose) {
+		return fmt.Errorf("giving up a pair: %w", err)
+	}
+	return err
 }
 
 func writeUntilKilled(path string) error {
@@ -202,6 +261,9 @@ func writeUntilKilled(path string) error {
 				_, err = db.Collection("claims").InsertOne(ctx, d{{Key: "name", Value: n}, {Key: "by", Value: i}})
 				if !mongo.IsDuplicateKeyError(err) {
 					say("claim", i, n, err)
+				}
+				if err := makePair(db, i, n); err != errOnPurpose {
+					say("pair", i, n, err)
 				}
 			}
 		}()

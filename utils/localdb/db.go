@@ -42,6 +42,7 @@ type DB struct {
 	operations chan *operation
 	background sync.WaitGroup
 	stop       context.CancelFunc
+	close      func() error
 	failed     error // the writer's: see transact
 }
 
@@ -72,7 +73,7 @@ func Open(path string, opts ...Option) (*DB, error) {
 		return nil, errors.Join(explain(path, err), file.Close())
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	d.stop = stop
+	d.stop, d.close = stop, sync.OnceValue(d.shut)
 	d.background.Go(d.writer)
 	d.background.Go(func() { d.sweeper(ctx) })
 	return d, nil
@@ -137,13 +138,12 @@ func (d *DB) Scans() int64 {
 	return d.scans.Load()
 }
 
-// Close lets queued writes finish, then closes the file. Calls after it return ErrClosed.
-func (d *DB) Close() error {
+// Close lets queued writes finish, then closes the file. Calls after it return ErrClosed. It may be called again, and
+// returns when the file is closed, whoever closes it.
+func (d *DB) Close() error { return d.close() }
+
+func (d *DB) shut() error {
 	d.gate.Lock()
-	if d.closed {
-		d.gate.Unlock()
-		return nil
-	}
 	d.closed = true
 	close(d.operations)
 	d.gate.Unlock()
@@ -152,8 +152,12 @@ func (d *DB) Close() error {
 	return d.bolt.Close()
 }
 
-// view runs a read transaction. Reads go on beside each other and beside the writer.
+// view runs a read in the transaction of the context, or else in one of its own. Reads go on beside each other and beside
+// the writer.
 func (d *DB) view(ctx context.Context, read func(tx *bbolt.Tx) error) error {
+	if t := d.transaction(ctx); t != nil {
+		return t.read(ctx, read)
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}

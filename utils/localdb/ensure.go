@@ -17,6 +17,9 @@ import (
 // when there is nothing to do, so every start may call it. A name that exists with other keys or options is an error;
 // an index that is no longer asked for stays.
 func (c *Collection) EnsureIndexes(ctx context.Context, models []mongo.IndexModel) error {
+	if err := c.db.outside(ctx, "EnsureIndexes"); err != nil {
+		return err
+	}
 	asked := make([]*index, len(models))
 	for i, model := range models {
 		x, err := c.newIndex(model)

@@ -22,8 +22,12 @@ func (d *DB) Names(ctx context.Context) (names []string, err error) {
 	return names, err
 }
 
-// Batches hands out all documents, up to n at a time, as they are at one moment. The bytes are good until visit returns.
+// Batches hands out all documents, up to n at a time, as they are at one moment. The bytes are good until visit returns,
+// which must not call the database: a write that has to wait for this read would never end.
 func (c *Collection) Batches(ctx context.Context, n int, visit func([]bson2.Raw) error) error {
+	if err := c.db.outside(ctx, "Batches"); err != nil {
+		return err
+	}
 	return c.db.view(ctx, func(tx *bbolt.Tx) error {
 		docs := tx.Bucket(c.docs)
 		if docs == nil {

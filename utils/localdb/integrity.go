@@ -27,6 +27,9 @@ func (f *findings) add(format string, args ...any) {
 // Check reads the whole file and returns what is wrong with it: pages, documents, and entries of indexes that a document
 // lacks, that lack a document, or that two documents hold in a unique index. Writes wait meanwhile; nothing is changed.
 func (d *DB) Check(ctx context.Context) error {
+	if err := d.outside(ctx, "Check"); err != nil {
+		return err
+	}
 	found := new(findings)
 	// The transaction that an operation shares shows what its neighbours wrote only in part: pages come with the commit.
 	err := d.write(ctx, func(*writeTx) error {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
@@ -143,11 +142,12 @@ func newProjection(v any) ([]column, error) {
 	return fields, err
 }
 
-func (q *query) project(raw []byte) bson.Raw {
-	if len(q.projection) == 0 || raw == nil {
-		return raw
+// project appends what the answer has of a document.
+func (q *query) project(out, raw []byte) []byte {
+	if len(q.projection) == 0 {
+		return append(out, raw...)
 	}
-	at, out := bsoncore.AppendDocumentStart(make([]byte, 0, len(raw)))
+	at, out := bsoncore.AppendDocumentStart(out)
 	for e := range elements(document(raw)) {
 		if e.Key() == "_id" || slices.ContainsFunc(q.projection, func(f column) bool { return f.Path == e.Key() }) {
 			out = append(out, e...)

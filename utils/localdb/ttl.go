@@ -24,6 +24,9 @@ func (d *DB) sweeper(ctx context.Context) {
 
 // Sweep removes every document whose time is over by a TTL index, in chunks between which others may write.
 func (d *DB) Sweep(ctx context.Context) error {
+	if err := d.outside(ctx, "Sweep"); err != nil {
+		return err
+	}
 	for _, c := range d.all() {
 		var indexes []*index
 		err := d.view(ctx, func(tx *bbolt.Tx) error {

@@ -13,6 +13,7 @@ type reader struct {
 	*bbolt.Cursor
 	span
 	reverse    bool
+	first      []byte // of all keys there, where it reads in reverse
 	key, value []byte
 }
 
@@ -20,11 +21,11 @@ type reader struct {
 func (r *reader) move(first bool) bool {
 	switch {
 	case first && r.reverse:
-		r.key, r.value = before(r.Cursor, r.hi)
+		r.last()
 	case first:
 		r.key, r.value = r.Seek(r.lo)
 	case r.reverse:
-		r.key, r.value = r.Prev()
+		r.back()
 	default:
 		r.key, r.value = r.Next()
 	}
@@ -34,14 +35,30 @@ func (r *reader) move(first bool) bool {
 	return r.key != nil && (r.hi == nil || bytes.Compare(r.key, r.hi) < 0)
 }
 
-// before goes to the last key below hi.
-func before(c *bbolt.Cursor, hi []byte) (key, value []byte) {
-	if hi != nil {
-		if found, _ := c.Seek(hi); found != nil {
-			return c.Prev()
+// last goes to the last key below hi.
+func (r *reader) last() {
+	if r.key = nil; r.first == nil {
+		return // bbolt's Last does not end where a transaction deleted all
+	}
+	if r.hi != nil {
+		if r.key, _ = r.Seek(r.hi); r.key != nil {
+			r.back()
+			return
 		}
 	}
-	return c.Last()
+	r.key, r.value = r.Last()
+}
+
+// back goes to the key before. Between them may lie pages that the transaction emptied: on those, bbolt's Prev returns
+// nil as it does at the beginning.
+func (r *reader) back() {
+	if bytes.Equal(r.key, r.first) {
+		r.key = nil
+		return
+	}
+	for r.key = nil; r.key == nil; {
+		r.key, r.value = r.Prev()
+	}
 }
 
 // merge is a heap of readers, the one with the next key on top. Keys are compared after their prefix: by the columns
@@ -65,9 +82,13 @@ func (m *merge) Pop() any {
 func (p *plan) entries(tx *bbolt.Tx) iter.Seq2[[]byte, []byte] {
 	return func(yield func(key, value []byte) bool) {
 		bucket := tx.Bucket(p.index.bucket)
+		var first []byte
+		if p.reverse {
+			first, _ = bucket.Cursor().First()
+		}
 		var all merge
 		for _, s := range p.spans {
-			r := &reader{Cursor: bucket.Cursor(), span: s, reverse: p.reverse}
+			r := &reader{Cursor: bucket.Cursor(), span: s, reverse: p.reverse, first: first}
 			more := r.move(true)
 			if more && p.ordered && len(p.sort) > 0 && len(p.spans) > 1 {
 				all = append(all, r)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
@@ -12,7 +13,8 @@ import (
 const deleteChunk = 200
 
 // InsertOne stores a document, with a new ObjectID when it has no _id.
-func (c *Collection) InsertOne(ctx context.Context, document any, opts ...options.Lister[options.InsertOneOptions]) (*mongo.InsertOneResult, error) {
+func (c *Collection) InsertOne(ctx context.Context, document any, opts ...options.Lister[options.InsertOneOptions]) (_ *mongo.InsertOneResult, err error) {
+	defer c.spoil(ctx, &err)
 	if _, err := resolve(opts); err != nil {
 		return nil, err
 	}
@@ -23,17 +25,18 @@ func (c *Collection) InsertOne(ctx context.Context, document any, opts ...option
 	var raw []byte
 	err = c.db.write(ctx, func(w *writeTx) (err error) {
 		raw, err = c.insert(w, doc)
-		return err
+		return writeError(err)
 	})
 	if err != nil {
-		return nil, writeError(err)
+		return nil, err
 	}
 	id, err := idOf(raw)
 	return &mongo.InsertOneResult{InsertedID: id, Acknowledged: true}, err
 }
 
 // UpdateOne updates the first document that matches, or with upsert inserts one.
-func (c *Collection) UpdateOne(ctx context.Context, filter, update any, opts ...options.Lister[options.UpdateOneOptions]) (*mongo.UpdateResult, error) {
+func (c *Collection) UpdateOne(ctx context.Context, filter, update any, opts ...options.Lister[options.UpdateOneOptions]) (_ *mongo.UpdateResult, err error) {
+	defer c.spoil(ctx, &err)
 	q, err := newQuery(filter, opts)
 	if err != nil {
 		return nil, err
@@ -43,7 +46,8 @@ func (c *Collection) UpdateOne(ctx context.Context, filter, update any, opts ...
 }
 
 // UpdateMany updates every document that matches, all or none.
-func (c *Collection) UpdateMany(ctx context.Context, filter, update any, opts ...options.Lister[options.UpdateManyOptions]) (*mongo.UpdateResult, error) {
+func (c *Collection) UpdateMany(ctx context.Context, filter, update any, opts ...options.Lister[options.UpdateManyOptions]) (_ *mongo.UpdateResult, err error) {
+	defer c.spoil(ctx, &err)
 	q, err := newQuery(filter, opts)
 	if err != nil {
 		return nil, err
@@ -56,9 +60,9 @@ func (c *Collection) update(ctx context.Context, q *query, v any) (*mongo.Update
 	if err != nil {
 		return nil, err
 	}
-	done, err := c.change(ctx, q, u)
+	done, err := c.change(ctx, q, u, writeError)
 	if err != nil {
-		return nil, writeError(err)
+		return nil, err
 	}
 	result := &mongo.UpdateResult{Acknowledged: true, MatchedCount: done.matched, ModifiedCount: done.modified}
 	if done.upserted {
@@ -71,60 +75,74 @@ func (c *Collection) update(ctx context.Context, q *query, v any) (*mongo.Update
 // FindOneAndUpdate updates the first document that matches, and returns it as it was or, on demand, as it is now. The
 // finding and the update are one: of any number of callers with the same filter on the old state, one wins.
 func (c *Collection) FindOneAndUpdate(ctx context.Context, filter, update any, opts ...options.Lister[options.FindOneAndUpdateOptions]) *mongo.SingleResult {
+	return single(c.FindOneAndUpdateRaw(ctx, filter, update, opts...))
+}
+
+// FindOneAndUpdateRaw is FindOneAndUpdate that returns the document's bytes, which are the caller's, or mongo.ErrNoDocuments.
+func (c *Collection) FindOneAndUpdateRaw(ctx context.Context, filter, update any, opts ...options.Lister[options.FindOneAndUpdateOptions]) (_ bson.Raw, err error) {
+	defer c.spoil(ctx, &err)
 	q, err := newQuery(filter, opts)
 	if err != nil {
-		return single(nil, err)
+		return nil, err
 	}
 	u, err := newUpdate(update)
 	if err != nil {
-		return single(nil, err)
+		return nil, err
 	}
 	return c.changeOne(ctx, q, u)
 }
 
 // FindOneAndDelete removes the first document that matches and returns it.
 func (c *Collection) FindOneAndDelete(ctx context.Context, filter any, opts ...options.Lister[options.FindOneAndDeleteOptions]) *mongo.SingleResult {
+	return single(c.FindOneAndDeleteRaw(ctx, filter, opts...))
+}
+
+// FindOneAndDeleteRaw is FindOneAndDelete that returns the document's bytes, which are the caller's, or mongo.ErrNoDocuments.
+func (c *Collection) FindOneAndDeleteRaw(ctx context.Context, filter any, opts ...options.Lister[options.FindOneAndDeleteOptions]) (_ bson.Raw, err error) {
+	defer c.spoil(ctx, &err)
 	q, err := newQuery(filter, opts)
 	if err != nil {
-		return single(nil, err)
+		return nil, err
 	}
 	q.remove = true
 	return c.changeOne(ctx, q, nil)
 }
 
-func (c *Collection) changeOne(ctx context.Context, q *query, u update) *mongo.SingleResult {
+func (c *Collection) changeOne(ctx context.Context, q *query, u update) (bson.Raw, error) {
 	q.limit = 1
-	done, err := c.change(ctx, q, u)
+	done, err := c.change(ctx, q, u, commandError)
 	if err != nil {
-		return single(nil, commandError(err))
+		return nil, err
 	}
 	raw := done.before
 	if q.after {
 		raw = done.after
 	}
 	if raw == nil {
-		return single(nil, nil)
+		return nil, mongo.ErrNoDocuments
 	}
-	return single(q.project(raw), nil)
+	return q.project(nil, raw), nil // copies: a transaction that goes on still holds what it stored
 }
 
 // DeleteOne removes one document that matches.
-func (c *Collection) DeleteOne(ctx context.Context, filter any, opts ...options.Lister[options.DeleteOneOptions]) (*mongo.DeleteResult, error) {
+func (c *Collection) DeleteOne(ctx context.Context, filter any, opts ...options.Lister[options.DeleteOneOptions]) (_ *mongo.DeleteResult, err error) {
+	defer c.spoil(ctx, &err)
 	q, err := newQuery(filter, opts)
 	if err != nil {
 		return nil, err
 	}
 	q.limit, q.remove = 1, true
-	done, err := c.change(ctx, q, nil)
+	done, err := c.change(ctx, q, nil, writeError)
 	if err != nil {
-		return nil, writeError(err)
+		return nil, err
 	}
 	return &mongo.DeleteResult{DeletedCount: done.matched, Acknowledged: true}, nil
 }
 
 // DeleteMany removes every document that matches, in chunks between which others may write. An error may leave the
-// rest undeleted, as in MongoDB.
-func (c *Collection) DeleteMany(ctx context.Context, filter any, opts ...options.Lister[options.DeleteManyOptions]) (*mongo.DeleteResult, error) {
+// rest undeleted, as in MongoDB. In a transaction all of them go, or none.
+func (c *Collection) DeleteMany(ctx context.Context, filter any, opts ...options.Lister[options.DeleteManyOptions]) (_ *mongo.DeleteResult, err error) {
+	defer c.spoil(ctx, &err)
 	q, err := newQuery(filter, opts)
 	if err != nil {
 		return nil, err
@@ -132,9 +150,9 @@ func (c *Collection) DeleteMany(ctx context.Context, filter any, opts ...options
 	q.limit, q.remove = deleteChunk, true
 	result := &mongo.DeleteResult{Acknowledged: true}
 	for {
-		done, err := c.change(ctx, q, nil)
+		done, err := c.change(ctx, q, nil, writeError)
 		if err != nil {
-			return result, writeError(err)
+			return result, err
 		}
 		result.DeletedCount += done.matched
 		if done.matched < deleteChunk {
@@ -150,31 +168,35 @@ type outcome struct {
 	before, after     []byte
 }
 
-// change updates the documents that match, or removes them, in one transaction.
-func (c *Collection) change(ctx context.Context, q *query, u update) (done outcome, err error) {
+// change updates the documents that match, or removes them, in one transaction. typed gives errors the driver's types.
+func (c *Collection) change(ctx context.Context, q *query, u update, typed func(error) error) (done outcome, err error) {
 	err = c.db.write(ctx, func(w *writeTx) error {
 		done = outcome{}
-		hits, err := c.collect(w, q)
+		return typed(c.changeHits(w, q, u, &done))
+	})
+	return done, err
+}
+
+func (c *Collection) changeHits(w *writeTx, q *query, u update, done *outcome) error {
+	hits, err := c.collect(w, q)
+	if err != nil {
+		return err
+	}
+	if len(hits) == 0 && q.upsert {
+		doc, err := u.inserted(q.filter)
 		if err != nil {
 			return err
 		}
-		if len(hits) == 0 && q.upsert {
-			doc, err := u.inserted(q.filter)
-			if err != nil {
-				return err
-			}
-			done.upserted = true
-			done.after, err = c.insert(w, doc)
+		done.upserted = true
+		done.after, err = c.insert(w, doc)
+		return err
+	}
+	for _, h := range hits {
+		if err := c.changeHit(w, q, u, h, done); err != nil {
 			return err
 		}
-		for _, h := range hits {
-			if err := c.changeHit(w, q, u, h, &done); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return done, err
+	}
+	return nil
 }
 
 func (c *Collection) changeHit(w *writeTx, q *query, u update, h hit, done *outcome) error {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -29,10 +30,24 @@ var (
 // operation is one write, computed inside the transaction that commits it, so that reading and then writing is
 // atomic. do may run twice: it must reset what it returns to its caller.
 type operation struct {
-	do   func(*writeTx) error
-	err  error
-	done chan struct{}
+	do    func(*writeTx) error
+	turns chan func() // what do leaves to the caller's goroutine
+	state atomic.Int32
+	err   error
+	done  chan struct{}
 }
+
+// The states of an operation: one that waits either begins or is withdrawn.
+const (
+	waiting int32 = iota
+	begun
+	withdrawn
+)
+
+func (o *operation) begin() bool {
+	return o.state.CompareAndSwap(waiting, begun) || o.state.Load() == begun
+}
+func (o *operation) withdraw() bool { return o.state.CompareAndSwap(waiting, withdrawn) }
 
 // writeTx is the transaction that an operation shares. An operation that fails before it wrote harms nobody.
 type writeTx struct {
@@ -40,18 +55,36 @@ type writeTx struct {
 	wrote bool
 }
 
-// write queues an operation and waits for its outcome. Once queued, only the outcome counts: the context can no
-// longer say whether the write happened.
+// write runs an operation: in the transaction of the context, or else in its turn.
 func (d *DB) write(ctx context.Context, do func(*writeTx) error) error {
+	if t := d.transaction(ctx); t != nil {
+		return t.write(ctx, do)
+	}
+	return d.run(ctx, &operation{do: do, done: make(chan struct{})})
+}
+
+// run queues an operation and waits for its outcome. When the context ends first, an operation that has not begun is
+// withdrawn and never happens. Once it has, only the outcome counts: the context cannot say whether the write happened.
+func (d *DB) run(ctx context.Context, o *operation) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	o := &operation{do: do, done: make(chan struct{})}
 	if err := d.queue(ctx, o); err != nil {
 		return err
 	}
-	<-o.done
-	return o.err
+	for ended := ctx.Done(); ; {
+		select {
+		case turn := <-o.turns:
+			turn()
+		case <-o.done:
+			return o.err
+		case <-ended:
+			if o.withdraw() {
+				return ctx.Err()
+			}
+			ended = nil
+		}
+	}
 }
 
 // Ping tells whether writes go on. It waits for its turn among them, and writes nothing.
@@ -129,8 +162,11 @@ func (d *DB) transact(batch []*operation) error {
 	err := d.bolt.Update(func(tx *bbolt.Tx) error {
 		wrote := false
 		for _, o := range batch {
+			if !o.begin() {
+				continue
+			}
 			w := &writeTx{tx: tx}
-			o.err = o.attempt(w)
+			o.err = attempt(o.do, w)
 			if o.err != nil && w.wrote {
 				return errSpoiled
 			}
@@ -160,12 +196,12 @@ func beforeFlush(err error) bool {
 	return errors.As(err, &failed) && failed.Op == "write" || strings.HasPrefix(err.Error(), "file resize error: ")
 }
 
-// attempt turns a panic into the operation's error: one bad document must not end the process.
-func (o *operation) attempt(w *writeTx) (err error) {
+// attempt turns a panic into an error: one bad document must not end the process.
+func attempt(do func(*writeTx) error, w *writeTx) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("localdb: panic in a write: %v", r)
 		}
 	}()
-	return o.do(w)
+	return do(w)
 }
