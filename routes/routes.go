@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"tokentube/controllers"
+	"tokentube/controllers/lab"
 	"tokentube/middlewares"
 	"tokentube/utils/apperr"
 	"tokentube/utils/assets"
@@ -92,16 +93,16 @@ func register(app *controllers.App, engine *gin.Engine, code *source.Code) error
 	controllers.Files{App: app}.Routes(access)
 	controllers.Likes{App: app}.Routes(access)
 	controllers.NewBackups(app).Routes(access)
-	learn, err := controllers.NewLearn(app, code)
+	learn, err := lab.NewLearn(code)
 	if err != nil {
 		return err
 	}
 	learn.Routes(access)
-	lab, err := controllers.NewLab(app, code, ownContexts(engine))
+	tokenLab, err := lab.New(app, code, ownContexts(engine))
 	if err != nil {
 		return err
 	}
-	lab.Routes(access, middlewares.NewAccess(engine, lab.Inside()))
+	tokenLab.Routes(access, middlewares.NewAccess(engine, tokenLab.Auth))
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tokentube/controllers"
+	"tokentube/controllers/lab"
 	"tokentube/models"
 	"tokentube/utils/source"
 )
@@ -60,7 +61,7 @@ type (
 	}
 	account  struct{ Username, Email string }
 	sessions struct{ Sessions []controllers.Session }
-	lessons  struct{ Lessons []controllers.Lesson }
+	lessons  struct{ Lessons []lab.Lesson }
 	security struct {
 		Events []controllers.LogEntry
 		More   string
@@ -120,25 +121,25 @@ func samples() map[string][]any {
 		{Type: models.EventLoginFailed, Message: "Failed", Place: there, Count: 7, CreatedAt: now, LastAt: now},
 		{Type: models.EventSessionEnded, Message: "Ended", Place: here, Ended: &there, Count: 1, CreatedAt: now, LastAt: now},
 	}, "/settings/security?after=x"}}
-	first := controllers.Lesson{
-		Slug: "jwt", Title: "A page", Summary: "What it tells.", After: &controllers.LessonLink{Slug: "b", Title: "The next"},
+	first := lab.Lesson{
+		Slug: "jwt", Title: "A page", Summary: "What it tells.", After: &lab.LessonLink{Slug: "b", Title: "The next"},
 		Code: []source.Piece{{Name: "models.User.HasRole", File: "models/user.go", Line: 7, Text: "func f() string { return `<b>` } // yes"}},
-		Try:  []controllers.Experiment{{Name: "expire", Label: "Let it run out"}},
+		Try:  []lab.Try{{Name: "expire", Label: "Let it run out"}},
 	}
-	last := controllers.Lesson{Title: "A page", Before: &controllers.LessonLink{Slug: "a", Title: "The one before"}}
-	all["learn/index"] = []any{lessons{[]controllers.Lesson{first, last}}}
+	last := lab.Lesson{Title: "A page", Before: &lab.LessonLink{Slug: "a", Title: "The one before"}}
+	all["learn/index"] = []any{lessons{[]lab.Lesson{first, last}}}
 	for _, slug := range strings.Fields("jwt two-tokens login storage cookies refresh rotation theft logout https mistakes compared") {
 		all["learn/"+slug] = []any{first, last}
 	}
-	played := &controllers.LabSession{ID: "1", Timeline: []controllers.LabEvent{{At: "12:00:00 UTC", Text: "It began.", Kind: "issued"}}}
-	buttons := []controllers.LabExperiment{{Experiment: first.Try[0], Summary: "Waits."}}
-	tokens := []controllers.LabToken{{Name: "LabAccessToken", Mark: "A1", Header: "e30", Payload: "e30", Signature: "x", Head: "{}", Claims: []controllers.LabClaim{{Name: "sid", Value: "1", Meaning: "the session"}}, ExpiresAt: now, Left: 3}}
-	result := &controllers.LabResult{
-		Name: "expire", Label: "Let it run out", Findings: []controllers.LabFinding{{Text: "So it is.", OK: true}, {Text: "So it is not."}},
-		Steps:   []controllers.LabStep{{Title: "Waited"}, {Title: "Asked", Request: []string{"GET /"}, Status: 401, StatusText: "Unauthorized", Header: []string{"A: b"}, Body: "{}", Before: []string{"none"}, After: []string{"none"}, Lost: true}},
+	played := &lab.Session{ID: "1", Timeline: []lab.Event{{At: "12:00:00 UTC", Text: "It began.", Kind: "issued"}}}
+	buttons := []lab.Button{{Name: "expire", Label: "Let it run out", Summary: "Waits."}}
+	tokens := []lab.Token{{Name: "LabAccessToken", Mark: "A1", Header: "e30", Payload: "e30", Signature: "x", Head: "{}", Claims: []lab.Claim{{Name: "sid", Value: "1", Meaning: "the session"}}, ExpiresAt: now, Left: 3}}
+	result := &lab.Result{
+		Name: "expire", Label: "Let it run out", Findings: []lab.Finding{{Text: "So it is.", OK: true}, {Text: "So it is not."}},
+		Steps:   []lab.Step{{Title: "Waited"}, {Title: "Asked", Request: []string{"GET /"}, Status: 401, StatusText: "Unauthorized", Header: []string{"A: b"}, Body: "{}", Before: []string{"none"}, After: []string{"none"}, Lost: true}},
 		Session: played, Code: first.Code,
 	}
-	all["lab/index"] = []any{controllers.LabPage{Experiments: buttons}, controllers.LabPage{Experiments: buttons, Session: played, Tokens: tokens}, controllers.LabPage{Experiments: buttons, Result: result}}
+	all["lab/index"] = []any{lab.Page{Experiments: buttons}, lab.Page{Experiments: buttons, Session: played, Tokens: tokens}, lab.Page{Experiments: buttons, Result: result}}
 	alice := user{User: controllers.User{Username: "alice", FullName: "Alice", Bio: "Hello", PostsCount: 3, CreatedAt: now}, CoverImage: "/media/d.jpg"}
 	all["home/index"] = []any{home{}, home{Videos: posts, Next: "x", More: "/?after=x"}, home{Videos: posts, Kind: "photo"}}
 	all["channels/show"] = []any{channel{Channel: alice}, channel{alice, posts, "video", "", "/@alice?after=x", false}, channel{alice, drafts, "", "drafts", "", true}, channel{Channel: alice, Tab: "drafts", IsMine: true}}

@@ -2,7 +2,7 @@
 // with the file and the line where it stands. What a page shows is therefore what
 // runs, and a page that names something which is gone cannot be made.
 //
-// It does not belong here: which code is shown where (controllers), and how it
+// It does not belong here: which code is shown where (controllers/lab), and how it
 // looks (templates/partials/code.html).
 package source
 

@@ -1,4 +1,4 @@
-package controllers_test
+package lab_test
 
 import (
 	"encoding/json"
@@ -9,28 +9,29 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"tokentube/config"
-	"tokentube/controllers"
+	"tokentube/controllers/lab"
 	"tokentube/e2e/testsite"
 	"tokentube/models"
 	"tokentube/utils/source"
 	"tokentube/utils/token"
 )
 
-const lab = "/token-lab"
+const page, whoAmI = "/token-lab", "/api/v1/users/get-current-user"
 
-var labExperiments = strings.Fields("expire tamper-header tamper-cookie eight-at-once lost-response replay-in-grace replay-after-grace logout-replay")
+var experiments = strings.Fields("expire tamper-header tamper-cookie eight-at-once lost-response replay-in-grace replay-after-grace logout-replay")
 
 // press presses a button of the lab and returns what it did.
-func press(t *testing.T, c *testsite.Client, name string) controllers.LabResult {
+func press(t *testing.T, c *testsite.Client, name string) lab.Result {
 	t.Helper()
 	c.Header.Set("Accept", "application/json")
 	defer c.Header.Del("Accept")
-	answer := c.PostForm(lab+"/experiments/"+name, nil).Status(http.StatusOK)
-	var body struct{ Data controllers.LabPage }
+	answer := c.PostForm(page+"/experiments/"+name, nil).Status(http.StatusOK)
+	var body struct{ Data lab.Page }
 	if err := json.Unmarshal([]byte(answer.Body), &body); err != nil || body.Data.Result == nil {
 		t.Fatalf("%s: %v in %s", name, err, answer.Body)
 	}
@@ -65,13 +66,13 @@ func labSession(t *testing.T, site *testsite.Site, c *testsite.Client) *models.S
 
 // Every button shows what it says, one after the other in any order, and all of
 // it leaves the person's own session and log alone.
-func TestLabButtons(t *testing.T) {
+func TestButtons(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
 	before := alice.JSON("GET", "/api/v1/users/security-log", nil).Status(http.StatusOK).Body
-	order := slices.Clone(labExperiments)
+	order := slices.Clone(experiments)
 	slices.Reverse(order)
-	for _, name := range append(slices.Clone(labExperiments), order...) {
+	for _, name := range append(slices.Clone(experiments), order...) {
 		result := press(t, alice, name)
 		if len(result.Findings) < 2 || len(result.Code) < 2 {
 			t.Errorf("%s: %+v", name, result)
@@ -96,10 +97,10 @@ func TestLabButtons(t *testing.T) {
 }
 
 // What the database has after eight requests at once is one rotation.
-func TestLabCountsInTheDatabase(t *testing.T) {
+func TestCountsInTheDatabase(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
-	alice.PostForm(lab+"/session", nil).Status(http.StatusSeeOther)
+	alice.PostForm(page+"/session", nil).Status(http.StatusSeeOther)
 	before := labSession(t, site, alice)
 	press(t, alice, "eight-at-once")
 	after := labSession(t, site, alice)
@@ -114,10 +115,10 @@ func TestLabCountsInTheDatabase(t *testing.T) {
 
 // The lab's target answers as the site's own route does in the same state: only
 // cookies and sessions differ.
-func TestLabAnswersAsTheSite(t *testing.T) {
+func TestAnswersAsTheSite(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
-	alice.PostForm(lab+"/session", nil)
+	alice.PostForm(page+"/session", nil)
 	type state struct{ access, refresh string }
 	for name, change := range map[string]func(state) state{
 		"good":            func(s state) state { return s },
@@ -133,8 +134,8 @@ func TestLabAnswersAsTheSite(t *testing.T) {
 			return c.JSON(method, path, nil)
 		}
 		for _, route := range [][3]string{
-			{"GET", whoAmI, lab + "/target"},
-			{"POST", "/api/v1/users/regenerate-tokens", lab + "/target/renew"},
+			{"GET", whoAmI, page + "/target"},
+			{"POST", "/api/v1/users/regenerate-tokens", page + "/target/renew"},
 		} {
 			real, played := ask(route[1], "", route[0]), ask(route[2], "Lab", route[0])
 			if real.Code != played.Code || real.Header.Get("WWW-Authenticate") != played.Header.Get("WWW-Authenticate") || len(real.Cookies()) != len(played.Cookies()) {
@@ -149,10 +150,10 @@ func TestLabAnswersAsTheSite(t *testing.T) {
 
 // Tokens of the lab open nothing of the site, wherever they are shown, and those
 // of the site nothing of the lab.
-func TestLabTokensOpenNothingOutside(t *testing.T) {
+func TestTokensOpenNothingOutside(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
-	alice.PostForm(lab+"/session", nil)
+	alice.PostForm(page+"/session", nil)
 	access, refresh := alice.Cookies["LabAccessToken"], alice.Cookies["LabRefreshToken"]
 	for name, c := range map[string]func(*testsite.Client){
 		"header":         func(c *testsite.Client) { c.Header.Set("Authorization", "Bearer "+access) },
@@ -174,20 +175,20 @@ func TestLabTokensOpenNothingOutside(t *testing.T) {
 	}
 	mine := site.Client()
 	mine.Cookies["LabAccessToken"], mine.Cookies["LabRefreshToken"] = alice.Cookies["AccessToken"], alice.Cookies["RefreshToken"]
-	mine.JSON("GET", lab+"/target", nil).Status(http.StatusUnauthorized)
-	mine.JSON("POST", lab+"/target/renew", testsite.M{"RefreshToken": alice.Cookies["RefreshToken"]}).Status(http.StatusUnauthorized)
+	mine.JSON("GET", page+"/target", nil).Status(http.StatusUnauthorized)
+	mine.JSON("POST", page+"/target/renew", testsite.M{"RefreshToken": alice.Cookies["RefreshToken"]}).Status(http.StatusUnauthorized)
 	alice.JSON("GET", whoAmI, nil).Status(http.StatusOK)
 }
 
 // Cookies that are not one's own, spoilt ones, and a session that was ended
 // elsewhere: a session of one's own is started, and nothing of another's is touched.
-func TestLabWithStrangeCookies(t *testing.T) {
+func TestWithStrangeCookies(t *testing.T) {
 	site := testsite.New(t)
 	alice, bob := site.User("alice"), site.User("bob")
-	bob.PostForm(lab+"/session", nil)
+	bob.PostForm(page+"/session", nil)
 	his := labSession(t, site, bob)
 	alice.Cookies["LabAccessToken"], alice.Cookies["LabRefreshToken"] = bob.Cookies["LabAccessToken"], bob.Cookies["LabRefreshToken"]
-	alice.Get(lab).Status(http.StatusOK).HasNot(his.ID.Hex())
+	alice.Get(page).Status(http.StatusOK).HasNot(his.ID.Hex())
 	press(t, alice, "logout-replay")
 	if s := labSession(t, site, bob); s == nil || s.ID != his.ID || s.Renewals != 0 {
 		t.Errorf("bob's session is %+v", s)
@@ -202,20 +203,20 @@ func TestLabWithStrangeCookies(t *testing.T) {
 	if !strings.Contains(result.Steps[0].Title, "new one was started") {
 		t.Errorf("steps %+v", result.Steps)
 	}
-	alice.PostForm(lab+"/experiments/no-such", nil).Status(http.StatusNotFound)
-	site.Client().PostForm(lab+"/experiments/expire", nil).Status(http.StatusSeeOther)
+	alice.PostForm(page+"/experiments/no-such", nil).Status(http.StatusNotFound)
+	site.Client().PostForm(page+"/experiments/expire", nil).Status(http.StatusSeeOther)
 }
 
 // Two presses at once end as two tabs do: both are answered, and the session is
 // never taken for stolen.
-func TestLabPressedTwiceAtOnce(t *testing.T) {
+func TestPressedTwiceAtOnce(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
-	alice.PostForm(lab+"/session", nil)
+	alice.PostForm(page+"/session", nil)
 	var both sync.WaitGroup
 	for range 2 {
 		tab := alice.Copy()
-		both.Go(func() { tab.PostForm(lab+"/experiments/eight-at-once", nil).Status(http.StatusOK) })
+		both.Go(func() { tab.PostForm(page+"/experiments/eight-at-once", nil).Status(http.StatusOK) })
 	}
 	both.Wait()
 	if s := labSession(t, site, alice); s == nil {
@@ -224,11 +225,11 @@ func TestLabPressedTwiceAtOnce(t *testing.T) {
 }
 
 // With a prefix for the site's cookies, the lab's have one that their path allows.
-func TestLabCookies(t *testing.T) {
+func TestCookies(t *testing.T) {
 	site := testsite.New(t, func(c *config.Config) { c.CookiePrefix = "__Host-" })
 	alice := site.User("alice")
-	for _, k := range alice.PostForm(lab+"/session", nil).Status(http.StatusSeeOther).Cookies() {
-		if strings.Contains(k.Name, "Token") && (!strings.HasPrefix(k.Name, "__Secure-Lab") || k.Path != lab || !k.HttpOnly || !k.Secure || k.SameSite != http.SameSiteLaxMode) {
+	for _, k := range alice.PostForm(page+"/session", nil).Status(http.StatusSeeOther).Cookies() {
+		if strings.Contains(k.Name, "Token") && (!strings.HasPrefix(k.Name, "__Secure-Lab") || k.Path != page || !k.HttpOnly || !k.Secure || k.SameSite != http.SameSiteLaxMode) {
 			t.Errorf("%s", k)
 		}
 	}
@@ -236,7 +237,7 @@ func TestLabCookies(t *testing.T) {
 	// A press that begins a session sets each of its cookies once.
 	alice.JSON("DELETE", "/api/v1/users/sessions", nil).Status(http.StatusOK)
 	set := map[string]int{}
-	for _, k := range alice.PostForm(lab+"/experiments/lost-response", nil).Status(http.StatusOK).Cookies() {
+	for _, k := range alice.PostForm(page+"/experiments/lost-response", nil).Status(http.StatusOK).Cookies() {
 		set[k.Name]++
 	}
 	if set["__Secure-LabAccessToken"] != 1 || set["__Secure-LabRefreshToken"] != 1 {
@@ -245,25 +246,38 @@ func TestLabCookies(t *testing.T) {
 }
 
 // Each claim that tokens have is explained, and none that they have not.
-func TestLabExplainsEveryClaim(t *testing.T) {
+func TestExplainsEveryClaim(t *testing.T) {
 	alice := testsite.New(t).User("alice")
-	alice.PostForm(lab+"/session", nil)
-	page := alice.Get(lab).Status(http.StatusOK).Body
+	alice.PostForm(page+"/session", nil)
+	text := alice.Get(page).Status(http.StatusOK).Body
 	for i := range reflect.TypeFor[token.Claims]().NumField() {
 		name, _, _ := strings.Cut(reflect.TypeFor[token.Claims]().Field(i).Tag.Get("json"), ",")
-		if name != "nbf" && !strings.Contains(page, "<dt>"+name+"</dt>") { // we set no nbf
+		if name != "nbf" && !strings.Contains(text, "<dt>"+name+"</dt>") { // we set no nbf
 			t.Errorf("%s is not explained", name)
 		}
 	}
 }
 
+// Whatever ended a session, its timeline says it.
+func TestTimelineTellsWhyTheSessionEnded(t *testing.T) {
+	now, told := time.Now(), map[string]bool{}
+	for _, why := range []models.RevocationReason{models.LoggedOut, models.NewLogin, models.PasswordChanged, models.TokenReused, models.EndedByUser, models.TooMany} {
+		s := lab.NewSession(&models.Session{RevokedAt: &now, RevokedFor: why})
+		last := s.Timeline[len(s.Timeline)-1]
+		if !s.Over || last.Kind != "ended" || strings.Contains(last.Text, "ended .") || told[last.Text] {
+			t.Errorf("%s: %+v", why, last)
+		}
+		told[last.Text] = true
+	}
+}
+
 // The site does not start with a button whose code is gone.
-func TestLabNeedsItsCode(t *testing.T) {
+func TestNeedsItsCode(t *testing.T) {
 	empty, err := source.New(fstest.MapFS{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := controllers.NewLab(testsite.New(t).App, empty, http.NotFoundHandler()); err == nil || !strings.Contains(err.Error(), "middlewares.Auth") {
+	if _, err := lab.New(testsite.New(t).App, empty, http.NotFoundHandler()); err == nil || !strings.Contains(err.Error(), "middlewares.Auth") {
 		t.Errorf("error %v", err)
 	}
 }

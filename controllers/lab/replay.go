@@ -1,18 +1,19 @@
-package controllers
+package lab
 
 import (
 	"net/http"
 
+	"tokentube/middlewares"
 	"tokentube/models"
 )
 
 // renewAndUse gets a new pair and uses it, after which the refresh token before is
 // an old one whose grace runs. It returns that token and the answer to it.
-func (r *labRun) renewAndUse() (old string, renewed *answer, err error) {
+func (r *run) renewAndUse() (old string, renewed *answer, err error) {
 	if err := r.ready(); err != nil {
 		return "", nil, err
 	}
-	old = r.held.refresh
+	old = r.held.Refresh
 	if renewed, err = r.send(request{title: leftOut, cookies: r.withoutAccess()}); err != nil {
 		return "", nil, err
 	}
@@ -20,12 +21,12 @@ func (r *labRun) renewAndUse() (old string, renewed *answer, err error) {
 	return old, renewed, err
 }
 
-func (r *labRun) replayInGrace() error {
+func (r *run) replayInGrace() error {
 	old, renewed, err := r.renewAndUse()
 	if err != nil {
 		return err
 	}
-	replay, err := r.send(request{title: "The old refresh token comes back at once", cookies: &cookiePair{refresh: old}})
+	replay, err := r.send(request{title: "The old refresh token comes back at once", cookies: &middlewares.Pair{Refresh: old}})
 	if err != nil {
 		return err
 	}
@@ -34,12 +35,12 @@ func (r *labRun) replayInGrace() error {
 		return err
 	}
 	r.find(replay.status == http.StatusOK, "Within the grace it is answered.")
-	r.find(replay.set.refresh != "" && replay.set.refresh == renewed.set.refresh, "It brings the same successor: there are never two lines of tokens.")
+	r.find(replay.set.Refresh != "" && replay.set.Refresh == renewed.set.Refresh, "It brings the same successor: there are never two lines of tokens.")
 	r.find(session.RevokedAt == nil, "The session goes on.")
 	return nil
 }
 
-func (r *labRun) replayAfterGrace() error {
+func (r *run) replayAfterGrace() error {
 	old, _, err := r.renewAndUse()
 	if err != nil {
 		return err
@@ -57,7 +58,7 @@ func (r *labRun) replayAfterGrace() error {
 		}
 	}
 	owner := r.held
-	replay, err := r.send(request{title: "The old refresh token comes back: someone has a copy", cookies: &cookiePair{refresh: old}})
+	replay, err := r.send(request{title: "The old refresh token comes back: someone has a copy", cookies: &middlewares.Pair{Refresh: old}})
 	if err != nil {
 		return err
 	}
@@ -74,21 +75,21 @@ func (r *labRun) replayAfterGrace() error {
 	return nil
 }
 
-func (r *labRun) logoutReplay() error {
+func (r *run) logoutReplay() error {
 	if err := r.ready(); err != nil {
 		return err
 	}
 	old := r.held
-	out, err := r.send(request{title: "Log out", method: http.MethodPost, path: labTarget + "/logout"})
+	out, err := r.send(request{title: "Log out", method: http.MethodPost, path: target + "/logout"})
 	if err != nil {
 		return err
 	}
-	cleared := r.held == cookiePair{}
-	access, err := r.send(request{title: "Somebody kept the access token, and shows it", header: old.access})
+	cleared := r.held == middlewares.Pair{}
+	access, err := r.send(request{title: "Somebody kept the access token, and shows it", header: old.Access})
 	if err != nil {
 		return err
 	}
-	refresh, err := r.send(request{title: "And the refresh token", method: http.MethodPost, path: labTarget + "/renew", cookies: &cookiePair{refresh: old.refresh}})
+	refresh, err := r.send(request{title: "And the refresh token", method: http.MethodPost, path: target + "/renew", cookies: &middlewares.Pair{Refresh: old.Refresh}})
 	if err != nil {
 		return err
 	}

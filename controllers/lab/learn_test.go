@@ -1,4 +1,4 @@
-package controllers_test
+package lab_test
 
 import (
 	"net/http"
@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/net/html"
 
-	"tokentube/controllers"
+	"tokentube/controllers/lab"
 	"tokentube/e2e/testsite"
 	"tokentube/utils/source"
 )
@@ -144,12 +144,12 @@ func TestLinksBetweenLessons(t *testing.T) {
 // Each "Try it" leads to a place on the lab's page.
 func TestExperimentsAreInTheLab(t *testing.T) {
 	alice := testsite.New(t).User("alice")
-	lab := alice.Get("/token-lab")
+	buttons := alice.Get("/token-lab")
 	found := 0
 	for _, l := range lessons(t, alice) {
 		page := alice.Get("/learn/" + l.slug).Body
 		for _, link := range regexp.MustCompile(`href="/token-lab#([^"]*)"`).FindAllStringSubmatch(page, -1) {
-			lab.Status(http.StatusOK).Has(`id="` + link[1] + `"`)
+			buttons.Status(http.StatusOK).Has(`id="` + link[1] + `"`)
 			found++
 		}
 	}
@@ -164,7 +164,7 @@ func TestLessonsNeedTheirCode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := controllers.NewLearn(testsite.New(t).App, empty); err == nil || !strings.Contains(err.Error(), "token.Claims") {
+	if _, err := lab.NewLearn(empty); err == nil || !strings.Contains(err.Error(), "token.Claims") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package controllers
+package lab
 
 import (
 	"net/http"
@@ -12,10 +12,7 @@ import (
 )
 
 // Learn are the pages that explain tokens beside the code that handles them.
-type Learn struct {
-	*App
-	lessons []Lesson
-}
+type Learn struct{ lessons []Lesson }
 
 // Lesson is a page of Learn. Its words and its diagram are the template
 // learn/<slug>.
@@ -24,14 +21,14 @@ type Lesson struct {
 	Title   string         `json:"title"`
 	Summary string         `json:"summary"`
 	Code    []source.Piece `json:"code"`
-	Try     []Experiment   `json:"try"`
+	Try     []Try          `json:"try"`
 	Before  *LessonLink    `json:"before"` // nil on the first page
 	After   *LessonLink    `json:"after"`  // nil on the last page
 }
 
-// Experiment is a button of the Token lab that shows what a page tells.
-type Experiment struct {
-	Name  string `json:"name"` // of its place on the lab's page
+// Try leads to a button of the Token lab that shows what the page tells.
+type Try struct {
+	Name  string `json:"name"` // the button's
 	Label string `json:"label"`
 }
 
@@ -52,56 +49,53 @@ func (l LessonLink) Path() string { return "/learn/" + l.Slug }
 var lessons = []struct {
 	slug, title, summary string
 	code                 []string
-	try                  []Experiment
+	try                  []Try
 }{
 	{"jwt", "What a JWT is", "Three parts, readable by everybody, and a signature that nobody can forge.",
 		[]string{"token.Claims", "token.Kind.Sign", "token.Kind.verify", "token.Kind.keyFor"},
-		[]Experiment{{"tamper-header", "Change a token's payload and send it as a header"}}},
+		[]Try{{"tamper-header", "Change a token's payload and send it as a header"}}},
 	{"two-tokens", "Why two tokens", "One for minutes that is shown all the time, one for days that is hardly ever shown.",
 		[]string{"models.User.GenerateAccessToken", "models.User.GenerateRefreshToken", "config.ParseDuration"},
-		[]Experiment{{"expire", "Let an access token run out"}}},
+		[]Try{{"expire", "Let an access token run out"}}},
 	{"login", "From the login to a like", "How the tokens are made, and what happens to them on every request.",
 		[]string{"controllers.Sessions.authenticate", "controllers.App.beginSession", "middlewares.Auth.identify", "middlewares.Auth.fromAccess", "middlewares.RequireUser"},
-		[]Experiment{{"tamper-header", "Knock with a token that was changed"}}},
+		[]Try{{"tamper-header", "Knock with a token that was changed"}}},
 	{"storage", "Where each token is kept", "Two cookies in the browser, and in the database only what it takes to know a token again.",
 		[]string{"models.Session", "models.RefreshToken", "middlewares.Auth.Issue"},
-		[]Experiment{{"expire", "Look at the cookies before and after a renewal"}}},
+		[]Try{{"expire", "Look at the cookies before and after a renewal"}}},
 	{"cookies", "Cookies and their flags", "HttpOnly, Secure, SameSite: what each keeps out.",
 		[]string{"middlewares.Cookies.put", "middlewares.maxAge", "middlewares.Cookies.Read"},
-		[]Experiment{{"tamper-cookie", "Change the access token in its cookie"}}},
+		[]Try{{"tamper-cookie", "Change the access token in its cookie"}}},
 	{"refresh", "The refresh", "An access token has run out, and nobody notices.",
 		[]string{"middlewares.Auth.identify", "middlewares.Auth.Renew", "controllers.Sessions.Renew"},
-		[]Experiment{{"expire", "Let an access token run out, and open a page"}}},
+		[]Try{{"expire", "Let an access token run out, and open a page"}}},
 	{"rotation", "Rotation", "Each refresh token is used once, even when eight requests come at once.",
 		[]string{"models.Sessions.Rotate", "models.Sessions.replaceCurrent", "models.Sessions.unchanged"},
-		[]Experiment{{"eight-at-once", "Send eight requests at once"}, {"lost-response", "Lose the answer, and ask again"}}},
+		[]Try{{"eight-at-once", "Send eight requests at once"}, {"lost-response", "Lose the answer, and ask again"}}},
 	{"theft", "When a token is stolen", "An old token that comes back gives the thief away.",
 		[]string{"models.Session.accepts", "models.Sessions.CheckRefreshToken", "middlewares.Auth.fromRefresh"},
-		[]Experiment{{"replay-after-grace", "Use an old refresh token after its grace"}, {"replay-in-grace", "Use it within its grace"}}},
+		[]Try{{"replay-after-grace", "Use an old refresh token after its grace"}, {"replay-in-grace", "Use it within its grace"}}},
 	{"logout", "Logout and revocation", "A token cannot be called back, but the session that it names can be ended.",
 		[]string{"controllers.Sessions.Delete", "controllers.App.endSessions", "models.Sessions.End", "middlewares.Auth.RequireFresh"},
-		[]Experiment{{"logout-replay", "Log out, and use the old tokens"}}},
+		[]Try{{"logout-replay", "Log out, and use the old tokens"}}},
 	{"https", "HTTPS", "Who can read the line can copy the token.",
 		[]string{"middlewares.SecurityHeaders", "httpserver.redirect", "controllers.App.checkCookies"}, nil},
 	{"mistakes", "What goes wrong in practice", "The faults that are made again and again, and what stands against each here.",
 		[]string{"token.newKind", "middlewares.CrossOrigin", "models.Posts.Own", "controllers.safeNext"},
-		[]Experiment{{"tamper-header", "Try some of it"}}},
+		[]Try{{"tamper-header", "Try some of it"}}},
 	{"compared", "The article's backend and this one", "The same names and the same contract, point by point, and what was mended.",
 		[]string{"models.Posts.Own", "middlewares.refuse"}, nil},
 }
 
-// NewLearn finds the code that the pages show. Code that is gone is an error.
-func NewLearn(app *App, code *source.Code) (Learn, error) {
-	l := Learn{App: app}
+// NewLearn finds the code that the pages show. It is an error if some is gone.
+func NewLearn(code *source.Code) (Learn, error) {
+	var l Learn
 	for i, from := range lessons {
-		lesson := Lesson{Slug: from.slug, Title: from.title, Summary: from.summary, Try: from.try}
-		for _, name := range from.code {
-			piece, err := code.Find(name)
-			if err != nil {
-				return Learn{}, err
-			}
-			lesson.Code = append(lesson.Code, piece)
+		shown, err := pieces(code, from.code)
+		if err != nil {
+			return Learn{}, err
 		}
+		lesson := Lesson{Slug: from.slug, Title: from.title, Summary: from.summary, Code: shown, Try: from.try}
 		if i > 0 {
 			lesson.Before = &LessonLink{lessons[i-1].slug, lessons[i-1].title}
 		}

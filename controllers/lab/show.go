@@ -1,4 +1,4 @@
-package controllers
+package lab
 
 import (
 	"encoding/base64"
@@ -8,25 +8,26 @@ import (
 	"strings"
 	"time"
 
+	"tokentube/middlewares"
 	"tokentube/models"
 	"tokentube/utils/source"
 )
 
-// LabToken is a token taken apart.
-type LabToken struct {
-	Name      string     `json:"name"` // of its cookie
-	Mark      string     `json:"mark"` // A2: made with the second refresh token of its session, R2
-	Header    string     `json:"header"`
-	Payload   string     `json:"payload"`
-	Signature string     `json:"signature"`
-	Head      string     `json:"head"` // the header, decoded
-	Claims    []LabClaim `json:"claims"`
-	ExpiresAt time.Time  `json:"expiresAt"`
-	Left      int        `json:"left"` // seconds
+// Token is a token taken apart.
+type Token struct {
+	Name      string    `json:"name"` // of its cookie
+	Mark      string    `json:"mark"` // A2: made with the second refresh token of its session, R2
+	Header    string    `json:"header"`
+	Payload   string    `json:"payload"`
+	Signature string    `json:"signature"`
+	Head      string    `json:"head"` // the header, decoded
+	Claims    []Claim   `json:"claims"`
+	ExpiresAt time.Time `json:"expiresAt"`
+	Left      int       `json:"left"` // seconds
 }
 
-// LabClaim is a claim, and what it is for.
-type LabClaim struct {
+// Claim is a claim, and what it is for.
+type Claim struct {
 	Name    string `json:"name"`
 	Value   string `json:"value"`
 	Meaning string `json:"meaning"`
@@ -49,36 +50,27 @@ var meanings = []struct{ name, meaning string }{
 	{"exp", "expires at, in seconds since 1970"},
 }
 
-// tokens takes apart what the browser holds.
-func (l *Lab) tokens(s *models.Session, held cookiePair) []LabToken {
-	access, refresh := l.inside.Auth.Cookies.Names()
-	var all []LabToken
-	for _, t := range []struct{ name, raw string }{{access, held.access}, {refresh, held.refresh}} {
-		if token, ok := l.takeApart(s, t.name, t.raw); ok {
-			all = append(all, token)
+// tokens are those that the browser holds, taken apart.
+func (l *Lab) tokens(s *models.Session, held middlewares.Pair) []Token {
+	var all []Token
+	for _, k := range l.cookies(held) {
+		if t, err := l.token(s, k); err == nil {
+			all = append(all, t)
 		}
 	}
 	return all
 }
 
-func (l *Lab) takeApart(s *models.Session, name, raw string) (LabToken, bool) {
-	parts := strings.Split(raw, ".")
-	if len(parts) != 3 {
-		return LabToken{}, false
+func (l *Lab) token(s *models.Session, k cookie) (Token, error) {
+	parts, claims, err := takeApart(k.value)
+	if err != nil {
+		return Token{}, err
 	}
 	head, err := base64.RawURLEncoding.DecodeString(parts[0])
 	if err != nil {
-		return LabToken{}, false
+		return Token{}, err
 	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		return LabToken{}, false
-	}
-	var claims map[string]json.RawMessage
-	if json.Unmarshal(payload, &claims) != nil {
-		return LabToken{}, false
-	}
-	t := LabToken{Name: name, Mark: l.mark(s, raw), Header: parts[0], Payload: parts[1], Signature: parts[2], Head: indented(head)}
+	t := Token{Name: k.name, Mark: l.mark(s, k.value), Header: parts[0], Payload: parts[1], Signature: parts[2], Head: indented(head)}
 	for _, m := range meanings {
 		value, ok := claims[m.name]
 		if !ok {
@@ -92,45 +84,63 @@ func (l *Lab) takeApart(s *models.Session, name, raw string) (LabToken, bool) {
 				t.ExpiresAt, t.Left = at, max(0, int(at.Sub(l.Now()).Seconds()))
 			}
 		}
-		t.Claims = append(t.Claims, LabClaim{m.name, strings.Trim(text, `"`), m.meaning})
+		t.Claims = append(t.Claims, Claim{m.name, strings.Trim(text, `"`), m.meaning})
 	}
-	return t, true
+	return t, nil
+}
+
+// takeApart returns a token's three parts and the claims of its payload, whatever
+// they are worth.
+func takeApart(raw string) (parts []string, claims map[string]json.RawMessage, err error) {
+	parts = strings.Split(raw, ".")
+	if len(parts) != 3 {
+		return nil, nil, fmt.Errorf("a token has %d parts", len(parts))
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return nil, nil, err
+	}
+	err = json.Unmarshal(payload, &claims)
+	return parts, claims, err
 }
 
 // mark is a short name of a token of the session: R3 is its third refresh token,
 // A3 an access token made with it.
 func (l *Lab) mark(s *models.Session, raw string) string {
-	if claims, _ := l.inside.Auth.Tokens.Access.Verify(raw); claims != nil {
+	if claims, _ := l.Auth.Tokens.Access.Verify(raw); claims != nil {
 		return "A" + number(s, claims.RefreshID)
 	}
-	if claims, _ := l.inside.Auth.Tokens.Refresh.Verify(raw); claims != nil {
+	if claims, _ := l.Auth.Tokens.Refresh.Verify(raw); claims != nil {
 		return "R" + number(s, claims.ID)
 	}
 	return "?"
 }
 
+// number counts the session's refresh tokens from its first one.
 func number(s *models.Session, id string) string {
-	newest := int(s.Renewals) + 1
 	if id == s.Current.ID {
-		return strconv.Itoa(newest)
+		return strconv.Itoa(oldest(s) + len(s.Recent))
 	}
 	for i, recent := range s.Recent {
 		if recent.ID == id {
-			return strconv.Itoa(newest - len(s.Recent) + i)
+			return strconv.Itoa(oldest(s) + i)
 		}
 	}
 	return "?"
 }
 
-// LabSession is the session as the database has it.
-type LabSession struct {
-	ID       string     `json:"_id"`
-	Timeline []LabEvent `json:"timeline"` // oldest first
-	Over     bool       `json:"over"`
+// oldest is the number of the first refresh token that the session remembers.
+func oldest(s *models.Session) int { return int(s.Renewals) + 1 - len(s.Recent) }
+
+// Session is the session as the database has it.
+type Session struct {
+	ID       string  `json:"_id"`
+	Timeline []Event `json:"timeline"` // oldest first
+	Over     bool    `json:"over"`
 }
 
-// LabEvent is something that happened to a session, or will.
-type LabEvent struct {
+// Event is something that happened to a session, or will.
+type Event struct {
 	At   string `json:"at"` // the time of day
 	Text string `json:"text"`
 	Kind string `json:"kind"` // issued, used, replaced, ended, ahead
@@ -138,16 +148,16 @@ type LabEvent struct {
 
 func hourOf(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }
 
-// newLabSession tells a session's life from its document.
-func newLabSession(s *models.Session) *LabSession {
-	out := &LabSession{ID: s.ID.Hex(), Over: s.RevokedAt != nil}
+// newSession tells a session's life from its document.
+func newSession(s *models.Session) *Session {
+	out := &Session{ID: s.ID.Hex(), Over: s.RevokedAt != nil}
 	add := func(at time.Time, kind, text string, values ...any) {
-		out.Timeline = append(out.Timeline, LabEvent{hourOf(at), fmt.Sprintf(text, values...), kind})
+		out.Timeline = append(out.Timeline, Event{hourOf(at), fmt.Sprintf(text, values...), kind})
 	}
 	add(s.CreatedAt, "issued", "The session began, with the tokens A1 and R1.")
-	newest := int(s.Renewals) + 1
+	newest := oldest(s) + len(s.Recent)
 	for i, recent := range s.Recent {
-		n := newest - len(s.Recent) + i
+		n := oldest(s) + i
 		if recent.Until == nil {
 			add(s.LastSeenAt, "replaced", "R%d was replaced by R%d, which has not been seen in use yet: R%d still gets the same answer.", n, n+1, n)
 			continue
@@ -166,31 +176,32 @@ func newLabSession(s *models.Session) *LabSession {
 	why := map[models.RevocationReason]string{
 		models.LoggedOut: "by logging out", models.TokenReused: "because a replaced refresh token came back",
 		models.NewLogin: "for a new one", models.EndedByUser: "in the settings", models.PasswordChanged: "because the password was changed",
+		models.TooMany: "because there were too many",
 	}[s.RevokedFor]
 	add(*s.RevokedAt, "ended", "The session was ended %s. Its tokens open nothing any more.", why)
 	return out
 }
 
-// LabResult is what a button did.
-type LabResult struct {
+// Result is what a button did.
+type Result struct {
 	Name     string         `json:"name"`
 	Label    string         `json:"label"`
-	Findings []LabFinding   `json:"findings"`
-	Steps    []LabStep      `json:"steps"`
+	Findings []Finding      `json:"findings"`
+	Steps    []Step         `json:"steps"`
 	Folded   bool           `json:"folded"` // many steps, shown one by one
-	Session  *LabSession    `json:"session"`
+	Session  *Session       `json:"session"`
 	Code     []source.Piece `json:"code"`
 }
 
-// LabFinding is something that was to be shown, and whether it was.
-type LabFinding struct {
+// Finding is something that was to be shown, and whether it was.
+type Finding struct {
 	Text string `json:"text"`
 	OK   bool   `json:"ok"`
 }
 
-// LabStep is a request and its answer; without a request, what the client did in
+// Step is a request and its answer; without a request, what the client did in
 // between.
-type LabStep struct {
+type Step struct {
 	Title      string   `json:"title"`
 	Request    []string `json:"request"`
 	Status     int      `json:"status"`
@@ -203,7 +214,7 @@ type LabStep struct {
 }
 
 // result writes down the run, with tokens by their marks and their ends.
-func (r *labRun) result(e experiment, s *models.Session) *LabResult {
+func (r *run) result(e experiment, s *models.Session) *Result {
 	var pairs []string
 	done := map[string]bool{"": true}
 	for _, raw := range r.seen {
@@ -212,8 +223,8 @@ func (r *labRun) result(e experiment, s *models.Session) *LabResult {
 		}
 		done[raw] = true
 		mark := r.lab.mark(s, raw)
-		if name, ok := r.named[raw]; ok {
-			mark = name
+		if raw == r.changed {
+			mark = "changed"
 		}
 		pairs = append(pairs, raw, mark+"…"+raw[max(0, len(raw)-6):])
 	}
@@ -227,8 +238,8 @@ func (r *labRun) result(e experiment, s *models.Session) *LabResult {
 		}
 		step.Body = brief.Replace(step.Body)
 	}
-	return &LabResult{
-		Name: e.name, Label: e.label, Findings: r.found, Steps: r.steps, Folded: len(r.steps) > 6,
-		Session: newLabSession(s), Code: r.lab.code[e.name],
+	return &Result{
+		Name: e.Name, Label: e.Label, Findings: r.found, Steps: r.steps, Folded: len(r.steps) > 6,
+		Session: newSession(s), Code: r.lab.code[e.Name],
 	}
 }

@@ -1,4 +1,4 @@
-package controllers
+package lab
 
 import (
 	"net/http"
@@ -61,8 +61,8 @@ const lookAgain = 15 * time.Second
 // server-sent events. It ends with the lab's session, with the user's own, and
 // with the server.
 func (l *Lab) Watch(c *gin.Context) error {
-	s, user := l.held(c), middlewares.Current(c)
-	if s == nil || !l.alive(s) {
+	s, _ := l.held(c)
+	if !l.alive(s) {
 		c.Status(http.StatusNoContent) // tells a browser not to come back
 		return nil
 	}
@@ -74,14 +74,14 @@ func (l *Lab) Watch(c *gin.Context) error {
 	tick := time.NewTicker(lookAgain)
 	defer tick.Stop()
 	for {
-		if _, err := l.Sessions.Cached(c, user.Session.ID); err != nil {
+		if _, err := l.logins.Cached(c, middlewares.Current(c).Session.ID); err != nil {
 			return nil // logged out meanwhile: the stream just ends
 		}
-		now, err := l.inside.Sessions.Look(c, s.User, s.ID)
+		now, err := l.Sessions.Look(c, s.User, s.ID)
 		if err != nil {
 			return nil
 		}
-		c.SSEvent("session", newLabSession(now))
+		c.SSEvent("session", newSession(now))
 		c.Writer.Flush()
 		if !l.alive(now) {
 			return nil

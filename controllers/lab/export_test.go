@@ -1,0 +1,4 @@
+package lab
+
+// NewSession gives tests the life of a session that no click leads to at once.
+var NewSession = newSession

@@ -1,0 +1,228 @@
+// Package lab holds the pages that teach: the Token lab, where users break tokens
+// and watch what the site does, and Learn, which explains the code beside it. Both
+// use the site and change nothing about it.
+//
+// Does not belong here: what the site itself needs.
+package lab
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"tokentube/controllers"
+	"tokentube/middlewares"
+	"tokentube/models"
+	"tokentube/utils/apperr"
+	"tokentube/utils/respond"
+	"tokentube/utils/source"
+)
+
+// Lab is the Token lab: a page on which users let tokens expire, change, lose and
+// replay them. Its requests go through the engine, the middlewares and the models
+// of the site; only the session is a throwaway one, of its own kind, with cookies
+// of its own that open nothing else.
+type Lab struct {
+	*controllers.App                  // the site's, with the lab's sessions, cookies and tokens
+	logins           *models.Sessions // the site's own sessions, with which users open the page
+	site             http.Handler     // answers the lab's requests
+	code             map[string][]source.Piece
+	watchers         watchers
+}
+
+const (
+	path   = "/token-lab"
+	target = path + "/target"
+
+	accessTTL = 10 * time.Second // short enough to wait for
+	grace     = 5 * time.Second
+	maxAge    = 10 * time.Minute
+)
+
+// New makes the lab of a site, whose handler answers the lab's requests. It is an
+// error if code that an experiment shows is gone.
+func New(app *controllers.App, code *source.Code, site http.Handler) (*Lab, error) {
+	auth, inside := *app.Auth, *app
+	auth.Sessions = app.Sessions.OfKind(models.Lab, models.SessionPolicy{RefreshTTL: maxAge, Grace: grace, MaxAge: maxAge})
+	auth.Tokens = app.Auth.Tokens.WithAccessTTL(accessTTL)
+	auth.Cookies = middlewares.Cookies{Prefix: cookiePrefix(app.Config.CookiePrefix), Path: path, Secure: app.Config.CookieSecure}
+	auth.Limits = nil // pressing a button counts among the user's changes
+	inside.Auth, inside.Sessions = &auth, auth.Sessions
+	l := &Lab{App: &inside, logins: app.Sessions, site: site, code: map[string][]source.Piece{}}
+	for _, e := range experiments {
+		shown, err := pieces(code, e.code)
+		if err != nil {
+			return nil, err
+		}
+		l.code[e.Name] = shown
+	}
+	return l, nil
+}
+
+// cookiePrefix: "__Host-" is for cookies of the whole site (RFC 6265bis §4.1.3.2),
+// and the lab's are for the lab alone.
+func cookiePrefix(prefix string) string {
+	if prefix != "" {
+		prefix = "__Secure-"
+	}
+	return prefix + "Lab"
+}
+
+// pieces finds the code that a page shows.
+func pieces(code *source.Code, names []string) ([]source.Piece, error) {
+	var all []source.Piece
+	for _, name := range names {
+		piece, err := code.Find(name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, piece)
+	}
+	return all, nil
+}
+
+// Routes registers the page, and what the lab's requests are sent to: actions of
+// the site behind the lab's own sessions, which inside knows. An experiment may
+// take seconds, so that its answer must not bring the site's cookies.
+func (l *Lab) Routes(site, inside middlewares.Access) {
+	site.Private.Page(http.MethodGet, path, l.Show)
+	site.Private.Page(http.MethodPost, path+"/session", l.Start)
+	site.Private.NoRenew().Page(http.MethodPost, path+"/experiments/:name", l.Run)
+	site.Private.Download().Page(http.MethodGet, path+"/events", l.Watch)
+
+	users, sessions := controllers.Users{App: l.App}, controllers.Sessions{App: l.App}
+	inside.Private.Page(http.MethodGet, target, asJSON(users.Current))
+	inside.Guest.NoRenew().Page(http.MethodPost, target+"/renew", asJSON(sessions.Renew))
+	inside.Guest.NoRenew().Page(http.MethodPost, target+"/logout", asJSON(sessions.Delete))
+}
+
+// asJSON is for actions that have no page of their own.
+func asJSON(action respond.Action) respond.Action {
+	return func(c *gin.Context) error {
+		c.Request.Header.Set("Accept", "application/json")
+		return action(c)
+	}
+}
+
+// Page is what the lab shows.
+type Page struct {
+	Session     *Session `json:"session"` // nil before the first one, and when it is over
+	Tokens      []Token  `json:"tokens"`
+	Experiments []Button `json:"experiments"`
+	Result      *Result  `json:"result"` // of the button that was pressed
+}
+
+// Button starts an experiment.
+type Button struct {
+	Name    string `json:"name"` // in its address, and of its place on the page
+	Label   string `json:"label"`
+	Summary string `json:"summary"`
+}
+
+// Show is GET /token-lab.
+func (l *Lab) Show(c *gin.Context) error {
+	s, pair := l.held(c)
+	return l.show(c, s, pair, nil)
+}
+
+func (l *Lab) show(c *gin.Context, s *models.Session, held middlewares.Pair, result *Result) error {
+	page := Page{Result: result}
+	for _, e := range experiments {
+		page.Experiments = append(page.Experiments, e.Button)
+	}
+	if l.alive(s) {
+		page.Session, page.Tokens = newSession(s), l.tokens(s, held)
+	}
+	return respond.Show(c, "lab/index", page)
+}
+
+// held are the lab's tokens in the browser's cookies, and the session that they
+// belong to. It is nil if there is none, or another user's: nobody plays with that.
+func (l *Lab) held(c *gin.Context) (*models.Session, middlewares.Pair) {
+	var pair middlewares.Pair
+	pair.Access, pair.Refresh = l.Auth.Cookies.Read(c, l.Log)
+	claims, err := l.Auth.Tokens.Refresh.Verify(pair.Refresh)
+	if err != nil {
+		return nil, pair
+	}
+	id, err := models.ParseID(claims.SessionID)
+	if err != nil {
+		return nil, pair
+	}
+	s, err := l.Sessions.Look(c, middlewares.UserID(c), id)
+	if err != nil {
+		return nil, pair
+	}
+	return s, pair
+}
+
+func (l *Lab) alive(s *models.Session) bool {
+	return s != nil && s.RevokedAt == nil && l.Now().Before(s.ExpiresAt)
+}
+
+// Start is POST /token-lab/session: a new session in place of the one before.
+func (l *Lab) Start(c *gin.Context) error {
+	if _, _, err := l.begin(c); err != nil {
+		return err
+	}
+	return respond.Done(c, "A session to play with has begun.", path, nil)
+}
+
+// begin starts a lab session for the user, who has one at most.
+func (l *Lab) begin(c *gin.Context) (*models.Session, middlewares.Pair, error) {
+	user := middlewares.Current(c).User
+	all, err := l.Sessions.OfUser(c, user.ID)
+	if err != nil {
+		return nil, middlewares.Pair{}, err
+	}
+	for _, s := range all {
+		if s.Kind != models.Lab {
+			continue
+		}
+		if _, err := l.Sessions.End(c, user.ID, s.ID, models.NewLogin); err != nil && !apperr.Is(err, apperr.NotFound) {
+			return nil, middlewares.Pair{}, err
+		}
+		l.watchers.tell(s.ID)
+	}
+	session, err := l.Sessions.Create(c, user.ID, false, middlewares.DeviceOf(c))
+	if err != nil {
+		return nil, middlewares.Pair{}, err
+	}
+	pair, err := l.Auth.Issue(c, user, session)
+	return session, pair, err
+}
+
+// Run is POST /token-lab/experiments/:name: presses a button. The answer is the
+// page with what happened.
+func (l *Lab) Run(c *gin.Context) error {
+	for _, e := range experiments {
+		if e.Name == c.Param("name") {
+			return l.run(c, e)
+		}
+	}
+	return apperr.New(apperr.NotFound, "The lab has no such button.")
+}
+
+func (l *Lab) run(c *gin.Context, e experiment) error {
+	r := &run{lab: l, c: c}
+	r.session, r.held = l.held(c)
+	if err := r.begin(); err != nil {
+		return err
+	}
+	if err := e.run(r); err != nil {
+		return err
+	}
+	session, err := r.look()
+	if err != nil {
+		return err
+	}
+	result := r.result(e, session)
+	c.Writer.Header().Del("Set-Cookie") // of a session that began within this answer: a name is set once (RFC 6265 §4.1.1)
+	if l.alive(session) && r.held.Refresh != "" {
+		l.Auth.Cookies.Set(c, r.held, session, l.Now())
+	} else {
+		l.Auth.Cookies.Clear(c)
+	}
+	return l.show(c, session, r.held, result)
+}
