@@ -12,9 +12,6 @@ import (
 
 	"tokentube/e2e/testsite"
 	"tokentube/middlewares"
-	"tokentube/routes"
-	"tokentube/static"
-	"tokentube/templates"
 	"tokentube/utils/respond"
 )
 
@@ -23,17 +20,13 @@ import (
 func BenchmarkHTTP(b *testing.B) {
 	site := testsite.New(b)
 	alice := site.User("alice")
-	engine, err := routes.NewEngine(site.App, templates.FS, static.FS, testsite.Code(b))
-	if err != nil {
-		b.Fatal(err)
-	}
 	answer := func(c *gin.Context) error {
 		return respond.Show(c, "", gin.H{"title": "A title", "likesCount": 12, "tags": []string{"one", "two"}})
 	}
-	access := middlewares.NewAccess(engine, site.Auth)
+	access := middlewares.NewAccess(site.Engine, site.Auth)
 	access.Open.API(http.MethodGet, "/measured/open", answer)
 	access.Private.API(http.MethodGet, "/measured/private", answer)
-	server := httptest.NewServer(engine)
+	server := httptest.NewServer(site.Engine)
 	defer server.Close()
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}}
 	header := http.Header{"Authorization": {"Bearer " + alice.Cookies["AccessToken"]}}

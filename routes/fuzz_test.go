@@ -10,9 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -46,6 +43,7 @@ type target struct {
 	stage  *stage
 	routes []route // that take a body
 	fields []string
+	files  []string // the file fields of all forms
 	user   *testsite.Client
 	users  int
 }
@@ -54,27 +52,15 @@ func newTarget(f *testing.F) *target {
 	f.Helper()
 	x := &target{stage: &stage{TB: f}}
 	x.site = testsite.New(x.stage)
-	for _, r := range append(parse(public), parse(private)...) {
-		if r.method != http.MethodGet {
+	for _, r := range allRoutes(x.site) {
+		if !r.safe() {
 			x.routes = append(x.routes, r)
 		}
 	}
-	// The fields of every input struct, as the source has them now.
-	tags, names := regexp.MustCompile(`form:"(\w+)"`), map[string]bool{}
-	files, err := filepath.Glob("../controllers/*.go")
-	if err != nil || len(files) == 0 {
-		f.Fatal("the controllers' source is not there", err)
+	x.fields = slices.Sorted(maps.Keys(fields()))
+	for _, file := range allFiles(f) {
+		x.files = append(x.files, file.Field)
 	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		for _, tag := range tags.FindAllStringSubmatch(string(text), -1) {
-			names[tag[1]] = true
-		}
-	}
-	x.fields = slices.Sorted(maps.Keys(names))
 	return x
 }
 
@@ -160,9 +146,6 @@ func FuzzBodies(f *testing.F) {
 	})
 }
 
-// uploads are the file fields of all multipart forms.
-var uploads = []string{"avatar", "coverImage", "photo", "videoFile", "thumbnail"}
-
 // FuzzFields fills in the fields of every input struct, in each of the three
 // ways to send them.
 func FuzzFields(f *testing.F) {
@@ -206,7 +189,7 @@ func FuzzFields(f *testing.F) {
 					t.Fatal(err)
 				}
 			}
-			part, err := w.CreateFormFile(uploads[int(encoding)/3%len(uploads)], one)
+			part, err := w.CreateFormFile(x.files[int(encoding)/3%len(x.files)], one)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -22,11 +22,16 @@ import (
 
 // New makes the handler of the whole site.
 func New(app *controllers.App, templates, static fs.FS, code *source.Code) (http.Handler, error) {
-	engine, err := newEngine(app, templates, static, code)
+	engine, err := NewEngine(app, templates, static, code)
 	if err != nil {
 		return nil, err
 	}
-	return middlewares.MethodOverride(ownContexts(engine)), nil
+	return Handler(engine), nil
+}
+
+// Handler is the engine with what must happen before it chooses a route.
+func Handler(engine *gin.Engine) http.Handler {
+	return middlewares.MethodOverride(ownContexts(engine))
 }
 
 // ownContexts gives each request a Gin context of its own. Gin would take one
@@ -40,7 +45,9 @@ func ownContexts(engine *gin.Engine) http.Handler {
 	})
 }
 
-func newEngine(app *controllers.App, templates, static fs.FS, code *source.Code) (*gin.Engine, error) {
+// NewEngine makes the engine of the whole site. It knows all routes, so that
+// tests need no list of them.
+func NewEngine(app *controllers.App, templates, static fs.FS, code *source.Code) (*gin.Engine, error) {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true

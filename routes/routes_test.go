@@ -1,6 +1,7 @@
 package routes_test
 
 import (
+	"bytes"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -9,15 +10,13 @@ import (
 	"testing"
 
 	"tokentube/e2e/testsite"
-	"tokentube/routes"
-	"tokentube/static"
-	"tokentube/templates"
 )
 
-// public are the routes that anybody may call. Every other one must refuse.
+// public are the routes that anybody may call, and why where it is not plain.
+// Every other one must refuse: the tests find those in the engine.
 const public = `
 GET    /
-GET    /.well-known/jwks.json
+GET    /.well-known/jwks.json               other services verify our tokens with these keys
 GET    /@:username
 GET    /api/v1/feed
 GET    /api/v1/healthcheck
@@ -32,8 +31,8 @@ GET    /healthz
 GET    /learn
 GET    /learn/:slug
 GET    /login
-GET    /media/posts/:id
-GET    /media/public/:name
+GET    /media/posts/:id                     the action asks who may see the post
+GET    /media/public/:name                  avatars, under names that nobody can guess
 GET    /photos/:id
 GET    /posts/:id
 GET    /readyz
@@ -41,222 +40,171 @@ GET    /register
 GET    /static/*name
 GET    /watch/:id
 POST   /api/v1/users/login
-POST   /api/v1/users/logout
-POST   /api/v1/users/regenerate-tokens
+POST   /api/v1/users/logout                 an expired token ends its session too
+POST   /api/v1/users/regenerate-tokens      the refresh token it takes is the proof
 POST   /api/v1/users/register
 POST   /login
-POST   /logout
+POST   /logout                              an expired token ends its session too
 POST   /register
-POST   /token-lab/target/logout
-POST   /token-lab/target/renew
-`
-
-// private are the routes that only users may call.
-const private = `
-DELETE /api/v1/likes/t/:id
-DELETE /api/v1/likes/v/:id
-DELETE /api/v1/photos/:id
-DELETE /api/v1/tweets/:id
-DELETE /api/v1/users/me
-DELETE /api/v1/users/security-log/notice
-DELETE /api/v1/users/sessions
-DELETE /api/v1/users/sessions/:id
-DELETE /api/v1/videos/:id
-DELETE /likes/v/:id
-DELETE /photos/:id
-DELETE /posts/:id
-DELETE /settings/account
-DELETE /settings/security/notice
-DELETE /settings/sessions
-DELETE /settings/sessions/:id
-DELETE /watch/:id
-GET    /api/v1/admin/backup
-GET    /api/v1/admin/metrics
-GET    /api/v1/users/get-current-user
-GET    /api/v1/users/security-log
-GET    /api/v1/users/sessions
-GET    /create
-GET    /photos/:id/delete
-GET    /photos/:id/edit
-GET    /posts/:id/delete
-GET    /posts/:id/edit
-GET    /settings
-GET    /settings/account
-GET    /settings/delete
-GET    /settings/password
-GET    /settings/profile
-GET    /settings/security
-GET    /settings/sessions
-GET    /token-lab
-GET    /token-lab/events
-GET    /token-lab/target
-GET    /watch/:id/delete
-GET    /watch/:id/edit
-PATCH  /api/v1/photos/:id
-PATCH  /api/v1/tweets/:id
-PATCH  /api/v1/users/update-user-avatar
-PATCH  /api/v1/users/update-user-bio
-PATCH  /api/v1/users/update-user-coverImage
-PATCH  /api/v1/users/update-user-email
-PATCH  /api/v1/users/update-user-fullname
-PATCH  /api/v1/users/update-user-password
-PATCH  /api/v1/users/update-user-username
-PATCH  /api/v1/videos/:id
-PATCH  /api/v1/videos/toggle/:id
-PATCH  /photos/:id
-PATCH  /posts/:id
-PATCH  /settings/avatar
-PATCH  /settings/cover
-PATCH  /settings/email
-PATCH  /settings/password
-PATCH  /settings/profile
-PATCH  /settings/username
-PATCH  /watch/:id
-POST   /api/v1/likes/toggle/t/:id
-POST   /api/v1/likes/toggle/v/:id
-POST   /api/v1/photos
-POST   /api/v1/tweets
-POST   /api/v1/videos/publish-video
-POST   /photos
-POST   /posts
-POST   /token-lab/experiments/:name
-POST   /token-lab/session
-POST   /watch
-PUT    /api/v1/likes/t/:id
-PUT    /api/v1/likes/v/:id
-PUT    /likes/v/:id
+POST   /token-lab/target/logout             the lab's logout
+POST   /token-lab/target/renew              the lab's renewal
 `
 
 type route struct{ method, path string }
 
-func parse(list string) []route {
+func (r route) String() string { return r.method + " " + r.path }
+
+// safe tells a route that only reads.
+func (r route) safe() bool { return r.method == http.MethodGet || r.method == http.MethodHead }
+
+// isAPI tells a route whose answers are JSON, whoever asks.
+func (r route) isAPI() bool { return strings.HasPrefix(r.path, "/api/") }
+
+// params counts the route's parameters.
+func (r route) params() int {
+	return strings.Count(r.path, "/:") + strings.Count(r.path, "/*") + strings.Count(r.path, "@:")
+}
+
+// to fills in the route's parameters, whatever they are called; the last value
+// stands for all that follow.
+func (r route) to(values ...string) string {
+	segments := strings.Split(r.path, "/")
+	for i, segment := range segments {
+		at := strings.IndexAny(segment, ":*")
+		if at < 0 {
+			continue
+		}
+		segments[i] = segment[:at] + values[0]
+		if len(values) > 1 {
+			values = values[1:]
+		}
+	}
+	return strings.Join(segments, "/")
+}
+
+func publicRoutes() []route {
 	var all []route
-	for line := range strings.Lines(strings.TrimSpace(list)) {
+	for line := range strings.Lines(strings.TrimSpace(public)) {
 		fields := strings.Fields(line)
 		all = append(all, route{fields[0], fields[1]})
 	}
 	return all
 }
 
-// to fills in the route's parameters.
-func (r route) to(id string) string {
-	return strings.NewReplacer(":slug", "jwt", ":id", id, ":userId", id, ":username", id, ":name", id, "*name", id).Replace(r.path)
+// allRoutes are those of the site's engine, in the order of their paths.
+func allRoutes(site *testsite.Site) []route {
+	var all []route
+	for _, r := range site.Engine.Routes() {
+		all = append(all, route{r.Method, r.Path})
+	}
+	slices.SortFunc(all, func(a, b route) int { return strings.Compare(a.path+a.method, b.path+b.method) })
+	return all
 }
 
-func TestRoutesAreTheOnesThatWeKnow(t *testing.T) {
-	site := testsite.New(t)
-	engine, err := routes.NewEngine(site.App, templates.FS, static.FS, testsite.Code(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	known := append(parse(public), parse(private)...)
-	found := map[route]bool{}
-	for _, r := range engine.Routes() {
-		found[route{r.Method, r.Path}] = true
-	}
-	for r := range found {
+// privateRoutes are all but those of the public list, which takes GET for HEAD as
+// well.
+func privateRoutes(site *testsite.Site) []route {
+	open := publicRoutes()
+	return slices.DeleteFunc(allRoutes(site), func(r route) bool {
 		if r.method == http.MethodHead {
 			r.method = http.MethodGet
 		}
-		if !slices.Contains(known, r) {
-			t.Errorf("%s %s is on neither list", r.method, r.path)
-		}
+		return slices.Contains(open, r)
+	})
+}
+
+const someID = "0123456789abcdef01234567"
+
+func TestPublicRoutesAreTheOnesThatWeKnow(t *testing.T) {
+	known, found := publicRoutes(), allRoutes(testsite.New(t))
+	lines := strings.Split(strings.TrimSpace(public), "\n")
+	if !slices.IsSorted(lines) || len(slices.Compact(lines)) != len(known) {
+		t.Error("the list is not sorted, or names a route twice")
 	}
 	for _, r := range known {
-		if !found[r] {
-			t.Errorf("%s %s is gone", r.method, r.path)
+		if !slices.Contains(found, r) {
+			t.Errorf("%s is gone", r)
 		}
-		if r.method == http.MethodGet && !found[route{http.MethodHead, r.path}] {
+	}
+	for _, r := range found {
+		if r.method == http.MethodGet && !slices.Contains(found, route{http.MethodHead, r.path}) {
 			t.Errorf("%s has no HEAD", r.path)
 		}
 	}
 }
 
-const someID = "0123456789abcdef01234567"
+// checks are what holds for the routes of any site. Each finds the routes in the
+// engine, and tells what is wrong with them.
+var checks = map[string]func(testing.TB, *testsite.Site) []string{
+	"the anonymous are refused":               letTheAnonymousIn,
+	"other sites are refused":                 letOtherSitesIn,
+	"administrators' routes are theirs":       letUsersAdminister,
+	"what is private stays private":           givePrivateThings,
+	"what is public is its owner's to change": changePublicThings,
+}
 
-// Whoever is not logged in, or comes with a token that opens nothing, is refused
-// everywhere but on the public routes: pages lead to the login, the API says 401.
-func TestPrivateRoutesRefuseTheAnonymous(t *testing.T) {
-	site := testsite.New(t)
+func TestRoutes(t *testing.T) {
+	for name, check := range checks {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, fault := range check(t, testsite.New(t)) {
+				t.Error(fault)
+			}
+		})
+	}
+}
+
+// letTheAnonymousIn tells which routes that are not on the public list let in
+// somebody who is not logged in, or who comes with tokens of a session that has
+// ended. Pages must lead to the login; the API must say 401.
+func letTheAnonymousIn(_ testing.TB, site *testsite.Site) (faults []string) {
 	loggedOut := site.User("alice")
 	replay := loggedOut.Copy()
 	loggedOut.PostForm("/logout", nil).Status(http.StatusSeeOther)
 	bearer := site.Client()
 	bearer.Header.Set("Authorization", "Bearer "+replay.Cookies["AccessToken"])
-	for name, client := range map[string]*testsite.Client{"anonymous": site.Client(), "logged out": replay, "by header": bearer} {
-		for _, r := range parse(private) {
-			request := httptest.NewRequest(r.method, "https://localhost"+r.to(someID), nil)
-			answer := client.Copy().Do(request)
-			request = httptest.NewRequest(r.method, "https://localhost"+r.to(someID), nil)
-			request.Header.Set("Accept", "application/json")
-			asJSON := client.Do(request)
-			if asJSON.Code != http.StatusUnauthorized || asJSON.Header.Get("WWW-Authenticate") == "" {
-				t.Errorf("%s: %s %s as JSON: %s", name, r.method, r.path, asJSON)
+	for name, client := range map[string]*testsite.Client{"nobody": site.Client(), "a cookie that was logged out": replay, "a header that was logged out": bearer} {
+		for _, r := range privateRoutes(site) {
+			asked := site.Client()
+			asked.Cookies, asked.Header = client.Copy().Cookies, client.Header.Clone()
+			asked.Header.Set("Accept", "application/json")
+			answer := asked.Do(httptest.NewRequest(r.method, "https://localhost"+r.to(someID), nil))
+			if answer.Code != http.StatusUnauthorized || answer.Header.Get("WWW-Authenticate") == "" {
+				faults = append(faults, r.String()+" lets in "+name+": "+brief(answer))
 			}
-			if strings.HasPrefix(r.path, "/api/") {
+			if r.isAPI() {
 				continue
 			}
+			asked.Cookies, asked.Header = client.Copy().Cookies, client.Header
+			answer = asked.Do(httptest.NewRequest(r.method, "https://localhost"+r.to(someID), nil))
 			if to := answer.Header.Get("Location"); answer.Code != http.StatusSeeOther || !strings.HasPrefix(to, "/login") {
-				t.Errorf("%s: %s %s: %d to %q", name, r.method, r.path, answer.Code, to)
+				faults = append(faults, r.String()+" as a page does not lead "+name+" to the login: "+brief(answer))
 			}
 		}
 	}
+	return faults
 }
 
-func TestUnsafeRoutesRefuseOtherSites(t *testing.T) {
-	site := testsite.New(t)
-	alice := site.User("alice")
-	for _, r := range append(parse(public), parse(private)...) {
-		if r.method == http.MethodGet {
+// letOtherSitesIn tells which unsafe routes take a request that a browser makes
+// for another site. It is an administrator's, whom no other guard keeps out.
+func letOtherSitesIn(t testing.TB, site *testsite.Site) (faults []string) {
+	alice := admin(t, site, "alice")
+	watched := watch(site, site.Documents(), func(before, after testsite.Document) bool { return bytes.Equal(before.Raw, after.Raw) })
+	for _, r := range allRoutes(site) {
+		if r.safe() {
 			continue
 		}
-		for name, value := range map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"} {
+		for _, from := range [][2]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}, {"Origin", "null"}} {
 			request := httptest.NewRequest(r.method, "https://localhost"+r.to(someID), nil)
-			request.Header.Set(name, value)
-			if answer := alice.Do(request); answer.Code != http.StatusForbidden {
-				t.Errorf("%s %s with %s: %s", r.method, r.path, name, answer)
+			request.Header.Set(from[0], from[1])
+			if answer := alice.Do(request); answer.Code != http.StatusForbidden || !strings.Contains(answer.Body, "another site") {
+				faults = append(faults, r.String()+" takes "+from[0]+" "+from[1]+": "+brief(answer))
 			}
 		}
+		faults = append(faults, watched.changes(r)...)
 	}
 	alice.Get("/settings/profile").Status(http.StatusOK)
-}
-
-// What is private to somebody is not there for anybody else; what is public may
-// be read, and changed by its owner alone.
-func TestForeignPostsCannotBeChanged(t *testing.T) {
-	site := testsite.New(t)
-	alice, bob := site.User("alice"), site.User("bob")
-	draft := alice.JSON("POST", "/api/v1/tweets", testsite.M{"content": "not yet", "visibility": "draft"}).Status(201).ID()
-	published := alice.JSON("POST", "/api/v1/tweets", testsite.M{"content": "hello"}).Status(201).ID()
-	// What others may do with a post that they see (like it, say) is for its feature's tests.
-	ofPosts := regexp.MustCompile(`^(/api/v1)?/(watch|photos|posts|videos|videos/toggle|tweets)/:id`)
-	ownersOnly := func(r route) bool {
-		return strings.Contains(r.path, "/sessions/") || ofPosts.MatchString(r.path)
-	}
-	for _, r := range parse(private) {
-		if !strings.Contains(r.path, ":id") {
-			continue
-		}
-		for _, id := range []string{draft, someID, "nonsense", "..%2f", strings.Repeat("a", 25)} {
-			if answer := bob.JSON(r.method, r.to(id), testsite.M{"content": "mine"}); answer.Code != http.StatusNotFound {
-				t.Errorf("%s %s with %s: %s", r.method, r.path, id, answer)
-			}
-		}
-		answer := bob.JSON(r.method, r.to(published), testsite.M{"content": "mine"})
-		ofOtherKind := strings.Contains(r.path, "/sessions/") || strings.Contains(r.path, "/watch") || strings.Contains(r.path, "/videos") || strings.Contains(r.path, "/photos")
-		switch {
-		case ownersOnly(r) && ofOtherKind && answer.Code != http.StatusNotFound:
-			t.Errorf("%s %s of another kind: %s", r.method, r.path, answer)
-		case ownersOnly(r) && !ofOtherKind && answer.Code != http.StatusForbidden:
-			t.Errorf("%s %s: %s", r.method, r.path, answer)
-		}
-	}
-	for _, path := range []string{"/posts/", "/api/v1/tweets/", "/media/posts/"} {
-		bob.Get(path + draft).Status(http.StatusNotFound)
-		site.Client().Get(path + draft).Status(http.StatusNotFound)
-	}
-	alice.Get("/posts/" + draft).Status(http.StatusOK).Has("not yet")
-	bob.Get("/posts/" + published).Status(http.StatusOK).Has("hello")
+	return faults
 }
 
 func TestWhatIsNotThere(t *testing.T) {
@@ -268,4 +216,58 @@ func TestWhatIsNotThere(t *testing.T) {
 	c.PostForm("/watch/"+someID, nil).Status(http.StatusMethodNotAllowed).Has("<h1")
 	c.JSON("PUT", "/api/v1/feed", nil).Status(http.StatusMethodNotAllowed).Has(`"code":"method_not_allowed"`)
 	c.PostForm("/?_method=BREW", nil).Status(http.StatusMethodNotAllowed)
+}
+
+// ofPosts are the addresses of posts themselves. What others may do with a post
+// that they see (like it, say) is for its feature's tests.
+var ofPosts = regexp.MustCompile(`^(/api/v1)?/(watch|photos|posts|videos|videos/toggle|tweets)/:id(/edit|/delete)?$`)
+
+// What is private to somebody is not there for anybody else; what is public may
+// be read, and changed by its owner alone.
+func TestForeignPostsCannotBeChanged(t *testing.T) {
+	site := testsite.New(t)
+	alice, bob := site.User("alice"), site.User("bob")
+	draft := alice.JSON("POST", "/api/v1/tweets", testsite.M{"content": "not yet", "visibility": "draft"}).Status(201).ID()
+	published := alice.JSON("POST", "/api/v1/tweets", testsite.M{"content": "hello"}).Status(201).ID()
+	for _, r := range privateRoutes(site) {
+		if !ofPosts.MatchString(r.path) {
+			continue
+		}
+		for _, id := range []string{draft, someID, "nonsense", "..%2f", strings.Repeat("a", 25)} {
+			if answer := bob.JSON(r.method, r.to(id), testsite.M{"content": "mine"}); answer.Code != http.StatusNotFound {
+				t.Errorf("%s with %s: %s", r, id, answer)
+			}
+		}
+		want := http.StatusNotFound // an address of another kind of post
+		if strings.Contains(r.path, "/posts/") || strings.Contains(r.path, "/tweets/") {
+			want = http.StatusForbidden
+		}
+		if answer := bob.JSON(r.method, r.to(published), testsite.M{"content": "mine"}); answer.Code != want {
+			t.Errorf("%s: %s", r, answer)
+		}
+	}
+	for _, path := range []string{"/posts/", "/api/v1/tweets/", "/media/posts/"} {
+		bob.Get(path + draft).Status(http.StatusNotFound)
+		site.Client().Get(path + draft).Status(http.StatusNotFound)
+	}
+	alice.Get("/posts/" + draft).Status(http.StatusOK).Has("not yet")
+	bob.Get("/posts/" + published).Status(http.StatusOK).Has("hello")
+}
+
+// Ids that name nothing are not found, on whichever route.
+func TestMalformedIDsNameNothing(t *testing.T) {
+	site := testsite.New(t)
+	bob := site.User("bob")
+	for _, r := range privateRoutes(site) {
+		for _, id := range []string{someID, "nonsense", "..%2f", strings.Repeat("a", 25), "%00", "%ff"} {
+			if r.params() == 0 {
+				continue
+			}
+			for _, answer := range tries(site.Client(), bob, r, []string{id}) {
+				if !refused(r, answer) {
+					t.Errorf("%s with %s: %s", r, id, brief(answer))
+				}
+			}
+		}
+	}
 }

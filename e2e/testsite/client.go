@@ -2,6 +2,7 @@ package testsite
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"mime/multipart"
@@ -10,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"golang.org/x/net/html"
 )
 
 // M is a JSON object.
@@ -28,6 +31,7 @@ type Answer struct {
 	*http.Response
 	Code int
 	Body string
+	page *html.Node // once it was asked for
 	t    testing.TB
 }
 
@@ -44,7 +48,8 @@ func (c *Client) CopyTo(site *Site) *Client {
 	return other
 }
 
-// Do sends a request. The cookies that the answer sets are kept.
+// Do sends a request. The cookies that the answer sets are kept. An answer that
+// goes on and on, as server-sent events do, is cut off after its first part.
 func (c *Client) Do(r *http.Request) *Answer {
 	c.site.t.Helper()
 	for name, values := range c.Header {
@@ -53,9 +58,13 @@ func (c *Client) Do(r *http.Request) *Answer {
 	for name, value := range c.Cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
-	w := httptest.NewRecorder()
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	r = r.WithContext(ctx)
+	w := recorder{httptest.NewRecorder(), cancel}
 	c.site.Handler.ServeHTTP(w, r)
 	answer := w.Result()
+	answer.Request = r
 	for _, cookie := range answer.Cookies() {
 		if cookie.MaxAge < 0 {
 			delete(c.Cookies, cookie.Name)
@@ -64,6 +73,19 @@ func (c *Client) Do(r *http.Request) *Answer {
 		c.Cookies[cookie.Name] = cookie.Value
 	}
 	return &Answer{Response: answer, Code: w.Code, Body: w.Body.String(), t: c.site.t}
+}
+
+// recorder hangs up on a stream when its first part is there.
+type recorder struct {
+	*httptest.ResponseRecorder
+	hangUp func()
+}
+
+func (r recorder) Flush() {
+	r.ResponseRecorder.Flush()
+	if strings.HasPrefix(r.Header().Get("Content-Type"), "text/event-stream") {
+		r.hangUp()
+	}
 }
 
 // Get opens a page.

@@ -6,7 +6,6 @@ package testsite
 import (
 	"context"
 	"fmt"
-
 	"log/slog"
 	"net/http"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gin-gonic/gin"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -32,7 +32,8 @@ import (
 type Site struct {
 	*controllers.App
 	Clock   *Clock
-	Handler http.Handler
+	Engine  *gin.Engine  // knows all routes
+	Handler http.Handler // answers the clients' requests
 	t       testing.TB
 }
 
@@ -107,10 +108,10 @@ func Open(t testing.TB, cfg config.Config, clock *Clock) *Site {
 	app, err := commands.NewApp(cfg, db, store, log, clock.Now)
 	check(t, err)
 	app.Sleep = func(_ context.Context, d time.Duration) error { clock.Advance(d); return nil }
-	handler, err := routes.New(app, templates.FS, static.FS, Code(t))
+	engine, err := routes.NewEngine(app, templates.FS, static.FS, Code(t))
 	check(t, err)
 	check(t, db.Prepare(ctx))
-	s := &Site{App: app, Clock: clock, Handler: handler, t: t}
+	s := &Site{App: app, Clock: clock, Engine: engine, Handler: routes.Handler(engine), t: t}
 	t.Cleanup(func() {
 		commands.Close(app)
 		dropDatabase(t, cfg)

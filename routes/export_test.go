@@ -1,4 +1,0 @@
-package routes
-
-// NewEngine lets tests list the routes.
-var NewEngine = newEngine

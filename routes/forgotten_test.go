@@ -1,0 +1,78 @@
+package routes_test
+
+import (
+	"crypto/rand"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"tokentube/e2e/testsite"
+	"tokentube/middlewares"
+	"tokentube/utils/respond"
+)
+
+// A feature that forgot one of its guards is found by the checks, which know
+// nothing of it.
+func TestForgottenGuardsAreFound(t *testing.T) {
+	show := func(c *gin.Context) error { return respond.Show(c, "learn/index", gin.H{"lessons": nil}) }
+	for name, mistake := range map[string]struct {
+		check  string
+		add    func(*testsite.Site, middlewares.Access)
+		faults []string // what each of them begins with
+	}{
+		"in no group": {"the anonymous are refused", func(site *testsite.Site, _ middlewares.Access) {
+			site.Engine.DELETE("/playlists/:playlistId", site.Auth.VerifyJWT, respond.Handle(show))
+		}, []string{"DELETE /playlists/:playlistId lets in nobody", "DELETE /playlists/:playlistId as a page"}},
+		"in the wrong group": {"the anonymous are refused", func(_ *testsite.Site, access middlewares.Access) {
+			access.Public.Both(http.MethodGet, "/history", show)
+		}, []string{"GET /history lets in nobody", "GET /history as a page", "GET /api/v1/history lets in nobody"}},
+		"before the engine's own checks": {"other sites are refused", func(site *testsite.Site, access middlewares.Access) {
+			all := site.Engine.Handlers
+			site.Engine.Handlers = all[:len(all)-1]
+			access.Private.Page(http.MethodPost, "/playlists", show)
+			site.Engine.Handlers = all
+		}, []string{"POST /playlists takes Sec-Fetch-Site cross-site", "POST /playlists takes Origin https://evil.example"}},
+		"open to all users": {"administrators' routes are theirs", func(_ *testsite.Site, access middlewares.Access) {
+			access.Private.Both(http.MethodPost, "/admin/users/:userId/disable", show)
+		}, []string{"POST /admin/users/:userId/disable lets in a user", "POST /api/v1/admin/users/:userId/disable lets in a user"}},
+		"of any owner, read": {"what is private stays private", func(site *testsite.Site, access middlewares.Access) {
+			access.Private.API(http.MethodGet, "/playlists/:playlistId", asOwner(site, http.MethodGet))
+		}, []string{"GET /api/v1/playlists/:playlistId with", "HEAD /api/v1/playlists/:playlistId with"}},
+		"of any owner, read by anybody": {"what is private stays private", func(site *testsite.Site, access middlewares.Access) {
+			access.Public.API(http.MethodGet, "/playlists/:playlistId", asOwner(site, http.MethodGet))
+		}, []string{"GET /api/v1/playlists/:playlistId with"}},
+		"of any owner, deleted": {"what is private stays private", func(site *testsite.Site, access middlewares.Access) {
+			access.Private.Both(http.MethodDelete, "/playlists/:playlistId/items/:itemId", asOwner(site, http.MethodDelete))
+		}, []string{"DELETE /api/v1/playlists/:playlistId/items/:itemId with", "DELETE /api/v1/playlists/:playlistId/items/:itemId removes"}},
+		"of any owner, changed": {"what is public is its owner's to change", func(site *testsite.Site, access middlewares.Access) {
+			access.Private.Page(http.MethodPut, "/pins/:any", asOwner(site, http.MethodPatch))
+		}, []string{"PUT /pins/:any changes"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			site := testsite.New(t)
+			mistake.add(site, middlewares.NewAccess(site.Engine, site.Auth))
+			faults := checks[mistake.check](t, site)
+			for _, want := range mistake.faults {
+				if !strings.Contains("\n"+strings.Join(faults, "\n"), "\n"+want) {
+					t.Errorf("not found: %s", want)
+				}
+			}
+		})
+	}
+}
+
+// asOwner is an action that asks nobody whose it is: it does to the text post that
+// its last parameter names what alice may do.
+func asOwner(site *testsite.Site, method string) respond.Action {
+	alice := sync.OnceValue(func() *testsite.Client { return site.SignIn("alice") })
+	return func(c *gin.Context) error {
+		post := c.Params[len(c.Params)-1].Value
+		answer := alice().JSON(method, "/api/v1/tweets/"+post, testsite.M{"content": rand.Text()})
+		c.Data(answer.Code, "application/json", []byte(answer.Body))
+		return nil
+	}
+}

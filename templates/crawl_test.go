@@ -1,0 +1,382 @@
+package templates_test
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"tokentube/e2e/testsite"
+	"tokentube/routes"
+	"tokentube/static"
+	"tokentube/templates"
+)
+
+// A mark at the beginning of each page's content tells which template an answer
+// was made by. It is taken out before anything looks at the page.
+var (
+	content = regexp.MustCompile(`\{\{-?\s*define "content"\s*-?\}\}`)
+	mark    = regexp.MustCompile(`<i hidden data-template="([^"]*)"></i>`)
+)
+
+// pageNames are all templates but the frame and the pieces.
+func pageNames(t testing.TB) []string {
+	t.Helper()
+	names, err := fs.Glob(templates.FS, "*/*.html")
+	if err != nil || len(names) == 0 {
+		t.Fatal("no pages", err)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, "partials/") })
+}
+
+// marked are the templates with the marks in them.
+func marked(t testing.TB) fs.FS {
+	t.Helper()
+	files := fstest.MapFS{}
+	err := fs.WalkDir(templates.FS, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(templates.FS, name)
+		files[name] = &fstest.MapFile{Data: text}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range pageNames(t) {
+		at := content.FindIndex(files[name].Data)
+		if at == nil {
+			t.Fatalf("templates/%s defines no content", name)
+		}
+		files[name].Data = slices.Insert(files[name].Data, at[1], fmt.Appendf(nil, `<i hidden data-template="%s"></i>`, name)...)
+	}
+	return files
+}
+
+// crawler opens the pages of a site as people do: it follows every link, and
+// sends every form, rightly and wrongly. What it finds there is checked.
+type crawler struct {
+	t        *testing.T
+	site     *testsite.Site
+	rendered map[string]bool // templates
+	shown    map[string]bool // states, and attacks by the field that they came in with
+	names    map[string]bool // of the fields that were seen
+	tried    map[string]bool // queries that are attacks
+	faults   map[string]bool // that were reported
+	files    map[string][]byte
+}
+
+func newCrawler(t *testing.T) *crawler {
+	t.Helper()
+	site := testsite.New(t)
+	engine, err := routes.NewEngine(site.App, marked(t), static.FS, testsite.Code(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	site.Engine, site.Handler = engine, routes.Handler(engine)
+	return &crawler{
+		t: t, site: site, rendered: map[string]bool{}, shown: map[string]bool{}, tried: map[string]bool{}, faults: map[string]bool{},
+		names: map[string]bool{"next": true, "after": true, "limit": true},
+		files: map[string][]byte{"image": testsite.Picture(t), "video": testsite.Video(t)},
+	}
+}
+
+// fault reports what is wrong, once, with the first place where it is.
+func (x *crawler) fault(where, form string, args ...any) {
+	text := fmt.Sprintf(form, args...)
+	if !x.faults[text] {
+		x.faults[text] = true
+		x.t.Errorf("%s: %s", where, text)
+	}
+}
+
+// person is somebody who looks at the site: a user, or, without a name, a visitor.
+type person struct {
+	*crawler
+	user   string
+	client *testsite.Client
+	seen   map[string]bool // what was opened, and the forms that were found
+	forms  []testsite.Form // to send
+}
+
+func (x *crawler) person(user string) *person {
+	p := &person{crawler: x, user: user, seen: map[string]bool{}}
+	p.come()
+	return p
+}
+
+// come opens the site, and logs in, in a browser with a name that hurts.
+func (p *person) come() {
+	p.client = p.site.Client()
+	if p.user != "" {
+		p.client = p.site.SignIn(p.user)
+	}
+	p.client.Header.Set("User-Agent", attack("browser"))
+}
+
+// stay makes sure that the person is still who they were: one of the buttons may
+// have logged them out, or in.
+func (p *person) stay() {
+	name, _ := p.client.JSON("GET", "/api/v1/users/get-current-user", nil).Data()["username"].(string)
+	if name != p.user {
+		p.come()
+	}
+}
+
+// at says who found what at which place.
+func (p *person) at(where string) string { return cmp.Or(p.user, "a visitor") + " at " + where }
+
+// look opens everything that there is for the person: the routes without
+// parameters, what is linked from there, and the routes that nothing led to, with
+// every id there is.
+func (p *person) look() {
+	for _, path := range p.pageRoutes() {
+		if parameter.MatchString(path) {
+			continue
+		}
+		p.open(path, "")
+		for _, name := range slices.Sorted(maps.Keys(p.names)) {
+			query := path + "?" + name + "=" + attack("query")
+			tried := fmt.Sprint(query, p.user == "") // users get the same
+			if !p.tried[tried] {
+				p.tried[tried] = true
+				p.open(query, "")
+			}
+		}
+	}
+	for _, path := range p.pageRoutes() {
+		if !parameter.MatchString(path) {
+			continue
+		}
+		linked := p.opened(path)
+		p.open(parameter.ReplaceAllLiteralString(path, url.PathEscape(attack("path"))), "")
+		if linked {
+			continue
+		}
+		for _, d := range p.site.Documents() {
+			if id := d.ID(); id != "" {
+				p.open(parameter.ReplaceAllLiteralString(path, id), "")
+			}
+		}
+	}
+}
+
+var parameter = regexp.MustCompile(`[:*]\w+`)
+
+// pageRoutes are the paths of the engine's pages.
+func (x *crawler) pageRoutes() (paths []string) {
+	for _, r := range x.site.Engine.Routes() {
+		if r.Method == http.MethodGet && !strings.HasPrefix(r.Path, "/api/") && !strings.HasPrefix(r.Path, "/static/") {
+			paths = append(paths, r.Path)
+		}
+	}
+	slices.Sort(paths)
+	return paths
+}
+
+// opened tells whether a link led to a page of this route.
+func (p *person) opened(route string) bool {
+	pattern := regexp.MustCompile("^" + parameter.ReplaceAllString(route, `[^/?]+`) + `(\?|$)`)
+	for path := range p.seen {
+		if pattern.MatchString(path) {
+			return true
+		}
+	}
+	return false
+}
+
+const mostPages = 5000
+
+// open opens a page and all that it leads to. What another page links must be
+// there.
+func (p *person) open(path, from string) {
+	if p.seen[path] {
+		return
+	}
+	p.seen[path] = true
+	if len(p.seen) > mostPages {
+		p.t.Fatalf("there is no end to the pages: lately %s, linked from %s", path, from)
+	}
+	answer := p.client.Get(path)
+	if from != "" && answer.Code >= http.StatusBadRequest {
+		p.fault(p.at(from), "the link to %s leads to a %d", path, answer.Code)
+	}
+	p.read("GET "+path, answer)
+}
+
+// read checks an answer, and goes where it leads. It tells by which template the
+// answer was rendered.
+func (p *person) read(what string, answer *testsite.Answer) (template string) {
+	if to, err := answer.Location(); err == nil {
+		path := to.RequestURI()
+		return p.read(what+", then "+path, p.client.Get(path))
+	}
+	if answer.Code >= http.StatusInternalServerError {
+		p.fault(p.at(what), "the answer is %d", answer.Code)
+	}
+	if !answer.IsPage() {
+		return ""
+	}
+	template = p.check(p.at(what), answer)
+	for _, f := range answer.Forms() {
+		p.note(f)
+	}
+	for _, link := range answer.Addresses("a", "href") {
+		p.open(link, what)
+	}
+	for _, needed := range [][2]string{{"img", "src"}, {"script", "src"}, {"link", "href"}, {"video", "src"}, {"video", "poster"}} {
+		for _, file := range answer.Addresses(needed[0], needed[1]) {
+			p.fetch(file, what)
+		}
+	}
+	return template
+}
+
+// check looks at a page as it came, without the mark.
+func (p *person) check(where string, answer *testsite.Answer) (template string) {
+	found := mark.FindStringSubmatch(answer.Body)
+	if found == nil {
+		p.fault(where, "a page that no template made")
+		return ""
+	}
+	answer.Body = strings.Replace(answer.Body, found[0], "", 1)
+	p.rendered[found[1]] = true
+	for _, attack := range escaped.FindAllStringSubmatch(answer.Body, -1) {
+		p.shown[attack[1]] = true
+	}
+	for _, state := range states {
+		if strings.Contains(answer.Body, state) {
+			p.shown[state] = true
+		}
+	}
+	checkPage(func(form string, args ...any) { p.fault(where, found[1]+": "+form, args...) }, answer.Body, answer.Page())
+	return found[1]
+}
+
+// fetch gets a file that a page needs.
+func (p *person) fetch(path, from string) {
+	if p.seen[path] {
+		return
+	}
+	p.seen[path] = true
+	if answer := p.client.Get(path); answer.Code != http.StatusOK {
+		p.fault(p.at(from), "it needs %s, and gets a %d", path, answer.Code)
+	}
+}
+
+// note keeps a form to send it later: each button, and of the others one of each
+// kind.
+func (p *person) note(f testsite.Form) {
+	kind := f.Method + " " + f.Action
+	if typed(f) {
+		kind = f.Method + " " + identifiers.ReplaceAllString(f.Action, "ID")
+		for _, field := range f.Fields {
+			kind += " " + field.Name
+		}
+	}
+	if p.seen[kind] {
+		return
+	}
+	p.seen[kind] = true
+	p.forms = append(p.forms, f)
+	for _, field := range f.Fields {
+		p.names[field.Name] = true
+	}
+}
+
+var identifiers = regexp.MustCompile(`[0-9a-f]{24}`)
+
+// typed tells a form in which something is to be filled in from a mere button.
+func typed(f testsite.Form) bool {
+	return slices.ContainsFunc(f.Fields, func(f testsite.Field) bool { return f.Type != "hidden" })
+}
+
+// deletes tells a form that takes something away.
+func deletes(f testsite.Form) bool { return strings.Contains(f.Action, "_method=DELETE") }
+
+// send sends the forms that were found, and then those that were found by that:
+// with nothing in them, with an attack in every field, with too much, and as they
+// are meant, with an attack in every text. Buttons that delete come last.
+func (p *person) send() {
+	for _, last := range []bool{false, true} {
+		for i := 0; i < len(p.forms); i++ {
+			f := p.forms[i]
+			if typed(f) && !last {
+				p.submit(f, "with nothing in it", nil, nil)
+				p.submit(f, "with attacks in it", func(f testsite.Field) string { return attack(f.Name) }, noFile)
+				p.submit(f, "with too much in it", func(testsite.Field) string { return strings.Repeat("long ", 3000/len(f.Fields)) }, noFile)
+			}
+			if deletes(f) != last || last && typed(f) {
+				continue
+			}
+			for option := range mostOptions(f) {
+				p.submit(f, "as it is meant", func(f testsite.Field) string { return sensible(f, option) }, p.fileFor)
+			}
+		}
+	}
+	p.forms = nil
+}
+
+func noFile(testsite.Field) []byte { return []byte(attack("file")) }
+
+func (p *person) fileFor(f testsite.Field) []byte {
+	kind, _, _ := strings.Cut(f.Accept, "/")
+	return p.files[kind]
+}
+
+func mostOptions(f testsite.Form) int {
+	most := 1
+	for _, field := range f.Fields {
+		most = max(most, len(field.Options))
+	}
+	return most
+}
+
+// sensible is what the field is for, and still hurts where any text is allowed.
+func sensible(f testsite.Field, option int) string {
+	switch f.Type {
+	case "hidden":
+		return f.Value
+	case "email":
+		return "changed@example.com"
+	case "password":
+		return testsite.Password
+	case "number", "range", "date", "time", "datetime-local", "month", "color":
+		return cmp.Or(f.Value, "1")
+	}
+	if len(f.Options) > 0 {
+		return f.Options[option%len(f.Options)]
+	}
+	return attack(f.Name)
+}
+
+// submit sends a form, and looks at what comes of it. A form that is refused comes
+// again, and says why.
+func (p *person) submit(f testsite.Form, how string, text func(testsite.Field) string, file func(testsite.Field) []byte) {
+	values, files := map[string]string{}, []testsite.File{}
+	for _, field := range f.Fields {
+		switch {
+		case text == nil:
+		case field.Type == "file":
+			files = append(files, testsite.File{Field: field.Name, Name: attack("name"), Content: file(field)})
+		default:
+			values[field.Name] = text(field)
+		}
+	}
+	what := fmt.Sprintf("%s %s %s", f.Method, f.Action, how)
+	answer := p.client.Submit(f, values, files...)
+	alerts := strings.Contains(answer.Body, `role="alert"`) || strings.Contains(answer.Body, `aria-invalid="true"`)
+	template := p.read(what, answer)
+	if answer.Code >= http.StatusBadRequest && template != "errors/show.html" && !alerts {
+		p.fault(p.at(what), "the answer is %d, and does not say what is wrong", answer.Code)
+	}
+	p.stay()
+}
