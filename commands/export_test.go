@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"tokentube/config"
+	"tokentube/models"
 )
 
 // Names lets tests walk the commands.
@@ -25,4 +26,21 @@ func RestoreTo(ctx context.Context, cfg config.Config, path, aside string) error
 		return err
 	}
 	return commitRestore(cfg.DataDir, aside)
+}
+
+// SampleFiles are the files that the samples name.
+func SampleFiles() []string {
+	var names []string
+	for _, channel := range samples {
+		names = append(names, "samples/"+channel.banner+".jpg")
+		for _, post := range channel.posts {
+			if post.file != "" {
+				names = append(names, "samples/"+post.file+".jpg")
+			}
+			if post.kind == models.Video {
+				names = append(names, "samples/"+post.file+".mp4")
+			}
+		}
+	}
+	return names
 }

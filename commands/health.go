@@ -52,11 +52,14 @@ func health(ctx context.Context, s Site) error {
 }
 
 // healthTarget is where the site listens, and who asks: by HTTPS, the certificate
-// must be that of BASE_URL.
+// must be that of BASE_URL. An image may have nothing that knows "localhost".
 func healthTarget(cfg config.Config) (*http.Client, string) {
 	host := cfg.Host
 	if address, err := netip.ParseAddr(host); err == nil && address.IsUnspecified() {
-		host = "localhost"
+		host = "127.0.0.1"
+		if address.Is6() {
+			host = "::1"
+		}
 	}
 	scheme, transport := "http", &http.Transport{DisableKeepAlives: true}
 	if cfg.TLSCertFile != "" {

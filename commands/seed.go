@@ -1,12 +1,11 @@
 package commands
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
+	"embed"
 	"flag"
 	"fmt"
-	"image/jpeg"
 	"io"
 	"time"
 
@@ -15,23 +14,26 @@ import (
 	"tokentube/controllers"
 	"tokentube/models"
 	"tokentube/utils/apperr"
-	"tokentube/utils/clip"
 	"tokentube/utils/picture"
 )
 
+// sampleFiles are the pictures and clips. samples/README.md says how they were made.
+//
+//go:embed samples/*.jpg samples/*.mp4
+var sampleFiles embed.FS
+
 // sampleChannel is a channel of the sample content.
 type sampleChannel struct {
-	username, name, bio string
-	banner              uint64
-	posts               []samplePost
+	username, name, bio, banner string
+	posts                       []samplePost
 }
 
-// samplePost is a post of it. The seed chooses the picture or the clip.
+// samplePost is a post of it. A video's file has its thumbnail beside it.
 type samplePost struct {
 	kind        models.Kind
 	title, text string // of a text post only text
 	alt, tags   string
-	seed        uint64
+	file        string // without its ending
 	age         time.Duration
 }
 
@@ -40,7 +42,7 @@ const day = 24 * time.Hour
 var seedCommand = command{
 	name:  "seed",
 	brief: "add three channels with sample content",
-	help: `The pictures and clips are drawn by code. It prints how to log in as one of the
+	help: `The pictures and clips are drawn and free to use. It prints how to log in as one of the
 channels, and refuses where they are there already.
 
 With the embedded database the site must be stopped; with MONGODB_URI it may run.`,
@@ -54,41 +56,40 @@ With the embedded database the site must be stopped; with MONGODB_URI it may run
 
 var samples = []sampleChannel{
 	{
-		username: "northern-sky", name: "Northern Sky", banner: 15,
+		username: "northern-sky", name: "Northern Sky", banner: "mountains",
 		bio: "Hills, weather and the hours when the light is good.",
 		posts: []samplePost{
-			{models.Video, "A balloon over the hills", "No wind to speak of. It took the whole morning.", "", "sky,balloon", 4, 3 * time.Hour},
-			{models.Photo, "First light", "Worth getting up for.", "Violet hills behind one another, a low sun above them", "sky,morning", 21, 26 * time.Hour},
-			{models.Photo, "Two in the morning", "The camera saw more of it than we did.", "Green northern lights over dark mountains", "sky,night", 29, 4 * day},
-			{models.Text, "", "Tonight the sky should be clear from ten o'clock. Look north, and give your eyes a quarter of an hour.", "", "sky", 0, 7 * time.Hour},
+			{models.Video, "A balloon over the hills", "No wind to speak of. It took the whole morning.", "", "sky,balloon", "balloon", 3 * time.Hour},
+			{models.Photo, "First light", "Worth getting up for.", "Violet hills behind one another, a low sun above them", "sky,morning", "hills", 26 * time.Hour},
+			{models.Photo, "Two in the morning", "The camera saw more of it than we did.", "Green northern lights over dark mountains", "sky,night", "lights", 4 * day},
+			{models.Text, "", "Tonight the sky should be clear from ten o'clock. Look north, and give your eyes a quarter of an hour.", "", "sky", "", 7 * time.Hour},
 		},
 	},
 	{
-		username: "small_machines", name: "Small Machines", banner: 13,
+		username: "small_machines", name: "Small Machines", banner: "silk",
 		bio: "Things that move, taken apart and put together again.",
 		posts: []samplePost{
-			{models.Video, "Three planets, one sun", "Each keeps its own time.", "", "orbits", 2, 40 * time.Minute},
-			{models.Video, "A ball, a floor, no friction", "How long does it bounce? As long as you watch.", "", "physics", 1, 20 * time.Hour},
-			{models.Video, "One turn of the hand", "The simplest clock there is.", "", "clocks", 3, 2 * day},
-			{models.Photo, "Study in blue", "From the notebook.", "Blue and violet waves drawn over one another", "drawing", 27, 9 * time.Hour},
-			{models.Text, "", "A tip for anyone who repairs old clocks: photograph every step of taking it apart. The parts will not remember where they belong.", "", "clocks,repair", 0, 30 * time.Hour},
+			{models.Video, "Four planets, one sun", "Each keeps its own time.", "", "orbits", "orbits", 40 * time.Minute},
+			{models.Video, "Thirteen pendulums, let go at once", "After eight seconds they meet again. Each swings once more often than the one before it.", "", "physics,pendulums", "pendulums", 20 * time.Hour},
+			{models.Photo, "Study in blue", "From the notebook.", "Blue and violet waves drawn over one another", "drawing", "waves", 9 * time.Hour},
+			{models.Text, "", "A tip for anyone who repairs old clocks: photograph every step of taking it apart. The parts will not remember where they belong.", "", "clocks,repair", "", 30 * time.Hour},
 		},
 	},
 	{
-		username: "harbour.notes", name: "Harbour Notes", banner: 23,
+		username: "harbour.notes", name: "Harbour Notes", banner: "bay",
 		bio: "Short notes and pictures from the water's edge.",
 		posts: []samplePost{
-			{models.Photo, "Last boat home", "The tide was half a metre above the table.", "A sailing boat before a red sunset", "sea,evening", 16, 90 * time.Minute},
-			{models.Photo, "Lights across the bay", "", "A skyline at night, mirrored in the water", "night,city", 17, 3 * day},
-			{models.Video, "Passing by", "Nothing happens, slowly.", "", "sky", 8, 12 * time.Hour},
-			{models.Text, "", "The ferry now leaves at ten past instead of on the hour. You have ten more minutes for your coffee.", "", "ferry", 0, 5 * time.Hour},
-			{models.Text, "", "Counted eleven herons on the old wall this morning. Yesterday there were three.", "", "birds", 0, 2 * day},
+			{models.Photo, "Last boat home", "The tide was half a metre above the table.", "A sailing boat before a red sunset", "sea,evening", "sunset", 90 * time.Minute},
+			{models.Photo, "Lights across the bay", "", "A skyline at night, mirrored in the water", "night,city", "skyline", 3 * day},
+			{models.Video, "Passing by", "Nothing happens, slowly.", "", "sea,evening", "boat", 12 * time.Hour},
+			{models.Text, "", "The ferry now leaves at ten past instead of on the hour. You have ten more minutes for your coffee.", "", "ferry", "", 5 * time.Hour},
+			{models.Text, "", "Counted eleven herons on the old wall this morning. Yesterday there were three.", "", "birds", "", 2 * day},
 		},
 	},
 }
 
-// Seed adds three channels with a few posts of each kind, drawn by code, so that
-// a living site can be seen at once. It says how to log in as one of them.
+// Seed adds three channels with a few posts of each kind, so that a living site can
+// be seen at once. It says how to log in as one of them.
 func Seed(ctx context.Context, app *controllers.App, out io.Writer) error {
 	password := rand.Text()
 	hash, err := app.Hasher.Hash(ctx, password)
@@ -132,7 +133,11 @@ func seedChannel(ctx context.Context, app *controllers.App, channel sampleChanne
 	if user.Avatar, err = app.Media.SaveDrawing(ctx, picture.Initials(channel.name)); err != nil {
 		return nil, err
 	}
-	if user.CoverImage, err = app.Media.SaveDrawing(ctx, picture.Scene(channel.banner, 1600, 400)); err != nil {
+	err = withSample(channel.banner+".jpg", func(file io.Reader) (err error) {
+		user.CoverImage, err = app.Media.SaveCover(ctx, file)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	return user, app.Users.Create(ctx, user)
@@ -147,9 +152,9 @@ func seedPost(ctx context.Context, app *controllers.App, owner *models.User, sam
 	var err error
 	switch sample.kind {
 	case models.Video:
-		err = seedVideo(ctx, app, post, sample.seed)
+		err = seedVideo(ctx, app, post, sample.file)
 	case models.Photo:
-		err = seedPhoto(ctx, app, post, sample.seed)
+		err = seedPhoto(ctx, app, post, sample.file)
 	}
 	if err != nil {
 		return post.ID, err
@@ -158,30 +163,39 @@ func seedPost(ctx context.Context, app *controllers.App, owner *models.User, sam
 	return post.ID, err
 }
 
-func seedVideo(ctx context.Context, app *controllers.App, post *models.Post, seed uint64) error {
-	content, poster, err := clip.Sample(seed)
+func seedVideo(ctx context.Context, app *controllers.App, post *models.Post, name string) error {
+	err := withSample(name+".mp4", func(file io.Reader) error {
+		video, err := app.Media.SaveVideo(ctx, file)
+		post.Media, post.Duration, post.Size = video.Name, video.Duration, video.Size
+		post.Width, post.Height = video.Width, video.Height
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	video, err := app.Media.SaveVideo(ctx, bytes.NewReader(content))
-	if err != nil {
+	return withSample(name+".jpg", func(file io.Reader) (err error) {
+		post.Thumbnail, err = app.Media.SaveThumbnail(ctx, file)
 		return err
-	}
-	post.Media, post.Duration, post.Size = video.Name, video.Duration, video.Size
-	post.Width, post.Height = video.Width, video.Height
-	post.Thumbnail, err = app.Media.SaveDrawing(ctx, poster)
-	return err
+	})
 }
 
-func seedPhoto(ctx context.Context, app *controllers.App, post *models.Post, seed uint64) error {
-	var file bytes.Buffer
-	if err := jpeg.Encode(&file, picture.Scene(seed, 1280, 853), &jpeg.Options{Quality: 92}); err != nil {
+func seedPhoto(ctx context.Context, app *controllers.App, post *models.Post, name string) error {
+	return withSample(name+".jpg", func(file io.Reader) error {
+		photo, err := app.Media.SavePhoto(ctx, file)
+		post.Media, post.Thumbnail, post.Size = photo.Name, photo.Thumbnail, photo.Size
+		post.Width, post.Height = photo.Width, photo.Height
+		return err
+	})
+}
+
+// withSample opens one of the files.
+func withSample(name string, use func(io.Reader) error) error {
+	file, err := sampleFiles.Open("samples/" + name)
+	if err != nil {
 		return err
 	}
-	photo, err := app.Media.SavePhoto(ctx, &file)
-	post.Media, post.Thumbnail, post.Size = photo.Name, photo.Thumbnail, photo.Size
-	post.Width, post.Height = photo.Width, photo.Height
-	return err
+	defer func() { _ = file.Close() }()
+	return use(file)
 }
 
 // seedReactions lets the channels look at and like one another's posts.

@@ -29,7 +29,7 @@ type Config struct {
 	DataDir       string
 	MongoURI      string // empty: the embedded engine in DataDir
 	MongoDatabase string
-	MediaURL      string // empty: files in DataDir
+	MediaURL      string // empty: files in DataDir; may hold a key
 
 	AccessTokenSecret  string
 	AccessTokenExpiry  time.Duration
@@ -102,7 +102,7 @@ func Load(env map[string]string) (Config, error) {
 		DataDir:            r.text("DATA_DIR", "./data"),
 		MongoURI:           r.text("MONGODB_URI", ""),
 		MongoDatabase:      r.text("MONGODB_DATABASE", "tokentube"),
-		MediaURL:           r.text("MEDIA_URL", ""),
+		MediaURL:           r.withAWS(r.text("MEDIA_URL", "")),
 		AccessTokenSecret:  r.text("ACCESS_TOKEN_SECRET", ""),
 		AccessTokenExpiry:  r.duration("ACCESS_TOKEN_EXPIRY", "15m"),
 		RefreshTokenSecret: r.text("REFRESH_TOKEN_SECRET", ""),

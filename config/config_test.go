@@ -214,7 +214,7 @@ func TestExampleFileIsComplete(t *testing.T) {
 	}
 	inExample := names(`(?m)^#?\s*([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)=`, string(example))
 	read := map[string]bool{}
-	for _, file := range []string{"config.go", "secrets.go"} {
+	for _, file := range []string{"config.go", "secrets.go", "media.go"} {
 		source, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

@@ -10,23 +10,12 @@ import (
 	"time"
 
 	"tokentube/e2e/testsite"
-	"tokentube/utils/clip"
 )
-
-// video is a short clip that browsers play.
-func video(t *testing.T) []byte {
-	t.Helper()
-	content, _, err := clip.Sample(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return content
-}
 
 func TestPostAVideo(t *testing.T) {
 	site := testsite.New(t)
 	c := site.User("alice")
-	content := video(t)
+	content := testsite.Video
 	file := testsite.File{Field: "videoFile", Name: "clip.mp4", Content: content}
 	answer := c.Upload("POST", "/api/v1/videos/publish-video", map[string]string{"title": " A ball ", "description": "It bounces.", "tags": "Ball, #fun,ball,"}, file).Status(201)
 	post := answer.Data()
@@ -75,7 +64,7 @@ func TestPostAPhotoByForm(t *testing.T) {
 func TestPostsRefuse(t *testing.T) {
 	site := testsite.New(t)
 	c := site.User("alice")
-	clip := video(t)
+	clip := testsite.Video
 	for _, r := range []struct {
 		path   string
 		fields map[string]string
@@ -150,7 +139,7 @@ func TestDraftsAreNobodyElses(t *testing.T) {
 func TestToggleVideo(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
-	id := alice.Upload("POST", "/api/v1/videos/publish-video", map[string]string{"title": "x"}, testsite.File{Field: "videoFile", Name: "x", Content: video(t)}).ID()
+	id := alice.Upload("POST", "/api/v1/videos/publish-video", map[string]string{"title": "x"}, testsite.File{Field: "videoFile", Name: "x", Content: testsite.Video}).ID()
 	for _, want := range []bool{false, true} {
 		if got := alice.JSON("PATCH", "/api/v1/videos/toggle/"+id, nil).Status(200).Data()["isPublished"]; got != want {
 			t.Errorf("isPublished: %v, want %v", got, want)

@@ -31,7 +31,7 @@ func TestJourney(t *testing.T) {
 	p.Go("/create?kind=video")
 	p.enhanced(`document.querySelector("[data-drop]")`, "dragover")
 	p.enhanced(`document.querySelector("form[data-upload]")`, "submit")
-	p.Upload("Video", save(t, "square.mp4", videoBytes(t)))
+	p.Upload("Video", save(t, "square.mp4", testsite.Video))
 	p.Fill("Title", "A square goes by")
 	p.until("the picture from the video", named("button", "Use this moment as the picture")+" !== undefined")
 	p.Press("Share the video")

@@ -105,7 +105,7 @@ func (p *tab) publishesFiles() {
 	p.Sees("Your draft is saved.", "A photo by a form", "only you see this")
 
 	p.Go("/create?kind=video")
-	p.Upload("Video", save(p.t, "video.mp4", videoBytes(p.t)))
+	p.Upload("Video", save(p.t, "video.mp4", testsite.Video))
 	p.Fill("Title", "A video by a form")
 	p.Press("Share the video")
 	p.Sees("Your post is published.", "A video by a form")

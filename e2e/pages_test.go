@@ -27,7 +27,7 @@ func (s *site) furnish() pages {
 	}
 	photo := testsite.File{Field: "photo", Name: "photo.png", Content: pictureBytes(s.t)}
 	video := "/watch/" + create("/videos/publish-video", map[string]string{"title": "A square goes by", "description": "From left to right, and again.", "tags": "square,motion"},
-		testsite.File{Field: "videoFile", Name: "video.mp4", Content: videoBytes(s.t)})
+		testsite.File{Field: "videoFile", Name: "video.mp4", Content: testsite.Video})
 	picture := "/photos/" + create("/photos", map[string]string{"title": strings.Repeat("Averylongtitlewithoutspaces", 3), "alt": "A square"}, photo)
 	draft := "/photos/" + create("/photos", map[string]string{"title": "A draft", "alt": "A square", "visibility": "draft"}, photo)
 	words := "/posts/" + alice.JSON("POST", "/api/v1/tweets", testsite.M{"content": "A few words. " + strings.Repeat("Longword", 40), "tags": "words"}).Status(http.StatusCreated).ID()

@@ -60,7 +60,7 @@ var fileField = regexp.MustCompile(`"file" \(dict "Name" "(\w+)".*?"Accept" "(\w
 // allFiles are the file fields of all forms, each with a file that it takes.
 func allFiles(t testing.TB) (files []testsite.File) {
 	t.Helper()
-	content := map[string][]byte{"image": testsite.Picture(t), "video": testsite.Video(t)}
+	content := map[string][]byte{"image": testsite.Picture(t), "video": testsite.Video}
 	err := fs.WalkDir(templates.FS, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err

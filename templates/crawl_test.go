@@ -85,7 +85,7 @@ func newCrawler(t *testing.T) *crawler {
 	return &crawler{
 		t: t, site: site, rendered: map[string]bool{}, shown: map[string]bool{}, tried: map[string]bool{}, faults: map[string]bool{},
 		names: map[string]bool{"next": true, "after": true, "limit": true},
-		files: map[string][]byte{"image": testsite.Picture(t), "video": testsite.Video(t)},
+		files: map[string][]byte{"image": testsite.Picture(t), "video": testsite.Video},
 	}
 }
 

@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin/binding"
@@ -163,11 +162,4 @@ func Size(n int64) string {
 		return fmt.Sprintf("%d MB", n>>20)
 	}
 	return fmt.Sprintf("%d kB", n>>10)
-}
-
-// Trim returns the text without white space around it.
-func Trim(text *string) {
-	if text != nil {
-		*text = strings.TrimSpace(*text)
-	}
 }

@@ -96,11 +96,3 @@ func TestSize(t *testing.T) {
 		}
 	}
 }
-
-func TestTrim(t *testing.T) {
-	input.Trim(nil)
-	text := " \talice\u00a0\n"
-	if input.Trim(&text); text != "alice" {
-		t.Errorf("%q", text)
-	}
-}

@@ -5,21 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
-
-	"gocloud.dev/blob"
-	"gocloud.dev/gcerrors"
+	"io/fs"
 )
 
-// Info is what the storage knows of a file.
-type Info struct {
-	Name    string
-	Size    int64
-	Changed time.Time
-}
-
-// Folders are where names begin.
-func Folders() []string { return []string{public, private} }
+// Folders are where names begin, in the order of names.
+func Folders() []string { return []string{private, public} }
 
 // IsName tells a name that this package makes.
 func IsName(name string) bool { return names.MatchString(name) }
@@ -27,22 +17,16 @@ func IsName(name string) bool { return names.MatchString(name) }
 // Each visits the files whose names begin with prefix, in the order of their
 // names. Files that are not ours are passed over.
 func (s *Store) Each(ctx context.Context, prefix string, visit func(Info) error) error {
-	list := s.bucket.List(&blob.ListOptions{Prefix: prefix})
-	for {
-		object, err := list.Next(ctx)
-		if errors.Is(err, io.EOF) {
+	err := s.bucket.List(ctx, prefix, func(i Info) error {
+		if !IsName(i.Name) {
 			return nil
 		}
-		if err != nil {
-			return fmt.Errorf("list the files: %w", err)
-		}
-		if !IsName(object.Key) {
-			continue
-		}
-		if err := visit(Info{object.Key, object.Size, object.ModTime}); err != nil {
-			return err
-		}
+		return visit(i)
+	})
+	if err != nil {
+		return fmt.Errorf("list the files: %w", err)
 	}
+	return nil
 }
 
 // Exists tells whether there is a file with this name.
@@ -50,7 +34,14 @@ func (s *Store) Exists(ctx context.Context, name string) (bool, error) {
 	if !IsName(name) {
 		return false, nil
 	}
-	return s.bucket.Exists(ctx, name)
+	file, err := s.bucket.Open(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for %s: %w", name, err)
+	}
+	return true, file.Close()
 }
 
 // ErrGone: the file was deleted since it was listed.
@@ -58,8 +49,8 @@ var ErrGone = errors.New("the file is gone")
 
 // Read opens a file from its beginning. It is to be closed.
 func (s *Store) Read(ctx context.Context, name string) (io.ReadCloser, error) {
-	file, err := s.bucket.NewReader(ctx, name, nil)
-	if gcerrors.Code(err) == gcerrors.NotFound {
+	file, err := s.bucket.Open(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read %s: %w", name, ErrGone)
 	}
 	if err != nil {

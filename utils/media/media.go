@@ -14,17 +14,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"regexp"
 	"sync/atomic"
 	"time"
 
-	"gocloud.dev/blob"
-	"gocloud.dev/blob/fileblob"
-	_ "gocloud.dev/blob/memblob" // mem://, for tests
-	_ "gocloud.dev/blob/s3blob"  // s3://bucket?region=…&endpoint=…
-	"gocloud.dev/gcerrors"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -50,7 +43,7 @@ func (l Limits) withDefaults() Limits {
 
 // Store keeps the files. It is safe for concurrent use.
 type Store struct {
-	bucket *blob.Bucket
+	bucket Bucket
 	limits Limits
 	pixels *semaphore.Weighted // pixels that may still be decoded at this moment
 	random io.Reader           // where names come from
@@ -58,8 +51,9 @@ type Store struct {
 	holders atomic.Int32 // see Hold
 }
 
-// Open opens the bucket that url names, such as s3://name?region=eu-west-1, or
-// the folder dir when url is empty. The folder is made if it is missing.
+// Open opens the bucket that url names, such as s3://name?region=eu-west-1 (see
+// s3Settings), or the folder dir when url is empty. That is made if it is missing.
+// Errors never hold a key that is in the URL.
 func Open(ctx context.Context, url, dir string, limits Limits) (*Store, error) {
 	bucket, err := openBucket(ctx, url, dir)
 	if err != nil {
@@ -72,43 +66,6 @@ func Open(ctx context.Context, url, dir string, limits Limits) (*Store, error) {
 		pixels: semaphore.NewWeighted(int64(limits.Pixels)),
 		random: rand.Reader,
 	}, nil
-}
-
-func openBucket(ctx context.Context, url, dir string) (*blob.Bucket, error) {
-	if url != "" {
-		return blob.OpenBucket(ctx, url)
-	}
-	if err := removeLeftovers(dir, time.Now().Add(-24*time.Hour)); err != nil {
-		return nil, err
-	}
-	return fileblob.OpenBucket(dir, &fileblob.Options{
-		CreateDir:   true,
-		DirFileMode: 0o700,
-		// A half-written file lies beside its final place, so that the rename
-		// which makes it visible stays on one file system and is atomic.
-		NoTempDir: true,
-		// The name's ending says the type: no second file that could get lost.
-		Metadata: fileblob.MetadataDontWrite,
-	})
-}
-
-// removeLeftovers removes half-written files that a crash left behind. The
-// young ones stay: another process may be writing them.
-func removeLeftovers(dir string, before time.Time) error {
-	found, err := filepath.Glob(filepath.Join(dir, "p*", "*.tmp"))
-	if err != nil {
-		return err
-	}
-	for _, path := range found {
-		info, err := os.Stat(path)
-		if err != nil || info.ModTime().After(before) {
-			continue
-		}
-		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
 }
 
 // Close closes the bucket.
@@ -147,18 +104,7 @@ func (s *Store) newName(folder, contentType string) (string, error) {
 
 // put stores what write writes. If that fails, nothing appears under the name.
 func (s *Store) put(ctx context.Context, name, contentType string, write func(io.Writer) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	w, err := s.bucket.NewWriter(ctx, name, &blob.WriterOptions{ContentType: contentType})
-	if err != nil {
-		return fmt.Errorf("store %s: %w", name, err)
-	}
-	if err := write(w); err != nil {
-		cancel() // before Close, which would otherwise keep the half that is there
-		_ = w.Close()
-		return err
-	}
-	if err := w.Close(); err != nil {
+	if err := s.bucket.Put(ctx, name, contentType, write); err != nil {
 		return fmt.Errorf("store %s: %w", name, err)
 	}
 	return nil
@@ -180,18 +126,20 @@ func (s *Store) remove(ctx context.Context, list ...string) error {
 		if !names.MatchString(name) {
 			continue
 		}
-		err := s.bucket.Delete(ctx, name)
-		if err != nil && gcerrors.Code(err) != gcerrors.NotFound {
+		if err := s.bucket.Delete(ctx, name); err != nil {
 			faults = append(faults, fmt.Errorf("delete %s: %w", name, err))
 		}
 	}
 	return errors.Join(faults...)
 }
 
+// cleanUpTime is for removing what a failed upload left.
+const cleanUpTime = 10 * time.Second
+
 // discard removes what a failed upload stored, which no document ever named. The
 // upload's own context may be the very thing that ended.
 func (s *Store) discard(ctx context.Context, list ...string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
 	defer cancel()
 	return s.remove(ctx, list...)
 }

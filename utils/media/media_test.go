@@ -6,20 +6,21 @@ import (
 	"errors"
 	"image"
 	"io"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"tokentube/utils/apperr"
 )
 
-// open gives an empty store in memory.
+// open gives an empty store in a folder.
 func open(t testing.TB, limits Limits) *Store {
 	t.Helper()
-	s, err := Open(context.Background(), "mem://", "", limits)
+	return openAt(t, "", t.TempDir(), limits)
+}
+
+func openAt(t testing.TB, url, dir string, limits Limits) *Store {
+	t.Helper()
+	s, err := Open(context.Background(), url, dir, limits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,16 +32,28 @@ func open(t testing.TB, limits Limits) *Store {
 func (s *Store) stored(t testing.TB) []string {
 	t.Helper()
 	var list []string
-	for all := s.bucket.List(nil); ; {
-		object, err := all.Next(context.Background())
-		if err == io.EOF {
-			return list
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, object.Key)
+	err := s.bucket.List(context.Background(), "", func(i Info) error {
+		list = append(list, i.Name)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
+	return list
+}
+
+// content is all of a file.
+func (s *Store) content(t testing.TB, name string) []byte {
+	t.Helper()
+	file, err := s.Read(context.Background(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(file)
+	if err := errors.Join(err, file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
 
 // wantCode checks the code, and a part of the message that people are shown.
@@ -64,79 +77,6 @@ func (b broken) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func files(t *testing.T, dir string) []string {
-	t.Helper()
-	var list []string
-	err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
-		if err == nil && !entry.IsDir() {
-			list = append(list, path)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return list
-}
-
-func TestFolder(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "a", "media")
-	s, err := Open(t.Context(), "", dir, Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	name, err := s.SaveAvatar(t.Context(), bytes.NewReader(jpegOf(t, shapes(40, 30))))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := filepath.Join(dir, filepath.FromSlash(name))
-	if got := files(t, dir); !slices.Equal(got, []string{want}) {
-		t.Fatalf("the folder has %v, want %s alone", got, want)
-	}
-	info, err := os.Stat(dir)
-	if err != nil || info.Mode().Perm() != 0o700 {
-		t.Errorf("the folder is %v, %v: others could read it", info.Mode(), err)
-	}
-
-	if _, err := s.SaveVideo(t.Context(), broken{bytes.NewReader(mp4File("avc1"))}); !errors.Is(err, errLost) {
-		t.Errorf("error is %v, want the lost connection", err)
-	}
-	if got := files(t, dir); len(got) != 1 {
-		t.Errorf("a failed upload left %v", got)
-	}
-	if err := s.Delete(t.Context(), "", name, name, public+"../../x"); err != nil {
-		t.Error(err)
-	}
-	if got := files(t, dir); len(got) != 0 {
-		t.Errorf("after Delete there is %v", got)
-	}
-}
-
-func TestFolderLosesLeftovers(t *testing.T) {
-	dir := t.TempDir()
-	old, young := filepath.Join(dir, "private", "a.mp4.1.tmp"), filepath.Join(dir, "private", "b.mp4.2.tmp")
-	if err := os.Mkdir(filepath.Dir(old), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range []string{old, young} {
-		if err := os.WriteFile(path, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Chtimes(old, time.Time{}, time.Now().Add(-48*time.Hour)); err != nil {
-		t.Fatal(err)
-	}
-	s, err := Open(t.Context(), "", dir, Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	if got := files(t, dir); !slices.Equal(got, []string{young}) {
-		t.Errorf("the folder has %v, want %s alone", got, young)
-	}
-}
-
 func TestNames(t *testing.T) {
 	s := open(t, Limits{})
 	s.random = bytes.NewReader(bytes.Repeat([]byte{0xab}, 16))
@@ -146,21 +86,6 @@ func TestNames(t *testing.T) {
 	}
 	if _, err := s.SaveDrawing(t.Context(), image.NewRGBA(image.Rect(0, 0, 1, 1))); err == nil {
 		t.Error("without randomness there must be no name")
-	}
-}
-
-func TestOpenRefuses(t *testing.T) {
-	for _, url := range []string{"nothing://x", "://"} {
-		if _, err := Open(t.Context(), url, "", Limits{}); err == nil {
-			t.Errorf("%s opened", url)
-		}
-	}
-	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Open(t.Context(), "", file, Limits{}); err == nil {
-		t.Error("a file opened as a folder")
 	}
 }
 

@@ -1,13 +1,14 @@
 package media
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"path"
 	"strings"
 	"time"
 
-	"gocloud.dev/gcerrors"
 	"tokentube/utils/apperr"
 )
 
@@ -18,8 +19,8 @@ func (s *Store) Serve(w http.ResponseWriter, r *http.Request, name string) error
 	if !names.MatchString(name) {
 		return apperr.New(apperr.NotFound, "There is no such file.")
 	}
-	file, err := s.bucket.NewReader(r.Context(), name, nil)
-	if gcerrors.Code(err) == gcerrors.NotFound {
+	file, err := s.bucket.Open(r.Context(), name)
+	if errors.Is(err, fs.ErrNotExist) {
 		return apperr.New(apperr.NotFound, "There is no such file.").Because(err)
 	}
 	if err != nil {

@@ -9,18 +9,9 @@ import (
 	"tokentube/utils/apperr"
 )
 
-func TestServe(t *testing.T) {
-	folder, err := Open(t.Context(), "", t.TempDir(), Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer folder.Close()
-	for where, s := range map[string]*Store{"memory": open(t, Limits{}), "folder": folder} {
-		t.Run(where, func(t *testing.T) { testServe(t, s) })
-	}
-}
+func TestServe(t *testing.T) { onEach(t, testServe) }
 
-func testServe(t *testing.T, s *Store) {
+func testServe(t *testing.T, s *Store, _ func(string)) {
 	data := mp4File("avc1")
 	video, err := s.SaveVideo(t.Context(), bytes.NewReader(data))
 	if err != nil {

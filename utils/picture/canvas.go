@@ -1,9 +1,9 @@
-// Package picture draws pictures by code: initials for those without an avatar,
-// a card for a video without a thumbnail, and landscapes for sample photos. The
-// same input always gives the same picture, so that none needs to be kept.
+// Package picture draws what stands in for a picture: initials for those without
+// an avatar, and a card for a video without a thumbnail. The same input always
+// gives the same picture.
 //
-// It does not belong here: pictures that people upload (utils/media), moving
-// ones (utils/clip), and where a drawing is stored.
+// It does not belong here: pictures that people upload (utils/media), and where a
+// drawing is stored.
 package picture
 
 import (
@@ -108,24 +108,6 @@ func circle(at point, rx, ry float64) []point {
 		points[i] = point{at.x + rx*cos, at.y + ry*sin}
 	}
 	return points
-}
-
-// box paints a rectangle.
-func (c canvas) box(x, y, w, h float64, p paint) {
-	c.fill([]point{{x, y}, {x + w, y}, {x + w, y + h}, {x, y + h}}, p)
-}
-
-// glow lays light around a place, which fades to nothing at the distance r.
-func (c canvas) glow(at point, r float64, t tint) {
-	box := image.Rect(int(at.x-r), int(at.y-r), int(at.x+r)+1, int(at.y+r)+1).Intersect(c.Rect)
-	for y := box.Min.Y; y < box.Max.Y; y++ {
-		for x := box.Min.X; x < box.Max.X; x++ {
-			d := math.Hypot(float64(x)-at.x, float64(y)-at.y) / r
-			if d < 1 {
-				c.blend(x, y, t, (1-d)*(1-d))
-			}
-		}
-	}
 }
 
 // blend mixes the tint into a pixel. A little noise, the same for each place,

@@ -2,7 +2,6 @@ package picture
 
 import (
 	"bytes"
-	"fmt"
 	"image"
 	"math"
 	"testing"
@@ -92,26 +91,6 @@ func TestWrap(t *testing.T) {
 				t.Errorf("%q is too wide", line)
 			}
 		}
-	}
-}
-
-func TestScene(t *testing.T) {
-	for _, size := range []image.Point{{160, 107}, {200, 50}, {50, 120}} {
-		seen := map[string]uint64{}
-		for seed := range uint64(21) {
-			pix := pixels(t, Scene(seed, size.X, size.Y), size.X, size.Y)
-			if other, ok := seen[string(pix)]; ok {
-				t.Errorf("seed %d looks like %d", seed, other)
-			}
-			seen[string(pix)] = seed
-		}
-	}
-	for _, seed := range []uint64{0, 3, math.MaxUint64} {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			if !bytes.Equal(pixels(t, Scene(seed, 90, 60), 90, 60), pixels(t, Scene(seed, 90, 60), 90, 60)) {
-				t.Error("not always the same")
-			}
-		})
 	}
 }
 
