@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"tokentube/commands"
 	"tokentube/config"
@@ -22,7 +23,7 @@ import (
 
 // code is this program itself, which the pages that explain it show.
 //
-//go:embed config/*.go models/*.go middlewares/*.go controllers/*.go routes/*.go utils/token/*.go utils/httpserver/*.go
+//go:embed config/*.go models/*.go models/store/*.go middlewares/*.go controllers/*.go routes/*.go utils/token/*.go utils/httpserver/*.go
 var code embed.FS
 
 func main() {
@@ -47,40 +48,35 @@ func run(ctx context.Context, args []string) error {
 		return fmt.Errorf("the configuration cannot be used:\n%w", err)
 	}
 	if command != nil {
-		return command(ctx, commands.Site{Config: cfg, Out: os.Stdout, Open: func(ctx context.Context) (*controllers.App, error) {
-			app, _, err := open(ctx, cfg)
-			return app, err
-		}})
+		return command(ctx, commands.Site{Config: cfg, Out: os.Stdout, Logs: os.Stderr})
 	}
-	app, handler, err := open(ctx, cfg)
+	data, err := commands.Open(ctx, cfg, os.Stderr)
 	if err != nil {
 		return err
 	}
-	defer commands.Close(app)
-	if err := app.DB.Prepare(ctx); err != nil {
+	defer data.Close()
+	handler, err := site(cfg, data)
+	if err != nil {
+		return err
+	}
+	if err := data.DB.Prepare(ctx); err != nil {
 		return err
 	}
 	return httpserver.Run(ctx, handler, httpserver.Settings{
 		Host: cfg.Host, Port: cfg.Port, BaseURL: cfg.BaseURL,
-		CertFile: cfg.TLSCertFile, KeyFile: cfg.TLSKeyFile, RedirectPort: cfg.HTTPRedirectPort, Log: app.Log,
+		CertFile: cfg.TLSCertFile, KeyFile: cfg.TLSKeyFile, RedirectPort: cfg.HTTPRedirectPort, Log: data.Log,
 	}, func() { fmt.Printf("Tokentube is at %s\n", cfg.BaseURL) })
 }
 
-// open opens the database and the file storage, and puts the site together: with
-// its routes every feature registers its documents.
-func open(ctx context.Context, cfg config.Config) (*controllers.App, http.Handler, error) {
-	app, err := commands.Open(ctx, cfg, os.Stderr)
+// site puts the site together, over what it has stored.
+func site(cfg config.Config, data *commands.Data) (http.Handler, error) {
+	app, err := controllers.New(cfg, data.Site, data.Media, data.Log, time.Now)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	shown, err := source.New(code)
 	if err != nil {
-		commands.Close(app)
-		return nil, nil, err
+		return nil, err
 	}
-	handler, err := routes.New(app, templates.FS, static.FS, shown)
-	if err != nil {
-		commands.Close(app)
-	}
-	return app, handler, err
+	return routes.New(app, templates.FS, static.FS, shown)
 }

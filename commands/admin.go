@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"tokentube/controllers"
 	"tokentube/models"
 	"tokentube/utils/apperr"
 )
@@ -37,8 +36,8 @@ With the embedded database the site must be stopped; with MONGODB_URI it may run
 }
 
 func listAdmins(ctx context.Context, s Site) error {
-	return s.with(ctx, func(app *controllers.App) error {
-		admins, err := app.Users.WithRole(ctx, models.Admin)
+	return s.with(ctx, func(data *Data) error {
+		admins, err := data.Users.WithRole(ctx, models.Admin)
 		if err != nil {
 			return err
 		}
@@ -54,8 +53,8 @@ func listAdmins(ctx context.Context, s Site) error {
 
 func setAdmin(name string, wanted bool) Run {
 	return func(ctx context.Context, s Site) error {
-		return s.with(ctx, func(app *controllers.App) error {
-			u, err := app.Users.ByLogin(ctx, name)
+		return s.with(ctx, func(data *Data) error {
+			u, err := data.Users.ByLogin(ctx, name)
 			if apperr.Is(err, apperr.NotFound) {
 				return fmt.Errorf("there is no user %q", name)
 			} else if err != nil {
@@ -69,7 +68,7 @@ func setAdmin(name string, wanted bool) Run {
 			if wanted {
 				roles = append(roles, models.Admin)
 			}
-			if _, err := app.Users.SetRoles(ctx, u.ID, roles); err != nil {
+			if _, err := data.Users.SetRoles(ctx, u.ID, roles); err != nil {
 				return err
 			}
 			s.say("%s %s", u.Username, map[bool]string{true: "is an administrator now.", false: "is no administrator any more."}[wanted])

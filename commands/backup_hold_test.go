@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"tokentube/commands"
 	"tokentube/e2e/testsite"
 	"tokentube/models"
 	"tokentube/utils/apperr"
@@ -67,7 +66,7 @@ func TestFilesDeletedDuringABackupGoAtTheNextStart(t *testing.T) {
 			t.Errorf("%s went while it was held", name)
 		}
 	}
-	commands.Close(site.App)
+	site.Close()
 
 	again := testsite.Start(t, cfg)
 	again.DB.WaitRemovals()
@@ -80,6 +79,6 @@ func TestFilesDeletedDuringABackupGoAtTheNextStart(t *testing.T) {
 	if len(left) != 1 {
 		t.Errorf("%d files are left: bob has one picture", len(left))
 	}
-	commands.Close(again.App)
+	again.Close()
 	done(t, cfg, []string{"repair"}, "There was nothing to mend.")
 }

@@ -15,7 +15,6 @@ import (
 	"strings"
 	"testing"
 
-	"tokentube/commands"
 	"tokentube/config"
 	"tokentube/e2e/testsite"
 )
@@ -95,7 +94,7 @@ func hasAliceAndHerPhoto(t *testing.T, cfg config.Config) {
 		t.Fatal("the photo is gone")
 	}
 	alice.Get(file).Status(200)
-	commands.Close(site.App)
+	site.Close()
 }
 
 func TestBackupAndRestoreBringTheSiteBack(t *testing.T) {
@@ -126,7 +125,7 @@ func TestBackupAndRestoreBringTheSiteBack(t *testing.T) {
 	refused(t, other, []string{"restore", path}, "there is a site", "--force")
 	second := testsite.Start(t, other)
 	second.User("carol")
-	commands.Close(second.App)
+	second.Close()
 	out := done(t, other, []string{"restore", "--force", path}, "What was there before is in ")
 	aside := regexp.MustCompile(`is in (\S+)\.`).FindStringSubmatch(out)[1]
 	hasAliceAndHerPhoto(t, other)
@@ -166,7 +165,7 @@ func TestBackupRefusesWhatWouldGoWrong(t *testing.T) {
 	site := testsite.Start(t, cfg)
 	refused(t, cfg, []string{"backup", filepath.Join(folder, "x")}, "the site is running", "/api/v1/admin/backup")
 	refused(t, cfg, []string{"restore", "--force", path}, "the site is running")
-	commands.Close(site.App)
+	site.Close()
 	same(t, "the folder", map[string]string{"/there.tar": "precious"}, tree(t, folder))
 
 	done(t, cfg, []string{"backup", path, "--force"}, "Wrote")

@@ -12,29 +12,26 @@ import (
 	"strings"
 
 	"tokentube/config"
-	"tokentube/controllers"
 )
 
 // Site is what a command works on.
 type Site struct {
 	Config config.Config
-	Out    io.Writer
-	// Open opens the database and the file storage. Every feature has registered
-	// its documents then, and the database is to be prepared.
-	Open func(context.Context) (*controllers.App, error)
+	Out    io.Writer // what the command says
+	Logs   io.Writer
 }
 
 // with opens the site as the server does, for as long as do takes.
-func (s Site) with(ctx context.Context, do func(*controllers.App) error) error {
-	app, err := s.Open(ctx)
+func (s Site) with(ctx context.Context, do func(*Data) error) error {
+	data, err := Open(ctx, s.Config, s.Logs)
 	if err != nil {
 		return err
 	}
-	defer Close(app)
-	if err := app.DB.Prepare(ctx); err != nil {
+	defer data.Close()
+	if err := data.DB.Prepare(ctx); err != nil {
 		return err
 	}
-	return do(app)
+	return do(data)
 }
 
 // say prints a line.

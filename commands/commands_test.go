@@ -11,11 +11,7 @@ import (
 
 	"tokentube/commands"
 	"tokentube/config"
-	"tokentube/controllers"
 	"tokentube/e2e/testsite"
-	"tokentube/routes"
-	"tokentube/static"
-	"tokentube/templates"
 )
 
 // run runs a command on the site that cfg names, as main does.
@@ -31,14 +27,7 @@ func runUnder(ctx context.Context, t *testing.T, cfg config.Config, args ...stri
 	if err != nil {
 		return out.String(), err
 	}
-	err = command(ctx, commands.Site{Config: cfg, Out: &out, Open: func(ctx context.Context) (*controllers.App, error) {
-		app, err := commands.Open(ctx, cfg, io.Discard)
-		if err != nil {
-			return nil, err
-		}
-		_, err = routes.New(app, templates.FS, static.FS, testsite.Code(t))
-		return app, err
-	}})
+	err = command(ctx, commands.Site{Config: cfg, Out: &out, Logs: io.Discard})
 	return out.String(), err
 }
 
@@ -82,7 +71,7 @@ func prepared(t *testing.T, change ...func(*testsite.Site)) config.Config {
 	for _, f := range change {
 		f(stopped)
 	}
-	commands.Close(stopped.App)
+	stopped.Close()
 	return cfg
 }
 

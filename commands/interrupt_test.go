@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"tokentube/commands"
 	"tokentube/e2e/testsite"
 )
 
@@ -63,7 +62,7 @@ func TestCtrlCLeavesNothingBroken(t *testing.T) {
 	other := elsewhere(t, cfg)
 	first := testsite.Start(t, other)
 	first.User("carol")
-	commands.Close(first.App)
+	first.Close()
 	before = tree(t, other.DataDir)
 	interrupted(t, func(ctx context.Context) error {
 		_, err := runUnder(ctx, t, other, "restore", path, "--force")

@@ -33,12 +33,12 @@ func migrate(ctx context.Context, s Site) error {
 		return err
 	}
 	defer func() { _ = source.Close() }()
-	app, err := s.Open(ctx) // not prepared: the indexes come after the documents
+	data, err := Open(ctx, s.Config, s.Logs) // not prepared: the indexes come after the documents
 	if err != nil {
 		return err
 	}
-	defer Close(app)
-	copied, err := app.DB.CopyFrom(ctx, source, s.say)
+	defer data.Close()
+	copied, err := data.DB.CopyFrom(ctx, source, s.say)
 	if err != nil || !copied {
 		return err
 	}

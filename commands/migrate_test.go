@@ -10,7 +10,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	"tokentube/commands"
 	"tokentube/e2e/testsite"
 )
 
@@ -23,7 +22,7 @@ func TestMigrateNeedsATargetAndAStoppedSource(t *testing.T) {
 	onMongo := cfg
 	onMongo.MongoURI = "mongodb://127.0.0.1:1"
 	refused(t, onMongo, []string{"migrate"}, "the site is running")
-	commands.Close(site.App)
+	site.Close()
 	nowhere := elsewhere(t, onMongo)
 	refused(t, nowhere, []string{"migrate"}, "there is no site in")
 	if uri == "" {

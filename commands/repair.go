@@ -5,7 +5,7 @@ import (
 	"flag"
 	"time"
 
-	"tokentube/models"
+	"tokentube/models/store"
 )
 
 // settleTime is longer than one change of another process can take.
@@ -29,16 +29,16 @@ count that is wrong is looked at again and again for half a minute, and left alo
 }
 
 func repair(ctx context.Context, s Site) error {
-	app, err := s.Open(ctx) // not prepared: what stands in the way of that may be what is wrong
+	data, err := Open(ctx, s.Config, s.Logs) // not prepared: what is in the way of that may be what is wrong
 	if err != nil {
 		return err
 	}
-	defer Close(app)
-	how := models.Repair{Files: app.Media, Say: s.say}
+	defer data.Close()
+	how := store.Repair{Say: s.say}
 	if s.Config.MongoURI != "" {
 		how.Settle = settleTime
 	}
-	done, err := app.DB.Repair(ctx, how)
+	done, err := data.DB.Repair(ctx, how)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"tokentube/commands"
 	"tokentube/e2e/testsite"
 )
 
@@ -39,5 +38,5 @@ func TestRepairPrintsWhatItMended(t *testing.T) {
 	} else {
 		done(t, cfg, []string{"repair"}, "nothing to mend") // while it runs
 	}
-	commands.Close(site.App)
+	site.Close()
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"tokentube/commands"
+
 	"tokentube/e2e/testsite"
 	"tokentube/models"
 )
@@ -106,7 +107,7 @@ func TestRestoreCutOffIsFinished(t *testing.T) {
 			other := elsewhere(t, cfg)
 			first := testsite.Start(t, other)
 			first.User("carol")
-			commands.Close(first.App)
+			first.Close()
 			check(t, os.MkdirAll(filepath.Join(other.DataDir, "restoring", "junk"), 0o700)) // of one that was killed earlier
 			obstacle := filepath.Join(other.DataDir, "kept", part)
 			check(t, os.MkdirAll(obstacle, 0o700))

@@ -11,9 +11,9 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"tokentube/controllers"
 	"tokentube/models"
 	"tokentube/utils/apperr"
+	"tokentube/utils/password"
 	"tokentube/utils/picture"
 )
 
@@ -49,7 +49,7 @@ With the embedded database the site must be stopped; with MONGODB_URI it may run
 	parse: func(flags *flag.FlagSet, args []string) (Run, error) {
 		_, err := positional(flags, args)
 		return func(ctx context.Context, s Site) error {
-			return s.with(ctx, func(app *controllers.App) error { return Seed(ctx, app, s.Out) })
+			return s.with(ctx, func(data *Data) error { return Seed(ctx, data, s.Config.BcryptCost, s.Out) })
 		}, err
 	},
 }
@@ -90,9 +90,13 @@ var samples = []sampleChannel{
 
 // Seed adds three channels with a few posts of each kind, so that a living site can
 // be seen at once. It says how to log in as one of them.
-func Seed(ctx context.Context, app *controllers.App, out io.Writer) error {
-	password := rand.Text()
-	hash, err := app.Hasher.Hash(ctx, password)
+func Seed(ctx context.Context, app *Data, cost int, out io.Writer) error {
+	hasher, err := password.NewHasher(cost)
+	if err != nil {
+		return err
+	}
+	secret := rand.Text()
+	hash, err := hasher.Hash(ctx, secret)
 	if err != nil {
 		return err
 	}
@@ -117,11 +121,11 @@ func Seed(ctx context.Context, app *controllers.App, out io.Writer) error {
 		return err
 	}
 	_, err = fmt.Fprintf(out, "Added %d channels with %d posts. Log in as %s with the password %s\n",
-		len(users), len(posts), samples[0].username, password)
+		len(users), len(posts), samples[0].username, secret)
 	return err
 }
 
-func seedChannel(ctx context.Context, app *controllers.App, channel sampleChannel, hash string) (*models.User, error) {
+func seedChannel(ctx context.Context, app *Data, channel sampleChannel, hash string) (*models.User, error) {
 	user := &models.User{
 		Username: channel.username, Email: channel.username + "@example.com", FullName: channel.name,
 		Bio: channel.bio, PasswordHash: hash,
@@ -143,8 +147,8 @@ func seedChannel(ctx context.Context, app *controllers.App, channel sampleChanne
 	return user, app.Users.Create(ctx, user)
 }
 
-func seedPost(ctx context.Context, app *controllers.App, owner *models.User, sample samplePost) (bson.ObjectID, error) {
-	published := app.Now().Add(-sample.age).UTC()
+func seedPost(ctx context.Context, app *Data, owner *models.User, sample samplePost) (bson.ObjectID, error) {
+	published := time.Now().Add(-sample.age).UTC()
 	post := &models.Post{
 		Owner: owner.ID, Kind: sample.kind, Title: sample.title, Description: sample.text, Alt: sample.alt,
 		Tags: models.ParseTags(sample.tags), Visibility: models.Public, PublishedAt: &published,
@@ -163,7 +167,7 @@ func seedPost(ctx context.Context, app *controllers.App, owner *models.User, sam
 	return post.ID, err
 }
 
-func seedVideo(ctx context.Context, app *controllers.App, post *models.Post, name string) error {
+func seedVideo(ctx context.Context, app *Data, post *models.Post, name string) error {
 	err := withSample(name+".mp4", func(file io.Reader) error {
 		video, err := app.Media.SaveVideo(ctx, file)
 		post.Media, post.Duration, post.Size = video.Name, video.Duration, video.Size
@@ -179,7 +183,7 @@ func seedVideo(ctx context.Context, app *controllers.App, post *models.Post, nam
 	})
 }
 
-func seedPhoto(ctx context.Context, app *controllers.App, post *models.Post, name string) error {
+func seedPhoto(ctx context.Context, app *Data, post *models.Post, name string) error {
 	return withSample(name+".jpg", func(file io.Reader) error {
 		photo, err := app.Media.SavePhoto(ctx, file)
 		post.Media, post.Thumbnail, post.Size = photo.Name, photo.Thumbnail, photo.Size
@@ -199,7 +203,7 @@ func withSample(name string, use func(io.Reader) error) error {
 }
 
 // seedReactions lets the channels look at and like one another's posts.
-func seedReactions(ctx context.Context, app *controllers.App, users, posts []bson.ObjectID) error {
+func seedReactions(ctx context.Context, app *Data, users, posts []bson.ObjectID) error {
 	for i, post := range posts {
 		for viewer := range 3 + i*7%23 {
 			if _, err := app.Views.Add(ctx, post, fmt.Sprint("sample viewer ", viewer)); err != nil {

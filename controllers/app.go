@@ -1,8 +1,8 @@
-// Package controllers holds the actions: one file a feature, with what it takes
-// (input structs), what it answers (output structs), its actions and its routes.
+// Package controllers holds the actions: one file for each feature, with what it takes (input structs), what it returns
+// (output structs), its actions and its routes.
 //
-// It does not belong here: queries and rules (models), the format of an answer
-// (utils/respond), who may call (the access groups in Routes).
+// Does not belong here: queries and rules (models), the format of a response (utils/respond), who may call (the access
+// groups in Routes), the article's own paths (routes/article.go).
 package controllers
 
 import (
@@ -17,26 +17,67 @@ import (
 	"tokentube/config"
 	"tokentube/middlewares"
 	"tokentube/models"
+	"tokentube/models/store"
 	"tokentube/utils/media"
 	"tokentube/utils/password"
+	"tokentube/utils/token"
 )
 
 // App is what the actions work with.
 type App struct {
-	Config   config.Config
-	DB       *models.DB
-	Auth     *middlewares.Auth
-	Users    *models.Users
-	Sessions *models.Sessions
-	Events   *models.Events
-	Posts    *models.Posts
-	Likes    *models.Likes
-	Views    *models.Views
-	Media    *media.Store
-	Hasher   *password.Hasher
-	Log      *slog.Logger
-	Now      func() time.Time
-	Sleep    func(context.Context, time.Duration) error // until then, or until the request ends
+	*models.Site
+	Config     config.Config
+	Auth       *middlewares.Auth
+	Media      *media.Store
+	Hasher     *password.Hasher
+	Log        *slog.Logger
+	Now        func() time.Time
+	Sleep      func(context.Context, time.Duration) error // until then, or until the request ends
+	decorators []Decorator
+}
+
+// New makes the App from the open database and file storage.
+func New(cfg config.Config, site *models.Site, files *media.Store, log *slog.Logger, now func() time.Time) (*App, error) {
+	hasher, err := password.NewHasher(cfg.BcryptCost)
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := token.New(token.Config{
+		AccessSecret: cfg.AccessTokenSecret, AccessSecretPrevious: cfg.AccessTokenSecretPrevious,
+		RefreshSecret: cfg.RefreshTokenSecret, RefreshSecretPrevious: cfg.RefreshTokenSecretPrevious,
+		AccessKey: cfg.JWTPrivateKey, AccessKeyPrevious: cfg.JWTPublicKeyPrevious,
+		AccessTTL: cfg.AccessTokenExpiry, RefreshTTL: cfg.RefreshTokenExpiry, Issuer: cfg.JWTIssuer, Now: now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	auth := &middlewares.Auth{
+		Tokens: tokens, Users: site.Users, Sessions: site.Sessions, Events: site.Events,
+		Cookies: middlewares.Cookies{Prefix: cfg.CookiePrefix, Path: "/", Secure: cfg.CookieSecure},
+		Log:     log, Now: now,
+	}
+	if cfg.RateLimit {
+		auth.Limits = middlewares.NewLimits(site.Attempts, cfg.RefreshTokenSecret, now)
+	}
+	return &App{Site: site, Config: cfg, Auth: auth, Media: files, Hasher: hasher, Log: log, Now: now, Sleep: sleep}, nil
+}
+
+// sleep waits for a while, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// target is who is asking, and what the address names with :id.
+func target(c *gin.Context) (viewer, id bson.ObjectID, err error) {
+	id, err = store.ParseID(c.Param("id"))
+	return middlewares.UserID(c), id, err
 }
 
 // Viewer is who is looking, as pages show it.
@@ -82,35 +123,65 @@ func (a *App) owner(u *models.User) Owner {
 	return Owner{ID: u.ID.Hex(), Username: u.Username, FullName: u.FullName, Avatar: a.file(u.Avatar)}
 }
 
-// posts makes the outputs of many posts with two queries: their owners, and
-// which of them the viewer likes. Posts whose owner is gone are left out.
+// Decorator adds to posts what the viewer has to do with them, in a fixed number of queries for all of them. A feature
+// registers its own.
+type Decorator func(ctx context.Context, viewer bson.ObjectID, ids []bson.ObjectID, posts []Post) error
+
+// Decorate registers a Decorator.
+func (a *App) Decorate(d Decorator) { a.decorators = append(a.decorators, d) }
+
+// posts makes the outputs of posts that the viewer may see.
 func (a *App) posts(ctx context.Context, viewer bson.ObjectID, posts []*models.Post) ([]Post, error) {
-	ids, owners := make([]bson.ObjectID, 0, len(posts)), make([]bson.ObjectID, 0, len(posts))
-	for _, p := range posts {
-		ids, owners = append(ids, p.ID), append(owners, p.Owner)
+	ids, owners := make([]bson.ObjectID, len(posts)), make([]bson.ObjectID, len(posts))
+	for i, p := range posts {
+		ids[i], owners[i] = p.ID, p.Owner
 	}
-	users, err := a.Users.ByIDs(ctx, owners)
-	if err != nil {
-		return nil, err
-	}
-	liked, err := a.Likes.Of(ctx, viewer, ids)
+	users, err := a.Users.CachedByIDs(ctx, owners)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]Post, 0, len(posts))
-	for _, p := range posts {
-		if u := users[p.Owner]; u != nil {
-			out = append(out, a.post(p, u, liked[p.ID], viewer))
+	for i, p := range posts {
+		if u := users[p.Owner]; u != nil { // gone a moment ago, otherwise
+			ids[len(out)] = ids[i]
+			out = append(out, a.post(p, u, viewer))
+		}
+	}
+	for _, decorate := range a.decorators {
+		if err := decorate(ctx, viewer, ids[:len(out)], out); err != nil {
+			return nil, err
 		}
 	}
 	return out, nil
 }
 
-func (a *App) post(p *models.Post, owner *models.User, liked bool, viewer bson.ObjectID) Post {
+// shownPost is the output of a post that the viewer may see.
+func (a *App) shownPost(c *gin.Context, id bson.ObjectID) (Post, error) {
+	viewer := middlewares.UserID(c)
+	post, err := a.Posts.Visible(c, viewer, id)
+	if err != nil {
+		return Post{}, err
+	}
+	return a.onePost(c, post)
+}
+
+// onePost is the output of a post that the viewer may see, loaded already.
+func (a *App) onePost(c *gin.Context, post *models.Post) (Post, error) {
+	out, err := a.posts(c, middlewares.UserID(c), []*models.Post{post})
+	if err == nil && len(out) == 0 {
+		err = store.ErrNotFound()
+	}
+	if err != nil {
+		return Post{}, err
+	}
+	return out[0], nil
+}
+
+func (a *App) post(p *models.Post, owner *models.User, viewer bson.ObjectID) Post {
 	out := Post{
 		ID: p.ID.Hex(), Kind: string(p.Kind), Title: p.Title, Description: p.Description, Tags: p.Tags,
 		Owner: a.owner(owner), IsPublished: p.Visibility == models.Public, PublishedAt: p.PublishedAt,
-		Views: p.Views, LikesCount: p.LikesCount, IsLiked: liked, CommentsCount: p.CommentsCount,
+		Views: p.Views, LikesCount: p.LikesCount, CommentsCount: p.CommentsCount,
 		CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt, EditedAt: p.EditedAt, IsMine: p.Owner == viewer,
 	}
 	original, thumbnail := Address{a.Config.BaseURL, "/media/posts/" + out.ID}, a.file(p.Thumbnail)
@@ -129,17 +200,23 @@ func (a *App) post(p *models.Post, owner *models.User, liked bool, viewer bson.O
 
 // uploads are the files that a request has stored so far.
 type uploads struct {
-	db    *models.DB
+	db    *store.DB
 	names []string
 }
 
-// discard removes them again, unless they were kept: no failed request leaves a
-// file behind, also when its client is gone.
+// discard removes them again, unless they are named by now: no failed request leaves a file behind, also when its client
+// is gone.
 func (u *uploads) discard(c *gin.Context) {
 	_ = u.db.DeleteFiles(context.WithoutCancel(c), u.names...)
 }
 
-func (u *uploads) keep() { u.names = nil }
+// settle is called with how writing the document ended that names the files. They stay if it was written, or may have
+// been: the daily sweep removes what nothing names after all.
+func (u *uploads) settle(err error) {
+	if err == nil || store.InDoubt(err) {
+		u.names = nil
+	}
+}
 
 // add remembers stored files.
 func (u *uploads) add(names ...string) { u.names = append(u.names, names...) }

@@ -2,13 +2,13 @@ package controllers
 
 import (
 	"net/http"
-	"net/url"
 
 	"github.com/gin-gonic/gin"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"tokentube/middlewares"
 	"tokentube/models"
+	"tokentube/models/store"
 	"tokentube/utils/apperr"
 	"tokentube/utils/input"
 	"tokentube/utils/respond"
@@ -19,13 +19,12 @@ type Feeds struct{ *App }
 
 // Routes registers the feature.
 func (f Feeds) Routes(r middlewares.Access) {
-	r.Public.Page(http.MethodGet, "/", f.Index)
-	r.Public.API(http.MethodGet, "/feed", f.Index)
-	r.Public.API(http.MethodGet, "/videos", f.Videos)
-	r.Public.API(http.MethodGet, "/tweets", f.Tweets)
-	r.Public.API(http.MethodGet, "/tweets/user/:userId", f.Tweets)
+	r.Public.Both(http.MethodGet, "/", f.Index)
+	r.Public.API(http.MethodGet, "/posts", f.Posts)
+	r.Public.API(http.MethodGet, "/posts/text", f.Texts)
+	r.Public.API(http.MethodGet, "/posts/text/of/:userId", f.Texts)
 	r.Public.Page(http.MethodGet, "/@:username", f.Channel)
-	r.Public.API(http.MethodGet, "/users/channel/:username", f.ChannelDetails)
+	r.Public.API(http.MethodGet, "/@:username", f.ChannelDetails)
 }
 
 type listQuery struct {
@@ -34,89 +33,55 @@ type listQuery struct {
 	UserID   string `form:"userId"`
 	SortBy   string `form:"sortBy"`
 	SortType string `form:"sortType"`
-	After    string `form:"after"`
-	Limit    *int   `form:"limit"`
 }
 
-// list is a page of posts and the cursor of the next.
-type list struct {
-	Videos []Post  `json:"videos"`
-	Next   *string `json:"next"`
-	Kind   string  `json:"-"`
-	More   string  `json:"-"` // the address of the next page
-}
-
-const (
-	pageSize    = 20
-	largestPage = 100
-)
-
-// query reads what a list is asked for.
-func (q listQuery) query() (models.PostQuery, error) {
-	out := models.PostQuery{After: q.After, Limit: pageSize}
-	if q.Limit != nil {
-		out.Limit = min(*q.Limit, largestPage)
-	}
-	if out.Limit < 1 {
-		return out, apperr.InvalidField("limit", "This must be 1 to %d.", largestPage)
-	}
-	if q.SortBy != "" && q.SortBy != "createdAt" {
-		return out, apperr.InvalidField("sortBy", "This must be createdAt.")
-	}
-	switch q.SortType {
-	case "", "desc", "des":
-	case "asc":
-		out.Oldest = true
-	default:
-		return out, apperr.InvalidField("sortType", "This must be asc or desc.")
-	}
-	var err error
-	if q.Kind != "" {
-		out.Kind, err = kindOf(q.Kind)
-	}
-	if q.UserID != "" && err == nil {
-		out.Owner, err = models.ParseID(q.UserID)
-	}
-	return out, err
-}
-
-func (f Feeds) read(c *gin.Context) (models.PostQuery, error) {
+// query reads which posts are asked for.
+func (f Feeds) query(c *gin.Context) (q models.PostQuery, err error) {
 	var in listQuery
 	if err := input.Query(c.Request, &in); err != nil {
-		return models.PostQuery{}, err
+		return q, err
 	}
 	if in.Tab != "" && in.Tab != "home" && in.Tab != "drafts" {
-		return models.PostQuery{}, apperr.InvalidField("tab", "There is no such tab.")
+		return q, apperr.InvalidField("tab", "There is no such tab.")
 	}
-	return in.query()
+	if in.SortBy != "" && in.SortBy != "createdAt" {
+		return q, apperr.InvalidField("sortBy", "Sort by createdAt.")
+	}
+	switch in.SortType {
+	case "", "desc", "des":
+	case "asc":
+		q.Oldest = true
+	default:
+		return q, apperr.InvalidField("sortType", "Use asc or desc.")
+	}
+	if in.Kind != "" {
+		if q.Kind, err = kindOf(in.Kind); err != nil {
+			return q, err
+		}
+	}
+	if in.UserID != "" {
+		q.Owner, err = store.ParseID(in.UserID)
+	}
+	return q, err
 }
 
-func (f Feeds) list(c *gin.Context, q models.PostQuery) (list, error) {
-	found, next, err := f.Posts.List(c, q)
+func (f Feeds) list(c *gin.Context, q models.PostQuery) (postList, error) {
+	p, err := paging(c)
 	if err != nil {
-		return list{}, err
+		return postList{}, err
 	}
-	posts, err := f.posts(c, middlewares.UserID(c), found)
+	page, err := f.App.Posts.Page(c, middlewares.UserID(c), q, p)
 	if err != nil {
-		return list{}, err
+		return postList{}, err
 	}
-	out := list{Videos: posts, Kind: string(q.Kind)}
-	if next != "" {
-		out.Next, out.More = &next, nextPage(c.Request.URL, next)
-	}
-	return out, nil
+	list, err := f.postList(c, page)
+	list.Kind = string(q.Kind)
+	return list, err
 }
 
-// nextPage is the address of this list's next page.
-func nextPage(u *url.URL, cursor string) string {
-	query := u.Query()
-	query.Set("after", cursor)
-	return u.Path + "?" + query.Encode()
-}
-
-// Index is GET / and /feed: everybody's posts, the newest first.
+// Index is GET /: everybody's posts, the latest first.
 func (f Feeds) Index(c *gin.Context) error {
-	q, err := f.read(c)
+	q, err := f.query(c)
 	if err != nil {
 		return err
 	}
@@ -128,9 +93,9 @@ func (f Feeds) Index(c *gin.Context) error {
 	return respond.Show(c, "home/index", out)
 }
 
-// Videos is GET /videos: posts of all kinds, or of one, or of one user.
-func (f Feeds) Videos(c *gin.Context) error {
-	q, err := f.read(c)
+// Posts is GET /posts of the API: posts of all kinds, or of one, or of one user.
+func (f Feeds) Posts(c *gin.Context) error {
+	q, err := f.query(c)
 	if err != nil {
 		return err
 	}
@@ -141,15 +106,15 @@ func (f Feeds) Videos(c *gin.Context) error {
 	return respond.Show(c, "", out)
 }
 
-// Tweets is GET /tweets and /tweets/user/:userId: text posts.
-func (f Feeds) Tweets(c *gin.Context) error {
-	q, err := f.read(c)
+// Texts is GET /posts/text and /posts/text/of/:userId of the API: text posts.
+func (f Feeds) Texts(c *gin.Context) error {
+	q, err := f.query(c)
 	if err != nil {
 		return err
 	}
 	q.Kind = models.Text
 	if id := c.Param("userId"); id != "" {
-		if q.Owner, err = models.ParseID(id); err != nil {
+		if q.Owner, err = store.ParseID(id); err != nil {
 			return err
 		}
 	}
@@ -158,13 +123,13 @@ func (f Feeds) Tweets(c *gin.Context) error {
 		return err
 	}
 	return respond.Show(c, "", struct {
-		Tweets []Post  `json:"tweets"`
-		Next   *string `json:"next"`
-	}{out.Videos, out.Next})
+		Tweets []Post `json:"tweets"`
+		next
+	}{out.Videos, out.next})
 }
 
 type channelPage struct {
-	list
+	postList
 	Channel User   `json:"channel"`
 	Tab     string `json:"tab"`
 	IsMine  bool   `json:"isMine"`
@@ -177,7 +142,7 @@ func (f Feeds) Channel(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	q, err := f.read(c)
+	q, err := f.query(c)
 	if err != nil {
 		return err
 	}
@@ -185,17 +150,17 @@ func (f Feeds) Channel(c *gin.Context) error {
 	q.Owner = user.ID
 	if c.Query("tab") == "drafts" {
 		if !page.IsMine {
-			return models.ErrNotFound()
+			return store.ErrNotFound()
 		}
 		page.Tab, q.Drafts, q.Kind = "drafts", true, ""
 	}
-	if page.list, err = f.list(c, q); err != nil {
+	if page.postList, err = f.list(c, q); err != nil {
 		return err
 	}
 	return respond.Show(c, "channels/show", page)
 }
 
-// ChannelDetails is GET /users/channel/:channelName: the channel alone.
+// ChannelDetails is GET /@:username of the API: the channel alone.
 func (f Feeds) ChannelDetails(c *gin.Context) error {
 	user, err := f.Users.ByUsername(c, c.Param("username"))
 	if err != nil {

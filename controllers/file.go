@@ -7,6 +7,7 @@ import (
 
 	"tokentube/middlewares"
 	"tokentube/models"
+	"tokentube/models/store"
 )
 
 // Files serve what was uploaded.
@@ -29,13 +30,13 @@ func (f Files) Public(c *gin.Context) error {
 // request, so that a post that was unpublished is gone from everybody else at
 // once.
 func (f Files) Post(c *gin.Context) error {
-	id, err := models.ParseID(c.Param("id"))
+	viewer, id, err := target(c)
 	if err != nil {
 		return err
 	}
-	post, err := f.Posts.Visible(c, middlewares.UserID(c), id)
+	post, err := f.Posts.Visible(c, viewer, id)
 	if err == nil && post.Media == "" {
-		err = models.ErrNotFound()
+		err = store.ErrNotFound()
 	}
 	if err != nil {
 		return err

@@ -8,22 +8,19 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"tokentube/middlewares"
-	"tokentube/models"
 	"tokentube/utils/respond"
 )
 
-// Likes are the actions by which users like posts. It is the smallest protected
-// feature of the site, and meant as an example for new ones.
-type Likes struct{ *App }
+// LikeActions are how users like posts. It is the smallest protected feature of the site, and meant as an
+// example for new ones.
+type LikeActions struct{ *App }
 
 // Routes registers the feature.
-func (l Likes) Routes(r middlewares.Access) {
+func (l LikeActions) Routes(r middlewares.Access) {
+	l.Decorate(l.isLiked)
 	r.Private.Both(http.MethodPut, "/likes/v/:id", l.Create)
 	r.Private.Both(http.MethodDelete, "/likes/v/:id", l.Delete)
-	r.Private.API(http.MethodPost, "/likes/toggle/v/:id", l.Toggle)
-	r.Private.API(http.MethodPut, "/likes/t/:id", l.Create)
-	r.Private.API(http.MethodDelete, "/likes/t/:id", l.Delete)
-	r.Private.API(http.MethodPost, "/likes/toggle/t/:id", l.Toggle)
+	r.Private.API(http.MethodPost, "/likes/v/:id/toggle", l.Toggle)
 }
 
 type likeState struct {
@@ -31,48 +28,37 @@ type likeState struct {
 	LikesCount int64 `json:"likesCount"`
 }
 
-// Create is PUT /likes/v/:id: likes a post. Doing it again changes nothing.
-func (l Likes) Create(c *gin.Context) error { return l.change(c, l.Likes.Add) }
-
-// Delete is DELETE /likes/v/:id: takes the like back.
-func (l Likes) Delete(c *gin.Context) error { return l.change(c, l.Likes.Remove) }
-
-// Toggle is POST /likes/toggle/v/:id: likes, or takes the like back.
-func (l Likes) Toggle(c *gin.Context) error {
-	return l.change(c, func(ctx context.Context, user, post bson.ObjectID) error {
-		liked, err := l.Likes.Of(ctx, user, []bson.ObjectID{post})
-		if err != nil {
-			return err
-		}
-		if liked[post] {
-			return l.Likes.Remove(ctx, user, post)
-		}
-		return l.Likes.Add(ctx, user, post)
-	})
+// isLiked marks the posts that the viewer likes.
+func (l LikeActions) isLiked(ctx context.Context, viewer bson.ObjectID, ids []bson.ObjectID, posts []Post) error {
+	liked, err := l.Likes.Of(ctx, viewer, ids)
+	for i, id := range ids {
+		posts[i].IsLiked = liked[id]
+	}
+	return err
 }
 
-// change does it and answers how the post stands then.
-func (l Likes) change(c *gin.Context, do func(ctx context.Context, user, post bson.ObjectID) error) error {
-	user := middlewares.UserID(c)
-	id, err := models.ParseID(c.Param("id"))
+// Create is PUT /likes/v/:id: likes a post. Doing it again changes nothing.
+func (l LikeActions) Create(c *gin.Context) error { return l.change(c, l.Likes.Add) }
+
+// Delete is DELETE /likes/v/:id: takes the like back.
+func (l LikeActions) Delete(c *gin.Context) error { return l.change(c, l.Likes.Remove) }
+
+// Toggle is POST /likes/v/:id/toggle: likes, or takes the like back.
+func (l LikeActions) Toggle(c *gin.Context) error { return l.change(c, l.Likes.Toggle) }
+
+// change does it and shows how the post is then.
+func (l LikeActions) change(c *gin.Context, do func(ctx context.Context, user, post bson.ObjectID) error) error {
+	user, id, err := target(c)
 	if err != nil {
 		return err
 	}
 	if err := do(c, user, id); err != nil {
 		return err
 	}
-	post, err := l.Posts.Visible(c, user, id)
+	post, err := l.shownPost(c, id)
 	if err != nil {
 		return err
 	}
-	liked, err := l.Likes.Of(c, user, []bson.ObjectID{id})
-	if err != nil {
-		return err
-	}
-	message := "You no longer like this."
-	if liked[id] {
-		message = "You like this."
-	}
-	path := postPaths[string(post.Kind)] + "/" + id.Hex()
-	return respond.Done(c, message, path, likeState{liked[id], post.LikesCount})
+	message := map[bool]string{true: "You like this.", false: "You no longer like this."}[post.IsLiked]
+	return respond.Done(c, message, post.Path(), likeState{post.IsLiked, post.LikesCount})
 }

@@ -1,27 +1,27 @@
 package controllers
 
-import (
-	"encoding/json"
-	"time"
-)
+import "time"
 
 // Address is where a file can be fetched. Pages use the bare path, so that they
 // work under whatever name the site was opened; the API answers with the full URL.
-type Address struct{ base, path string }
+type Address struct {
+	base string
+	Path string // empty: there is no file
+}
 
 // String is the path alone, as templates print it.
-func (a Address) String() string { return a.path }
+func (a Address) String() string { return a.Path }
 
 // Absolute is the full URL, or nothing where there is no file.
 func (a Address) Absolute() string {
-	if a.path == "" {
+	if a.Path == "" {
 		return ""
 	}
-	return a.base + a.path
+	return a.base + a.Path
 }
 
-// MarshalJSON writes the full URL.
-func (a Address) MarshalJSON() ([]byte, error) { return json.Marshal(a.Absolute()) }
+// MarshalText writes the full URL, for JSON.
+func (a Address) MarshalText() ([]byte, error) { return []byte(a.Absolute()), nil }
 
 // User is a channel as everybody may see it; Email and Roles are set only for
 // the user's own eyes.

@@ -14,43 +14,36 @@ import (
 	"tokentube/utils/respond"
 )
 
-// Posts are the actions on videos, photos and text posts.
-type Posts struct{ *App }
+// PostActions are the actions on videos, photos and text posts.
+type PostActions struct{ *App }
 
-// places are the page and the API path of each kind of post.
-var places = []struct {
-	kind      models.Kind
-	page, api string
+// postKinds are where the posts of each kind are.
+var postKinds = []struct {
+	kind models.Kind
+	path string
+	api  string // where the API has them: see routes/article.go
 }{
-	{models.Video, "/watch", "/videos"},
-	{models.Photo, "/photos", "/photos"},
-	{models.Text, "/posts", "/tweets"},
+	{models.Video, "/watch", "/api/v1/videos"},
+	{models.Photo, "/photos", "/api/v1/photos"},
+	{models.Text, "/posts", "/api/v1/tweets"},
 }
 
 // Routes registers the feature.
-func (p Posts) Routes(r middlewares.Access) {
+func (p PostActions) Routes(r middlewares.Access) {
 	r.Private.Page(http.MethodGet, "/create", p.New)
-	for _, place := range places {
-		one := p.of(place.kind)
-		r.Public.Page(http.MethodGet, place.page+"/:id", one.Show)
-		r.Public.API(http.MethodGet, place.api+"/:id", one.Read)
-		r.Private.Page(http.MethodGet, place.page+"/:id/edit", one.Edit)
-		r.Private.Page(http.MethodGet, place.page+"/:id/delete", one.ConfirmDelete)
-		edit := r.Private.Upload(p.Config.MaxImageBytes)
-		edit.Page(http.MethodPatch, place.page+"/:id", one.Update)
-		edit.API(http.MethodPatch, place.api+"/:id", one.Update)
-		r.Private.Page(http.MethodDelete, place.page+"/:id", one.Delete)
-		r.Private.API(http.MethodDelete, place.api+"/:id", one.Delete)
+	for _, k := range postKinds {
+		one := p.of(k.kind)
+		r.Public.Page(http.MethodGet, k.path+"/:id", one.Show)
+		r.Public.API(http.MethodGet, k.path+"/:id", one.Read)
+		r.Private.Page(http.MethodGet, k.path+"/:id/edit", one.Edit)
+		r.Private.Page(http.MethodGet, k.path+"/:id/delete", one.ConfirmDelete)
+		r.Private.Upload(p.Config.MaxImageBytes).Both(http.MethodPatch, k.path+"/:id", one.Update)
+		r.Private.Both(http.MethodDelete, k.path+"/:id", one.Delete)
 	}
-	r.Private.API(http.MethodPatch, "/videos/toggle/:id", p.of(models.Video).Toggle)
-
-	video := r.Private.Upload(p.Config.MaxVideoBytes + p.Config.MaxImageBytes)
-	video.Page(http.MethodPost, "/watch", p.of(models.Video).Create)
-	video.API(http.MethodPost, "/videos/publish-video", p.of(models.Video).Create)
-	photo := r.Private.Upload(p.Config.MaxImageBytes)
-	photo.Both(http.MethodPost, "/photos", p.of(models.Photo).Create)
-	r.Private.Page(http.MethodPost, "/posts", p.of(models.Text).Create)
-	r.Private.API(http.MethodPost, "/tweets", p.of(models.Text).Create)
+	r.Private.API(http.MethodPatch, "/watch/:id/toggle", p.of(models.Video).Toggle)
+	r.Private.Upload(p.Config.MaxVideoBytes+p.Config.MaxImageBytes).Both(http.MethodPost, "/watch", p.of(models.Video).Create)
+	r.Private.Upload(p.Config.MaxImageBytes).Both(http.MethodPost, "/photos", p.of(models.Photo).Create)
+	r.Private.Both(http.MethodPost, "/posts", p.of(models.Text).Create)
 }
 
 // postsOf are the actions on posts of one kind.
@@ -59,7 +52,7 @@ type postsOf struct {
 	kind models.Kind
 }
 
-func (p Posts) of(kind models.Kind) postsOf { return postsOf{p.App, kind} }
+func (p PostActions) of(kind models.Kind) postsOf { return postsOf{p.App, kind} }
 
 type postInput struct {
 	Kind        string  `form:"kind" json:"kind,omitempty"`
@@ -98,7 +91,7 @@ func text(s *string) string {
 }
 
 // New is GET /create: one page with a form for each kind.
-func (p Posts) New(c *gin.Context) error {
+func (p PostActions) New(c *gin.Context) error {
 	kind, err := kindOf(c.DefaultQuery("kind", string(models.Video)))
 	if err != nil {
 		return err
@@ -107,30 +100,27 @@ func (p Posts) New(c *gin.Context) error {
 }
 
 func kindOf(text string) (models.Kind, error) {
-	for _, place := range places {
-		if text == string(place.kind) {
-			return place.kind, nil
+	for _, k := range postKinds {
+		if text == string(k.kind) {
+			return k.kind, nil
 		}
 	}
 	return "", apperr.InvalidField("kind", "One of: video, photo, text.")
 }
 
-// Create is POST /watch, /photos and /posts, and /videos/publish-video, /photos
-// and /tweets.
+// Create is POST /watch, /photos and /posts.
 func (p postsOf) Create(c *gin.Context) error {
 	var in postInput
 	post := &models.Post{Owner: middlewares.UserID(c), Kind: p.kind}
 	files := uploads{db: p.DB}
 	defer files.discard(c)
-	err := input.Read(c.Request, &in, p.files(c, post, &files))
-	if err == nil {
-		err = p.create(c, in, post, &files)
-	}
-	if err != nil {
+	if err := input.Read(c.Request, &in, p.files(c, post, &files)); err != nil {
 		return respond.Invalid(c, "posts/new", in.form(p.kind), err)
 	}
-	files.keep()
-	out := p.post(post, middlewares.Current(c).User, false, post.Owner)
+	if err := p.create(c, in, post, &files); err != nil {
+		return respond.Invalid(c, "posts/new", in.form(p.kind), err)
+	}
+	out := p.post(post, middlewares.Current(c).User, post.Owner)
 	message := "Your post is published."
 	if !out.IsPublished {
 		message = "Your draft is saved."
@@ -139,9 +129,9 @@ func (p postsOf) Create(c *gin.Context) error {
 }
 
 func (p postsOf) apiPath() string {
-	for _, place := range places {
-		if place.kind == p.kind {
-			return "/api/v1" + place.api + "/"
+	for _, k := range postKinds {
+		if k.kind == p.kind {
+			return k.api + "/"
 		}
 	}
 	return ""
@@ -193,5 +183,7 @@ func (p postsOf) create(c *gin.Context, in postInput, post *models.Post, files *
 		post.Thumbnail = name
 		files.add(name)
 	}
-	return p.Posts.Create(c, post)
+	err := p.Posts.Create(c, post)
+	files.settle(err)
+	return err
 }

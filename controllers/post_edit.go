@@ -25,7 +25,7 @@ func (p postsOf) Edit(c *gin.Context) error {
 
 // editForm is the form with what was typed, or else what the post says.
 func (p postsOf) editForm(c *gin.Context, post *models.Post, in postInput) (postForm, error) {
-	out, err := p.output(c, post)
+	out, err := p.onePost(c, post)
 	if err != nil {
 		return postForm{}, err
 	}
@@ -60,20 +60,25 @@ func (p postsOf) Update(c *gin.Context) error {
 	if p.kind == models.Video {
 		taken = input.Files{"thumbnail": files.picture(c, &thumbnail, p.Media.SaveThumbnail)}
 	}
-	err = input.Read(c.Request, &in, taken)
-	if err == nil {
-		var changed *models.Post
-		if changed, err = p.Posts.Update(c, post.Owner, post.ID, p.changes(in, thumbnail)); err == nil {
-			files.keep()
-			if thumbnail != "" {
-				files.add(post.Thumbnail) // goes instead, when this returns
-			}
-			return p.updated(c, post, changed)
-		}
+	if err := input.Read(c.Request, &in, taken); err != nil {
+		return p.invalid(c, post, in, err)
 	}
-	form, lost := p.editForm(c, post, in)
-	if lost != nil {
-		return lost
+	changed, err := p.Posts.Update(c, post.Owner, post.ID, p.changes(in, thumbnail))
+	files.settle(err)
+	if err != nil {
+		return p.invalid(c, post, in, err)
+	}
+	if thumbnail != "" {
+		files.add(post.Thumbnail) // goes instead, when this returns
+	}
+	return p.updated(c, post, changed)
+}
+
+// invalid shows the form again, with what was typed.
+func (p postsOf) invalid(c *gin.Context, post *models.Post, in postInput, err error) error {
+	form, failed := p.editForm(c, post, in)
+	if failed != nil {
+		return failed
 	}
 	return respond.Invalid(c, "posts/edit", form, err)
 }
@@ -94,7 +99,7 @@ func (p postsOf) changes(in postInput, thumbnail string) models.PostChanges {
 }
 
 func (p postsOf) updated(c *gin.Context, before, after *models.Post) error {
-	out, err := p.output(c, after)
+	out, err := p.onePost(c, after)
 	if err != nil {
 		return err
 	}
@@ -105,7 +110,7 @@ func (p postsOf) updated(c *gin.Context, before, after *models.Post) error {
 	return respond.Done(c, message, out.Path(), out)
 }
 
-// Toggle is PATCH /videos/toggle/:id: publishes a draft, and the other way round.
+// Toggle is PATCH /watch/:id/toggle: publishes a draft, and the other way round.
 func (p postsOf) Toggle(c *gin.Context) error {
 	post, err := p.own(c)
 	if err != nil {
@@ -128,7 +133,7 @@ func (p postsOf) ConfirmDelete(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	out, err := p.output(c, post)
+	out, err := p.onePost(c, post)
 	if err != nil {
 		return err
 	}
@@ -141,7 +146,7 @@ func (p postsOf) Delete(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	out, err := p.output(c, post)
+	out, err := p.onePost(c, post)
 	if err != nil {
 		return err
 	}

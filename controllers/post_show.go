@@ -5,19 +5,20 @@ import (
 
 	"tokentube/middlewares"
 	"tokentube/models"
+	"tokentube/models/store"
 	"tokentube/utils/respond"
 )
 
 // visible loads the post of the address, if it is of this kind and the viewer
 // may see it.
 func (p postsOf) visible(c *gin.Context) (*models.Post, error) {
-	id, err := models.ParseID(c.Param("id"))
+	viewer, id, err := target(c)
 	if err != nil {
 		return nil, err
 	}
-	post, err := p.Posts.Visible(c, middlewares.UserID(c), id)
+	post, err := p.Posts.Visible(c, viewer, id)
 	if err == nil && post.Kind != p.kind {
-		err = models.ErrNotFound()
+		err = store.ErrNotFound()
 	}
 	return post, err
 }
@@ -31,17 +32,6 @@ func (p postsOf) own(c *gin.Context) (*models.Post, error) {
 	return p.Posts.Own(c, middlewares.UserID(c), post.ID)
 }
 
-func (p postsOf) output(c *gin.Context, post *models.Post) (Post, error) {
-	out, err := p.posts(c, middlewares.UserID(c), []*models.Post{post})
-	if err == nil && len(out) == 0 {
-		err = models.ErrNotFound()
-	}
-	if err != nil {
-		return Post{}, err
-	}
-	return out[0], nil
-}
-
 type postPage struct {
 	Post Post   `json:"post"`
 	More []Post `json:"more"`
@@ -52,15 +42,16 @@ const moreFromOwner = 6
 // Show is GET /watch/:id, /photos/:id and /posts/:id: the post and others of its
 // owner.
 func (p postsOf) Show(c *gin.Context) error {
-	post, out, err := p.look(c)
+	post, out, err := p.viewed(c)
 	if err != nil {
 		return err
 	}
-	others, _, err := p.Posts.List(c, models.PostQuery{Owner: post.Owner, Limit: moreFromOwner + 1})
+	viewer := middlewares.UserID(c)
+	others, err := p.Posts.Page(c, viewer, models.PostQuery{Owner: post.Owner}, store.Paging{Limit: moreFromOwner + 1})
 	if err != nil {
 		return err
 	}
-	more, err := p.posts(c, middlewares.UserID(c), without(others, post))
+	more, err := p.posts(c, viewer, without(others.Items, post))
 	if err != nil {
 		return err
 	}
@@ -77,28 +68,28 @@ func without(posts []*models.Post, one *models.Post) []*models.Post {
 	return rest
 }
 
-// Read is GET /videos/:id, /photos/:id and /tweets/:id: the post alone.
+// Read is GET /watch/:id, /photos/:id and /posts/:id of the API: the post alone.
 func (p postsOf) Read(c *gin.Context) error {
-	_, out, err := p.look(c)
+	_, out, err := p.viewed(c)
 	if err != nil {
 		return err
 	}
 	return respond.Show(c, "", out)
 }
 
-// look loads the post of the address for somebody who looks at it.
-func (p postsOf) look(c *gin.Context) (*models.Post, Post, error) {
+// viewed loads the post of the address for somebody who looks at it.
+func (p postsOf) viewed(c *gin.Context) (*models.Post, Post, error) {
 	post, err := p.visible(c)
 	if err != nil {
 		return nil, Post{}, err
 	}
 	p.countView(c, post)
-	out, err := p.output(c, post)
+	out, err := p.onePost(c, post)
 	return post, out, err
 }
 
-// countView counts a look at a published post. Who is not logged in is told
-// apart by address and browser. A count that fails is no reason to show nothing.
+// countView counts a look at a published post. Visitors are told apart by address and browser. A count that fails is no
+// reason to show nothing.
 func (p postsOf) countView(c *gin.Context, post *models.Post) {
 	if post.Visibility != models.Public || middlewares.Passive(c.Request) {
 		return

@@ -12,6 +12,7 @@ import (
 
 	"tokentube/config"
 	"tokentube/e2e/testsite"
+	"tokentube/models/store"
 )
 
 // entries is the newest page of a user's security log.
@@ -265,7 +266,7 @@ func TestEventsGoWithTheAccount(t *testing.T) {
 	}
 	c.JSON("DELETE", "/api/v1/users/me", testsite.M{"password": testsite.Password}).Status(200)
 	site.DB.WaitRemovals()
-	if left, _, err := site.Events.List(context.Background(), alice.ID, "", 10); err != nil || len(left) != 0 {
-		t.Errorf("%d events left, %v", len(left), err)
+	if left, err := site.Events.Page(context.Background(), alice.ID, store.Paging{}); err != nil || len(left.Items) != 0 {
+		t.Errorf("%d events left, %v", len(left.Items), err)
 	}
 }

@@ -2,8 +2,11 @@ package controllers
 
 import (
 	"cmp"
+	"context"
 	"errors"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -17,19 +20,16 @@ import (
 	"tokentube/utils/token"
 )
 
-// Sessions are the actions that begin, renew and end a login.
-type Sessions struct{ *App }
+// SessionActions begin, renew and end a login.
+type SessionActions struct{ *App }
 
-// Routes registers the feature. None of it renews on the way: each sets or
-// clears the cookies itself.
-func (s Sessions) Routes(r middlewares.Access) {
+// Routes registers the feature. None of it renews on the way: each sets or clears the cookies itself.
+func (s SessionActions) Routes(r middlewares.Access) {
 	guest := r.Guest.NoRenew()
 	guest.Page(http.MethodGet, "/login", s.New)
-	guest.Page(http.MethodPost, "/login", s.Create)
-	guest.API(http.MethodPost, "/users/login", s.Create)
-	guest.Page(http.MethodPost, "/logout", s.Delete)
-	guest.API(http.MethodPost, "/users/logout", s.Delete)
-	guest.Limit(s.Auth.Limits.Renewals).API(http.MethodPost, "/users/regenerate-tokens", s.Renew)
+	guest.Both(http.MethodPost, "/login", s.Create)
+	guest.Both(http.MethodPost, "/logout", s.Delete)
+	guest.Limit(s.Auth.Limits.Renewals).API(http.MethodPost, "/renew", s.Renew)
 }
 
 type login struct {
@@ -67,24 +67,24 @@ type signedIn struct {
 }
 
 // New is GET /login: the form.
-func (s Sessions) New(c *gin.Context) error {
+func (s SessionActions) New(c *gin.Context) error {
 	return respond.Show(c, "sessions/new", login{Next: safeNext(c.Query("next")), Remember: true})
 }
 
-// Create is POST /login and /users/login.
-func (s Sessions) Create(c *gin.Context) error {
+// Create is POST /login.
+func (s SessionActions) Create(c *gin.Context) error {
 	var in login
-	err := input.Read(c.Request, &in, nil)
-	if err == nil {
-		var out signedIn
-		if out, err = s.logIn(c, in); err == nil {
-			return respond.Done(c, "You are logged in.", safeNext(in.Next), out)
-		}
+	if err := input.Read(c.Request, &in, nil); err != nil {
+		return respond.Invalid(c, "sessions/new", in, err)
 	}
-	return respond.Invalid(c, "sessions/new", in, err)
+	out, err := s.logIn(c, in)
+	if err != nil {
+		return respond.Invalid(c, "sessions/new", in, err)
+	}
+	return respond.Done(c, "You are logged in.", safeNext(in.Next), out)
 }
 
-func (s Sessions) logIn(c *gin.Context, in login) (signedIn, error) {
+func (s SessionActions) logIn(c *gin.Context, in login) (signedIn, error) {
 	if err := s.checkCookies(c); err != nil {
 		return signedIn{}, err
 	}
@@ -92,25 +92,30 @@ func (s Sessions) logIn(c *gin.Context, in login) (signedIn, error) {
 	if err != nil {
 		return signedIn{}, err
 	}
-	out, session, err := s.beginSession(c, user, in.Remember)
+	var session *models.Session
+	err = s.DB.Atomically(c, func(ctx context.Context) error {
+		if session, err = s.beginSession(ctx, c, user, in.Remember); err != nil {
+			return err
+		}
+		// The password may have been changed while it was being checked: a session of the old one must not outlive it.
+		return s.Users.ConfirmPassword(ctx, user)
+	})
+	if apperr.Is(err, apperr.NotFound) {
+		err = errWrongLogin().Because(err)
+		if session != nil { // without transactions it is there
+			err = errors.Join(err, s.endSession(c, user.ID, session.ID, models.PasswordChanged, models.Device{}))
+		}
+	}
 	if err != nil {
 		return signedIn{}, err
 	}
-	// The password may have been changed while it was being checked: the session
-	// of the old one must not outlive the change.
-	now, err := s.Users.ByID(c, user.ID)
-	if err != nil || now.PasswordHash != user.PasswordHash {
-		s.Auth.Cookies.Clear(c)
-		_, over := s.Sessions.End(c, user.ID, session.ID, models.PasswordChanged)
-		return signedIn{}, errors.Join(errWrongLogin(), err, over)
-	}
-	return out, nil
+	return s.signIn(c, user, session)
 }
 
 // authenticate finds the user and checks the password. An unknown user and a
 // wrong password get the same answer after the same work, so that nobody can
 // find out here which names exist.
-func (s Sessions) authenticate(c *gin.Context, in login) (*models.User, error) {
+func (s SessionActions) authenticate(c *gin.Context, in login) (*models.User, error) {
 	identifier, err := in.name()
 	if err != nil {
 		return nil, err
@@ -141,41 +146,47 @@ func (s Sessions) authenticate(c *gin.Context, in login) (*models.User, error) {
 	return s.rehash(c, user, in.Password)
 }
 
-func errWrongLogin() error {
+func errWrongLogin() *apperr.Error {
 	return apperr.New(apperr.Unauthorized, "The name or the password is wrong.")
 }
 
-// beginSession starts a session for the user in this browser, in place of the one whose
-// cookies came with the request, and sets the cookies.
-func (s *App) beginSession(c *gin.Context, user *models.User, remember bool) (signedIn, *models.Session, error) {
-	if err := s.endSessions(c, models.NewLogin); err != nil {
-		return signedIn{}, nil, err
-	}
+// beginSession starts a session for the user in this browser, in place of the one whose cookies came with the request.
+func (a *App) beginSession(ctx context.Context, c *gin.Context, user *models.User, remember bool) (session *models.Session, err error) {
 	device := middlewares.DeviceOf(c)
-	session, err := s.Sessions.Create(c, user.ID, remember, device)
+	err = a.DB.Atomically(ctx, func(ctx context.Context) error {
+		if err := a.endSessions(ctx, c, models.NewLogin); err != nil {
+			return err
+		}
+		var oldest []*models.Session
+		if session, oldest, err = a.Sessions.Create(ctx, user.ID, remember, device); err != nil {
+			return err
+		}
+		if err := a.noteEnded(ctx, oldest, device); err != nil {
+			return err
+		}
+		return a.Events.Add(ctx, models.EventLogin, session, device)
+	})
+	return session, err
+}
+
+// signIn gives the browser the tokens of a session that has begun.
+func (a *App) signIn(c *gin.Context, user *models.User, session *models.Session) (signedIn, error) {
+	a.Auth.SetDeviceCookie(c, user.ID)
+	pair, err := a.Auth.Issue(c, user, session)
 	if err != nil {
-		return signedIn{}, nil, err
+		return signedIn{}, err
 	}
-	oldest, err := s.Sessions.EndOldest(c, user.ID)
-	if err := errors.Join(err, s.noteEnded(c, oldest)); err != nil {
-		return signedIn{}, nil, err
-	}
-	s.Auth.SetDeviceCookie(c, user.ID)
-	pair, err := s.Auth.Issue(c, user, session)
-	if err != nil {
-		return signedIn{}, nil, err
-	}
-	out := signedIn{User: s.user(user, true), Notice: theftNotice(user, session)}
+	out := signedIn{User: a.user(user, true), Notice: theftNotice(user, session)}
 	if !fromBrowser(c) {
 		out.AccessToken, out.RefreshToken = pair.Access, pair.Refresh
 	}
-	return out, session, s.Events.Add(c, models.EventLogin, session, device)
+	return out, nil
 }
 
-// Delete is POST /logout and /users/logout: ends the session of whatever token
-// came with the request, also an expired one. Doing it twice is fine.
-func (s Sessions) Delete(c *gin.Context) error {
-	if err := s.endSessions(c, models.LoggedOut); err != nil {
+// Delete is POST /logout: ends the session of whatever token came with the request, also an expired one. Doing it twice
+// is fine.
+func (s SessionActions) Delete(c *gin.Context) error {
+	if err := s.endSessions(c, c, models.LoggedOut); err != nil {
 		return err
 	}
 	s.forget(c)
@@ -189,11 +200,11 @@ func (a *App) forget(c *gin.Context) {
 }
 
 // endSessions ends the sessions that the request's tokens belong to.
-func (s *App) endSessions(c *gin.Context, why models.RevocationReason) error {
-	for _, claims := range s.Auth.Presented(c) {
+func (a *App) endSessions(ctx context.Context, c *gin.Context, why models.EndReason) error {
+	for _, claims := range a.Auth.Presented(c) {
 		user, _ := bson.ObjectIDFromHex(claims.UserID) // we wrote them; nothing has the zero id
 		id, _ := bson.ObjectIDFromHex(claims.SessionID)
-		if err := s.endSession(c, user, id, why); err != nil {
+		if err := a.endSession(ctx, user, id, why, middlewares.DeviceOf(c)); err != nil {
 			return err
 		}
 	}
@@ -201,25 +212,26 @@ func (s *App) endSessions(c *gin.Context, why models.RevocationReason) error {
 }
 
 // endSession ends one, if it has not ended before, and notes a logout.
-func (s *App) endSession(c *gin.Context, user, id bson.ObjectID, why models.RevocationReason) error {
-	ended, err := s.Sessions.End(c, user, id, why)
-	if apperr.Is(err, apperr.NotFound) {
-		return nil
-	}
-	if err == nil && why == models.LoggedOut {
-		err = s.Events.Add(c, models.EventLogout, ended, middlewares.DeviceOf(c))
-	}
-	return err
+func (a *App) endSession(ctx context.Context, user, id bson.ObjectID, why models.EndReason, d models.Device) error {
+	return a.DB.Atomically(ctx, func(ctx context.Context) error {
+		ended, err := a.Sessions.End(ctx, user, id, why)
+		if apperr.Is(err, apperr.NotFound) {
+			return nil
+		}
+		if err != nil || why != models.LoggedOut {
+			return err
+		}
+		return a.Events.Add(ctx, models.EventLogout, ended, d)
+	})
 }
 
 type renewal struct {
 	RefreshToken string `form:"RefreshToken" json:"RefreshToken"`
 }
 
-// Renew is POST /users/regenerate-tokens: a new pair of tokens for a refresh
-// token, for clients that renew by themselves. It is taken from the body, the
-// Authorization header or the cookie, in this order.
-func (s Sessions) Renew(c *gin.Context) error {
+// Renew is POST /renew of the API: a new pair of tokens for a refresh token, for clients that renew by themselves. It is
+// taken from the body, the Authorization header or the cookie, in this order.
+func (s SessionActions) Renew(c *gin.Context) error {
 	var in renewal
 	if err := input.Read(c.Request, &in, nil); err != nil {
 		return err
@@ -246,4 +258,68 @@ func (s Sessions) Renew(c *gin.Context) error {
 		out.AccessToken, out.RefreshToken = pair.Access, pair.Refresh
 	}
 	return respond.Done(c, "The tokens are renewed.", "/", out)
+}
+
+// rehash brings the stored hash to the present cost while the password is known.
+func (s SessionActions) rehash(c *gin.Context, user *models.User, password string) (*models.User, error) {
+	if !s.Hasher.Outdated(user.PasswordHash) {
+		return user, nil
+	}
+	hash, err := s.Hasher.Hash(c, password)
+	if err != nil {
+		return nil, err
+	}
+	return s.Users.SetPassword(c, user.ID, user.PasswordHash, hash)
+}
+
+// theftNotice is what whoever logs in after a theft is told.
+func theftNotice(u *models.User, s *models.Session) string {
+	if u.TheftToTell(s) == nil {
+		return ""
+	}
+	return "An old token of yours was used a second time, which happens when somebody copied it. " +
+		"That login was ended. Look at the security log, and change your password if you do not know why."
+}
+
+// noteFailure tells the owner of an account that somebody tried to get in. It
+// takes no time here: the answer must not be slower for names that exist.
+func (a *App) noteFailure(c *gin.Context, user *models.User) {
+	if user.ID.IsZero() {
+		return
+	}
+	a.Events.AddLater(models.EventLoginFailed, &models.Session{User: user.ID}, middlewares.DeviceOf(c), func(err error) {
+		a.Log.Error("event not kept", "event", models.EventLoginFailed, "error", err)
+	})
+}
+
+// checkCookies says why when a browser would drop the cookies of a login without
+// a word: Secure ones are kept over plain HTTP on this machine's own name alone.
+func (a *App) checkCookies(c *gin.Context) error {
+	if !a.Config.CookieSecure || a.Config.HTTPS() || c.Request.TLS != nil || !fromBrowser(c) {
+		return nil
+	}
+	host := (&url.URL{Host: c.Request.Host}).Hostname()
+	if ip := net.ParseIP(host); host == "localhost" || strings.HasSuffix(host, ".localhost") || ip.IsLoopback() {
+		return nil
+	}
+	return apperr.New(apperr.Invalid, "Over plain HTTP your browser keeps no login for %s. Open the site at %s, or by HTTPS.", host, a.Config.BaseURL)
+}
+
+// fromBrowser tells a browser by what only browsers send, and what no page can
+// keep them from sending.
+func fromBrowser(c *gin.Context) bool {
+	return c.GetHeader("Sec-Fetch-Site") != "" || c.GetHeader("Origin") != ""
+}
+
+// safeNext is where to go after a login: a path of this site, or the start.
+// Anything that a browser could read as another site is not followed (open
+// redirect): "//host", "/\host", a scheme, control characters.
+func safeNext(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.Opaque != "" || u.User != nil ||
+		!strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") ||
+		strings.ContainsFunc(next, func(r rune) bool { return r < ' ' || r == '\\' || r == 0x7f }) {
+		return "/"
+	}
+	return next
 }

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"time"
@@ -19,12 +20,9 @@ type Devices struct{ *App }
 // Routes registers the feature. A session that was ended a moment ago, on
 // another machine of the site, must not end others: all of it is Sensitive.
 func (d Devices) Routes(r middlewares.Access) {
-	r.Sensitive.Page(http.MethodGet, "/settings/sessions", d.Index)
-	r.Sensitive.API(http.MethodGet, "/users/sessions", d.Index)
-	r.Sensitive.Page(http.MethodDelete, "/settings/sessions/:id", d.Delete)
-	r.Sensitive.API(http.MethodDelete, "/users/sessions/:id", d.Delete)
-	r.Sensitive.Page(http.MethodDelete, "/settings/sessions", d.DeleteOthers)
-	r.Sensitive.API(http.MethodDelete, "/users/sessions", d.DeleteOthers)
+	r.Sensitive.Both(http.MethodGet, "/settings/sessions", d.Index)
+	r.Sensitive.Both(http.MethodDelete, "/settings/sessions/:id", d.Delete)
+	r.Sensitive.Both(http.MethodDelete, "/settings/sessions", d.DeleteOthers)
 }
 
 // Session is a login as its user sees it. LastSeenAt is when the device last got
@@ -78,18 +76,21 @@ func session(s *models.Session, current bool) Session {
 // Delete is DELETE /settings/sessions/:id and /users/sessions/:id: its tokens
 // open nothing from now on. Ending the session that asks is a logout.
 func (d Devices) Delete(c *gin.Context) error {
-	id, err := models.ParseID(c.Param("id"))
+	user, id, err := target(c)
 	if err != nil {
 		return err
 	}
 	if id == middlewares.Current(c).Session.ID {
 		return d.endThis(c)
 	}
-	ended, err := d.Sessions.End(c, middlewares.UserID(c), id, models.EndedByUser)
+	err = d.DB.Atomically(c, func(ctx context.Context) error {
+		ended, err := d.Sessions.End(ctx, user, id, models.EndedByUser)
+		if err != nil {
+			return err
+		}
+		return d.noteEnded(ctx, []*models.Session{ended}, middlewares.DeviceOf(c))
+	})
 	if err != nil {
-		return err
-	}
-	if err := d.noteEnded(c, []*models.Session{ended}); err != nil {
 		return err
 	}
 	return respond.Done(c, "That device is signed out.", "/settings/sessions", nil)
@@ -99,7 +100,7 @@ func (d Devices) Delete(c *gin.Context) error {
 // request: with a header, the cookies may be another session's.
 func (d Devices) endThis(c *gin.Context) error {
 	id := middlewares.Current(c)
-	if err := d.endSession(c, id.User.ID, id.Session.ID, models.LoggedOut); err != nil {
+	if err := d.endSession(c, id.User.ID, id.Session.ID, models.LoggedOut, middlewares.DeviceOf(c)); err != nil {
 		return err
 	}
 	if !id.ByHeader {
@@ -116,10 +117,13 @@ type endedCount struct {
 // but this one is signed out.
 func (d Devices) DeleteOthers(c *gin.Context) error {
 	id := middlewares.Current(c)
-	ended, err := d.Sessions.EndOthers(c, id.User.ID, id.Session.ID)
-	if noted := d.noteEnded(c, ended); err == nil {
-		err = noted
-	}
+	var ended []*models.Session
+	err := d.DB.Atomically(c, func(ctx context.Context) (err error) {
+		if ended, err = d.Sessions.EndOthers(ctx, id.User.ID, id.Session.ID, models.EndedByUser); err != nil {
+			return err
+		}
+		return d.noteEnded(ctx, ended, middlewares.DeviceOf(c))
+	})
 	if err != nil {
 		return err
 	}
@@ -127,9 +131,9 @@ func (d Devices) DeleteOthers(c *gin.Context) error {
 }
 
 // noteEnded notes in the security log which devices were signed out by this one.
-func (a *App) noteEnded(c *gin.Context, ended []*models.Session) error {
+func (a *App) noteEnded(ctx context.Context, ended []*models.Session, by models.Device) error {
 	for _, s := range ended {
-		if err := a.Events.Add(c, models.EventSessionEnded, s, middlewares.DeviceOf(c)); err != nil {
+		if err := a.Events.Add(ctx, models.EventSessionEnded, s, by); err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"tokentube/config"
 	"tokentube/e2e/testsite"
+	"tokentube/models/store"
 )
 
 const whoAmI = "/api/v1/users/get-current-user"
@@ -267,12 +268,12 @@ func TestReplayAfterTheGraceEndsTheSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	events, _, err := site.Events.List(context.Background(), alice.ID, "", 100)
+	events, err := site.Events.Page(context.Background(), alice.ID, store.Paging{Limit: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
 	reuse := 0
-	for _, e := range events {
+	for _, e := range events.Items {
 		if e.Type == "token_reuse" {
 			reuse++
 		}

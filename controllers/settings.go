@@ -25,23 +25,15 @@ func (s Settings) Routes(r middlewares.Access) {
 	r.Private.Page(http.MethodGet, "/settings/password", s.EditPassword)
 	r.Private.Page(http.MethodGet, "/settings/delete", s.ConfirmDelete)
 
-	r.Private.Page(http.MethodPatch, "/settings/profile", s.UpdateProfile)
-	r.Private.API(http.MethodPatch, "/users/update-user-fullname", s.UpdateProfile)
-	r.Private.API(http.MethodPatch, "/users/update-user-bio", s.UpdateProfile)
-	r.Private.Page(http.MethodPatch, "/settings/username", s.UpdateUsername)
-	r.Private.API(http.MethodPatch, "/users/update-user-username", s.UpdateUsername)
-	r.Sensitive.Page(http.MethodPatch, "/settings/email", s.UpdateEmail)
-	r.Sensitive.API(http.MethodPatch, "/users/update-user-email", s.UpdateEmail)
-	r.Sensitive.Page(http.MethodPatch, "/settings/password", s.UpdatePassword)
-	r.Sensitive.API(http.MethodPatch, "/users/update-user-password", s.UpdatePassword)
-	r.Sensitive.Page(http.MethodDelete, "/settings/account", s.Delete)
-	r.Sensitive.API(http.MethodDelete, "/users/me", s.Delete)
+	r.Private.Both(http.MethodPatch, "/settings/profile", s.UpdateProfile)
+	r.Private.Both(http.MethodPatch, "/settings/username", s.UpdateUsername)
+	r.Sensitive.Both(http.MethodPatch, "/settings/email", s.UpdateEmail)
+	r.Sensitive.Both(http.MethodPatch, "/settings/password", s.UpdatePassword)
+	r.Sensitive.Both(http.MethodDelete, "/settings/account", s.Delete)
 
 	upload := r.Private.Upload(s.Config.MaxImageBytes)
-	upload.Page(http.MethodPatch, "/settings/avatar", s.UpdateAvatar)
-	upload.API(http.MethodPatch, "/users/update-user-avatar", s.UpdateAvatar)
-	upload.Page(http.MethodPatch, "/settings/cover", s.UpdateCover)
-	upload.API(http.MethodPatch, "/users/update-user-coverImage", s.UpdateCover)
+	upload.Both(http.MethodPatch, "/settings/avatar", s.UpdateAvatar)
+	upload.Both(http.MethodPatch, "/settings/cover", s.UpdateCover)
 }
 
 type profilePage struct {
@@ -73,18 +65,21 @@ func (s Settings) EditProfile(c *gin.Context) error {
 	return respond.Show(c, "settings/profile", s.profilePage(c, profile{}))
 }
 
-// UpdateProfile is PATCH /settings/profile, and /users/update-user-fullname and
-// -bio: changes the name, the bio, or both.
+// UpdateProfile is PATCH /settings/profile: changes the name, the bio, or both.
 func (s Settings) UpdateProfile(c *gin.Context) error {
 	var in profile
 	err := input.Read(c.Request, &in, nil)
 	if err == nil && in.FullName == nil && in.Bio == nil {
 		err = apperr.InvalidField("fullName", "Send a fullName or a bio.")
 	}
-	if err == nil {
-		err = s.update(c, models.UserChanges{FullName: in.FullName, Bio: in.Bio}, "Your profile is saved.", "/settings/profile")
+	if err != nil {
+		return respond.Invalid(c, "settings/profile", s.profilePage(c, in), err)
 	}
-	return respond.Invalid(c, "settings/profile", s.profilePage(c, in), err)
+	user, err := s.update(c, models.UserChanges{FullName: in.FullName, Bio: in.Bio})
+	if err != nil {
+		return respond.Invalid(c, "settings/profile", s.profilePage(c, in), err)
+	}
+	return respond.Done(c, "Your profile is saved.", "/settings/profile", user)
 }
 
 type account struct {
@@ -103,51 +98,61 @@ func (s Settings) EditAccount(c *gin.Context) error {
 	return respond.Show(c, "settings/account", accountOf(c))
 }
 
-// UpdateUsername is PATCH /settings/username and /users/update-user-username.
+// UpdateUsername is PATCH /settings/username.
 func (s Settings) UpdateUsername(c *gin.Context) error {
 	var in account
 	err := input.Read(c.Request, &in, nil)
-	if err == nil {
-		err = s.update(c, models.UserChanges{Username: &in.Username}, "Your username is changed.", "/settings/account")
-	}
 	in.Email = accountOf(c).Email
-	return respond.Invalid(c, "settings/account", in, err)
+	if err != nil {
+		return respond.Invalid(c, "settings/account", in, err)
+	}
+	user, err := s.update(c, models.UserChanges{Username: &in.Username})
+	if err != nil {
+		return respond.Invalid(c, "settings/account", in, err)
+	}
+	return respond.Done(c, "Your username is changed.", "/settings/account", user)
 }
 
-// UpdateEmail is PATCH /settings/email and /users/update-user-email. It needs
-// the password: whoever has the address can one day ask for a new password.
+// UpdateEmail is PATCH /settings/email. It needs the password: the address is one day the way to a new password.
 func (s Settings) UpdateEmail(c *gin.Context) error {
 	var in account
 	err := input.Read(c.Request, &in, nil)
-	if err == nil {
-		err = s.checkPassword(c, "password", in.Password)
-	}
-	if err == nil {
-		err = s.update(c, models.UserChanges{Email: &in.Email}, "Your e-mail address is changed.", "/settings/account")
-	}
 	in.Username = accountOf(c).Username
-	return respond.Invalid(c, "settings/account", in, err)
+	if err != nil {
+		return respond.Invalid(c, "settings/account", in, err)
+	}
+	if err := s.checkPassword(c, "password", in.Password); err != nil {
+		return respond.Invalid(c, "settings/account", in, err)
+	}
+	user, err := s.update(c, models.UserChanges{Email: &in.Email})
+	if err != nil {
+		return respond.Invalid(c, "settings/account", in, err)
+	}
+	return respond.Done(c, "Your email address is changed.", "/settings/account", user)
 }
 
-// update changes the user and makes a fresh access token, so that its claims are
-// true at once.
-func (s Settings) update(c *gin.Context, changes models.UserChanges, message, path string) error {
+// update changes the user and makes a fresh access token, so that its claims are true at once.
+func (s Settings) update(c *gin.Context, changes models.UserChanges) (out User, err error) {
 	id := middlewares.Current(c)
-	user, err := s.Users.Update(c, id.User.ID, changes)
-	if err != nil {
-		return err
-	}
-	if changes.Email != nil && user.Email != id.User.Email {
-		if err := s.Events.Add(c, models.EventEmail, id.Session, middlewares.DeviceOf(c)); err != nil {
+	var user *models.User
+	err = s.DB.Atomically(c, func(ctx context.Context) error {
+		if user, err = s.Users.Update(ctx, id.User.ID, changes); err != nil {
 			return err
 		}
+		if changes.Email == nil || user.Email == id.User.Email {
+			return nil
+		}
+		return s.Events.Add(ctx, models.EventEmail, id.Session, middlewares.DeviceOf(c))
+	})
+	if err != nil {
+		return User{}, err
 	}
 	if !id.ByHeader {
 		if err := s.Auth.IssueAccess(c, user, id.Session); err != nil {
-			return err
+			return User{}, err
 		}
 	}
-	return respond.Done(c, message, path, s.user(user, true))
+	return s.user(user, true), nil
 }
 
 // checkPassword makes sure that it is still the owner who sits there.
@@ -166,12 +171,12 @@ func (s Settings) checkPassword(c *gin.Context, field, password string) error {
 	return err
 }
 
-// UpdateAvatar is PATCH /settings/avatar and /users/update-user-avatar.
+// UpdateAvatar is PATCH /settings/avatar.
 func (s Settings) UpdateAvatar(c *gin.Context) error {
 	return s.updatePicture(c, models.Avatar, s.Media.SaveAvatar, "Your picture is changed.")
 }
 
-// UpdateCover is PATCH /settings/cover and /users/update-user-coverImage.
+// UpdateCover is PATCH /settings/cover.
 func (s Settings) UpdateCover(c *gin.Context) error {
 	return s.updatePicture(c, models.CoverImage, s.Media.SaveCover, "Your banner is changed.")
 }
@@ -188,10 +193,10 @@ func (s Settings) updatePicture(c *gin.Context, p models.Picture, save func(cont
 		return respond.Invalid(c, "settings/profile", s.profilePage(c, profile{}), err)
 	}
 	user, replaced, err := s.Users.SetPicture(c, middlewares.UserID(c), p, name)
+	files.settle(err)
 	if err != nil {
 		return err
 	}
-	files.keep()
 	files.add(replaced) // goes instead, when this returns
 	return respond.Done(c, message, "/settings/profile", s.user(user, true))
 }
@@ -205,8 +210,7 @@ func (s Settings) ConfirmDelete(c *gin.Context) error {
 	return respond.Show(c, "settings/delete", deletion{})
 }
 
-// Delete is DELETE /settings/account and /users/me: the account is gone at once,
-// and all that hung on it soon after.
+// Delete is DELETE /settings/account: the account is gone at once, and all that hung on it soon after.
 func (s Settings) Delete(c *gin.Context) error {
 	var in deletion
 	err := input.Read(c.Request, &in, nil)

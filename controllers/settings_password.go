@@ -1,7 +1,10 @@
 package controllers
 
 import (
+	"context"
+
 	"github.com/gin-gonic/gin"
+	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"tokentube/middlewares"
 	"tokentube/models"
@@ -22,19 +25,18 @@ func (s Settings) EditPassword(c *gin.Context) error {
 	return respond.Show(c, "settings/password", passwordChange{})
 }
 
-// UpdatePassword is PATCH /settings/password and /users/update-user-password. It
-// ends every session, this one too, and begins a new one here: a thief who holds
-// this session's tokens gets nothing of it.
+// UpdatePassword is PATCH /settings/password. It ends every session, this one too, and begins a new one here: a thief who
+// holds this session's tokens gets nothing of it.
 func (s Settings) UpdatePassword(c *gin.Context) error {
 	var in passwordChange
-	err := input.Read(c.Request, &in, nil)
-	if err == nil {
-		var out signedIn
-		if out, err = s.changePassword(c, in); err == nil {
-			return respond.Done(c, "Your password is changed. All other devices are signed out.", "/settings/password", out)
-		}
+	if err := input.Read(c.Request, &in, nil); err != nil {
+		return respond.Invalid(c, "settings/password", passwordChange{}, err)
 	}
-	return respond.Invalid(c, "settings/password", passwordChange{}, err)
+	out, err := s.changePassword(c, in)
+	if err != nil {
+		return respond.Invalid(c, "settings/password", passwordChange{}, err)
+	}
+	return respond.Done(c, "Your password is changed. All other devices are signed out.", "/settings/password", out)
 }
 
 func (s Settings) changePassword(c *gin.Context, in passwordChange) (signedIn, error) {
@@ -55,35 +57,35 @@ func (s Settings) changePassword(c *gin.Context, in passwordChange) (signedIn, e
 	if err != nil {
 		return signedIn{}, err
 	}
-	user, err := s.Users.SetPassword(c, id.User.ID, id.User.PasswordHash, hash)
-	if apperr.Is(err, apperr.NotFound) { // changed in another tab meanwhile
-		return signedIn{}, apperr.InvalidField("oldPassword", "This is not your password any more.")
-	} else if err != nil {
+	user, session, err := s.setPassword(c, id, hash)
+	if err != nil {
 		return signedIn{}, err
 	}
-	if err := s.Sessions.RevokeAll(c, user.ID, models.PasswordChanged); err != nil {
-		return signedIn{}, err
-	}
-	if err := s.Events.Add(c, models.EventPassword, id.Session, middlewares.DeviceOf(c)); err != nil {
-		return signedIn{}, err
-	}
-	// What the notice of a theft asks for is done.
-	if err := s.Users.DismissTheft(c, user.ID, s.Now()); err != nil {
-		return signedIn{}, err
-	}
-	user.TheftAt = nil
-	out, _, err := s.beginSession(c, user, id.Session.Remember)
-	return out, err
+	return s.signIn(c, user, session)
 }
 
-// rehash brings the stored hash to the present cost while the password is known.
-func (s Sessions) rehash(c *gin.Context, user *models.User, password string) (*models.User, error) {
-	if !s.Hasher.Outdated(user.PasswordHash) {
-		return user, nil
+// setPassword changes the hash and ends all sessions, or does nothing at all.
+func (s Settings) setPassword(c *gin.Context, id middlewares.Identity, hash string) (user *models.User, session *models.Session, err error) {
+	err = s.DB.Atomically(c, func(ctx context.Context) error {
+		if user, err = s.Users.SetPassword(ctx, id.User.ID, id.User.PasswordHash, hash); err != nil {
+			return err
+		}
+		if _, err := s.Sessions.EndOthers(ctx, user.ID, bson.NilObjectID, models.PasswordChanged); err != nil {
+			return err
+		}
+		if err := s.Events.Add(ctx, models.EventPassword, id.Session, middlewares.DeviceOf(c)); err != nil {
+			return err
+		}
+		// What the notice of a theft asks for is done.
+		if err := s.Users.DismissTheft(ctx, user.ID, s.Now()); err != nil {
+			return err
+		}
+		user.TheftAt = nil
+		session, err = s.beginSession(ctx, c, user, id.Session.Remember)
+		return err
+	})
+	if apperr.Is(err, apperr.NotFound) { // changed in another tab meanwhile
+		err = apperr.InvalidField("oldPassword", "That is no longer your password.")
 	}
-	hash, err := s.Hasher.Hash(c, password)
-	if err != nil {
-		return nil, err
-	}
-	return s.Users.SetPassword(c, user.ID, user.PasswordHash, hash)
+	return user, session, err
 }

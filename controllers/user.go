@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -14,16 +15,14 @@ import (
 	"tokentube/utils/respond"
 )
 
-// Users are the actions on accounts: register, and who am I.
-type Users struct{ *App }
+// UserActions are the actions on accounts: register, and who am I.
+type UserActions struct{ *App }
 
 // Routes registers the feature.
-func (u Users) Routes(r middlewares.Access) {
+func (u UserActions) Routes(r middlewares.Access) {
 	r.Guest.NoRenew().Page(http.MethodGet, "/register", u.New)
-	register := r.Guest.Upload(2 * u.Config.MaxImageBytes).Limit(u.Auth.Limits.Registers)
-	register.Page(http.MethodPost, "/register", u.Create)
-	register.API(http.MethodPost, "/users/register", u.Create)
-	r.Private.API(http.MethodGet, "/users/get-current-user", u.Current)
+	r.Guest.Upload(2*u.Config.MaxImageBytes).Limit(u.Auth.Limits.Registers).Both(http.MethodPost, "/register", u.Create)
+	r.Private.API(http.MethodGet, "/me", u.Current)
 }
 
 type registration struct {
@@ -34,11 +33,10 @@ type registration struct {
 }
 
 // New is GET /register: the form.
-func (u Users) New(c *gin.Context) error { return respond.Show(c, "users/new", registration{}) }
+func (u UserActions) New(c *gin.Context) error { return respond.Show(c, "users/new", registration{}) }
 
-// Create is POST /register and /users/register: makes the account, and logs in
-// to it.
-func (u Users) Create(c *gin.Context) error {
+// Create is POST /register: makes the account, and logs in to it.
+func (u UserActions) Create(c *gin.Context) error {
 	var in registration
 	var user models.User
 	files := uploads{db: u.DB}
@@ -47,43 +45,50 @@ func (u Users) Create(c *gin.Context) error {
 		"avatar":     files.picture(c, &user.Avatar, u.Media.SaveAvatar),
 		"coverImage": files.picture(c, &user.CoverImage, u.Media.SaveCover),
 	})
-	if err == nil {
-		err = u.checkCookies(c)
-	}
-	if err == nil {
-		err = u.register(c, in, &user, &files)
-	}
 	if err != nil {
 		return respond.Invalid(c, "users/new", in, err)
 	}
-	files.keep()
-	if _, _, err := u.beginSession(c, &user, false); err != nil {
+	session, err := u.register(c, in, &user, &files)
+	if err != nil {
+		return respond.Invalid(c, "users/new", in, err)
+	}
+	if _, err := u.signIn(c, &user, session); err != nil {
 		return err
 	}
 	return respond.Created(c, "Welcome to Tokentube!", "/", "/api/v1/users/channel/"+user.Username, u.user(&user, true))
 }
 
-// register checks everything that costs nothing before it hashes the password.
-func (u Users) register(c *gin.Context, in registration, user *models.User, files *uploads) error {
+// register checks everything that costs nothing before it hashes the password. The account and its first session are
+// made together, or not at all.
+func (u UserActions) register(c *gin.Context, in registration, user *models.User, files *uploads) (session *models.Session, err error) {
+	if err := u.checkCookies(c); err != nil {
+		return nil, err
+	}
 	user.Username, user.Email, user.FullName = in.Username, in.Email, in.FullName
 	if err := u.Users.Check(c, user); err != nil {
-		return withPassword(err, in)
+		return nil, withPassword(err, in)
 	}
 	if fault := password.Check(in.Password, in.Username, in.Email, in.FullName); fault != "" {
-		return apperr.InvalidField("password", "%s", fault)
+		return nil, apperr.InvalidField("password", "%s", fault)
 	}
-	hash, err := u.Hasher.Hash(c, in.Password)
-	if err != nil {
-		return err
+	if user.PasswordHash, err = u.Hasher.Hash(c, in.Password); err != nil {
+		return nil, err
 	}
-	user.PasswordHash = hash
 	if user.Avatar == "" {
 		if user.Avatar, err = u.Media.SaveDrawing(c, picture.Initials(user.FullName)); err != nil {
-			return err
+			return nil, err
 		}
 		files.add(user.Avatar)
 	}
-	return u.Users.Create(c, user)
+	err = u.DB.Atomically(c, func(ctx context.Context) error {
+		if err := u.Users.Create(ctx, user); err != nil {
+			return err
+		}
+		session, err = u.beginSession(ctx, c, user, false)
+		return err
+	})
+	files.settle(err)
+	return session, err
 }
 
 // withPassword adds what is wrong with the password to what is wrong with the
@@ -96,7 +101,7 @@ func withPassword(err error, in registration) error {
 	return err
 }
 
-// Current is GET /users/get-current-user.
-func (u Users) Current(c *gin.Context) error {
+// Current is GET /me of the API.
+func (u UserActions) Current(c *gin.Context) error {
 	return respond.Show(c, "", u.user(middlewares.Current(c).User, true))
 }

@@ -46,7 +46,8 @@ type outage struct {
 
 // The connection to MongoDB is cut, stalled, slowed and reset while people use
 // the site and their access tokens run out. Every answer is right or says to try
-// again; nobody is logged out; what was acknowledged is there, and counted once.
+// again; nobody is logged out; what was acknowledged is there, and counted once:
+// at once with transactions, after a repair without.
 func TestOutage(t *testing.T) {
 	line := openDatabaseLine(t)
 	o := &outage{t: t, line: line, posted: map[string]bool{}, liked: map[string]bool{}}
@@ -85,7 +86,8 @@ func TestOutage(t *testing.T) {
 		t.Error("no fault was felt")
 	}
 	t.Logf("%d requests, %d of them answered 503", o.tried.Load(), o.tried.Load()-o.answered.Load())
-	o.DB.WaitRemovals() // and until what was in doubt is settled
+	o.DB.WaitRemovals()
+	o.repair()
 	o.checkPosts()
 	o.checkLikes()
 }

@@ -21,7 +21,7 @@ func TestScreenshots(t *testing.T) {
 		t.Skip("SCREENSHOTS names no folder")
 	}
 	s := open(t)
-	check(t, commands.Seed(t.Context(), s.App, io.Discard))
+	check(t, commands.Seed(t.Context(), s.Data, s.Config.BcryptCost, io.Discard))
 	s.User("alice")
 	p := s.Browser()
 	p.Go("/")

@@ -28,6 +28,7 @@ type Access struct {
 type Group struct {
 	router   gin.IRouter
 	auth     *Auth
+	names    Names
 	guard    gin.HandlerFunc
 	writes   gin.HandlerFunc // the limit of what changes something, if there is one
 	limits   []gin.HandlerFunc
@@ -36,10 +37,13 @@ type Group struct {
 	patience time.Duration
 }
 
+// Names are other names of API routes: "PUT /likes/v/:id" to the paths under which the API has it, if not under its own.
+type Names map[string][]string
+
 // NewAccess makes the groups of a router.
-func NewAccess(router gin.IRouter, auth *Auth) Access {
+func NewAccess(router gin.IRouter, auth *Auth, names Names) Access {
 	group := func(guard, writes gin.HandlerFunc) Group {
-		return Group{router: router, auth: auth, guard: guard, writes: writes, maxBytes: 2 * input.TextLimit, patience: 30 * time.Second}
+		return Group{router: router, auth: auth, names: names, guard: guard, writes: writes, maxBytes: 2 * input.TextLimit, patience: 30 * time.Second}
 	}
 	return Access{
 		Open:      group(nil, nil),
@@ -81,12 +85,18 @@ func (g Group) Limit(limit gin.HandlerFunc) Group {
 // Page registers an action at a page's path.
 func (g Group) Page(method, path string, action respond.Action) { g.handle(method, path, action) }
 
-// API registers an action under /api/v1.
+// API registers an action under /api/v1: at the path, or where the table of names has it.
 func (g Group) API(method, path string, action respond.Action) {
-	g.handle(method, "/api/v1"+path, action)
+	paths, renamed := g.names[method+" "+path]
+	if !renamed {
+		paths = []string{path}
+	}
+	for _, path := range paths {
+		g.handle(method, "/api/v1"+path, action)
+	}
 }
 
-// Both registers an action at one path for its form and for the API.
+// Both registers an action for its page or form and for the API.
 func (g Group) Both(method, path string, action respond.Action) {
 	g.Page(method, path, action)
 	g.API(method, path, action)

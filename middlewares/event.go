@@ -30,8 +30,8 @@ func (a *Auth) noteTheft(c *gin.Context, s *models.Session) {
 	if s.Kind == models.Lab {
 		return
 	}
-	a.note(c, models.EventTokenReuse, s)
 	if err := a.Users.NoteTheft(c, s.User); err != nil {
 		a.Log.ErrorContext(c, "theft not marked", "user", s.User.Hex(), "error", err)
 	}
+	a.note(c, models.EventTokenReuse, s)
 }

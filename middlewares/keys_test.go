@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"tokentube/commands"
 	"tokentube/config"
+	"tokentube/controllers"
 	"tokentube/e2e/testsite"
 )
 
@@ -20,7 +20,7 @@ const (
 func rekey(t *testing.T, site *testsite.Site, change func(*config.Config)) {
 	t.Helper()
 	change(&site.Config)
-	app, err := commands.NewApp(site.Config, site.DB, site.Media, site.Log, site.Clock.Now)
+	app, err := controllers.New(site.Config, site.Site, site.Media, site.Log, site.Clock.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,9 +29,9 @@ var (
 	writeLimit = ratelimit.Limit{Name: "write", Quota: 120, Window: time.Minute}
 )
 
-// remembered is how many keys each limit kept in this process remembers: some
+// keysKept is how many keys each limit in this process keeps: some
 // 4 MB.
-const remembered = 100_000
+const keysKept = 100_000
 
 // Limits count. A nil *Limits limits nothing (RATE_LIMIT=false).
 type Limits struct {
@@ -45,9 +45,9 @@ type Limits struct {
 func NewLimits(attempts *models.Attempts, key string, now func() time.Time) *Limits {
 	return &Limits{
 		attempts: attempts, key: []byte("device:" + key),
-		registers: ratelimit.New(registerLimit, remembered, now),
-		renewals:  ratelimit.New(renewalLimit, remembered, now),
-		writes:    ratelimit.New(writeLimit, remembered, now),
+		registers: ratelimit.New(registerLimit, keysKept, now),
+		renewals:  ratelimit.New(renewalLimit, keysKept, now),
+		writes:    ratelimit.New(writeLimit, keysKept, now),
 	}
 }
 

@@ -27,9 +27,9 @@ func Log(log *slog.Logger) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		start := time.Now()
 		c.Next()
-		log.InfoContext(c, "request", "method", c.Request.Method, "path", c.Request.URL.Path,
-			"status", c.Writer.Status(), "bytes", c.Writer.Size(), "ms", time.Since(start).Milliseconds(),
-			"ip", c.ClientIP(), "request_id", respond.RequestID(c))
+		log.LogAttrs(c, slog.LevelInfo, "request", slog.String("method", c.Request.Method), slog.String("path", c.Request.URL.Path),
+			slog.Int("status", c.Writer.Status()), slog.Int("bytes", c.Writer.Size()), slog.Int64("ms", time.Since(start).Milliseconds()),
+			slog.String("ip", c.ClientIP()), slog.String("request_id", respond.RequestID(c)))
 	}
 }
 

@@ -1,6 +1,7 @@
 package middlewares
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -17,20 +18,21 @@ import (
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; " +
 	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// SecurityHeaders tells browsers what no page of this site does.
+// SecurityHeaders tells browsers what no page of this site does. The values are made once and shared by all responses:
+// whoever changes a header of one sets another value.
 func SecurityHeaders(https bool) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		h := c.Writer.Header()
-		h.Set("Content-Security-Policy", policy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Referrer-Policy", "same-origin") // "no-referrer" would make a form's Origin null
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
-		if https {
-			h.Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
-		}
+	fixed := http.Header{
+		"Content-Security-Policy":    {policy},
+		"X-Content-Type-Options":     {"nosniff"},
+		"X-Frame-Options":            {"DENY"},
+		"Referrer-Policy":            {"same-origin"}, // "no-referrer" would make a form's Origin null
+		"Cross-Origin-Opener-Policy": {"same-origin"},
+		"Permissions-Policy":         {"camera=(), geolocation=(), microphone=(), payment=(), usb=()"},
 	}
+	if https {
+		fixed.Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+	}
+	return func(c *gin.Context) { maps.Copy(c.Writer.Header(), fixed) }
 }
 
 // CrossOrigin refuses unsafe requests that a browser makes for another site

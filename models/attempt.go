@@ -10,8 +10,8 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"tokentube/models/store"
 	"tokentube/utils/apperr"
 	"tokentube/utils/ratelimit"
 )
@@ -26,16 +26,15 @@ type Attempt struct {
 
 // Attempts count what must be counted over all processes: tries at passwords.
 type Attempts struct {
-	db       *DB
-	attempts Collection
+	db       *store.DB
+	attempts *store.Documents[Attempt]
 	key      []byte
 }
 
 // NewAttempts registers the attempts. The key makes the hashes.
-func NewAttempts(db *DB, key string) *Attempts {
-	return &Attempts{db: db, key: []byte("attempts:" + key), attempts: db.register(entity{
-		name:    "attempts",
-		indexes: indexes(expiry("expiresAt")),
+func NewAttempts(db *store.DB, key string) *Attempts {
+	return &Attempts{db: db, key: []byte("attempts:" + key), attempts: store.Register[Attempt](db, store.Kind{
+		Name: "attempts", Indexes: []mongo.IndexModel{store.Expiry("expiresAt")},
 	})}
 }
 
@@ -45,17 +44,17 @@ func NewAttempts(db *DB, key string) *Attempts {
 func (m *Attempts) Take(ctx context.Context, l ratelimit.Limit, who ...string) (ratelimit.State, error) {
 	id := m.id(l, who)
 	for range 5 {
-		now := m.db.now()
+		now := m.db.Now()
 		state, err := m.takeMore(ctx, l, id, now)
 		if !apperr.Is(err, apperr.NotFound) {
 			return state, err
 		}
 		state, err = m.takeFirst(ctx, l, id, now)
-		if !mongo.IsDuplicateKeyError(err) {
-			return state, translate(err)
+		if !apperr.Is(err, apperr.Conflict) {
+			return state, err
 		}
 		// It was empty just now, or somebody else took the first.
-		kept, err := decode[Attempt](m.attempts.FindOne(ctx, bson.D{{Key: "_id", Value: id}}))
+		kept, err := m.attempts.One(ctx, store.Where("_id", id))
 		if err != nil && !apperr.Is(err, apperr.NotFound) {
 			return state, err
 		}
@@ -72,12 +71,9 @@ func (m *Attempts) Take(ctx context.Context, l ratelimit.Limit, who ...string) (
 // takeMore takes from a bucket that is neither full nor empty.
 func (m *Attempts) takeMore(ctx context.Context, l ratelimit.Limit, id []byte, now time.Time) (ratelimit.State, error) {
 	notEmpty := now.Add(l.Step() * time.Duration(l.Quota-1)).UnixMilli()
-	filter := bson.D{{Key: "_id", Value: id}, {Key: "full", Value: bson.D{{Key: "$gt", Value: now.UnixMilli()}, {Key: "$lte", Value: notEmpty}}}}
-	update := bson.D{
-		{Key: "$inc", Value: bson.D{{Key: "full", Value: l.Step().Milliseconds()}}},
-		{Key: "$set", Value: bson.D{{Key: "expiresAt", Value: now.Add(l.Window)}}},
-	}
-	kept, err := decode[Attempt](m.attempts.FindOneAndUpdate(ctx, filter, update, options.FindOneAndUpdate().SetReturnDocument(options.After)))
+	kept, err := m.attempts.Update(ctx,
+		store.Where("_id", id, "full", store.Where("$gt", now.UnixMilli(), "$lte", notEmpty)),
+		bson.D{store.Inc("full", l.Step().Milliseconds()), store.Set("expiresAt", now.Add(l.Window))})
 	if err != nil {
 		return ratelimit.State{}, err
 	}
@@ -88,17 +84,14 @@ func (m *Attempts) takeMore(ctx context.Context, l ratelimit.Limit, id []byte, n
 // any other the upsert clashes with it: a duplicate key.
 func (m *Attempts) takeFirst(ctx context.Context, l ratelimit.Limit, id []byte, now time.Time) (ratelimit.State, error) {
 	full, state := l.Take(now, now)
-	filter := bson.D{{Key: "_id", Value: id}, {Key: "full", Value: bson.D{{Key: "$lte", Value: now.UnixMilli()}}}}
-	update := bson.D{{Key: "$set", Value: bson.D{{Key: "full", Value: full.UnixMilli()}, {Key: "expiresAt", Value: now.Add(l.Window)}}}}
-	_, err := m.attempts.UpdateOne(ctx, filter, update, options.UpdateOne().SetUpsert(true))
+	err := m.attempts.Upsert(ctx, store.Where("_id", id, "full", store.Where("$lte", now.UnixMilli())),
+		bson.D{store.Set("full", full.UnixMilli(), "expiresAt", now.Add(l.Window))})
 	return state, err
 }
 
 // GiveBack puts back what Take took.
 func (m *Attempts) GiveBack(ctx context.Context, l ratelimit.Limit, who ...string) error {
-	update := bson.D{{Key: "$inc", Value: bson.D{{Key: "full", Value: -l.Step().Milliseconds()}}}}
-	_, err := m.attempts.UpdateOne(ctx, bson.D{{Key: "_id", Value: m.id(l, who)}}, update)
-	return translate(err)
+	return m.attempts.Add(ctx, m.id(l, who), "full", -l.Step().Milliseconds())
 }
 
 func (m *Attempts) id(l ratelimit.Limit, who []string) []byte {

@@ -7,31 +7,21 @@ import (
 	"testing"
 	"time"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
-
 	"tokentube/utils/ratelimit"
 )
 
 var tries = ratelimit.Limit{Name: "tries", Quota: 10, Window: 15 * time.Minute}
 
-// attempts are made before the database is prepared again, for their index.
-func attempts(t *testing.T) (*world, *Attempts) {
-	t.Helper()
-	w := newWorld(t)
-	m := NewAttempts(w.DB, "key")
-	fatal(t, w.Prepare(t.Context()))
-	return w, m
-}
-
 func take(t *testing.T, m *Attempts, who ...string) ratelimit.State {
 	t.Helper()
-	s, err := m.Take(t.Context(), tries, who...)
+	s, err := m.Take(watched(), tries, who...)
 	fatal(t, err)
 	return s
 }
 
 func TestAttemptsRunOutAndComeBack(t *testing.T) {
-	w, m := attempts(t)
+	w := newWorld(t)
+	m := w.Attempts
 	for i := range 10 {
 		if s := take(t, m, "alice", "192.0.2.0/24"); !s.OK || s.Left != 9-i || s.Wait != 90*time.Second {
 			t.Fatalf("%d: %+v", i, s)
@@ -61,16 +51,17 @@ func TestAttemptsRunOutAndComeBack(t *testing.T) {
 }
 
 func TestAttemptsGivenBackAreThereAgain(t *testing.T) {
-	w, m := attempts(t)
+	w := newWorld(t)
+	m := w.Attempts
 	for range 30 {
 		if s := take(t, m, "alice"); !s.OK || s.Left != 9 {
 			t.Fatalf("%+v", s)
 		}
-		fatal(t, m.GiveBack(t.Context(), tries, "alice"))
+		fatal(t, m.GiveBack(watched(), tries, "alice"))
 	}
 	take(t, m, "alice")
 	w.advance(time.Hour)
-	fatal(t, m.GiveBack(t.Context(), tries, "alice")) // late: it is full already
+	fatal(t, m.GiveBack(watched(), tries, "alice")) // late: it is full already
 	for i := range 11 {
 		if s := take(t, m, "alice"); s.OK != (i < 10) {
 			t.Errorf("%d: %+v", i, s)
@@ -80,12 +71,12 @@ func TestAttemptsGivenBackAreThereAgain(t *testing.T) {
 
 // Of any number of tries at once no more pass than in a row.
 func TestAttemptsAtOnceShareOneBucket(t *testing.T) {
-	_, m := attempts(t)
+	m := newWorld(t).Attempts
 	var passed, failed atomic.Int64
 	var all sync.WaitGroup
 	for range 64 {
 		all.Go(func() {
-			switch s, err := m.Take(t.Context(), tries, "alice"); {
+			switch s, err := m.Take(watched(), tries, "alice"); {
 			case err != nil:
 				failed.Add(1)
 			case s.OK:
@@ -101,13 +92,16 @@ func TestAttemptsAtOnceShareOneBucket(t *testing.T) {
 }
 
 func TestAttemptsKeepNoNames(t *testing.T) {
-	_, m := attempts(t)
+	w := newWorld(t)
+	m := w.Attempts
 	take(t, m, "alice", "192.0.2.0/24")
-	doc, err := decode[bson.Raw](m.attempts.FindOne(t.Context(), bson.D{}))
-	fatal(t, err)
+	kept := w.documents(t)["attempts"]
+	if len(kept) != 1 {
+		t.Fatalf("%d buckets are kept", len(kept))
+	}
 	for _, text := range []string{"alice", "192.0.2"} {
-		if bytes.Contains(*doc, []byte(text)) {
-			t.Errorf("%s is kept in %s", text, doc)
+		if bytes.Contains(kept[0], []byte(text)) {
+			t.Errorf("%s is kept in %s", text, kept[0])
 		}
 	}
 	if other := (&Attempts{key: []byte("other")}).id(tries, []string{"alice"}); bytes.Equal(other, m.id(tries, []string{"alice"})) {

@@ -4,6 +4,10 @@ import (
 	"context"
 	"testing"
 	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"tokentube/models/store"
 )
 
 // BenchmarkFeed reads the feed of 20 at 1 000 and at 50 000 posts, by turns. It
@@ -14,7 +18,7 @@ func BenchmarkFeed(b *testing.B) {
 	fill(b, many, many.user(b, "alice"), 50_000, 64)
 	feed := func(w *world) time.Duration {
 		start := time.Now()
-		if _, _, err := w.posts.List(context.Background(), PostQuery{Limit: 20}); err != nil {
+		if _, err := w.Posts.Page(context.Background(), bson.NilObjectID, PostQuery{}, store.Paging{Limit: 20}); err != nil {
 			b.Fatal(err)
 		}
 		return time.Since(start)
@@ -53,7 +57,7 @@ func fill(b *testing.B, w *world, owner *User, size, writers int) time.Duration 
 			var err error
 			for range work {
 				if err == nil {
-					err = w.posts.Create(context.Background(), &Post{Owner: owner.ID, Kind: Text, Description: "hello, this is a post"})
+					err = w.Posts.Create(context.Background(), &Post{Owner: owner.ID, Kind: Text, Description: "hello, this is a post"})
 				}
 			}
 			done <- err
@@ -72,11 +76,10 @@ func fill(b *testing.B, w *world, owner *User, size, writers int) time.Duration 
 // BenchmarkSession looks at a session through the cache and past it.
 func BenchmarkSession(b *testing.B) {
 	w, ctx := newWorld(b), context.Background()
-	s, err := w.sessions.Create(ctx, w.user(b, "alice").ID, true, Device{})
-	fatal(b, err)
+	s := w.session(b, w.user(b, "alice"))
 	for name, look := range map[string]func() (*Session, error){
-		"warm": func() (*Session, error) { return w.sessions.Cached(ctx, s.ID) },
-		"cold": func() (*Session, error) { return w.sessions.ByID(ctx, s.ID) },
+		"warm": func() (*Session, error) { return w.Sessions.Cached(ctx, s.ID) },
+		"cold": func() (*Session, error) { return w.Sessions.ByID(ctx, s.ID) },
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -92,11 +95,11 @@ func BenchmarkSession(b *testing.B) {
 // BenchmarkRotate exchanges a refresh token: a read and one flushed write.
 func BenchmarkRotate(b *testing.B) {
 	w, ctx := newWorld(b), context.Background()
-	s, err := w.sessions.Create(ctx, w.user(b, "alice").ID, true, Device{})
-	fatal(b, err)
+	s := w.session(b, w.user(b, "alice"))
 	b.ReportAllocs()
 	for b.Loop() {
-		if s, _, err = w.sessions.Rotate(ctx, s.ID, s.Current.ID, Device{}); err != nil {
+		var err error
+		if s, _, err = w.Sessions.Rotate(ctx, s.ID, s.Current.ID, Device{}); err != nil {
 			b.Fatal(err)
 		}
 	}

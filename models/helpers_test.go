@@ -5,8 +5,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,72 +15,76 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"tokentube/models/store"
 	"tokentube/utils/apperr"
+	"tokentube/utils/localdb"
+	"tokentube/utils/media"
 )
 
-// world is an open database with its models, a clock that the test sets and a
-// list of the files that were deleted.
+// world is an open database with its models, a clock that the test sets and a list of the files that were deleted.
 type world struct {
-	*DB
-	users    *Users
-	sessions *Sessions
-	events   *Events
-	posts    *Posts
-	likes    *Likes
-	views    *Views
+	*Site
+	place
 
-	at      time.Time
-	mu      sync.Mutex
-	deleted []string
+	mu        sync.Mutex
+	at        time.Time
+	deleted   []string
+	repairing bool // somebody may read everything from now on
 }
 
 // place is where a world's data is, for opening it again.
 type place struct{ uri, database, file string }
 
-// newPlace is on the MongoDB of MONGODB_URI where that is set, and otherwise a
-// file of the embedded engine.
+// newPlace is on the MongoDB of MONGODB_URI where that is set, and otherwise a file of the embedded engine.
 func newPlace(t testing.TB) place {
 	p := place{uri: os.Getenv("MONGODB_URI"), database: "test_" + bson.NewObjectID().Hex(), file: filepath.Join(t.TempDir(), "test.db")}
 	if p.uri != "" {
-		t.Cleanup(func() {
-			client, err := mongo.Connect(options.Client().ApplyURI(p.uri))
-			fatal(t, err)
-			fatal(t, client.Database(p.database).Drop(context.Background()))
-			fatal(t, client.Disconnect(context.Background()))
-		})
+		t.Cleanup(func() { p.onServer(t, func(db *mongo.Database) { fatal(t, db.Drop(context.Background())) }) })
 	}
 	return p
 }
 
-// open opens the place; wrap may put something between the models and the engine.
-func (p place) open(t testing.TB, wrap func(engine) engine) *world {
+func (p place) onServer(t testing.TB, do func(*mongo.Database)) {
 	t.Helper()
-	ctx, w := context.Background(), &world{at: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}
-	e, err := openEngine(ctx, Settings{MongoURI: p.uri, MongoDatabase: p.database, File: p.file, Now: w.now})
+	client, err := mongo.Connect(options.Client().ApplyURI(p.uri))
 	fatal(t, err)
-	if local, is := e.(embedded); is {
-		if _, isTest := t.(*testing.T); isTest {
-			e = watchedEngine{local, new(atomic.Bool)}
-		}
-	}
-	if wrap != nil {
-		e = wrap(e)
-	}
-	w.DB = newDB(e, Settings{Now: w.now, DeleteFiles: w.deleteFiles, Log: slog.New(slog.DiscardHandler)})
-	w.lateness = 100 * time.Millisecond // the engines of the tests make a write at once or never
-	w.users, w.events = NewUsers(w.DB), NewEvents(w.DB)
-	w.sessions = NewSessions(w.DB, SessionPolicy{RefreshTTL: 10 * 24 * time.Hour, Grace: 30 * time.Second, MaxAge: 90 * 24 * time.Hour})
-	w.posts = NewPosts(w.DB, w.users)
-	w.likes, w.views = NewLikes(w.DB, w.posts), NewViews(w.DB, w.posts, "key")
-	fatal(t, w.Prepare(ctx))
+	do(client.Database(p.database))
+	fatal(t, client.Disconnect(context.Background()))
+}
+
+func (p place) open(t testing.TB) *world {
+	t.Helper()
+	ctx, w := context.Background(), &world{place: p, at: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}
+	db, err := store.Open(ctx, store.Settings{MongoURI: p.uri, MongoDatabase: p.database, File: p.file, Files: w, Now: w.now, Log: slog.New(scanCatcher{slog.DiscardHandler, w})})
+	fatal(t, err)
+	w.Site = New(db, Settings{Sessions: SessionPolicy{RefreshTTL: 10 * 24 * time.Hour, Grace: 30 * time.Second, MaxAge: 90 * 24 * time.Hour}, Key: "key"})
+	fatal(t, db.Prepare(ctx))
 	return w
 }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := newPlace(t).open(t, nil)
-	t.Cleanup(func() { fatal(t, w.Close(context.Background())) })
+	w := newPlace(t).open(t)
+	t.Cleanup(func() { fatal(t, w.DB.Close(context.Background())) })
 	return w
+}
+
+// scanCatcher is a log that tells TestMain of queries that no index serves.
+type scanCatcher struct {
+	slog.Handler
+	w *world
+}
+
+func (c scanCatcher) Enabled(context.Context, slog.Level) bool { return true }
+func (c scanCatcher) Handle(_ context.Context, r slog.Record) error {
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	if strings.Contains(r.Message, "read a whole collection") && !c.w.repairing {
+		text := ""
+		r.Attrs(func(a slog.Attr) bool { text += " " + a.String(); return true })
+		watch.scans(text)
+	}
+	return nil
 }
 
 func (w *world) now() time.Time {
@@ -94,18 +99,29 @@ func (w *world) advance(d time.Duration) {
 	w.at = w.at.Add(d)
 }
 
-func (w *world) deleteFiles(_ context.Context, names ...string) error {
+// The world is the storage of its files, too.
+
+func (w *world) Delete(_ context.Context, names ...string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.deleted = append(w.deleted, names...)
 	return nil
 }
 
+func (w *world) Each(context.Context, string, func(media.Info) error) error { return nil }
+func (w *world) Exists(context.Context, string) (bool, error)               { return true, nil }
+
+func (w *world) lost(name string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Contains(w.deleted, name)
+}
+
 // user makes a user.
 func (w *world) user(t testing.TB, name string) *User {
 	t.Helper()
 	u := &User{Username: name, Email: name + "@example.com", FullName: name, Avatar: "avatar of " + name, PasswordHash: "hash"}
-	fatal(t, w.users.Create(context.Background(), u))
+	fatal(t, w.Users.Create(watched(), u))
 	return u
 }
 
@@ -113,8 +129,71 @@ func (w *world) user(t testing.TB, name string) *User {
 func (w *world) post(t testing.TB, owner *User, v Visibility) *Post {
 	t.Helper()
 	p := &Post{Owner: owner.ID, Kind: Text, Description: "hello", Visibility: v, Media: "file of " + owner.Username}
-	fatal(t, w.posts.Create(context.Background(), p))
+	fatal(t, w.Posts.Create(watched(), p))
 	return p
+}
+
+// session begins a session.
+func (w *world) session(t testing.TB, u *User) *Session {
+	t.Helper()
+	s, _, err := w.Sessions.Create(watched(), u.ID, true, Device{"curl", "192.0.2.1"})
+	fatal(t, err)
+	return s
+}
+
+// disable puts an account out of use.
+func (w *world) disable(t testing.TB, u *User) {
+	t.Helper()
+	_, err := w.Users.users.Update(context.Background(), store.Where("_id", u.ID), bson.D{store.Set("disabledAt", w.now())})
+	fatal(t, err)
+}
+
+// documents are all that are kept, by collection.
+func (w *world) documents(t testing.TB) map[string][]bson.Raw {
+	t.Helper()
+	ctx, all := context.Background(), map[string][]bson.Raw{}
+	if w.uri != "" {
+		w.onServer(t, func(db *mongo.Database) {
+			names, err := db.ListCollectionNames(ctx, bson.D{})
+			fatal(t, err)
+			for _, name := range names {
+				cursor, err := db.Collection(name).Find(ctx, bson.D{})
+				fatal(t, err)
+				for cursor.Next(ctx) {
+					all[name] = append(all[name], slices.Clone(cursor.Current))
+				}
+				fatal(t, cursor.Close(ctx))
+			}
+		})
+		return all
+	}
+	path, err := w.DB.Snapshot(ctx, t.TempDir())
+	fatal(t, err)
+	file, err := localdb.OpenStill(path)
+	fatal(t, err)
+	names, err := file.Names(ctx)
+	fatal(t, err)
+	for _, name := range names {
+		fatal(t, file.Collection(name).Each(ctx, bson.D{}, func(raw bson.Raw) error {
+			all[name] = append(all[name], slices.Clone(raw))
+			return nil
+		}))
+	}
+	fatal(t, file.Close())
+	return all
+}
+
+// checkWhole fails the test if there is anything that a repair would mend: a wrong count, a document of something that is
+// gone. It is the last thing that a test does with its world.
+func (w *world) checkWhole(t testing.TB) {
+	t.Helper()
+	w.mu.Lock()
+	w.repairing = true
+	w.mu.Unlock()
+	done, err := w.DB.Repair(context.Background(), store.Repair{Say: func(format string, args ...any) { t.Errorf(format, args...) }})
+	if err != nil || done != (store.Repaired{}) {
+		t.Errorf("a repair finds %+v, %v", done, err)
+	}
 }
 
 func fatal(t testing.TB, err error) {
@@ -131,12 +210,7 @@ func wantCode(t testing.TB, err error, code apperr.Code, field string) {
 	if err == nil || e.Code != code {
 		t.Fatalf("%v is not %s", err, code)
 	}
-	for _, f := range e.Fields {
-		if f.Name == field {
-			return
-		}
-	}
-	if field != "" {
+	if field != "" && !slices.ContainsFunc(e.Fields, func(f apperr.Field) bool { return f.Name == field }) {
 		t.Fatalf("%v names no fault of %s", e.Fields, field)
 	}
 }

@@ -7,13 +7,16 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 
+	"tokentube/models/store"
 	"tokentube/utils/apperr"
 )
 
 // Kind is what a post shows.
 type Kind string
 
+// The kinds of posts.
 const (
 	Video Kind = "video"
 	Photo Kind = "photo"
@@ -23,13 +26,13 @@ const (
 // Visibility is who sees a post.
 type Visibility string
 
+// The visibilities.
 const (
-	Draft  Visibility = "draft" // its owner
+	Draft  Visibility = "draft" // its owner alone
 	Public Visibility = "public"
 )
 
-// Post is a video, a photo or a text. The text of a text post is its
-// description.
+// Post is a video, a photo or a text. The text of a text post is its description.
 type Post struct {
 	ID            bson.ObjectID `bson:"_id"`
 	Owner         bson.ObjectID `bson:"owner"`
@@ -102,42 +105,72 @@ func normalTags(tags []string) []string {
 
 // Posts are the posts.
 type Posts struct {
-	db    *DB
-	posts Collection
+	db    *store.DB
+	posts *store.Documents[Post]
 	users *Users
 }
 
 // NewPosts registers the posts.
-func NewPosts(db *DB, users *Users) *Posts {
-	return &Posts{db: db, users: users, posts: db.register(entity{
-		name: "posts",
-		indexes: indexes(
-			index("visibility", "-publishedAt", "-_id"),
-			index("visibility", "kind", "-publishedAt", "-_id"),
-			index("owner", "visibility", "-publishedAt", "-_id"),
-			index("owner", "visibility", "kind", "-publishedAt", "-_id"),
-			index("owner", "visibility", "-_id"),
-		),
-		parents: []parent{{name: "users", field: "owner", counter: "postsCount", counts: bson.E{Key: "visibility", Value: string(Public)}}},
-		files:   []string{"media", "thumbnail"},
+func NewPosts(db *store.DB, users *Users) *Posts {
+	return &Posts{db: db, users: users, posts: store.Register[Post](db, store.Kind{
+		Name: "posts",
+		Indexes: []mongo.IndexModel{
+			store.Index("visibility", "-publishedAt", "-_id"),
+			store.Index("visibility", "kind", "-publishedAt", "-_id"),
+			store.Index("owner", "visibility", "-publishedAt", "-_id"),
+			store.Index("owner", "visibility", "kind", "-publishedAt", "-_id"),
+			store.Index("owner", "visibility", "-_id"),
+		},
+		Parents: []store.Parent{{Kind: "users", Field: "owner", Counter: "postsCount", If: bson.E{Key: "visibility", Value: Public}}},
+		Files:   []string{"media", "thumbnail"},
+
+		Obsolete: []string{"counted", "uncounted", "visibilityChanges"},
 	})}
 }
 
-// Visible loads a post that the user (zero: nobody) may see: a draft is its
-// owner's alone, and for everybody else not there.
-func (m *Posts) Visible(ctx context.Context, user, id bson.ObjectID) (*Post, error) {
-	p, err := decode[Post](m.posts.FindOne(ctx, live(bson.E{Key: "_id", Value: id})))
+// visible is the one place that decides who may see a post: it returns those of the posts that the viewer (zero: nobody)
+// may see, in their order. A draft is its owner's alone; a post goes out of sight with its owner's account.
+func (m *Posts) visible(ctx context.Context, viewer bson.ObjectID, posts []*Post) ([]*Post, error) {
+	owners := make([]bson.ObjectID, len(posts))
+	for i, p := range posts {
+		owners[i] = p.Owner
+	}
+	users, err := m.users.CachedByIDs(ctx, owners)
 	if err != nil {
 		return nil, err
 	}
-	if p.Visibility != Public && p.Owner != user {
-		return nil, ErrNotFound()
-	}
-	// A post goes out of sight with its owner's account, before it is removed.
-	if _, err := m.users.Cached(ctx, p.Owner); err != nil {
+	return slices.DeleteFunc(posts, func(p *Post) bool {
+		owner := users[p.Owner]
+		return owner == nil || owner.DisabledAt != nil || p.Visibility != Public && p.Owner != viewer
+	}), nil
+}
+
+// Visible loads a post that the viewer may see. One that they may not see is not found.
+func (m *Posts) Visible(ctx context.Context, viewer, id bson.ObjectID) (*Post, error) {
+	p, err := m.posts.ByID(ctx, id)
+	if err != nil {
 		return nil, err
 	}
-	return p, nil
+	seen, err := m.visible(ctx, viewer, []*Post{p})
+	if err == nil && len(seen) == 0 {
+		err = store.ErrNotFound()
+	}
+	return p, err
+}
+
+// VisibleAll loads those of the posts that the viewer may see, in the order of the ids.
+func (m *Posts) VisibleAll(ctx context.Context, viewer bson.ObjectID, ids []bson.ObjectID) ([]*Post, error) {
+	found, err := m.posts.ByIDs(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	posts := make([]*Post, 0, len(ids))
+	for _, id := range ids {
+		if p := found[id]; p != nil {
+			posts = append(posts, p)
+		}
+	}
+	return m.visible(ctx, viewer, posts)
 }
 
 // Own loads a post that the user may change.
@@ -147,7 +180,119 @@ func (m *Posts) Own(ctx context.Context, user, id bson.ObjectID) (*Post, error) 
 		return nil, err
 	}
 	if p.Owner != user {
-		return nil, apperr.New(apperr.Forbidden, "Only its owner may change this.")
+		return nil, apperr.New(apperr.Forbidden, "Only the owner can change this.")
 	}
 	return p, nil
+}
+
+// PostQuery says which posts a list is of.
+type PostQuery struct {
+	Kind   Kind          // empty: all
+	Owner  bson.ObjectID // zero: everybody's
+	Drafts bool          // the owner's drafts instead of the published ones
+	Oldest bool          // the oldest first
+}
+
+// Page lists posts that the viewer may see, the latest first.
+func (m *Posts) Page(ctx context.Context, viewer bson.ObjectID, q PostQuery, p store.Paging) (store.Page[*Post], error) {
+	filter, order := q.filter()
+	page, err := m.posts.Page(ctx, filter, order, p)
+	if err != nil {
+		return page, err
+	}
+	page.Items, err = m.visible(ctx, viewer, page.Items)
+	return page, err
+}
+
+// filter is served by one of the indexes.
+func (q PostQuery) filter() (bson.D, store.Order) {
+	filter, order := bson.D{}, store.Order{"-publishedAt", "-_id"}
+	if !q.Owner.IsZero() {
+		filter = store.Where("owner", q.Owner)
+	}
+	if q.Drafts {
+		return append(filter, store.Where("visibility", Draft)...), store.Order{"-_id"} // never published, perhaps
+	}
+	filter = append(filter, store.Where("visibility", Public)...)
+	if q.Kind != "" {
+		filter = append(filter, store.Where("kind", q.Kind)...)
+	}
+	if q.Oldest {
+		order = order.Reversed()
+	}
+	return filter, order
+}
+
+// Create adds a post of its owner.
+func (m *Posts) Create(ctx context.Context, p *Post) error {
+	if err := p.Check(); err != nil {
+		return err
+	}
+	p.ID, p.CreatedAt = bson.NewObjectID(), m.db.Now()
+	p.UpdatedAt = p.CreatedAt
+	if p.Visibility == Public && p.PublishedAt == nil {
+		p.PublishedAt = &p.CreatedAt
+	}
+	return m.posts.Insert(ctx, p)
+}
+
+// PostChanges are the fields that an owner may edit; nil leaves one as it is.
+type PostChanges struct {
+	Title, Description, Alt *string
+	Tags                    *[]string
+	Visibility              *Visibility
+	Thumbnail               *string
+}
+
+// Update changes the fields that are given and returns the post as it is then.
+func (m *Posts) Update(ctx context.Context, user, id bson.ObjectID, c PostChanges) (*Post, error) {
+	p, err := m.Own(ctx, user, id)
+	if err != nil {
+		return nil, err
+	}
+	changed, now := *p, m.db.Now()
+	set := store.Where("updatedAt", now)
+	assign(&set, "title", &changed.Title, c.Title)
+	assign(&set, "description", &changed.Description, c.Description)
+	assign(&set, "alt", &changed.Alt, c.Alt)
+	assign(&set, "tags", &changed.Tags, c.Tags)
+	assign(&set, "thumbnail", &changed.Thumbnail, c.Thumbnail)
+	assign(&set, "visibility", &changed.Visibility, c.Visibility)
+	if err := changed.Check(); err != nil {
+		return nil, err
+	}
+	if changed.Visibility == p.Visibility {
+		set = append(set, bson.E{Key: "editedAt", Value: now})
+	} else if p.PublishedAt == nil {
+		set = append(set, bson.E{Key: "publishedAt", Value: now})
+	}
+	asRead := store.Where("_id", p.ID, "owner", user, "visibility", p.Visibility)
+	after, err := m.posts.Update(ctx, asRead, bson.D{{Key: "$set", Value: set}})
+	if apperr.Is(err, apperr.NotFound) { // published, unpublished or deleted in another tab meanwhile
+		return nil, apperr.New(apperr.Conflict, "This post was changed at the same time. Please check it and try again.").Because(err)
+	}
+	return after, err
+}
+
+// assign notes that a field is to be set, if there is something to set it to. The value is read when it is written, after
+// it was trimmed.
+func assign[T any](set *bson.D, name string, field, value *T) {
+	if value == nil {
+		return
+	}
+	*field = *value
+	*set = append(*set, bson.E{Key: name, Value: field})
+}
+
+// Delete removes a post with its files, likes and views.
+func (m *Posts) Delete(ctx context.Context, user, id bson.ObjectID) error {
+	if _, err := m.Own(ctx, user, id); err != nil {
+		return err
+	}
+	return m.posts.Remove(ctx, id, store.Where("owner", user))
+}
+
+// addView counts a look at a post, unless something goes wrong.
+func (m *Posts) addView(ctx context.Context, id bson.ObjectID) error {
+	return m.posts.Add(ctx, id, "views", 1)
 }

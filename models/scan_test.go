@@ -11,19 +11,16 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 
-	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"tokentube/models/store"
 )
 
-// watch sees every query that the tests of this package make on the embedded engine.
+// watch sees every query of the models that the tests make on the embedded engine.
 var watch = &watcher{seen: map[string]bool{}, scanned: map[string]bool{}}
 
 // TestMain runs the tests, and then, where all of them ran, fails if a query of the models was made by none, or was
@@ -42,19 +39,30 @@ func TestMain(m *testing.M) {
 
 type watcher struct {
 	mu            sync.Mutex
-	seen, scanned map[string]bool // function and method: "(*Users).ByID FindOne"
+	seen, scanned map[string]bool
+}
+
+func (w *watcher) scans(query string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.scanned[query] = true
 }
 
 func (w *watcher) passes() bool {
-	made, err := queries()
+	sites, err := source()
 	if err != nil {
 		fmt.Println("reading the models:", err)
 		return false
 	}
+	made, err := sites.queries()
+	if err != nil {
+		fmt.Println(err)
+		return false
+	}
 	passes := true
-	for _, query := range slices.Sorted(maps.Keys(made)) {
-		if !w.seen[query] {
-			fmt.Println("no test makes this query, so that nobody knows whether an index serves it:", query)
+	for _, at := range slices.Sorted(maps.Keys(made)) {
+		if !w.seen[at] {
+			fmt.Println("no test makes this query with watched(), so that nobody knows whether an index serves it:", at, made[at])
 			passes = false
 		}
 	}
@@ -65,38 +73,90 @@ func (w *watcher) passes() bool {
 	return passes
 }
 
-// queries lists the calls of a collection's methods in the code of the models.
-func queries() (map[string]bool, error) {
-	files, err := filepath.Glob("*.go")
+// watched is the context of the tests' calls. The database asks each context whether it has ended before it does anything:
+// at that moment the stack tells which line of the models asks.
+func watched() context.Context { return watchedContext{context.Background()} }
+
+type watchedContext struct{ context.Context }
+
+func (c watchedContext) Err() error {
+	pcs := make([]uintptr, 64)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
+	for more := true; more; {
+		var frame runtime.Frame
+		frame, more = frames.Next()
+		if strings.HasPrefix(frame.Function, "tokentube/models.") {
+			watch.mu.Lock()
+			watch.seen[fmt.Sprintf("%s:%d", filepath.Base(frame.File), frame.Line)] = true
+			watch.mu.Unlock()
+			break
+		}
+	}
+	return c.Context.Err()
+}
+
+// code is the source of the models.
+type code struct {
+	fset  *token.FileSet
+	files []*ast.File
+}
+
+func source() (*code, error) {
+	names, err := filepath.Glob("*.go")
 	if err != nil {
 		return nil, err
 	}
-	found, collection := map[string]bool{}, reflect.TypeFor[Collection]()
-	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") || isMaintenance(name) {
+	c := &code{fset: token.NewFileSet()}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		file, err := parser.ParseFile(c.fset, name, nil, 0)
 		if err != nil {
 			return nil, err
 		}
+		c.files = append(c.files, file)
+	}
+	return c, nil
+}
+
+// queries are the calls of methods of store.Documents and store.Relation, by file and line.
+func (c *code) queries() (map[string]string, error) {
+	fields, err := c.collections()
+	if err != nil {
+		return nil, err
+	}
+	methods := []reflect.Type{reflect.TypeFor[*store.Relation](), reflect.TypeFor[*store.Documents[Post]]()}
+	found := map[string]string{}
+	for _, file := range c.files {
 		for _, decl := range file.Decls {
 			function, ok := decl.(*ast.FuncDecl)
 			if !ok {
 				continue
 			}
+			receiver, receiverType := receiverOf(function)
 			ast.Inspect(function, func(n ast.Node) bool {
 				call, ok := n.(*ast.CallExpr)
 				if !ok {
 					return true
 				}
-				method, ok := call.Fun.(*ast.SelectorExpr)
+				method, ok := call.Fun.(*ast.SelectorExpr) // m.users.One
 				if !ok {
 					return true
 				}
-				// FindOne(ctx, filter): what has fewer arguments is something else of that name.
-				if _, is := collection.MethodByName(method.Sel.Name); is && len(call.Args) > 1 {
-					found[functionName(function)+" "+method.Sel.Name] = true
+				field, ok := method.X.(*ast.SelectorExpr) // m.users
+				if !ok {
+					return true
+				}
+				owner, _ := field.X.(*ast.Ident)
+				is := len(fields[field.Sel.Name]) > 0
+				if owner != nil && owner.Name == receiver { // a field of this name may be something else in another type
+					is = fields[field.Sel.Name][receiverType]
+				}
+				known := slices.ContainsFunc(methods, func(t reflect.Type) bool { _, has := t.MethodByName(method.Sel.Name); return has })
+				if is && known {
+					at := c.fset.Position(call.Lparen)
+					found[fmt.Sprintf("%s:%d", at.Filename, at.Line)] = function.Name.Name + ": " + field.Sel.Name + "." + method.Sel.Name
 				}
 				return true
 			})
@@ -105,124 +165,127 @@ func queries() (map[string]bool, error) {
 	return found, nil
 }
 
-// isMaintenance tells the files of the commands that go over everything: no user can trigger their queries.
-func isMaintenance(file string) bool {
-	name := filepath.Base(file)
-	return strings.HasPrefix(name, "repair") || strings.HasPrefix(name, "migrate")
-}
-
-// functionName is the name that the runtime gives a function.
-func functionName(f *ast.FuncDecl) string {
-	if f.Recv == nil {
-		return f.Name.Name
-	}
-	switch receiver := f.Recv.List[0].Type.(type) {
-	case *ast.StarExpr:
-		return fmt.Sprintf("(*%s).%s", receiver.X, f.Name)
-	default:
-		return fmt.Sprintf("%s.%s", receiver, f.Name)
-	}
-}
-
-var closure = regexp.MustCompile(`(\.func\d+|\.\d+|-range\d+|\.gowrap\d+)+$`)
-
-// caller is the function of the models that made the query; none, if a test itself did.
-func caller() (function string, maintenance bool) {
-	pcs := make([]uintptr, 32)
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
-	for {
-		frame, more := frames.Next()
-		if name, ours := strings.CutPrefix(frame.Function, "tokentube/models."); ours && !strings.HasSuffix(frame.File, "_test.go") {
-			return closure.ReplaceAllString(name, ""), isMaintenance(frame.File)
-		}
-		if !more {
-			return "", false
-		}
-	}
-}
-
-// watchedEngine is the embedded engine under watch.
-type watchedEngine struct {
-	embedded
-	maintained *atomic.Bool // from now on somebody scans here who may
-}
-
-func (e watchedEngine) collection(name string) Collection {
-	return watched{e.embedded.collection(name), e.db.Scans, e.maintained}
-}
-
-type watched struct {
-	Collection
-	scans      func() int64
-	maintained *atomic.Bool
-}
-
-// note is called before a query; what it returns, after it. A scan beside it counts too: there must be none.
-func (c watched) note(method string) func() {
-	function, maintenance := caller()
-	if maintenance {
-		c.maintained.Store(true)
-	}
-	if function == "" || maintenance {
-		return func() {}
-	}
-	query, before := function+" "+method, c.scans()
-	return func() {
-		watch.mu.Lock()
-		defer watch.mu.Unlock()
-		watch.seen[query] = true
-		if c.scans() != before && !c.maintained.Load() {
-			watch.scanned[query] = true
+// collections are the fields that documents are reached by, each with the types that have it.
+func (c *code) collections() (map[string]map[string]bool, error) {
+	fields := map[string]map[string]bool{}
+	for _, file := range c.files {
+		for _, decl := range file.Decls {
+			general, ok := decl.(*ast.GenDecl)
+			if !ok {
+				continue
+			}
+			for _, spec := range general.Specs {
+				named, _ := spec.(*ast.TypeSpec)
+				if named == nil {
+					continue
+				}
+				structure, ok := named.Type.(*ast.StructType)
+				if !ok {
+					continue
+				}
+				for _, field := range structure.Fields.List {
+					if !isCollection(field.Type) {
+						continue
+					}
+					if len(field.Names) == 0 {
+						return nil, fmt.Errorf("%s embeds its documents: give the field a name, so that its queries are found", named.Name)
+					}
+					for _, name := range field.Names {
+						if fields[name.Name] == nil {
+							fields[name.Name] = map[string]bool{}
+						}
+						fields[name.Name][named.Name.Name] = true
+					}
+				}
+			}
 		}
 	}
+	return fields, nil
 }
 
-func (c watched) InsertOne(ctx context.Context, doc any, o ...options.Lister[options.InsertOneOptions]) (*mongo.InsertOneResult, error) {
-	defer c.note("InsertOne")()
-	return c.Collection.InsertOne(ctx, doc, o...)
+// isCollection tells *store.Documents[T] and *store.Relation.
+func isCollection(t ast.Expr) bool {
+	pointer, ok := t.(*ast.StarExpr)
+	if !ok {
+		return false
+	}
+	t = pointer.X
+	if generic, ok := t.(*ast.IndexExpr); ok {
+		t = generic.X
+	}
+	selector, ok := t.(*ast.SelectorExpr)
+	return ok && (selector.Sel.Name == "Documents" || selector.Sel.Name == "Relation")
 }
 
-func (c watched) FindOne(ctx context.Context, f any, o ...options.Lister[options.FindOneOptions]) *mongo.SingleResult {
-	defer c.note("FindOne")()
-	return c.Collection.FindOne(ctx, f, o...)
+func receiverOf(f *ast.FuncDecl) (name, of string) {
+	if f.Recv == nil || len(f.Recv.List[0].Names) == 0 {
+		return "", ""
+	}
+	t := f.Recv.List[0].Type
+	if pointer, ok := t.(*ast.StarExpr); ok {
+		t = pointer.X
+	}
+	if ident, ok := t.(*ast.Ident); ok {
+		of = ident.Name
+	}
+	return f.Recv.List[0].Names[0].Name, of
 }
 
-func (c watched) Find(ctx context.Context, f any, o ...options.Lister[options.FindOptions]) (*mongo.Cursor, error) {
-	defer c.note("Find")()
-	return c.Collection.Find(ctx, f, o...)
+// The source is read as TestMain needs it: a query that it cannot see would never be asked for.
+func TestQueriesAreFoundInTheSource(t *testing.T) {
+	c, err := source()
+	fatal(t, err)
+	made, err := c.queries()
+	fatal(t, err)
+	all := slices.Collect(maps.Values(made))
+	for _, want := range []string{"ByLogin: users.One", "Page: posts.Page", "Of: likes.Of", "Add: views.Insert", "Take: attempts.One", "replaceCurrent: sessions.Update", "add: events.Count"} {
+		if !slices.Contains(all, want) {
+			t.Errorf("%s is not among %q", want, all)
+		}
+	}
+	if slices.Contains(all, "visible: users.CachedByIDs") {
+		t.Error("a method of the models is taken for a query")
+	}
 }
 
-func (c watched) UpdateOne(ctx context.Context, f, u any, o ...options.Lister[options.UpdateOneOptions]) (*mongo.UpdateResult, error) {
-	defer c.note("UpdateOne")()
-	return c.Collection.UpdateOne(ctx, f, u, o...)
-}
-
-func (c watched) UpdateMany(ctx context.Context, f, u any, o ...options.Lister[options.UpdateManyOptions]) (*mongo.UpdateResult, error) {
-	defer c.note("UpdateMany")()
-	return c.Collection.UpdateMany(ctx, f, u, o...)
-}
-
-func (c watched) FindOneAndUpdate(ctx context.Context, f, u any, o ...options.Lister[options.FindOneAndUpdateOptions]) *mongo.SingleResult {
-	defer c.note("FindOneAndUpdate")()
-	return c.Collection.FindOneAndUpdate(ctx, f, u, o...)
-}
-
-func (c watched) FindOneAndDelete(ctx context.Context, f any, o ...options.Lister[options.FindOneAndDeleteOptions]) *mongo.SingleResult {
-	defer c.note("FindOneAndDelete")()
-	return c.Collection.FindOneAndDelete(ctx, f, o...)
-}
-
-func (c watched) DeleteOne(ctx context.Context, f any, o ...options.Lister[options.DeleteOneOptions]) (*mongo.DeleteResult, error) {
-	defer c.note("DeleteOne")()
-	return c.Collection.DeleteOne(ctx, f, o...)
-}
-
-func (c watched) DeleteMany(ctx context.Context, f any, o ...options.Lister[options.DeleteManyOptions]) (*mongo.DeleteResult, error) {
-	defer c.note("DeleteMany")()
-	return c.Collection.DeleteMany(ctx, f, o...)
-}
-
-func (c watched) CountDocuments(ctx context.Context, f any, o ...options.Lister[options.CountOptions]) (int64, error) {
-	defer c.note("CountDocuments")()
-	return c.Collection.CountDocuments(ctx, f, o...)
+// A kind that New forgets would be missing in repair, in removals and in every start.
+func TestNewRegistersEveryKind(t *testing.T) {
+	c, err := source()
+	fatal(t, err)
+	called, registering := map[string]bool{}, map[string]bool{}
+	for _, file := range c.files {
+		for _, decl := range file.Decls {
+			function, ok := decl.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			ast.Inspect(function, func(n ast.Node) bool {
+				switch x := n.(type) {
+				case *ast.Ident:
+					if function.Name.Name == "New" {
+						called[x.Name] = true
+					}
+				case *ast.SelectorExpr:
+					if x.Sel.Name == "Register" || x.Sel.Name == "NewRelation" {
+						registering[function.Name.Name] = true
+					}
+				}
+				return true
+			})
+		}
+	}
+	if len(registering) < 7 {
+		t.Errorf("only %v register kinds", registering)
+	}
+	for name := range registering {
+		if !called[name] {
+			t.Errorf("New does not call %s", name)
+		}
+	}
+	site := reflect.ValueOf(newWorld(t).Site).Elem()
+	for i := range site.NumField() {
+		if site.Field(i).IsNil() {
+			t.Errorf("New leaves %s empty", site.Type().Field(i).Name)
+		}
+	}
 }

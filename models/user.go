@@ -2,18 +2,21 @@ package models
 
 import (
 	"context"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 
-	"tokentube/utils/cache"
+	"tokentube/models/store"
+	"tokentube/utils/apperr"
 	"tokentube/utils/token"
 )
 
-// User is an account and its channel. It is never an answer to a request: it
-// holds the password's hash (see controllers.User).
+// User is an account and its channel. It is never a response: it holds the password's hash (see controllers.User).
 type User struct {
 	ID                 bson.ObjectID `bson:"_id"`
 	Username           string        `bson:"username" validate:"username"`
@@ -29,15 +32,12 @@ type User struct {
 	PostsCount         int64         `bson:"postsCount"`        // published ones
 	TheftAt            *time.Time    `bson:"theftAt,omitempty"` // see NoteTheft
 	DisabledAt         *time.Time    `bson:"disabledAt,omitempty"`
-	DeletedAt          *time.Time    `bson:"deletedAt,omitempty"`
 	CreatedAt          time.Time     `bson:"createdAt"`
 	UpdatedAt          time.Time     `bson:"updatedAt"`
 }
 
-// GenerateAccessToken makes the short-lived token that a request is let in by.
-// It says who the user is, and names the session and the refresh token that it
-// was made with, which is how a session notices that its newest refresh token
-// has arrived.
+// GenerateAccessToken makes the short-lived token that lets a request in. It says who the user is, and names the session
+// and the refresh token that it was made with, which is how a session notices that its newest refresh token has arrived.
 func (u *User) GenerateAccessToken(tokens *token.Tokens, s *Session, now time.Time) (string, error) {
 	return tokens.Access.Sign(token.Claims{
 		UserID:    u.ID.Hex(),
@@ -54,9 +54,8 @@ func (u *User) GenerateAccessToken(tokens *token.Tokens, s *Session, now time.Ti
 	})
 }
 
-// GenerateRefreshToken makes the long-lived token that a new access token is
-// made from. All that it says is kept in the session, so that the same token can
-// be made again for a browser that did not get it (see Sessions.Rotate).
+// GenerateRefreshToken makes the long-lived token that is exchanged for new access tokens. All that it says is kept in
+// the session, so that the same token can be made again for a browser that did not get it (see Sessions.Rotate).
 func (u *User) GenerateRefreshToken(tokens *token.Tokens, s *Session) (string, error) {
 	return tokens.Refresh.Sign(token.Claims{
 		UserID:    u.ID.Hex(),
@@ -70,29 +69,222 @@ func (u *User) GenerateRefreshToken(tokens *token.Tokens, s *Session) (string, e
 
 // Users are the accounts.
 type Users struct {
-	db    *DB
-	users Collection
-	cache *cache.Cache[bson.ObjectID, *User]
+	db    *store.DB
+	users *store.Documents[User]
 }
 
-// ByLogin finds the user that a login names by username or e-mail address. A
-// username has no "@", so that no name can be taken for another's address.
+// NewUsers registers the users.
+func NewUsers(db *store.DB) *Users {
+	return &Users{db: db, users: store.Register[User](db, store.Kind{
+		Name:    "users",
+		Indexes: []mongo.IndexModel{store.Unique("username"), store.Unique("email")},
+		Files:   []string{"avatar", "coverImage"},
+		Cached:  true,
+
+		Obsolete: []string{"counted", "uncounted"},
+	})}
+}
+
+// normalName is how a username or an email address is kept and looked up: the same at registration, at login and after a
+// change.
+func normalName(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+
+// Check normalises the user's fields and says what is wrong with them.
+func (u *User) Check() error {
+	u.Username, u.Email = normalName(u.Username), normalName(u.Email)
+	u.FullName, u.Bio = strings.TrimSpace(u.FullName), strings.TrimSpace(strings.ReplaceAll(u.Bio, "\r\n", "\n"))
+	return validate(u)
+}
+
+// Check says what is wrong with a user that is to be created, before the costly parts of creating it.
+func (m *Users) Check(ctx context.Context, u *User) error {
+	if err := u.Check(); err != nil {
+		return err
+	}
+	var taken *apperr.Error
+	for _, name := range []bson.E{{Key: "username", Value: u.Username}, {Key: "email", Value: u.Email}} {
+		is, err := m.users.Taken(ctx, name.Key, name.Value)
+		if err != nil {
+			return err
+		}
+		if is && taken == nil {
+			taken = store.ErrTaken(name.Key)
+		} else if is {
+			taken.Fields = append(taken.Fields, store.ErrTaken(name.Key).Fields...)
+		}
+	}
+	if taken != nil {
+		return taken
+	}
+	return nil
+}
+
+// Create adds a user. The unique indexes decide between two who want one name at once.
+func (m *Users) Create(ctx context.Context, u *User) error {
+	if err := u.Check(); err != nil {
+		return err
+	}
+	u.ID, u.CreatedAt = bson.NewObjectID(), m.db.Now()
+	u.UpdatedAt = u.CreatedAt
+	if u.Roles == nil {
+		u.Roles = []string{}
+	}
+	return m.users.Insert(ctx, u)
+}
+
+// ByID loads a user, past the cache.
+func (m *Users) ByID(ctx context.Context, id bson.ObjectID) (*User, error) {
+	return m.users.ByID(ctx, id)
+}
+
+// Cached is ByID, up to store.CachedFor old in processes other than the one that made a change. The user is shared: do not
+// change it.
+func (m *Users) Cached(ctx context.Context, id bson.ObjectID) (*User, error) {
+	return m.users.Cached(ctx, id)
+}
+
+// CachedByIDs loads several users at once, as Cached does. Those who are gone are missing.
+func (m *Users) CachedByIDs(ctx context.Context, ids []bson.ObjectID) (map[bson.ObjectID]*User, error) {
+	return m.users.CachedByIDs(ctx, ids)
+}
+
+// ByLogin finds the user that a login names by username or email address. A username has no "@", so that no name can be
+// taken for another's address.
 func (m *Users) ByLogin(ctx context.Context, identifier string) (*User, error) {
 	identifier = normalName(identifier)
-	field := "username"
 	if strings.Contains(identifier, "@") {
-		field = "email"
+		return m.users.One(ctx, store.Where("email", identifier))
 	}
-	return decode[User](m.users.FindOne(ctx, live(bson.E{Key: field, Value: identifier})))
+	return m.users.One(ctx, store.Where("username", identifier))
 }
 
-// ByID loads a user, past every cache.
-func (m *Users) ByID(ctx context.Context, id bson.ObjectID) (*User, error) {
-	return decode[User](m.users.FindOne(ctx, live(bson.E{Key: "_id", Value: id})))
+// ByUsername finds a channel.
+func (m *Users) ByUsername(ctx context.Context, name string) (*User, error) {
+	return m.users.One(ctx, store.Where("username", normalName(name)))
 }
 
-// Cached is ByID, up to five seconds old in processes other than the one that
-// made a change. The user is shared: do not change it.
-func (m *Users) Cached(ctx context.Context, id bson.ObjectID) (*User, error) {
-	return m.cache.Get(id, func() (*User, error) { return m.ByID(ctx, id) })
+// UserChanges are the fields that a user may edit; nil leaves one as it is.
+type UserChanges struct{ Username, Email, FullName, Bio *string }
+
+// Update changes the fields that are given and returns the user as it is then.
+func (m *Users) Update(ctx context.Context, id bson.ObjectID, c UserChanges) (*User, error) {
+	u, err := m.ByID(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	set := store.Where("updatedAt", m.db.Now())
+	for _, field := range []struct {
+		name     string
+		from, to *string
+	}{
+		{"username", c.Username, &u.Username}, {"email", c.Email, &u.Email},
+		{"fullName", c.FullName, &u.FullName}, {"bio", c.Bio, &u.Bio},
+	} {
+		if field.from != nil && *field.from != *field.to {
+			*field.to = *field.from
+			set = append(set, bson.E{Key: field.name, Value: field.to}) // read when it is written, after Check
+		}
+	}
+	if err := u.Check(); err != nil {
+		return nil, err
+	}
+	return m.users.Update(ctx, store.Where("_id", id), bson.D{{Key: "$set", Value: set}})
+}
+
+// SetPassword replaces the hash, if it is still the old one: of two changes at once, the second one's old password is no
+// longer right.
+func (m *Users) SetPassword(ctx context.Context, id bson.ObjectID, old, hash string) (*User, error) {
+	return m.users.Update(ctx, store.Where("_id", id, "passwordHash", old), bson.D{store.Set("passwordHash", hash)})
+}
+
+// ConfirmPassword fails with not found if the user's password is not the one any more that was loaded. It is a write, so
+// that of a login and a change of the password at the same moment one waits for the other.
+func (m *Users) ConfirmPassword(ctx context.Context, u *User) error {
+	_, err := m.users.Update(ctx, store.Where("_id", u.ID, "passwordHash", u.PasswordHash), bson.D{store.Set("loginAt", m.db.Now())})
+	return err
+}
+
+// Picture names the field that a picture is kept in.
+type Picture string
+
+// The pictures of a user.
+const (
+	Avatar     Picture = "avatar"
+	CoverImage Picture = "coverImage"
+)
+
+// SetPicture replaces a picture. It returns the user as it is then, and the name of the file that was replaced.
+func (m *Users) SetPicture(ctx context.Context, id bson.ObjectID, p Picture, name string) (u *User, replaced string, err error) {
+	err = m.db.Atomically(ctx, func(ctx context.Context) error {
+		before, err := m.ByID(ctx, id)
+		if err != nil {
+			return err
+		}
+		replaced = map[Picture]string{Avatar: before.Avatar, CoverImage: before.CoverImage}[p]
+		u, err = m.users.Update(ctx, store.Where("_id", id, string(p), replaced), bson.D{store.Set(string(p), name, "updatedAt", m.db.Now())})
+		return err
+	})
+	return u, replaced, err
+}
+
+// Delete removes the user with everything that is theirs: sessions, posts, files, likes, and what these had added to the
+// counts of others.
+func (m *Users) Delete(ctx context.Context, id bson.ObjectID) error {
+	return m.users.Remove(ctx, id, nil)
+}
+
+// Admin is the role of those who may do what concerns the whole site. No request gives or takes a role: the admin command
+// does.
+const Admin = "admin"
+
+const rolesPerUser = 20
+
+var roleNames = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,29}$`)
+
+// HasRole tells whether the user has the role.
+func (u *User) HasRole(role string) bool { return slices.Contains(u.Roles, role) }
+
+// SetRoles replaces the user's roles. RequireRole reads them past the cache, so a role that is taken away is gone at once;
+// access tokens show it from the next one on.
+func (m *Users) SetRoles(ctx context.Context, id bson.ObjectID, roles []string) (*User, error) {
+	roles = slices.Clone(roles)
+	slices.Sort(roles)
+	roles = append([]string{}, slices.Compact(roles)...) // never null
+	for _, role := range roles {
+		if !roleNames.MatchString(role) || len(roles) > rolesPerUser {
+			return nil, apperr.InvalidField("roles", "A role is a word of up to 30 lowercase letters and digits, and a user has at most %d.", rolesPerUser)
+		}
+	}
+	return m.users.Update(ctx, store.Where("_id", id), bson.D{store.Set("roles", roles, "updatedAt", m.db.Now())})
+}
+
+// WithRole lists the users who have the role, by reading all: it is for the command line.
+func (m *Users) WithRole(ctx context.Context, role string) (users []*User, err error) {
+	err = m.users.All(ctx, store.Where("roles", role), func(u *User) error { users = append(users, u); return nil })
+	return users, err
+}
+
+// NoteTheft marks the account of a user one of whose refresh tokens was used twice: the next login says so, until it is
+// dismissed.
+func (m *Users) NoteTheft(ctx context.Context, user bson.ObjectID) error {
+	_, err := m.users.Update(ctx, store.Where("_id", user), bson.D{store.Set("theftAt", m.db.Now())})
+	return err
+}
+
+// DismissTheft takes the mark away, if it was there at this time.
+func (m *Users) DismissTheft(ctx context.Context, user bson.ObjectID, until time.Time) error {
+	_, err := m.users.Update(ctx, store.Where("_id", user, "theftAt", store.Where("$lte", until)), bson.D{store.Unset("theftAt")})
+	if apperr.Is(err, apperr.NotFound) {
+		return nil
+	}
+	return err
+}
+
+// TheftToTell is when one of the user's tokens was used twice, if this session should be told: it began afterwards. A
+// session that was there before, and may be the thief's own, neither shows the notice nor dismisses it.
+func (u *User) TheftToTell(s *Session) *time.Time {
+	if u.TheftAt == nil || s == nil || s.CreatedAt.Before(*u.TheftAt) {
+		return nil
+	}
+	return u.TheftAt
 }

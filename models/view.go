@@ -8,10 +8,13 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"tokentube/models/store"
+	"tokentube/utils/apperr"
 )
 
-// View notes that somebody looked at a post in a certain hour. Who it was cannot
-// be read from it: the viewer is a keyed hash.
+// View notes that somebody looked at a post in a certain hour. Who it was cannot be read from it: the viewer is a keyed
+// hash.
 type View struct {
 	ID        bson.ObjectID `bson:"_id"`
 	Post      bson.ObjectID `bson:"post"`
@@ -22,36 +25,35 @@ type View struct {
 
 // Views count who looked.
 type Views struct {
-	db    *DB
-	views Collection
+	db    *store.DB
+	views *store.Documents[View]
 	posts *Posts
 	key   []byte
 }
 
 // NewViews registers the views. The key makes the viewers' hashes.
-func NewViews(db *DB, posts *Posts, key string) *Views {
-	return &Views{db: db, posts: posts, key: []byte("views:" + key), views: db.register(entity{
-		name:    "views",
-		indexes: indexes(uniqueIndex("post", "viewer", "hour"), expiry("expiresAt")),
-		parents: []parent{{name: "posts", field: "post"}},
+func NewViews(db *store.DB, posts *Posts, key string) *Views {
+	return &Views{db: db, posts: posts, key: []byte("views:" + key), views: store.Register[View](db, store.Kind{
+		Name:    "views",
+		Indexes: []mongo.IndexModel{store.Unique("post", "viewer", "hour"), store.Expiry("expiresAt")},
+		Parents: []store.Parent{{Kind: "posts", Field: "post"}},
 	})}
 }
 
-// Add counts a view once per viewer and hour. The viewer is a user's id, or what
-// tells apart those who are not logged in. It says whether this one counted.
+// Add counts a view once per viewer and hour. The viewer is a user's id, or what tells apart those who are not logged in.
+// It says whether this one counted. A view is not worth a transaction: one may be lost in a crash.
 func (m *Views) Add(ctx context.Context, post bson.ObjectID, viewer string) (counted bool, err error) {
 	hash := hmac.New(sha256.New, m.key)
 	hash.Write([]byte(viewer))
-	hour := m.db.now().Truncate(time.Hour)
-	view := View{
+	hour := m.db.Now().Truncate(time.Hour)
+	err = m.views.Insert(ctx, &View{
 		ID: bson.NewObjectID(), Post: post, Viewer: hash.Sum(nil)[:16], Hour: hour, ExpiresAt: hour.Add(2 * time.Hour),
-	}
-	_, err = m.views.InsertOne(ctx, view)
-	if mongo.IsDuplicateKeyError(err) {
+	})
+	if apperr.Is(err, apperr.Conflict) {
 		return false, nil
-	} else if err != nil {
-		return false, translate(err)
 	}
-	err = m.db.count(ctx, tally{parent: "posts", id: post, counter: "views", by: 1, change: view.ID})
-	return err == nil, err
+	if err != nil {
+		return false, err
+	}
+	return true, m.posts.addView(ctx, post)
 }

@@ -23,7 +23,7 @@ func BenchmarkHTTP(b *testing.B) {
 	answer := func(c *gin.Context) error {
 		return respond.Show(c, "", gin.H{"title": "A title", "likesCount": 12, "tags": []string{"one", "two"}})
 	}
-	access := middlewares.NewAccess(site.Engine, site.Auth)
+	access := middlewares.NewAccess(site.Engine, site.Auth, nil)
 	access.Open.API(http.MethodGet, "/measured/open", answer)
 	access.Private.API(http.MethodGet, "/measured/private", answer)
 	server := httptest.NewServer(site.Engine)

@@ -54,7 +54,7 @@ func TestForgottenGuardsAreFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			site := testsite.New(t)
-			mistake.add(site, middlewares.NewAccess(site.Engine, site.Auth))
+			mistake.add(site, middlewares.NewAccess(site.Engine, site.Auth, nil))
 			faults := checks[mistake.check](t, site)
 			for _, want := range mistake.faults {
 				if !strings.Contains("\n"+strings.Join(faults, "\n"), "\n"+want) {

@@ -10,11 +10,15 @@ import (
 	"testing"
 )
 
-// layers are the folders in the order in which they may import each other.
+// layers are the folders in the order in which they may import each other. The commands need no more than the models.
 var layers = []string{"config", "utils", "models", "middlewares", "controllers", "routes"}
 
 func TestFoldersImportOnlyThoseAboveThem(t *testing.T) {
+	may := map[string][]string{"commands": append([]string{"commands"}, layers[:3]...)}
 	for i, layer := range layers {
+		may[layer] = layers[:i+1]
+	}
+	for layer, above := range may {
 		err := filepath.WalkDir("../"+layer, func(name string, d os.DirEntry, err error) error {
 			if err != nil || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
 				return err
@@ -26,7 +30,7 @@ func TestFoldersImportOnlyThoseAboveThem(t *testing.T) {
 			for _, imported := range file.Imports {
 				own, ours := strings.CutPrefix(strings.Trim(imported.Path.Value, `"`), "tokentube/")
 				folder, _, _ := strings.Cut(own, "/")
-				if ours && !slices.Contains(layers[:i+1], folder) {
+				if ours && !slices.Contains(above, folder) {
 					t.Errorf("%s imports %s", name, own)
 				}
 			}

@@ -87,18 +87,18 @@ func NewEngine(app *controllers.App, templates, static fs.FS, code *source.Code)
 
 // register adds the features, a line each.
 func register(app *controllers.App, engine *gin.Engine, code *source.Code) error {
-	access := middlewares.NewAccess(engine, app.Auth)
+	access := middlewares.NewAccess(engine, app.Auth, article)
 	controllers.Health{App: app}.Routes(access)
 	controllers.Keys{App: app}.Routes(access)
-	controllers.Users{App: app}.Routes(access)
-	controllers.Sessions{App: app}.Routes(access)
+	controllers.UserActions{App: app}.Routes(access)
+	controllers.SessionActions{App: app}.Routes(access)
 	controllers.Settings{App: app}.Routes(access)
 	controllers.Devices{App: app}.Routes(access)
 	controllers.Security{App: app}.Routes(access)
 	controllers.Feeds{App: app}.Routes(access)
-	controllers.Posts{App: app}.Routes(access)
+	controllers.PostActions{App: app}.Routes(access)
 	controllers.Files{App: app}.Routes(access)
-	controllers.Likes{App: app}.Routes(access)
+	controllers.LikeActions{App: app}.Routes(access)
 	controllers.NewBackups(app).Routes(access)
 	learn, err := lab.NewLearn(code)
 	if err != nil {
@@ -109,7 +109,7 @@ func register(app *controllers.App, engine *gin.Engine, code *source.Code) error
 	if err != nil {
 		return err
 	}
-	tokenLab.Routes(access, middlewares.NewAccess(engine, tokenLab.Auth))
+	tokenLab.Routes(access, middlewares.NewAccess(engine, tokenLab.Auth, nil))
 	return nil
 }
 

@@ -78,7 +78,7 @@ func (r *run) begin() (err error) {
 
 // look loads the session as it is in the database.
 func (r *run) look() (*models.Session, error) {
-	return r.lab.Sessions.Look(r.c, r.session.User, r.session.ID)
+	return r.lab.Sessions.OfUserByID(r.c, r.session.User, r.session.ID)
 }
 
 // ready makes sure that the cookies are valid, however long ago they were set, and

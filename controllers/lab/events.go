@@ -77,7 +77,7 @@ func (l *Lab) Watch(c *gin.Context) error {
 		if _, err := l.logins.Cached(c, middlewares.Current(c).Session.ID); err != nil {
 			return nil // logged out meanwhile: the stream just ends
 		}
-		now, err := l.Sessions.Look(c, s.User, s.ID)
+		now, err := l.Sessions.OfUserByID(c, s.User, s.ID)
 		if err != nil {
 			return nil
 		}

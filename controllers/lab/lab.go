@@ -14,6 +14,7 @@ import (
 	"tokentube/controllers"
 	"tokentube/middlewares"
 	"tokentube/models"
+	"tokentube/models/store"
 	"tokentube/utils/apperr"
 	"tokentube/utils/respond"
 	"tokentube/utils/source"
@@ -43,12 +44,13 @@ const (
 // New makes the lab of a site, whose handler answers the lab's requests. It is an
 // error if code that an experiment shows is gone.
 func New(app *controllers.App, code *source.Code, site http.Handler) (*Lab, error) {
-	auth, inside := *app.Auth, *app
+	auth, inside, documents := *app.Auth, *app, *app.Site
 	auth.Sessions = app.Sessions.OfKind(models.Lab, models.SessionPolicy{RefreshTTL: maxAge, Grace: grace, MaxAge: maxAge})
 	auth.Tokens = app.Auth.Tokens.WithAccessTTL(accessTTL)
 	auth.Cookies = middlewares.Cookies{Prefix: cookiePrefix(app.Config.CookiePrefix), Path: path, Secure: app.Config.CookieSecure}
 	auth.Limits = nil // pressing a button counts among the user's changes
-	inside.Auth, inside.Sessions = &auth, auth.Sessions
+	documents.Sessions = auth.Sessions
+	inside.Auth, inside.Site = &auth, &documents
 	l := &Lab{App: &inside, logins: app.Sessions, site: site, code: map[string][]source.Piece{}}
 	for _, e := range experiments {
 		shown, err := pieces(code, e.code)
@@ -91,7 +93,7 @@ func (l *Lab) Routes(site, inside middlewares.Access) {
 	site.Private.NoRenew().Page(http.MethodPost, path+"/experiments/:name", l.Run)
 	site.Private.Download().Page(http.MethodGet, path+"/events", l.Watch)
 
-	users, sessions := controllers.Users{App: l.App}, controllers.Sessions{App: l.App}
+	users, sessions := controllers.UserActions{App: l.App}, controllers.SessionActions{App: l.App}
 	inside.Private.Page(http.MethodGet, target, asJSON(users.Current))
 	inside.Guest.NoRenew().Page(http.MethodPost, target+"/renew", asJSON(sessions.Renew))
 	inside.Guest.NoRenew().Page(http.MethodPost, target+"/logout", asJSON(sessions.Delete))
@@ -146,11 +148,11 @@ func (l *Lab) held(c *gin.Context) (*models.Session, middlewares.Pair) {
 	if err != nil {
 		return nil, pair
 	}
-	id, err := models.ParseID(claims.SessionID)
+	id, err := store.ParseID(claims.SessionID)
 	if err != nil {
 		return nil, pair
 	}
-	s, err := l.Sessions.Look(c, middlewares.UserID(c), id)
+	s, err := l.Sessions.OfUserByID(c, middlewares.UserID(c), id)
 	if err != nil {
 		return nil, pair
 	}
@@ -158,7 +160,7 @@ func (l *Lab) held(c *gin.Context) (*models.Session, middlewares.Pair) {
 }
 
 func (l *Lab) alive(s *models.Session) bool {
-	return s != nil && s.RevokedAt == nil && l.Now().Before(s.ExpiresAt)
+	return s != nil && s.EndedAt == nil && l.Now().Before(s.ExpiresAt)
 }
 
 // Start is POST /token-lab/session: a new session in place of the one before.
@@ -185,7 +187,7 @@ func (l *Lab) begin(c *gin.Context) (*models.Session, middlewares.Pair, error) {
 		}
 		l.watchers.tell(s.ID)
 	}
-	session, err := l.Sessions.Create(c, user.ID, false, middlewares.DeviceOf(c))
+	session, _, err := l.Sessions.Create(c, user.ID, false, middlewares.DeviceOf(c))
 	if err != nil {
 		return nil, middlewares.Pair{}, err
 	}

@@ -261,8 +261,8 @@ func TestExplainsEveryClaim(t *testing.T) {
 // Whatever ended a session, its timeline says it.
 func TestTimelineTellsWhyTheSessionEnded(t *testing.T) {
 	now, told := time.Now(), map[string]bool{}
-	for _, why := range []models.RevocationReason{models.LoggedOut, models.NewLogin, models.PasswordChanged, models.TokenReused, models.EndedByUser, models.TooMany} {
-		s := lab.NewSession(&models.Session{RevokedAt: &now, RevokedFor: why})
+	for _, why := range []models.EndReason{models.LoggedOut, models.NewLogin, models.PasswordChanged, models.TokenReused, models.EndedByUser, models.TooMany} {
+		s := lab.NewSession(&models.Session{EndedAt: &now, EndedFor: why})
 		last := s.Timeline[len(s.Timeline)-1]
 		if !s.Over || last.Kind != "ended" || strings.Contains(last.Text, "ended .") || told[last.Text] {
 			t.Errorf("%s: %+v", why, last)

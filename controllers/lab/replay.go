@@ -36,7 +36,7 @@ func (r *run) replayInGrace() error {
 	}
 	r.find(replay.status == http.StatusOK, "Within the grace it is answered.")
 	r.find(replay.set.Refresh != "" && replay.set.Refresh == renewed.set.Refresh, "It brings the same successor: there are never two lines of tokens.")
-	r.find(session.RevokedAt == nil, "The session goes on.")
+	r.find(session.EndedAt == nil, "The session goes on.")
 	return nil
 }
 
@@ -70,7 +70,7 @@ func (r *run) replayAfterGrace() error {
 		return err
 	}
 	r.find(replay.status == http.StatusUnauthorized, "The replay is refused with 401.")
-	r.find(session.RevokedAt != nil && session.RevokedFor == models.TokenReused, "The session was ended, because a replaced token was used again.")
+	r.find(session.EndedAt != nil && session.EndedFor == models.TokenReused, "The session was ended, because a replaced token was used again.")
 	r.find(after.status == http.StatusUnauthorized, "The newest tokens are refused too: nobody can tell the owner from the thief. The owner logs in again, the thief cannot.")
 	return nil
 }

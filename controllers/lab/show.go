@@ -150,7 +150,7 @@ func hourOf(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }
 
 // newSession tells a session's life from its document.
 func newSession(s *models.Session) *Session {
-	out := &Session{ID: s.ID.Hex(), Over: s.RevokedAt != nil}
+	out := &Session{ID: s.ID.Hex(), Over: s.EndedAt != nil}
 	add := func(at time.Time, kind, text string, values ...any) {
 		out.Timeline = append(out.Timeline, Event{hourOf(at), fmt.Sprintf(text, values...), kind})
 	}
@@ -169,16 +169,16 @@ func newSession(s *models.Session) *Session {
 		seen = "The newest tokens, A%d and R%d, are in use."
 	}
 	add(s.Current.IssuedAt, "used", seen, newest, newest)
-	if s.RevokedAt == nil {
+	if s.EndedAt == nil {
 		add(s.ExpiresAt, "ahead", "The session will end by itself.")
 		return out
 	}
-	why := map[models.RevocationReason]string{
+	why := map[models.EndReason]string{
 		models.LoggedOut: "by logging out", models.TokenReused: "because a replaced refresh token came back",
 		models.NewLogin: "for a new one", models.EndedByUser: "in the settings", models.PasswordChanged: "because the password was changed",
 		models.TooMany: "because there were too many",
-	}[s.RevokedFor]
-	add(*s.RevokedAt, "ended", "The session was ended %s. Its tokens open nothing any more.", why)
+	}[s.EndedFor]
+	add(*s.EndedAt, "ended", "The session was ended %s. Its tokens open nothing any more.", why)
 	return out
 }
 

@@ -21,11 +21,9 @@ import (
 	"tokentube/commands"
 	"tokentube/config"
 	"tokentube/controllers"
-	"tokentube/models"
 	"tokentube/routes"
 	"tokentube/static"
 	"tokentube/templates"
-	"tokentube/utils/media"
 )
 
 // Site is a site under test.
@@ -34,8 +32,12 @@ type Site struct {
 	Clock   *Clock
 	Engine  *gin.Engine  // knows all routes
 	Handler http.Handler // answers the clients' requests
+	Data    *commands.Data
 	t       testing.TB
 }
+
+// Close stops the site, as at the end of the process.
+func (s *Site) Close() { s.Data.Close() }
 
 // Clock is the site's time.
 type Clock struct {
@@ -96,24 +98,17 @@ func Start(t testing.TB, cfg config.Config) *Site {
 func Open(t testing.TB, cfg config.Config, clock *Clock) *Site {
 	t.Helper()
 	ctx, log := context.Background(), slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelError}))
-	store, err := media.Open(ctx, cfg.MediaURL, cfg.MediaDir(), media.Limits{
-		ImageBytes: cfg.MaxImageBytes, VideoBytes: cfg.MaxVideoBytes, Pixels: 40_000_000,
-	})
+	data, err := commands.OpenWith(ctx, cfg, log, clock.Now)
 	check(t, err)
-	db, err := models.Open(ctx, models.Settings{
-		MongoURI: cfg.MongoURI, MongoDatabase: cfg.MongoDatabase, File: cfg.DatabaseFile(),
-		Now: clock.Now, DeleteFiles: store.Delete, Log: log,
-	})
-	check(t, err)
-	app, err := commands.NewApp(cfg, db, store, log, clock.Now)
+	app, err := controllers.New(cfg, data.Site, data.Media, log, clock.Now)
 	check(t, err)
 	app.Sleep = func(_ context.Context, d time.Duration) error { clock.Advance(d); return nil }
 	engine, err := routes.NewEngine(app, templates.FS, static.FS, Code(t))
 	check(t, err)
-	check(t, db.Prepare(ctx))
-	s := &Site{App: app, Clock: clock, Engine: engine, Handler: routes.Handler(engine), t: t}
+	check(t, data.DB.Prepare(ctx))
+	s := &Site{App: app, Clock: clock, Engine: engine, Handler: routes.Handler(engine), Data: data, t: t}
 	t.Cleanup(func() {
-		commands.Close(app)
+		data.Close()
 		dropDatabase(t, cfg)
 	})
 	return s

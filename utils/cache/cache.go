@@ -3,6 +3,7 @@
 package cache
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -45,11 +46,50 @@ func (c *Cache[K, V]) Get(key K, load func() (V, error)) (V, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.keep(key, value, drops)
+	return value, nil
+}
+
+func (c *Cache[K, V]) keep(key K, value V, drops uint64) {
 	if c.drops == drops {
 		c.makeRoom()
 		c.entries[key] = entry[V]{value, c.now().Add(c.ttl)}
 	}
-	return value, nil
+}
+
+// GetAll returns the values of keys, calling load with those that there is none for. What load does not return is missing
+// in the result too.
+func (c *Cache[K, V]) GetAll(keys []K, load func(missing []K) (map[K]V, error)) (map[K]V, error) {
+	found := make(map[K]V, len(keys))
+	var missing []K
+	now := c.now()
+	c.mu.RLock()
+	drops := c.drops
+	for _, key := range keys {
+		if _, again := found[key]; again {
+			continue
+		}
+		if e, ok := c.entries[key]; ok && now.Before(e.until) {
+			found[key] = e.value
+		} else if !slices.Contains(missing, key) {
+			missing = append(missing, key)
+		}
+	}
+	c.mu.RUnlock()
+	if len(missing) == 0 {
+		return found, nil
+	}
+	loaded, err := load(missing)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key, value := range loaded {
+		found[key] = value
+		c.keep(key, value, drops)
+	}
+	return found, nil
 }
 
 // Drop forgets the values of these keys, at once.

@@ -2,6 +2,8 @@ package cache
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -131,4 +133,76 @@ func TestManyAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+func TestGetAllLoadsWhatIsMissingAtOnce(t *testing.T) {
+	now, loads := start, [][]string{}
+	c := New[string, int](5*time.Second, 10, func() time.Time { return now })
+	load := func(missing []string) (map[string]int, error) {
+		loads = append(loads, missing)
+		found := map[string]int{}
+		for _, key := range missing {
+			if key != "unknown" {
+				found[key] = len(loads)
+			}
+		}
+		return found, nil
+	}
+	all := func(want map[string]int, keys ...string) {
+		t.Helper()
+		if got, err := c.GetAll(keys, load); err != nil || !maps.Equal(got, want) {
+			t.Errorf("GetAll(%q) = %v, %v, want %v", keys, got, err, want)
+		}
+	}
+	all(map[string]int{})
+	all(map[string]int{"a": 1, "b": 1}, "a", "b", "a", "unknown")
+	all(map[string]int{"a": 1, "b": 1}, "b", "a")
+	all(map[string]int{"a": 1, "c": 2}, "c", "a", "c")
+	c.Drop("a")
+	all(map[string]int{"a": 3, "b": 1, "c": 2}, "a", "b", "c")
+	now = start.Add(5 * time.Second)
+	all(map[string]int{"b": 4}, "b")
+	all(map[string]int{}, "unknown")
+	want := [][]string{{"a", "b", "unknown"}, {"c"}, {"a"}, {"b"}, {"unknown"}}
+	if !slices.EqualFunc(loads, want, slices.Equal) {
+		t.Errorf("it loaded %q, want %q", loads, want)
+	}
+	broken := errors.New("no database")
+	if got, err := c.GetAll([]string{"x"}, func([]string) (map[string]int, error) { return map[string]int{"x": 1}, broken }); err != broken || got != nil {
+		t.Errorf("%v, %v", got, err)
+	}
+	get(t, c, "x", func() (int, error) { return 7, nil }, 7)
+}
+
+// As with Get: what was read before a change must not come back after it.
+func TestGetAllThatBeganBeforeADropIsNotKept(t *testing.T) {
+	c := New[string, int](time.Hour, 10, func() time.Time { return start })
+	for _, dropped := range []string{"a", "another key"} {
+		got, err := c.GetAll([]string{"a", "b"}, func([]string) (map[string]int, error) {
+			c.Drop(dropped)
+			return map[string]int{"a": 1, "b": 1}, nil
+		})
+		if err != nil || got["a"] != 1 || got["b"] != 1 {
+			t.Errorf("the caller got %v, %v", got, err)
+		}
+		for _, key := range []string{"a", "b"} {
+			get(t, c, key, func() (int, error) { return 2, nil }, 2)
+		}
+		c.Drop("a", "b")
+	}
+}
+
+func TestGetAllKeepsTheSize(t *testing.T) {
+	c := New[int, int](time.Hour, 3, func() time.Time { return start })
+	keys := []int{1, 2, 3, 4, 5, 6}
+	got, err := c.GetAll(keys, func(missing []int) (map[int]int, error) {
+		found := map[int]int{}
+		for _, key := range missing {
+			found[key] = key
+		}
+		return found, nil
+	})
+	if err != nil || len(got) != 6 || len(c.entries) > 3 {
+		t.Errorf("%v, %v, and %d are kept", got, err, len(c.entries))
+	}
 }

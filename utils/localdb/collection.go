@@ -58,22 +58,22 @@ func (c *Collection) Each(ctx context.Context, filter any, visit func(bson.Raw) 
 // read returns the answer to a query, in one piece of memory: the file's own bytes end with the transaction, or with the
 // next write in it.
 func (c *Collection) read(ctx context.Context, q *query) ([]bson.Raw, error) {
-	var all []byte
-	var ends []int
+	var found []bson.Raw
 	err := c.db.view(ctx, func(tx *bbolt.Tx) error {
-		return c.find(ctx, tx, q, func(h hit) {
-			all = q.project(all, h.raw)
-			ends = append(ends, len(all))
+		size := 0
+		err := c.find(ctx, tx, q, func(h hit) {
+			found = append(found, h.raw)
+			size += len(h.raw)
 		})
+		all := make([]byte, 0, size)
+		for i, raw := range found {
+			start := len(all)
+			all = q.project(all, raw)
+			found[i] = all[start:len(all):len(all)]
+		}
+		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	found, start := make([]bson.Raw, len(ends)), 0
-	for i, end := range ends {
-		found[i], start = bson.Raw(all[start:end:end]), end
-	}
-	return found, nil
+	return found, err
 }
 
 // FindOne returns the first document that matches; mongo.ErrNoDocuments comes from the result's Err and Decode.

@@ -23,13 +23,17 @@ func (c *Collection) find(ctx context.Context, tx *bbolt.Tx, q *query, visit fun
 		c.db.note(c.name, q.paths())
 	}
 	var unsorted []hit
+	cursor := docs.Cursor() // one for all: Get makes one each time
 	looked, found := 0, 0
 	for id, raw := range p.candidates(tx) {
 		if looked++; looked%256 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if raw == nil {
-			raw = docs.Get(id)
+			var at []byte
+			if at, raw = cursor.Seek(id); !bytes.Equal(at, id) {
+				raw = nil
+			}
 		}
 		if !q.filter.match(document(raw)) {
 			continue

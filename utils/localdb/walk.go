@@ -87,11 +87,18 @@ func (p *plan) entries(tx *bbolt.Tx) iter.Seq2[[]byte, []byte] {
 			first, _ = bucket.Cursor().First()
 		}
 		var all merge
+		merged := p.ordered && len(p.sort) > 0 && len(p.spans) > 1
+		var cursor *bbolt.Cursor
 		for _, s := range p.spans {
-			r := &reader{Cursor: bucket.Cursor(), span: s, reverse: p.reverse, first: first}
+			if cursor == nil || merged { // spans that are read one after the other share it
+				cursor = bucket.Cursor()
+			}
+			r := &reader{Cursor: cursor, span: s, reverse: p.reverse, first: first}
 			more := r.move(true)
-			if more && p.ordered && len(p.sort) > 0 && len(p.spans) > 1 {
-				all = append(all, r)
+			if merged {
+				if more {
+					all = append(all, r)
+				}
 				continue
 			}
 			for ; more; more = r.move(false) {

@@ -91,3 +91,24 @@ func TestHoldKeepsDeletedFilesUntilTheLastRelease(t *testing.T) {
 		t.Errorf("released: %q", got)
 	}
 }
+
+// A backup and the daily sweep list a folder in which uploads come and go meanwhile.
+func TestEachGoesOnWhenAFileGoes(t *testing.T) {
+	onEach(t, func(t *testing.T, s *Store, _ func(string)) {
+		one, two, three := fmt.Sprintf("public/%032x.png", 1), fmt.Sprintf("public/%032x.png", 2), fmt.Sprintf("public/%032x.png", 3)
+		for _, name := range []string{one, two, three} {
+			putText(t, s, name, "text")
+		}
+		var seen []string
+		err := s.Each(t.Context(), "", func(i Info) error {
+			seen = append(seen, i.Name)
+			return s.Delete(t.Context(), two)
+		})
+		if err != nil || !slices.Contains(seen, one) || !slices.Contains(seen, three) {
+			t.Errorf("%q, %v", seen, err)
+		}
+		if got := listed(t, s, ""); !slices.Equal(got, []string{one, three}) {
+			t.Errorf("%q", got)
+		}
+	})
+}

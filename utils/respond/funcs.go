@@ -13,9 +13,9 @@ func Funcs(asset func(string) string, now func() time.Time) template.FuncMap {
 	return template.FuncMap{
 		"asset":    asset,
 		"icon":     func(name string) template.HTML { return icon(asset, name) },
-		"ago":      func(t time.Time) string { return ago(t, now()) },
-		"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"fullTime": func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") },
+		"timeTag":  func(t time.Time) template.HTML { return timeTag(t, now()) },
+		"iso":      iso,
+		"fullTime": fullTime,
 		"short":    short,
 		"plural":   plural,
 		"clock":    clock,
@@ -29,6 +29,15 @@ func icon(asset func(string) string, name string) template.HTML {
 	// #nosec G203 -- both values are ours, and escaped
 	return template.HTML(fmt.Sprintf(`<svg class="icon" aria-hidden="true" focusable="false"><use href="%s#%s"></use></svg>`,
 		template.HTMLEscapeString(asset("icons.svg")), template.HTMLEscapeString(name)))
+}
+
+func iso(t time.Time) string      { return t.UTC().Format(time.RFC3339) }
+func fullTime(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") }
+
+// timeTag shows a time by its age. It is one call, since a page has many.
+func timeTag(t, now time.Time) template.HTML {
+	// #nosec G203 -- digits and words of ours
+	return template.HTML(`<time datetime="` + iso(t) + `" title="` + fullTime(t) + `">` + ago(t, now) + `</time>`)
 }
 
 // ago says how long before now t was, in the largest whole unit.

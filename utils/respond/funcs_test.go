@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 )
 
@@ -63,14 +64,39 @@ func TestDict(t *testing.T) {
 func TestFuncsInATemplate(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600))
 	funcs := Funcs(func(name string) string { return "/static/" + name + `?v="` }, func() time.Time { return now })
-	text := `{{asset "a.css"}} {{icon "x\"><script>"}} {{ago .}} {{iso .}} {{fullTime .}}`
+	text := `{{asset "a.css"}} {{icon "x\"><script>"}} {{timeTag .}} {{iso .}} {{fullTime .}}`
 	var out strings.Builder
 	if err := template.Must(template.New("").Funcs(funcs).Parse(text)).Execute(&out, now.Add(-time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"/static/a.css?v=&#34; ", "1 hour ago 2026-01-02T01:04:05Z 2 January 2026, 01:04 UTC", `aria-hidden="true"`, "?v=&#34;#x&#34;&gt;&lt;script&gt;"} {
+	for _, want := range []string{"/static/a.css?v=&#34; ", `<time datetime="2026-01-02T01:04:05Z" title="2 January 2026, 01:04 UTC">1 hour ago</time> 2026-01-02T01:04:05Z 2 January 2026, 01:04 UTC`, `aria-hidden="true"`, "?v=&#34;#x&#34;&gt;&lt;script&gt;"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in %s", want, &out)
 		}
+	}
+}
+
+func TestConstantsAreComputedOnce(t *testing.T) {
+	calls := 0
+	funcs := Funcs(func(name string) string { calls++; return "/static/" + name + "?a&b" }, time.Now)
+	r, err := NewRenderer(fstest.MapFS{
+		"layout.html":        {Data: []byte(`<link href="{{asset "a.css"}}">{{template "part" .}}{{block "content" .}}{{end}}`)},
+		"partials/part.html": {Data: []byte(`{{define "part"}}{{if .Path}}{{icon "heart"}}{{end}}{{end}}`)},
+		"a/b.html":           {Data: []byte(`{{define "content"}}{{range .Data}}{{icon "plus"}}{{icon .}}{{else}}none{{end}}{{end}}`)},
+	}, funcs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	atStart := calls
+	icon := func(name string) string {
+		return `<svg class="icon" aria-hidden="true" focusable="false"><use href="/static/icons.svg?a&amp;b#` + name + `"></use></svg>`
+	}
+	want := `<link href="/static/a.css?a&amp;b">` + icon("heart") + icon("plus") + icon("x") + icon("plus") + icon("y")
+	got, err := r.String("a/b", Page{Path: "/", Data: []string{"x", "y"}})
+	if got != want || err != nil {
+		t.Errorf("got %s, %v\nwant %s", got, err, want)
+	}
+	if calls-atStart != 2 {
+		t.Errorf("%d calls for a page with two icons that depend on its data", calls-atStart)
 	}
 }

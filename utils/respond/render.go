@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"text/template/parse"
 )
 
 // Renderer has every page parsed once, at start: each is the layout, the
@@ -37,9 +38,58 @@ func NewRenderer(files fs.FS, funcs template.FuncMap) (*Renderer, error) {
 		if err != nil {
 			return nil, err
 		}
+		for _, t := range page.Templates() {
+			if t.Tree != nil {
+				foldConstants(t.Tree.Root, funcs)
+			}
+		}
 		r.pages[strings.TrimSuffix(name, ".html")] = page
 	}
 	return r, nil
+}
+
+// foldConstants puts what {{icon "heart"}} and {{asset "css/base.css"}} give in their places: it is the same for every
+// request, and a call in a template costs more than what it calls.
+func foldConstants(list *parse.ListNode, funcs template.FuncMap) {
+	if list == nil {
+		return
+	}
+	for i, node := range list.Nodes {
+		switch n := node.(type) {
+		case *parse.ActionNode:
+			if text, ok := constant(n.Pipe, funcs); ok {
+				list.Nodes[i] = &parse.TextNode{NodeType: parse.NodeText, Pos: n.Pos, Text: []byte(text)}
+			}
+		case *parse.IfNode:
+			foldConstants(n.List, funcs)
+			foldConstants(n.ElseList, funcs)
+		case *parse.WithNode:
+			foldConstants(n.List, funcs)
+			foldConstants(n.ElseList, funcs)
+		case *parse.RangeNode:
+			foldConstants(n.List, funcs)
+			foldConstants(n.ElseList, funcs)
+		}
+	}
+}
+
+// constant is the HTML of a call that always gives the same.
+func constant(pipe *parse.PipeNode, funcs template.FuncMap) (html string, ok bool) {
+	if len(pipe.Decl) != 0 || len(pipe.Cmds) != 1 || len(pipe.Cmds[0].Args) != 2 {
+		return "", false
+	}
+	call, isCall := pipe.Cmds[0].Args[0].(*parse.IdentifierNode)
+	name, isText := pipe.Cmds[0].Args[1].(*parse.StringNode)
+	if !isCall || !isText || call.Ident != "icon" && call.Ident != "asset" {
+		return "", false
+	}
+	switch f := funcs[call.Ident].(type) {
+	case func(string) template.HTML:
+		return string(f(name.Text)), true
+	case func(string) string:
+		return template.HTMLEscapeString(f(name.Text)), true
+	}
+	return "", false
 }
 
 // Execute writes the page named so, inside the layout.

@@ -178,8 +178,8 @@ func (r *Responder) newPage(c *gin.Context, status int, data any) Page {
 // page renders into a buffer first: a template that fails half-way becomes a
 // clean error, never half a page with status 200.
 func (r *Responder) page(c *gin.Context, name string, p Page) error {
-	var buf bytes.Buffer
-	if err := r.render.Execute(&buf, name, p); err != nil {
+	buf := bytes.NewBuffer(make([]byte, 0, 32<<10)) // a page of the feed fits: it need not grow five times
+	if err := r.render.Execute(buf, name, p); err != nil {
 		return err
 	}
 	cacheHeaders(c, p.Viewer != nil)

@@ -1,0 +1,41 @@
+// Package models holds the documents of the site, one file for each kind: its fields, its rules, its indexes, and the
+// queries on it. A query that belongs to somebody takes that user's id first, so that it cannot reach anybody else's.
+//
+// Does not belong here: what all documents share (models/store), HTTP, cookies, templates.
+package models
+
+import "tokentube/models/store"
+
+// Settings are what the models need to know of the configuration.
+type Settings struct {
+	Sessions SessionPolicy
+	Key      string // makes hashes of what must not be kept as it is: viewers, addresses
+}
+
+// Site is all documents of the site.
+type Site struct {
+	DB       *store.DB
+	Users    *Users
+	Sessions *Sessions
+	Events   *Events
+	Attempts *Attempts
+	Posts    *Posts
+	Likes    *Likes
+	Views    *Views
+}
+
+// New registers every kind of document. Prepare the database before they are used.
+func New(db *store.DB, s Settings) *Site {
+	users := NewUsers(db)
+	posts := NewPosts(db, users)
+	return &Site{
+		DB:       db,
+		Users:    users,
+		Sessions: NewSessions(db, s.Sessions),
+		Events:   NewEvents(db),
+		Attempts: NewAttempts(db, s.Key),
+		Posts:    posts,
+		Likes:    NewLikes(db, posts),
+		Views:    NewViews(db, posts, s.Key),
+	}
+}

@@ -1,0 +1,49 @@
+package store
+
+import "context"
+
+// unit is what one call of Atomically remembers, beside what the engine keeps in the context.
+type unit struct{ after []func() }
+
+type unitKey struct{}
+
+// unitOf is the unit that ctx is inside of, or nil.
+func unitOf(ctx context.Context) *unit {
+	u, _ := ctx.Value(unitKey{}).(*unit)
+	return u
+}
+
+// Atomically runs do so that everything it writes with the context it is given happens, or nothing does. An Atomically
+// inside another one is part of it.
+//
+// do may run more than once: it must not change what it does not set itself. It calls the database only, with its own
+// context only, and nothing slow: with the embedded engine, all other writers wait for it. An error of a write undoes
+// everything, even if do goes on after it.
+//
+// A MongoDB without transactions (a standalone server) runs the steps one by one: write children before the counts of
+// their parents, so that a crash in between leaves a count too low, which Repair finds, and never a child that nobody
+// counted twice.
+func (db *DB) Atomically(ctx context.Context, do func(ctx context.Context) error) error {
+	if unitOf(ctx) != nil {
+		return translate(do(ctx))
+	}
+	u := &unit{}
+	err := db.engine.atomically(ctx, func(ctx context.Context) error {
+		u.after = u.after[:0]
+		return do(context.WithValue(ctx, unitKey{}, u))
+	})
+	for _, f := range u.after {
+		f()
+	}
+	return translate(err)
+}
+
+// after runs f when the change that ctx belongs to is over, however it ended. What a cache forgets earlier, another
+// reader could put back from before the change.
+func after(ctx context.Context, f func()) {
+	if u := unitOf(ctx); u != nil {
+		u.after = append(u.after, f)
+		return
+	}
+	f()
+}

@@ -1,0 +1,296 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"tokentube/utils/cache"
+)
+
+// CachedFor is how long another process may go on with what it knows of a document that was changed here.
+const CachedFor = 5 * time.Second
+
+const cacheSize = 10_000
+
+// Documents are the documents of one kind, as values of T. Those that are being removed are not there for any method.
+type Documents[T any] struct {
+	kind    *kind
+	cache   *cache.Cache[bson.ObjectID, *T]
+	decoder *decoder
+}
+
+// Register adds a kind of document to the database.
+func Register[T any](db *DB, k Kind) *Documents[T] {
+	d := &Documents[T]{kind: db.register(k), decoder: newDecoder[T]()}
+	if k.Cached {
+		d.cache = cache.New[bson.ObjectID, *T](CachedFor, cacheSize, db.clock)
+		d.kind.changed = func(id bson.ObjectID) { d.cache.Drop(id) }
+	}
+	return d
+}
+
+// Insert adds a document and counts it on its parents. If a parent is gone, it is not found; if another document has a
+// value that must be unique, it is a conflict.
+func (d *Documents[T]) Insert(ctx context.Context, doc *T) error {
+	raw, err := bson.Marshal(doc)
+	if err != nil {
+		return err
+	}
+	if len(d.kind.Parents) == 0 {
+		_, err := d.kind.InsertOne(ctx, bson.Raw(raw))
+		return translate(err)
+	}
+	return d.kind.db.Atomically(ctx, func(ctx context.Context) error {
+		if err := d.kind.checkParents(ctx, raw); err != nil {
+			return err
+		}
+		if _, err := d.kind.InsertOne(ctx, bson.Raw(raw)); err != nil {
+			return err
+		}
+		return d.kind.count(ctx, raw, 1, bson.ObjectID{})
+	})
+}
+
+// One finds the document that matches.
+func (d *Documents[T]) One(ctx context.Context, filter bson.D) (*T, error) {
+	found, err := d.List(ctx, filter, nil, 1)
+	if err == nil && len(found) == 0 {
+		err = ErrNotFound()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return found[0], nil
+}
+
+// ByID loads a document, past the cache.
+func (d *Documents[T]) ByID(ctx context.Context, id bson.ObjectID) (*T, error) {
+	return d.One(ctx, Where("_id", id))
+}
+
+// List finds the documents that match, in order, at most limit (0: all, for what is few by its rules).
+func (d *Documents[T]) List(ctx context.Context, filter bson.D, by Order, limit int) ([]*T, error) {
+	found := []*T{}
+	err := d.kind.Each(ctx, d.kind.live(filter), func(raw bson.Raw) error {
+		doc := new(T)
+		found = append(found, doc)
+		return d.decoder.decode(raw, doc)
+	}, options.Find().SetSort(keys(by...)).SetLimit(int64(limit)))
+	return found, translate(err)
+}
+
+// ByIDs loads several documents in one query. Those that are gone are missing.
+func (d *Documents[T]) ByIDs(ctx context.Context, ids []bson.ObjectID) (map[bson.ObjectID]*T, error) {
+	found := make(map[bson.ObjectID]*T, len(ids))
+	if len(ids) == 0 {
+		return found, nil
+	}
+	err := d.kind.Each(ctx, d.kind.live(Where("_id", In(ids))), func(raw bson.Raw) error {
+		doc := new(T)
+		found[idOf(raw)] = doc
+		return d.decoder.decode(raw, doc)
+	})
+	return found, translate(err)
+}
+
+// Cached is ByID, up to CachedFor old in processes other than the one that made a change. The document is shared: do not
+// change it. Inside Atomically it passes the cache: what is read there may be older than a change of another request that
+// the cache has heard of, or may never come about.
+func (d *Documents[T]) Cached(ctx context.Context, id bson.ObjectID) (*T, error) {
+	if unitOf(ctx) != nil {
+		return d.ByID(ctx, id)
+	}
+	return d.cache.Get(id, func() (*T, error) { return d.ByID(ctx, id) })
+}
+
+// CachedByIDs is ByIDs, for documents as Cached returns them.
+func (d *Documents[T]) CachedByIDs(ctx context.Context, ids []bson.ObjectID) (map[bson.ObjectID]*T, error) {
+	if unitOf(ctx) != nil {
+		return d.ByIDs(ctx, ids)
+	}
+	return d.cache.GetAll(ids, func(missing []bson.ObjectID) (map[bson.ObjectID]*T, error) { return d.ByIDs(ctx, missing) })
+}
+
+// Count counts the documents that match, up to limit (0: all): it costs as much as there are.
+func (d *Documents[T]) Count(ctx context.Context, filter bson.D, limit int) (int, error) {
+	opts := options.Count()
+	if limit > 0 { // to MongoDB, 0 is a fault
+		opts.SetLimit(int64(limit))
+	}
+	n, err := d.kind.CountDocuments(ctx, d.kind.live(filter), opts)
+	return int(n), translate(err)
+}
+
+// Taken tells whether a document has this value of a field that is unique, also one that is being removed.
+func (d *Documents[T]) Taken(ctx context.Context, field string, value any) (bool, error) {
+	n, err := d.kind.CountDocuments(ctx, Where(field, value), options.Count().SetLimit(1))
+	return n > 0, translate(err)
+}
+
+// Update changes the document that matches and returns it as it is then. Where that changes whether its parents count
+// it, they count again.
+func (d *Documents[T]) Update(ctx context.Context, filter, update bson.D) (*T, error) {
+	doc := new(T)
+	decode := func(raw bson.Raw) error {
+		*doc = *new(T)
+		return d.decoder.decode(raw, doc)
+	}
+	var err error
+	for _, p := range d.kind.Parents {
+		if _, sets := setsField(update, p.Field); sets {
+			return nil, errors.New("store: an update moves no document to another parent")
+		}
+	}
+	if d.kind.mayFlip(update) {
+		err = d.kind.db.Atomically(ctx, func(ctx context.Context) error { return d.kind.updateCounted(ctx, filter, update, decode) })
+	} else {
+		err = d.kind.update(ctx, filter, update, options.After, decode)
+	}
+	return doc, translate(err)
+}
+
+func (k *kind) update(ctx context.Context, filter, update bson.D, returned options.ReturnDocument, visit func(bson.Raw) error) error {
+	raw, err := k.FindOneAndUpdateRaw(ctx, k.live(filter), update, options.FindOneAndUpdate().SetReturnDocument(returned))
+	if err != nil {
+		return err
+	}
+	k.noteChange(ctx, idOf(raw))
+	return visit(raw)
+}
+
+// mayFlip tells whether an update sets or removes a field on which a count depends.
+func (k *kind) mayFlip(update bson.D) bool {
+	for _, p := range k.Parents {
+		if _, sets := setsField(update, p.If.Key); sets {
+			return true
+		}
+	}
+	return false
+}
+
+// setsField returns what an update sets a field to: nil, where it removes it.
+func setsField(update bson.D, name string) (value any, sets bool) {
+	for _, part := range update {
+		fields, ok := part.Value.(bson.D)
+		if !ok {
+			continue
+		}
+		for _, field := range fields {
+			switch {
+			case field.Key == name && part.Key == "$set":
+				return field.Value, true
+			case field.Key == name && part.Key == "$unset":
+				return nil, true
+			}
+		}
+	}
+	return nil, false
+}
+
+// updateCounted compares the document before the update with what the update sets, which is exact however many do it at
+// once.
+func (k *kind) updateCounted(ctx context.Context, filter, update bson.D, visit func(bson.Raw) error) error {
+	var before bson.Raw
+	err := k.update(ctx, filter, update, options.Before, func(raw bson.Raw) error { before = raw; return nil })
+	if err != nil {
+		return err
+	}
+	for _, p := range k.Parents {
+		value, sets := setsField(update, p.If.Key)
+		if !sets {
+			continue
+		}
+		was, is := p.counts(before), equal(rawValue(value), p.If.Value)
+		if was != is {
+			if err := k.countOn(ctx, p, before, map[bool]int64{true: 1, false: -1}[is]); err != nil {
+				return err
+			}
+		}
+	}
+	return k.one(ctx, Where("_id", before.Lookup("_id")), visit)
+}
+
+func rawValue(v any) bson.RawValue {
+	t, data, _ := bson.MarshalValue(v) // the update was accepted with it
+	return bson.RawValue{Type: t, Value: data}
+}
+
+// one visits the document that matches, live or not.
+func (k *kind) one(ctx context.Context, filter bson.D, visit func(bson.Raw) error) error {
+	found := false
+	err := k.Each(ctx, filter, func(raw bson.Raw) error {
+		found = true
+		return visit(raw)
+	}, options.Find().SetLimit(1))
+	if err == nil && !found {
+		err = mongo.ErrNoDocuments
+	}
+	return err
+}
+
+// Upsert updates the document that matches, or inserts what the filter and the update say. It is for kinds that hang on
+// nothing.
+func (d *Documents[T]) Upsert(ctx context.Context, filter, update bson.D) error {
+	if len(d.kind.Parents) > 0 || d.kind.changed != nil {
+		return errors.New("store: an upsert checks no parents, and does not know which copy changes")
+	}
+	_, err := d.kind.UpdateOne(ctx, filter, update, options.UpdateOne().SetUpsert(true))
+	return translate(err)
+}
+
+// Add adds to a field of a document, if it is there. It is for numbers that are worth no transaction.
+func (d *Documents[T]) Add(ctx context.Context, id any, field string, by int64) error {
+	_, err := d.kind.UpdateOne(ctx, d.kind.live(Where("_id", id)), bson.D{Inc(field, by)})
+	if id, is := id.(bson.ObjectID); is {
+		d.kind.noteChange(ctx, id)
+	}
+	return translate(err)
+}
+
+// Delete deletes the document that matches, takes it out of the counts of its parents, and tells whether there was one.
+// It is for leaves: documents without files, on which nothing hangs.
+func (d *Documents[T]) Delete(ctx context.Context, filter bson.D) (deleted bool, err error) {
+	if !d.kind.isLeaf() {
+		return false, errors.New("store: " + d.kind.Name + " are not leaves: they are removed")
+	}
+	err = d.kind.db.Atomically(ctx, func(ctx context.Context) error {
+		deleted, err = d.kind.deleteCounted(ctx, filter, bson.ObjectID{})
+		return err
+	})
+	return deleted, err
+}
+
+// deleteCounted deletes one document. A parent that is going itself needs no count.
+func (k *kind) deleteCounted(ctx context.Context, filter bson.D, going bson.ObjectID) (bool, error) {
+	raw, err := k.FindOneAndDeleteRaw(ctx, filter)
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	k.noteChange(ctx, idOf(raw))
+	return true, k.count(ctx, raw, -1, going)
+}
+
+// All visits all documents that match, in the order of their ids, page by page: it may take long. The ids are ObjectIDs.
+func (d *Documents[T]) All(ctx context.Context, filter bson.D, visit func(*T) error) error {
+	// After the lowest id, so that the index of the ids serves it: reading them all in order is meant.
+	return d.kind.walkAfter(ctx, bson.NilObjectID, d.kind.live(filter), nil, func(page []bson.Raw) error {
+		for _, raw := range page {
+			doc := new(T)
+			if err := d.decoder.decode(raw, doc); err != nil {
+				return err
+			}
+			if err := visit(doc); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

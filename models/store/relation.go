@@ -1,0 +1,80 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+// Related says that a user has something to do with a target.
+type Related struct {
+	ID        bson.ObjectID `bson:"_id"`
+	User      bson.ObjectID `bson:"user"`
+	Target    bson.ObjectID `bson:"target"`
+	CreatedAt time.Time     `bson:"createdAt"`
+}
+
+// Relation is "who X what": likes, bookmarks, subscriptions. Each pair is there once, however often and from however many
+// tabs it is asked for, and is counted where the parents say so.
+type Relation struct{ docs *Documents[Related] }
+
+// NewRelation registers a relation of users to targets.
+func NewRelation(db *DB, name string, user, target Parent) *Relation {
+	user.Field, target.Field = "user", "target"
+	return &Relation{Register[Related](db, Kind{
+		Name:    name,
+		Indexes: []mongo.IndexModel{Unique("user", "target"), Index("user", "-_id"), Index("target", "-_id")},
+		Parents: []Parent{user, target},
+	})}
+}
+
+// Add relates the user to the target. Doing it again changes nothing.
+func (r *Relation) Add(ctx context.Context, user, target bson.ObjectID) error {
+	err := r.docs.kind.db.Atomically(ctx, func(ctx context.Context) error {
+		// A clash would undo what else belongs to the change.
+		if related, err := r.Of(ctx, user, []bson.ObjectID{target}); err != nil || related[target] {
+			return err
+		}
+		return r.docs.Insert(ctx, &Related{ID: bson.NewObjectID(), User: user, Target: target, CreatedAt: r.docs.kind.db.Now()})
+	})
+	if mongo.IsDuplicateKeyError(err) { // another request was first, between the two
+		return nil
+	}
+	return err
+}
+
+// Remove ends it. Doing it again changes nothing.
+func (r *Relation) Remove(ctx context.Context, user, target bson.ObjectID) error {
+	_, err := r.docs.Delete(ctx, Where("user", user, "target", target))
+	return err
+}
+
+// Of tells which of the targets the user is related to, in one query.
+func (r *Relation) Of(ctx context.Context, user bson.ObjectID, targets []bson.ObjectID) (map[bson.ObjectID]bool, error) {
+	related := make(map[bson.ObjectID]bool, len(targets))
+	if len(targets) == 0 || user.IsZero() {
+		return related, nil
+	}
+	err := r.docs.kind.Each(ctx, Where("user", user, "target", In(targets)), func(raw bson.Raw) error {
+		related[raw.Lookup("target").ObjectID()] = true
+		return nil
+	}, options.Find().SetProjection(keys("target")))
+	return related, translate(err)
+}
+
+// Page lists what the user is related to, the latest first.
+func (r *Relation) Page(ctx context.Context, user bson.ObjectID, p Paging) (Page[*Related], error) {
+	return r.docs.Page(ctx, Where("user", user), Order{"-_id"}, p)
+}
+
+// Targets are the ids of what is related.
+func Targets(related []*Related) []bson.ObjectID {
+	ids := make([]bson.ObjectID, len(related))
+	for i, r := range related {
+		ids[i] = r.Target
+	}
+	return ids
+}

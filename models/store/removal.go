@@ -1,0 +1,314 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"tokentube/utils/media"
+)
+
+// removal is a job that must be finished once it has begun, also by another process than the one that began it.
+type removal struct {
+	ID         string        `bson:"_id"`
+	Collection string        `bson:"collection"`
+	Document   bson.ObjectID `bson:"document"`
+	File       string        `bson:"file"` // instead of a document: a file that none names any more
+	NotedAt    time.Time     `bson:"notedAt"`
+}
+
+// markedWithin is how long after its job was noted a document is marked at the latest, where the two are not one
+// transaction: longer than any write may take.
+const markedWithin = 5 * time.Minute
+
+// removeBatch is how many documents that hang on a going one are deleted, or marked, together.
+const removeBatch = 50
+
+// Remove removes a document with all that hangs on it, if it meets the conditions. From the return on nobody sees it and
+// nothing counts it; what hangs on it, its files and the document itself go in the background, if need be after the next start.
+func (d *Documents[T]) Remove(ctx context.Context, id bson.ObjectID, conditions bson.D) error {
+	if d.kind.isLeaf() {
+		return errors.New("store: " + d.kind.Name + " are leaves: they are deleted")
+	}
+	filter := d.kind.live(append(Where("_id", id), conditions...))
+	return d.kind.db.Atomically(ctx, func(ctx context.Context) error {
+		if err := d.kind.one(ctx, filter, func(bson.Raw) error { return nil }); err != nil {
+			return err
+		}
+		job := removal{ID: d.kind.Name + "/" + id.Hex(), Collection: d.kind.Name, Document: id, NotedAt: d.kind.db.Now()}
+		if err := d.kind.db.noteRemoval(ctx, job); err != nil {
+			return err
+		}
+		after(ctx, func() { d.kind.db.inBackground(job) })
+		marked, err := d.kind.mark(ctx, filter, bson.ObjectID{})
+		if err == nil && !marked {
+			err = ErrNotFound() // changed or removed by another request at the same moment
+		}
+		return err
+	})
+}
+
+// mark hides a document and takes it out of its parents' counts, and tells whether it was this call that did.
+func (k *kind) mark(ctx context.Context, filter bson.D, going bson.ObjectID) (bool, error) {
+	raw, err := k.FindOneAndUpdateRaw(ctx, filter, bson.D{Set(deletedAt, k.db.Now())})
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	k.noteChange(ctx, idOf(raw))
+	return true, k.count(ctx, raw, -1, going)
+}
+
+// noteRemoval notes a job, or when it was noted last: one that an earlier try left behind is as good as new.
+func (db *DB) noteRemoval(ctx context.Context, job removal) error {
+	update := bson.D{Set("collection", job.Collection, "document", job.Document, "file", job.File, "notedAt", job.NotedAt)}
+	_, err := db.removals.UpdateOne(ctx, Where("_id", job.ID), update, options.UpdateOne().SetUpsert(true))
+	if mongo.IsDuplicateKeyError(err) { // another process noted it at the same moment
+		return nil
+	}
+	return err
+}
+
+// inBackground finishes a removal, trying again with growing pauses for as long as the process lives.
+func (db *DB) inBackground(job removal) {
+	db.Background(func(ctx context.Context) {
+		for pause := db.pause; ; pause = min(2*pause, time.Minute) {
+			err := db.finishRemoval(ctx, job)
+			if err == nil || ctx.Err() != nil {
+				return
+			}
+			if !errors.Is(err, media.ErrHeld) {
+				db.log.Warn("a removal is not finished and will be tried again", "removal", job.ID, "error", err)
+			}
+			if wait(ctx, pause) != nil {
+				return
+			}
+		}
+	})
+}
+
+// WaitRemovals waits until no background work is running, for tests.
+func (db *DB) WaitRemovals() { db.jobs.Wait() }
+
+func (db *DB) resumeRemovals(ctx context.Context) error {
+	jobs, err := db.notedRemovals(ctx)
+	for _, job := range jobs {
+		db.inBackground(job)
+	}
+	return translate(err)
+}
+
+// finishNoted finishes the removals that are noted, while the caller waits.
+func (db *DB) finishNoted(ctx context.Context) error {
+	jobs, err := db.notedRemovals(ctx)
+	if err != nil {
+		return err
+	}
+	for _, job := range jobs {
+		if err := db.finishRemoval(ctx, job); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (db *DB) notedRemovals(ctx context.Context) (jobs []removal, err error) {
+	err = db.removals.Each(ctx, bson.D{}, func(raw bson.Raw) error {
+		var job removal
+		if err := bson.Unmarshal(raw, &job); err != nil {
+			return err
+		}
+		jobs = append(jobs, job)
+		return nil
+	})
+	return jobs, err
+}
+
+func (db *DB) finishRemoval(ctx context.Context, job removal) error {
+	if job.File != "" {
+		if err := db.files.Delete(ctx, job.File); err != nil {
+			return err
+		}
+		return db.dropRemoval(ctx, job.ID)
+	}
+	k := db.kind(job.Collection)
+	var marked bool
+	err := k.one(ctx, Where("_id", job.Document), func(raw bson.Raw) error {
+		_, marked = raw.Lookup(deletedAt).TimeOK()
+		return nil
+	})
+	switch {
+	case errors.Is(err, mongo.ErrNoDocuments): // all is done but this
+		return db.dropRemoval(ctx, job.ID)
+	case err != nil:
+		return err
+	case marked:
+		return db.remove(ctx, k, job.Document)
+	case db.Now().Before(job.NotedAt.Add(markedWithin)):
+		return nil // the process that noted it may be about to mark it
+	}
+	return db.dropRemoval(ctx, job.ID)
+}
+
+func (db *DB) dropRemoval(ctx context.Context, id string) error {
+	_, err := db.removals.DeleteOne(ctx, Where("_id", id))
+	return err
+}
+
+// remove deletes a marked document with all that hangs on it. Each step may be done twice without harm, so that a removal
+// that was cut off is simply done again. Where a document that saw its parent may still be inserted a little later
+// (engine.grace), everything is hidden first, and erased when nothing can arrive any more.
+func (db *DB) remove(ctx context.Context, k *kind, id bson.ObjectID) error {
+	var since time.Time
+	err := k.one(ctx, Where("_id", id), func(raw bson.Raw) error {
+		since, _ = raw.Lookup(deletedAt).TimeOK()
+		return nil
+	})
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if late := since.Add(db.grace).Sub(db.Now()); late > 0 {
+		if err := k.clear(ctx, id, false); err != nil {
+			return err
+		}
+		if err := wait(ctx, db.grace); err != nil {
+			return err
+		}
+	}
+	return k.clear(ctx, id, true)
+}
+
+// clear deletes the files of a marked document and what hangs on it, and at last, to erase it, the document. Files go
+// first: on a full disk they make the room that the rest needs.
+func (k *kind) clear(ctx context.Context, id bson.ObjectID, erase bool) error {
+	var files []string
+	err := k.one(ctx, Where("_id", id), func(raw bson.Raw) error { files = k.filesOf(raw); return nil })
+	if err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
+		return err
+	}
+	if err := k.db.DeleteFiles(ctx, files...); err != nil {
+		return err
+	}
+	for _, child := range k.db.kinds {
+		for _, p := range child.hangsOn(k.Name) {
+			if err := child.clearOf(ctx, p, id, erase); err != nil {
+				return err
+			}
+		}
+	}
+	if !erase {
+		return nil
+	}
+	return k.db.Atomically(ctx, func(ctx context.Context) error {
+		if _, err := k.DeleteOne(ctx, Where("_id", id)); err != nil {
+			return err
+		}
+		return k.db.dropRemoval(ctx, k.Name+"/"+id.Hex())
+	})
+}
+
+// clearOf clears what hangs on a going document: leaves that nothing else counts in one go, all others in batches.
+func (k *kind) clearOf(ctx context.Context, p Parent, going bson.ObjectID, erase bool) error {
+	filter := Where(p.Field, going)
+	if k.isLeaf() && !k.countedBeside(p) {
+		_, err := k.DeleteMany(ctx, filter)
+		return err
+	}
+	if !erase {
+		filter = k.live(filter)
+	}
+	for {
+		var ids []bson.ObjectID
+		err := k.Each(ctx, filter, func(raw bson.Raw) error {
+			ids = append(ids, idOf(raw))
+			return nil
+		}, options.Find().SetProjection(keys("_id")).SetLimit(removeBatch))
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		if err := k.clearEach(ctx, ids, going, erase); err != nil {
+			return err
+		}
+	}
+}
+
+func (k *kind) countedBeside(going Parent) bool {
+	for _, p := range k.Parents {
+		if p.Counter != "" && p.Field != going.Field {
+			return true
+		}
+	}
+	return false
+}
+
+func (k *kind) clearEach(ctx context.Context, ids []bson.ObjectID, going bson.ObjectID, erase bool) error {
+	leaf := k.isLeaf()
+	hide := k.mark
+	if leaf {
+		hide = k.deleteCounted
+	}
+	err := k.db.Atomically(ctx, func(ctx context.Context) error {
+		for _, id := range ids {
+			if _, err := hide(ctx, k.live(Where("_id", id)), going); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil || leaf {
+		return err
+	}
+	for _, id := range ids {
+		if err := k.clear(ctx, id, erase); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (k *kind) filesOf(doc bson.Raw) (names []string) {
+	for _, field := range k.Files {
+		if name, _ := doc.Lookup(field).StringValueOK(); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// DeleteFiles deletes files that no document names any more; empty names are skipped. While a backup holds them, it notes
+// the job instead, so that they go after the backup, or at the next start.
+func (db *DB) DeleteFiles(ctx context.Context, names ...string) error {
+	err := db.files.Delete(ctx, names...)
+	if !errors.Is(err, media.ErrHeld) {
+		return err
+	}
+	for _, name := range names {
+		if name == "" {
+			continue
+		}
+		job := removal{ID: "files/" + name, File: name, NotedAt: db.Now()}
+		if err := db.noteRemoval(ctx, job); err != nil {
+			return translate(err)
+		}
+		db.inBackground(job)
+	}
+	return nil
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}

@@ -1,0 +1,173 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+)
+
+const (
+	suspectsAtOnce = 5000 // counts that are checked again together
+	checks         = 12   // spread over the time to settle
+)
+
+// counter is a field that counts documents, with the kinds that it counts.
+type counter struct {
+	field  string
+	counts []counted
+}
+
+type counted struct {
+	*kind
+	Parent
+}
+
+// suspect is a counter beside what it should be.
+type suspect struct {
+	id     bson.ObjectID
+	stored bson.RawValue
+	n      int64
+}
+
+func (s suspect) right() bool {
+	stored, ok := s.stored.AsInt64OK()
+	return ok && stored == s.n
+}
+
+func (s suspect) same(other suspect) bool { return s.n == other.n && s.stored.Equal(other.stored) }
+
+// counters lists the counters of a kind.
+func (k *kind) counters() (all []counter) {
+	for _, child := range k.db.kinds {
+		for _, p := range child.hangsOn(k.Name) {
+			if p.Counter == "" {
+				continue
+			}
+			i := 0
+			for i < len(all) && all[i].field != p.Counter {
+				i++
+			}
+			if i == len(all) {
+				all = append(all, counter{field: p.Counter})
+			}
+			all[i].counts = append(all[i].counts, counted{child, p})
+		}
+	}
+	return all
+}
+
+// recount compares every counter with what it counts. Without transactions a change writes its document first and the
+// count next; so a count that is wrong is checked again when any such change is over.
+func (r *repair) recount(ctx context.Context, k *kind) error {
+	for _, c := range k.counters() {
+		var suspects []suspect
+		err := k.walk(ctx, k.live(bson.D{}), []string{c.field}, func(page []bson.Raw) error {
+			for _, doc := range page {
+				s, err := c.check(ctx, doc)
+				if err != nil {
+					return err
+				}
+				if !s.right() {
+					suspects = append(suspects, s)
+				}
+			}
+			if len(suspects) < suspectsAtOnce {
+				return nil
+			}
+			batch := suspects
+			suspects = nil
+			return r.correct(ctx, k, c, batch)
+		})
+		if err != nil {
+			return err
+		}
+		if err := r.correct(ctx, k, c, suspects); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c counter) check(ctx context.Context, doc bson.Raw) (suspect, error) {
+	s := suspect{id: idOf(doc), stored: doc.Lookup(c.field)}
+	for _, what := range c.counts {
+		filter := Where(what.Field, s.id)
+		if what.If.Key != "" {
+			filter = append(filter, what.If)
+		}
+		n, err := what.CountDocuments(ctx, what.live(filter))
+		if err != nil {
+			return s, err
+		}
+		s.n += n
+	}
+	return s, nil
+}
+
+// correct sets the counters that are as wrong as they were, however often they are checked. A post that is liked and unliked
+// all the time may be seen half done twice, but not each time.
+func (r *repair) correct(ctx context.Context, k *kind, c counter, suspects []suspect) error {
+	times := 1
+	if r.Settle > 0 {
+		times = checks
+	}
+	for range times {
+		if len(suspects) == 0 {
+			return nil
+		}
+		if err := wait(ctx, r.Settle/time.Duration(times)); err != nil {
+			return err
+		}
+		still := suspects[:0]
+		for _, before := range suspects {
+			now, err := c.checkAgain(ctx, k, before.id)
+			switch {
+			case errors.Is(err, mongo.ErrNoDocuments): // removed since
+			case err != nil:
+				return err
+			case now.right(): // something had been half done
+			case now.same(before):
+				still = append(still, now)
+			default:
+				r.Busy++
+			}
+		}
+		suspects = still
+	}
+	for _, s := range suspects {
+		if err := r.set(ctx, k, c.field, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c counter) checkAgain(ctx context.Context, k *kind, id bson.ObjectID) (s suspect, err error) {
+	err = k.one(ctx, k.live(Where("_id", id)), func(raw bson.Raw) error {
+		doc := append(bson.Raw{}, raw...)
+		s, err = c.check(ctx, doc)
+		return err
+	})
+	return s, err
+}
+
+// set writes a counter that is still as it was read.
+func (r *repair) set(ctx context.Context, k *kind, field string, s suspect) error {
+	var stored any = s.stored
+	if s.stored.IsZero() {
+		stored = nil // also what is not there
+	}
+	result, err := k.UpdateOne(ctx, k.live(Where("_id", s.id, field, stored)), bson.D{Set(field, s.n)})
+	if err != nil {
+		return err
+	}
+	if result.MatchedCount == 0 {
+		r.Busy++
+		return nil
+	}
+	r.mended("%s %s: %s is %d, and was %s", k.Name, s.id.Hex(), field, s.n, showValue(s.stored))
+	return nil
+}

@@ -1,0 +1,17 @@
+package store
+
+import (
+	"context"
+
+	"tokentube/utils/apperr"
+)
+
+// Snapshot writes a checked copy of the database file, as it is at one moment,
+// into a folder. The caller removes it.
+func (db *DB) Snapshot(ctx context.Context, dir string) (path string, err error) {
+	e, ok := db.engine.(embedded)
+	if !ok {
+		return "", apperr.New(apperr.Conflict, "This site keeps its documents in a MongoDB. Back it up with mongodump.")
+	}
+	return e.db.Snapshot(ctx, dir)
+}

@@ -1,0 +1,45 @@
+package routes
+
+import "tokentube/middlewares"
+
+// article is where the API has what the article's project had, under the article's paths and aliases. A new feature needs
+// no line here: its API is under /api/v1 at the path of its page.
+var article = middlewares.Names{
+	"GET /": {"/feed"},
+
+	"POST /register":            {"/users/register"},
+	"POST /login":               {"/users/login"},
+	"POST /logout":              {"/users/logout"},
+	"POST /renew":               {"/users/regenerate-tokens"},
+	"GET /me":                   {"/users/get-current-user"},
+	"GET /@:username":           {"/users/channel/:username"},
+	"PATCH /settings/profile":   {"/users/update-user-fullname", "/users/update-user-bio"},
+	"PATCH /settings/username":  {"/users/update-user-username"},
+	"PATCH /settings/email":     {"/users/update-user-email"},
+	"PATCH /settings/password":  {"/users/update-user-password"},
+	"PATCH /settings/avatar":    {"/users/update-user-avatar"},
+	"PATCH /settings/cover":     {"/users/update-user-coverImage"},
+	"DELETE /settings/account":  {"/users/me"},
+	"GET /settings/sessions":    {"/users/sessions"},
+	"DELETE /settings/sessions": {"/users/sessions"},
+
+	"DELETE /settings/sessions/:id":    {"/users/sessions/:id"},
+	"GET /settings/security":           {"/users/security-log"},
+	"DELETE /settings/security/notice": {"/users/security-log/notice"},
+
+	"GET /posts":                 {"/videos"},
+	"POST /watch":                {"/videos/publish-video"},
+	"GET /watch/:id":             {"/videos/:id"},
+	"PATCH /watch/:id":           {"/videos/:id"},
+	"DELETE /watch/:id":          {"/videos/:id"},
+	"PATCH /watch/:id/toggle":    {"/videos/toggle/:id"},
+	"POST /posts":                {"/tweets"},
+	"GET /posts/text":            {"/tweets"},
+	"GET /posts/text/of/:userId": {"/tweets/user/:userId"},
+	"GET /posts/:id":             {"/tweets/:id"},
+	"PATCH /posts/:id":           {"/tweets/:id"},
+	"DELETE /posts/:id":          {"/tweets/:id"},
+	"PUT /likes/v/:id":           {"/likes/v/:id", "/likes/t/:id"},
+	"DELETE /likes/v/:id":        {"/likes/v/:id", "/likes/t/:id"},
+	"POST /likes/v/:id/toggle":   {"/likes/toggle/v/:id", "/likes/toggle/t/:id"},
+}

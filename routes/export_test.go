@@ -1,0 +1,4 @@
+package routes
+
+// Article is the table, for the tests.
+var Article = article
