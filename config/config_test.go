@@ -86,12 +86,22 @@ func TestSettingsAreTaken(t *testing.T) {
 	}
 }
 
+func TestSwitchesAreSetInAnyOfTheUsualWords(t *testing.T) {
+	for want, words := range map[bool]string{true: "true TRUE on On yes 1", false: "false False off OFF no 0"} {
+		for word := range strings.FieldsSeq(words) {
+			if got, err := Load(with(map[string]string{"RATE_LIMIT": word})); err != nil || got.RateLimit != want {
+				t.Errorf("RATE_LIMIT=%s: %v, %v", word, got.RateLimit, err)
+			}
+		}
+	}
+}
+
 func TestOneFaultIsNamed(t *testing.T) {
 	for name, values := range map[string][]string{
 		"APP_ENV":              {"prod", "Production"},
 		"PORT":                 {"65536", "http", "80.5", "0x50"},
 		"BCRYPT_COST":          {"3", "21", "twelve"},
-		"COOKIE_SECURE":        {"yes", "2"},
+		"COOKIE_SECURE":        {"maybe", "2", "enabled"},
 		"COOKIE_PREFIX":        {"__host-", "x"},
 		"BASE_URL":             {"tube.example", "//tube.example", "ftp://tube.example", "https://", "https://tube.example/path", "https://u:p@tube.example", "https://tube.example?x", "https://tube.example#x"},
 		"CORS_ORIGIN":          {"*", "null", "a.example", "https://a.example,b.example", "https://a.example/x", "https://a.example:port"},

@@ -36,12 +36,15 @@ func (r *reader) number(name string, fallback, low, high int) int {
 }
 
 func (r *reader) flag(name string, fallback bool) bool {
-	text := r.text(name, strconv.FormatBool(fallback))
-	value, err := strconv.ParseBool(text)
-	if err != nil {
-		r.fault(name, "must be true or false, not %q", text)
+	switch text := strings.ToLower(r.text(name, strconv.FormatBool(fallback))); text {
+	case "true", "on", "yes", "1":
+		return true
+	case "false", "off", "no", "0":
+		return false
+	default:
+		r.fault(name, "must be true or false (or on, off, yes, no, 1, 0), not %q", text)
+		return fallback
 	}
-	return value
 }
 
 // oneOf takes the first value as the default.

@@ -69,7 +69,7 @@ func (k Cookies) Read(c *gin.Context, log *slog.Logger) (access, refresh string)
 	one := func(name string) string {
 		found := c.Request.CookiesNamed(k.Prefix + name)
 		if len(found) > 1 {
-			log.WarnContext(c, "two cookies of one name", "cookie", k.Prefix+name, "ip", c.ClientIP())
+			log.WarnContext(c, "two cookies of one name", "cookie", k.Prefix+name, "ip", ClientIP(c))
 		}
 		if len(found) != 1 {
 			return ""

@@ -12,7 +12,7 @@ import (
 // DeviceOf is where the request comes from.
 func DeviceOf(c *gin.Context) models.Device {
 	agent := c.Request.UserAgent()
-	return models.Device{UserAgent: strings.ToValidUTF8(agent[:min(len(agent), 300)], ""), IP: c.ClientIP()}
+	return models.Device{UserAgent: strings.ToValidUTF8(agent[:min(len(agent), 300)], ""), IP: ClientIP(c)}
 }
 
 // note keeps an event and logs it.

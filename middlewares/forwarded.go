@@ -2,50 +2,140 @@ package middlewares
 
 import (
 	"log/slog"
+	"net"
+	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/gin-gonic/gin"
 )
 
-// Forwarded warns, once, when a peer that is not among the trusted proxies says
-// for whom it speaks. Either somebody makes up addresses to get around the limits,
-// and is not believed; or TRUSTED_PROXIES lacks a proxy, and all the world is
-// counted as one network.
+const clientKey = "client"
+
+// ClientIP is the address that a request comes from, as far as the proxies between can be trusted (see Forwarded).
+func ClientIP(c *gin.Context) string {
+	if ip := c.GetString(clientKey); ip != "" {
+		return ip
+	}
+	return c.RemoteIP()
+}
+
+// Forwarded finds out which address a request comes from. A peer that is a trusted proxy says so in X-Forwarded-For, in
+// Forwarded (RFC 7239 §4) or in X-Real-Ip.
+//
+// Any other peer is not believed, and that is logged once: either somebody makes up addresses to get around the limits, or
+// TRUSTED_PROXIES lacks a proxy, and everyone behind it is counted as one network.
 func Forwarded(trusted []string, log *slog.Logger) gin.HandlerFunc {
 	var once sync.Once
 	return func(c *gin.Context) {
-		h := c.Request.Header
-		name := ""
-		for _, n := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip"} {
-			if h[n] != nil {
-				name = n
-			}
-		}
-		if name == "" || trusts(trusted, c.RemoteIP()) {
+		peer, err := netip.ParseAddr(c.RemoteIP())
+		if err != nil {
 			return
 		}
-		once.Do(func() {
-			log.WarnContext(c, "a peer that TRUSTED_PROXIES does not list sent a forwarded address; it is not believed, and this is said once",
-				"peer", c.RemoteIP(), "header", name)
-		})
+		peer = plain(peer)
+		if trusts(trusted, peer) {
+			peer = client(c.Request.Header, trusted, peer)
+		} else if name := forwards(c.Request.Header); name != "" {
+			once.Do(func() {
+				log.WarnContext(c, "a peer that TRUSTED_PROXIES does not list sent a forwarded address; it is not believed, and this is logged once",
+					"peer", peer, "header", name)
+			})
+		}
+		c.Set(clientKey, peer.String())
 	}
 }
 
-// trusts says whether the address is one of the list, which holds addresses and
-// networks.
-func trusts(list []string, ip string) bool {
-	addr, err := netip.ParseAddr(ip)
-	if err != nil {
-		return false
+// forwards names the header, if there is one, by which the request says whom it is forwarded for.
+func forwards(h http.Header) string {
+	for _, name := range []string{"X-Forwarded-For", "Forwarded", "X-Real-Ip"} {
+		if h[name] != nil {
+			return name
+		}
 	}
-	addr = addr.Unmap()
+	return ""
+}
+
+// client is the address that a trusted proxy speaks for. A proxy passes on a header that it does not write itself, so that
+// its client may have: where two headers disagree, neither is believed.
+func client(h http.Header, trusted []string, proxy netip.Addr) netip.Addr {
+	found := proxy
+	for _, hops := range [][]string{split(h["X-Forwarded-For"]), forwardedFor(split(h["Forwarded"]))} {
+		if len(hops) == 0 {
+			continue
+		}
+		ip := last(hops, trusted, proxy)
+		if found != proxy && ip != found {
+			return proxy
+		}
+		found = ip
+	}
+	if real := h["X-Real-Ip"]; found == proxy && len(real) == 1 && h["X-Forwarded-For"] == nil && h["Forwarded"] == nil {
+		return last(real, trusted, proxy)
+	}
+	return found
+}
+
+func split(lines []string) []string {
+	if len(lines) == 0 {
+		return nil
+	}
+	return strings.Split(strings.Join(lines, ","), ",")
+}
+
+// forwardedFor takes the "for" parameters out of the elements of a Forwarded header. An element without one is a hop that
+// tells nothing.
+func forwardedFor(elements []string) []string {
+	for i, element := range elements {
+		elements[i] = ""
+		for pair := range strings.SplitSeq(element, ";") {
+			if name, value, ok := strings.Cut(strings.TrimSpace(pair), "="); ok && strings.EqualFold(name, "for") {
+				elements[i] = strings.Trim(value, `"`)
+			}
+		}
+	}
+	return elements
+}
+
+// last is the nearest address that is not one of our proxies: each of them adds the address that it heard from at the end,
+// and what is before the first stranger may be made up. A hop that is no address ends the way: what is before it is a
+// stranger's word.
+func last(hops, trusted []string, proxy netip.Addr) netip.Addr {
+	nearest := proxy
+	for _, hop := range slices.Backward(hops) {
+		ip, ok := parseHop(hop)
+		if !ok {
+			return nearest
+		}
+		if nearest = ip; !trusts(trusted, ip) {
+			return ip
+		}
+	}
+	return nearest
+}
+
+// parseHop reads an address as proxies write it: 203.0.113.7, 203.0.113.7:4711, 2001:db8::5, [2001:db8::5],
+// [2001:db8::5]:4711.
+func parseHop(hop string) (netip.Addr, bool) {
+	hop = strings.TrimSpace(hop)
+	if host, _, err := net.SplitHostPort(hop); err == nil {
+		hop = host
+	}
+	ip, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(hop, "["), "]"))
+	return plain(ip), err == nil
+}
+
+// plain is the address without what is not part of it: IPv4 inside IPv6 (RFC 4291 §2.5.5.2) is IPv4.
+func plain(ip netip.Addr) netip.Addr { return ip.Unmap().WithZone("") }
+
+// trusts says whether the address is in the list, which holds addresses and networks.
+func trusts(list []string, ip netip.Addr) bool {
 	return slices.ContainsFunc(list, func(text string) bool {
 		if prefix, err := netip.ParsePrefix(text); err == nil {
-			return prefix.Contains(addr)
+			return prefix.Contains(ip)
 		}
 		one, err := netip.ParseAddr(text)
-		return err == nil && one.Unmap() == addr
+		return err == nil && plain(one) == ip
 	})
 }

@@ -82,7 +82,7 @@ func (l *Limits) Writes(c *gin.Context) {
 	}
 }
 
-func network(c *gin.Context) string { return ratelimit.Network(c.ClientIP()) }
+func network(c *gin.Context) string { return ratelimit.Network(ClientIP(c)) }
 
 // stopAt tells the client how it stands, and refuses when that is at the limit.
 func stopAt(c *gin.Context, s ratelimit.State) {

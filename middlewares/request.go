@@ -29,7 +29,7 @@ func Log(log *slog.Logger) gin.HandlerFunc {
 		c.Next()
 		log.LogAttrs(c, slog.LevelInfo, "request", slog.String("method", c.Request.Method), slog.String("path", c.Request.URL.Path),
 			slog.Int("status", c.Writer.Status()), slog.Int("bytes", c.Writer.Size()), slog.Int64("ms", time.Since(start).Milliseconds()),
-			slog.String("ip", c.ClientIP()), slog.String("request_id", respond.RequestID(c)))
+			slog.String("ip", ClientIP(c)), slog.String("request_id", respond.RequestID(c)))
 	}
 }
 

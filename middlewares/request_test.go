@@ -112,6 +112,15 @@ func TestCrossSitePostIsRefused(t *testing.T) {
 		"foreign origin":      {"Origin", "https://evil.example"},
 		"null origin":         {"Origin", "null"},
 		"own host, port":      {"Origin", "https://localhost:8443"},
+		"own host, user":      {"Origin", "https://alice@localhost"},
+		"own host, path":      {"Origin", "https://localhost/"},
+		"own host, query":     {"Origin", "https://localhost?x"},
+		"own host, fragment":  {"Origin", "https://localhost#x"},
+		"own host, dot":       {"Origin", "https://localhost."},
+		"own host, capitals":  {"Origin", "https://LOCALHOST"},
+		"own host, no port":   {"Origin", "https://localhost:"},
+		"own host, no scheme": {"Origin", "//localhost"},
+		"own host, ftp":       {"Origin", "ftp://localhost"},
 		"same-site, own form": {"Sec-Fetch-Site", "same-site", "Origin", "https://sub.localhost"},
 	} {
 		for _, path := range []string{"/logout", "/logout?_method=DELETE", "/posts", "/unknown"} {

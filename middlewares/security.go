@@ -1,8 +1,10 @@
 package middlewares
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -35,8 +37,9 @@ func SecurityHeaders(https bool) gin.HandlerFunc {
 	return func(c *gin.Context) { maps.Copy(c.Writer.Header(), fixed) }
 }
 
-// CrossOrigin refuses unsafe requests that a browser makes for another site
-// (CSRF), and lets the scripts of the listed origins use the API with cookies.
+// CrossOrigin refuses unsafe requests that a browser makes for another site (CSRF), and lets the scripts of the listed
+// origins use the API with cookies. What is in Origin must be an origin and nothing else: a browser sends no user, path or
+// query in it (RFC 6454 §6.2), and whoever compares a part of it can be deceived by the rest.
 func CrossOrigin(allowed []string, own string) (gin.HandlerFunc, error) {
 	protection := http.NewCrossOriginProtection()
 	for _, origin := range append(allowed[:len(allowed):len(allowed)], own) {
@@ -56,10 +59,26 @@ func CrossOrigin(allowed []string, own string) (gin.HandlerFunc, error) {
 				return
 			}
 		}
-		if err := protection.Check(c.Request); err != nil {
+		err := protection.Check(c.Request)
+		if err == nil && !safe(c.Request.Method) && origin != "" && !isOrigin(origin) {
+			err = fmt.Errorf("%q is not an origin", origin)
+		}
+		if err != nil {
 			respond.Error(c, apperr.New(apperr.Forbidden, "This request came from another site.").Because(err))
 		}
 	}, nil
+}
+
+func safe(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+}
+
+// isOrigin tells an origin as browsers write it: a scheme, a host in lowercase letters without a dot at its end, and perhaps
+// a port.
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && text == u.Scheme+"://"+u.Host &&
+		u.Host == strings.ToLower(u.Host) && !strings.HasSuffix(u.Hostname(), ".") && !strings.HasSuffix(u.Host, ":")
 }
 
 func allow(c *gin.Context, origin string) {

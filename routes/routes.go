@@ -53,7 +53,7 @@ func NewEngine(app *controllers.App, templates, static fs.FS, code *source.Code)
 	engine.HandleMethodNotAllowed = true
 	engine.RedirectTrailingSlash = false // Gin would answer by itself, without our headers
 	engine.ContextWithFallback = true    // a handler's context ends with its request
-	if err := engine.SetTrustedProxies(app.Config.TrustedProxies); err != nil {
+	if err := engine.SetTrustedProxies(nil); err != nil {
 		return nil, err
 	}
 	files, err := assets.New(static)

@@ -162,7 +162,7 @@ func (r *run) newRequest(q request, sent middlewares.Pair) (*http.Request, error
 	if err != nil {
 		return nil, err
 	}
-	req.RemoteAddr = net.JoinHostPort(r.c.ClientIP(), "0")
+	req.RemoteAddr = net.JoinHostPort(middlewares.ClientIP(r.c), "0")
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", r.c.Request.UserAgent())
 	if q.header != "" {

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin/binding"
@@ -32,6 +33,9 @@ type Files map[string]func(io.Reader) error
 // Nothing of what a client sends can become an operator of the database: a field
 // takes text, a number or true and false, or is a fault.
 func Read(r *http.Request, dst any, files Files) error {
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return apperr.New(apperr.UnsupportedMedia, "Send the body as it is, without Content-Encoding.")
+	}
 	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil && r.ContentLength == 0 {
 		return nil // nothing was sent: every field keeps its zero

@@ -276,3 +276,19 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestEncodedBodiesAreRefusedByName(t *testing.T) {
+	for coding, refused := range map[string]bool{"gzip": true, "br, gzip": true, "zstd": true, "identity": false, "": false} {
+		r := request("application/json", `{"identifier":"alice"}`)
+		r.Header.Set("Content-Encoding", coding)
+		err := input.Read(r, &form{}, nil)
+		if refused {
+			must(t, coding, err, apperr.UnsupportedMedia, "")
+			if !strings.Contains(err.Error(), "Content-Encoding") {
+				t.Error(err)
+			}
+		} else if err != nil {
+			t.Errorf("%q: %v", coding, err)
+		}
+	}
+}
