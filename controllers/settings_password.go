@@ -44,13 +44,13 @@ func (s Settings) changePassword(c *gin.Context, in passwordChange) (signedIn, e
 	if fault := password.Check(in.NewPassword, id.User.Username, id.User.Email, id.User.FullName); fault != "" {
 		return signedIn{}, apperr.InvalidField("newPassword", "%s", fault)
 	}
-	if in.NewPassword != in.ConfirmPassword {
+	if !password.Same(in.NewPassword, in.ConfirmPassword) {
 		return signedIn{}, apperr.InvalidField("confirmPassword", "This is not the same as the new password.")
 	}
 	if err := s.checkPassword(c, "oldPassword", in.OldPassword); err != nil {
 		return signedIn{}, err
 	}
-	if in.NewPassword == in.OldPassword {
+	if password.Same(in.NewPassword, in.OldPassword) {
 		return signedIn{}, apperr.InvalidField("newPassword", "This is your password already.")
 	}
 	hash, err := s.Hasher.Hash(c, in.NewPassword)

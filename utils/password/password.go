@@ -8,13 +8,16 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/trustelem/zxcvbn"
 	"golang.org/x/crypto/bcrypt"
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/text/unicode/norm"
 
 	"tokentube/utils/apperr"
 )
@@ -59,32 +62,44 @@ func (h *Hasher) Hashes() int64 { return h.hashes.Load() }
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	var hash []byte
 	err := h.bounded(ctx, func() (err error) {
-		hash, err = bcrypt.GenerateFromPassword([]byte(password), h.cost)
+		hash, err = bcrypt.GenerateFromPassword([]byte(norm.NFC.String(password)), h.cost)
 		return err
 	})
 	return string(hash), err
 }
 
-// Matches compares a password with a stored hash. With no hash (an unknown
-// user) it does the same work and says no, so that the time taken does not tell
-// which names exist.
+// Matches compares a password with a stored hash. With no hash (an unknown user) it does the same work and says no, so that
+// the time taken does not tell which names exist.
+//
+// The same password typed on another system may come in another Unicode form: the composed one (NFC) is what was hashed,
+// and what was sent is tried too, for hashes from before that. bcrypt reads its key again and again, so that it takes
+// "P NUL P" for "P": a control character matches nothing.
 func (h *Hasher) Matches(ctx context.Context, hash, password string) (bool, error) {
 	known := hash != ""
 	if !known {
 		hash = string(h.dummy)
 	}
-	tooLong := len(password) > longest
-	if tooLong {
-		password = password[:longest]
-	}
-	err := h.bounded(ctx, func() error {
-		return bcrypt.CompareHashAndPassword([]byte(hash), []byte(password))
+	forms := slices.Compact([]string{norm.NFC.String(password), password})
+	possible := len(forms[0]) <= longest && !hasControl(password)
+	err := h.bounded(ctx, func() (err error) {
+		for _, form := range forms {
+			err = bcrypt.CompareHashAndPassword([]byte(hash), []byte(form[:min(len(form), longest)]))
+			if !errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
+				return err
+			}
+		}
+		return err
 	})
 	if errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
 		return false, nil
 	}
-	return err == nil && known && !tooLong, err
+	return err == nil && known && possible, err
 }
+
+func hasControl(password string) bool { return strings.ContainsFunc(password, unicode.IsControl) }
+
+// Same tells whether two passwords are one, however they were typed.
+func Same(a, b string) bool { return norm.NFC.String(a) == norm.NFC.String(b) }
 
 // Outdated tells a hash that was made at another cost: hash the password again
 // when it is known, at login.
@@ -124,7 +139,10 @@ var siteWords = []string{"tokentube", "tokentube.com", "access token", "refresh 
 // own names and the site's count as guessable. It is not trimmed and there are no rules of
 // composition (ASVS 6.2).
 func Check(password string, names ...string) string {
+	password = norm.NFC.String(password)
 	switch {
+	case hasControl(password):
+		return "A password can't contain control characters, such as tabs or line breaks."
 	case utf8.RuneCountInString(password) < shortest:
 		return "Use at least 8 characters."
 	case len(password) > longest:

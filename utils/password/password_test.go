@@ -229,3 +229,48 @@ func TestOnlyTheBeginningOfALongPasswordIsJudged(t *testing.T) {
 		t.Error("what comes after the first 32 bytes was judged")
 	}
 }
+
+// bcrypt reads its key again and again: without care, P NUL P opens what P does.
+func TestControlCharactersMatchNothing(t *testing.T) {
+	h := newHasher(t, bcrypt.MinCost)
+	stored := hash(t, h, good)
+	for _, given := range []string{good + "\x00" + good, good + "\x00", "\x00" + good, good + "\n", good + "\t", good + "\u0085", good + "\x7f"} {
+		if got, err := h.Matches(t.Context(), stored, given); got || err != nil {
+			t.Errorf("%q: %v, %v", given, got, err)
+		}
+		if Check(given) == "" {
+			t.Errorf("%q can be chosen", given)
+		}
+	}
+	if got, err := h.Matches(t.Context(), hash(t, h, "tab\tin a password"), "tab\tin a password"); got || err != nil {
+		t.Errorf("one that was stored: %v, %v", got, err)
+	}
+}
+
+func TestOnePasswordInAnyUnicodeForm(t *testing.T) {
+	h := newHasher(t, bcrypt.MinCost)
+	composed, decomposed := "gr\u00fcne \u00c5pfel im Mai", "gru\u0308ne A\u030apfel im Mai"
+	old, err := bcrypt.GenerateFromPassword([]byte(decomposed), bcrypt.MinCost) // from before passwords were normalised
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		stored, given string
+		want          bool
+	}{
+		"composed, decomposed":   {hash(t, h, composed), decomposed, true},
+		"decomposed, composed":   {hash(t, h, decomposed), composed, true},
+		"as it was stored once":  {string(old), decomposed, true},
+		"another accent":         {hash(t, h, composed), "gru\u0302ne A\u030apfel im Mai", false},
+		"no accent":              {hash(t, h, composed), "grune Apfel im Mai", false},
+		"compatible, not equal":  {hash(t, h, "office in the sky"), "o\ufb03ce in the sky", false},
+		"72 bytes only composed": {hash(t, h, strings.Repeat("\u00fc", 36)), strings.Repeat("u\u0308", 36), true},
+	} {
+		if got, err := h.Matches(t.Context(), test.stored, test.given); got != test.want || err != nil {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+	if !Same(composed, decomposed) || Same(composed, "other") {
+		t.Error("Same is wrong")
+	}
+}
