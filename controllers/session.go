@@ -193,11 +193,9 @@ func (s SessionActions) Delete(c *gin.Context) error {
 	return respond.Done(c, "You are logged out.", "/", nil)
 }
 
-// forget clears the cookies, and the pages that Back would show once more.
-func (a *App) forget(c *gin.Context) {
-	a.Auth.Cookies.Clear(c)
-	c.Header("Clear-Site-Data", `"cache"`)
-}
+// forget clears the cookies. Private pages are no-store, so that Back shows none of them; Clear-Site-Data would stall
+// Chromium for seconds on a full cache.
+func (a *App) forget(c *gin.Context) { a.Auth.Cookies.Clear(c) }
 
 // endSessions ends the sessions that the request's tokens belong to.
 func (a *App) endSessions(ctx context.Context, c *gin.Context, why models.EndReason) error {

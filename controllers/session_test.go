@@ -291,8 +291,8 @@ func TestLogout(t *testing.T) {
 	if len(c.Cookies) > 1 || c.Cookies["AccessToken"] != "" || c.Cookies["RefreshToken"] != "" { // the flash stays
 		t.Errorf("cookies left: %v", c.Cookies)
 	}
-	if answer.Header.Get("Clear-Site-Data") != `"cache"` {
-		t.Error("the browser may keep private pages")
+	if answer.Header.Get("Clear-Site-Data") != "" {
+		t.Error("Clear-Site-Data stalls Chromium for seconds; private pages are no-store")
 	}
 	if renew(replay) {
 		t.Error("the tokens live on after logout")

@@ -102,7 +102,7 @@ func (a *Auth) identify(c *gin.Context, renew bool) (id Identity, err error) {
 	access, byHeader := HeaderToken(c.Request)
 	refresh := ""
 	if !byHeader {
-		access, refresh = a.Cookies.Read(c, a.Log)
+		access, refresh = a.ownCookies(c)
 	}
 	if access == "" && refresh == "" {
 		return Identity{State: Nobody}, nil
@@ -120,6 +120,19 @@ func (a *Auth) identify(c *gin.Context, renew bool) (id Identity, err error) {
 	}
 	id.ByHeader = byHeader
 	return id, err
+}
+
+// ownCookies reads the cookies with tokens that this site signed. Cookies ignore ports: another program on this host may
+// use the same names, and its cookies are as if they were not there. They open nothing, and are not cleared.
+func (a *Auth) ownCookies(c *gin.Context) (access, refresh string) {
+	access, refresh = a.Cookies.Read(c, a.Log)
+	if _, err := a.Tokens.Access.Verify(access); err != nil && !errors.Is(err, token.ErrExpired) {
+		access = ""
+	}
+	if _, err := a.Tokens.Refresh.Verify(refresh); err != nil && !errors.Is(err, token.ErrExpired) {
+		refresh = ""
+	}
+	return access, refresh
 }
 
 // HeaderToken takes "Bearer x", or a bare token as older clients send it. Basic

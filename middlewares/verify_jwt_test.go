@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"tokentube/config"
 	"tokentube/e2e/testsite"
 	"tokentube/middlewares"
 	"tokentube/models"
@@ -200,7 +201,7 @@ func TestDeadCredentials(t *testing.T) {
 		}
 	}
 	// By cookies, a public route is served as to nobody.
-	for _, cookie := range []string{"AccessToken=x", "RefreshToken=x", "AccessToken=" + dead.Cookies["AccessToken"] + "; RefreshToken=" + dead.Cookies["RefreshToken"]} {
+	for _, cookie := range []string{"AccessToken=" + dead.Cookies["AccessToken"], "RefreshToken=" + dead.Cookies["RefreshToken"], "AccessToken=" + dead.Cookies["AccessToken"] + "; RefreshToken=" + dead.Cookies["RefreshToken"]} {
 		nobody.Do(request("GET", public, "Cookie", cookie)).Status(200)
 		answer := nobody.Do(request("GET", whoAmI, "Cookie", cookie)).Status(401)
 		if !strings.Contains(answer.Header.Get("WWW-Authenticate"), `error="invalid_token"`) {
@@ -218,6 +219,36 @@ func TestDeadCredentials(t *testing.T) {
 	if answer := alice.Do(request("GET", whoAmI, "Authorization", "Bearer "+good)).Status(401); setsCookies(answer) {
 		t.Error("a header's token was renewed")
 	}
+}
+
+// Cookies ignore ports: what another program on this host set under our names is as if it were not there, and stays.
+func TestCookiesThatWeDidNotSignAreLeftAlone(t *testing.T) {
+	site := testsite.New(t)
+	alice, other := site.User("alice"), testsite.New(t, func(c *config.Config) {
+		c.AccessTokenSecret, c.RefreshTokenSecret = nextAccess, nextRefresh
+	}).User("alice")
+	good := alice.Cookies["RefreshToken"]
+	for name, cookie := range map[string]string{
+		"text":                 "AccessToken=x; RefreshToken=abc",
+		"access alone":         "AccessToken=x.y.z",
+		"refresh alone":        "RefreshToken=x.y.z",
+		"of another site":      "AccessToken=" + other.Cookies["AccessToken"] + "; RefreshToken=" + other.Cookies["RefreshToken"],
+		"changed ones of ours": "AccessToken=" + alice.Cookies["AccessToken"] + "x; RefreshToken=" + good + "x",
+		"in the wrong place":   "AccessToken=" + good + "; RefreshToken=" + alice.Cookies["AccessToken"],
+	} {
+		who := site.Client().Do(request("GET", whoAmI, "Cookie", cookie)).Status(401)
+		if challenge := who.Header.Get("WWW-Authenticate"); challenge != `Bearer realm="tokentube"` {
+			t.Errorf("%s: %s", name, challenge)
+		}
+		for path, code := range map[string]int{"/": 200, private: 303, "/login": 200} {
+			page := site.Client().Do(request("GET", path, "Cookie", cookie, "Sec-Fetch-Mode", "navigate")).Status(code)
+			if setsCookies(page) {
+				t.Errorf("%s, %s: cookies %v", name, path, page.Cookies())
+			}
+		}
+	}
+	// Beside a foreign access cookie our refresh cookie works as always.
+	site.Client().Do(request("GET", whoAmI, "Cookie", "AccessToken=x; RefreshToken="+good)).Status(200)
 }
 
 // A database that cannot be reached logs nobody out.

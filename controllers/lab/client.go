@@ -152,7 +152,7 @@ func (r *run) exchange(q request) (*answer, Step, error) {
 	r.seen = append(r.seen, r.held.Access, r.held.Refresh, q.header, sent.Access, sent.Refresh, a.set.Access, a.set.Refresh)
 	r.mu.Unlock()
 	step.Status, step.StatusText, step.Body = a.status, http.StatusText(a.status), indented(a.body.Bytes())
-	step.Header = fields(a.header, "WWW-Authenticate", "Set-Cookie", "Clear-Site-Data", "Cache-Control")
+	step.Header = fields(a.header, "WWW-Authenticate", "Set-Cookie", "Cache-Control")
 	return a, step, nil
 }
 
