@@ -11,6 +11,7 @@ import (
 	"tokentube/config"
 	"tokentube/models"
 	"tokentube/models/store"
+	"tokentube/utils/localdb"
 	"tokentube/utils/media"
 )
 
@@ -45,6 +46,9 @@ func OpenWith(ctx context.Context, cfg config.Config, log *slog.Logger, now func
 	db, err := store.Open(ctx, store.Settings{
 		MongoURI: cfg.MongoURI, MongoDatabase: cfg.MongoDatabase, File: cfg.DatabaseFile(), Files: files, Now: now, Log: log,
 	})
+	if errors.Is(err, localdb.ErrInUse) {
+		err = fmt.Errorf("the site is running: stop it first, or name another DATA_DIR (%w)", err)
+	}
 	if err != nil {
 		return nil, errors.Join(err, files.Close())
 	}

@@ -30,10 +30,13 @@ type registration struct {
 	Email    string `form:"email" json:"email"`
 	FullName string `form:"fullName" json:"fullName"`
 	Password string `form:"password" json:"password,omitempty"`
+	Next     string `form:"next" json:"next"`
 }
 
 // New is GET /register: the form.
-func (u UserActions) New(c *gin.Context) error { return respond.Show(c, "users/new", registration{}) }
+func (u UserActions) New(c *gin.Context) error {
+	return respond.Show(c, "users/new", registration{Next: safeNext(c.Query("next"))})
+}
 
 // Create is POST /register: makes the account, and logs in to it.
 func (u UserActions) Create(c *gin.Context) error {
@@ -55,7 +58,7 @@ func (u UserActions) Create(c *gin.Context) error {
 	if _, err := u.signIn(c, &user, session); err != nil {
 		return err
 	}
-	return respond.Created(c, "Welcome to Tokentube!", "/", "/api/v1/users/channel/"+user.Username, u.user(&user, true))
+	return respond.Created(c, "Welcome to Tokentube!", safeNext(in.Next), "/api/v1/users/channel/"+user.Username, u.user(&user, true))
 }
 
 // register checks everything that costs nothing before it hashes the password. The account and its first session are

@@ -31,6 +31,27 @@ func TestLogin(t *testing.T) {
 	p.At("/") // who is logged in has nothing to do there
 }
 
+// TestNext comes back to where it wanted to go, by way of the registration, and to the same place on the page.
+func TestNext(t *testing.T) {
+	s := open(t)
+	p := s.Browser()
+	p.Go("/settings/profile#bio")
+	p.At("/login?next=%2Fsettings%2Fprofile")
+	p.until("the script", `document.querySelector("input[name=next]").value.endsWith("#bio")`)
+	p.click(`document.querySelector("main a[data-next]")`)
+	p.until("the registration", `location.pathname === "/register" && document.querySelector("input[name=next]").value.endsWith("#bio")`)
+	p.click(`document.querySelector("main a[data-next]")`)
+	p.until("the login", `location.pathname === "/login" && document.querySelector("input[name=next]").value === "/settings/profile#bio"`)
+	p.click(`document.querySelector("main a[data-next]")`)
+	p.until("the script", `location.pathname === "/register" && document.querySelector("input[name=next]").value.endsWith("#bio")`)
+	p.Fill("Username", "alice")
+	p.Fill("E-mail", "alice@example.com")
+	p.Fill("Your name", "Alice")
+	p.Fill("Password", testsite.Password)
+	p.Press("Create the account")
+	p.until("the page", `location.pathname === "/settings/profile" && location.hash === "#bio"`)
+}
+
 // TestFieldErrors puts each fault beside its field, and keeps what was typed.
 func TestFieldErrors(t *testing.T) {
 	s := open(t)

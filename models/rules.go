@@ -28,13 +28,16 @@ func newRules() *validator.Validate {
 		return name
 	})
 	custom := map[string]func(string) bool{
-		"username": usernames.MatchString,
-		"line":     func(s string) bool { return plain(s, "") },
-		"text":     func(s string) bool { return plain(s, "\n\t") },
+		"username":    usernames.MatchString,
+		"plain":       func(s string) bool { return plain(s, "") },
+		"plain_lines": func(s string) bool { return plain(s, "\n\t") },
+		"visible":     func(s string) bool { return s == "" || strings.ContainsFunc(s, shows) },
 	}
 	for tag, ok := range custom {
 		must(v.RegisterValidation(tag, func(f validator.FieldLevel) bool { return ok(f.Field().String()) }))
 	}
+	v.RegisterAlias("line", "plain,visible")
+	v.RegisterAlias("text", "plain_lines,visible")
 	return v
 }
 
@@ -44,6 +47,14 @@ func plain(s, allowed string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
 		return unicode.IsControl(r) && !strings.ContainsRune(allowed, r)
 	})
+}
+
+// shows tells characters that leave something to see: not spaces, marks, format characters, fillers (ᅠ) or the blanks among
+// the symbols. Text needs one of them; beside it, all of those are fine (emoji sequences, Persian with its joiners).
+func shows(r rune) bool {
+	const blankBraille, nullNotehead = 0x2800, 0x1d159
+	return (unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsPunct(r) || unicode.IsSymbol(r)) &&
+		!unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) && r != blankBraille && r != nullNotehead
 }
 
 // validate checks a document against its rules: the error names every field.
@@ -62,7 +73,7 @@ func validate(document any) error {
 }
 
 func explain(fault validator.FieldError) string {
-	switch fault.Tag() {
+	switch fault.ActualTag() {
 	case "required":
 		return "This is needed."
 	case "max":
@@ -74,8 +85,10 @@ func explain(fault validator.FieldError) string {
 		return "3 to 30 characters: a-z, 0-9, _ . -"
 	case "email":
 		return "This is not an e-mail address."
-	case "line", "text":
-		return "This has characters that cannot be shown."
+	case "plain", "plain_lines":
+		return "This has characters that can't be shown."
+	case "visible":
+		return "Use at least one visible character."
 	case "oneof":
 		return "One of: " + strings.ReplaceAll(fault.Param(), " ", ", ") + "."
 	}

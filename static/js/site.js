@@ -16,6 +16,7 @@ for (const [selector, module] of [
   ["[data-drop]", "./files.js"],
   ["[data-upload]", "./upload.js"],
   ["input[type=password]", "./password.js"],
+  ["input[name=next]", "./next.js"],
   ["[data-lab]", "./lab.js"],
 ]) {
   const found = document.querySelectorAll(selector);

@@ -19,6 +19,9 @@ type Cache[K comparable, V any] struct {
 	drops   uint64
 }
 
+// sweeps is how many entries are looked at for each that is kept.
+const sweeps = 4
+
 type entry[V any] struct {
 	value V
 	until time.Time
@@ -52,6 +55,7 @@ func (c *Cache[K, V]) Get(key K, load func() (V, error)) (V, error) {
 
 func (c *Cache[K, V]) keep(key K, value V, drops uint64) {
 	if c.drops == drops {
+		c.sweep()
 		c.makeRoom()
 		c.entries[key] = entry[V]{value, c.now().Add(c.ttl)}
 	}
@@ -99,6 +103,20 @@ func (c *Cache[K, V]) Drop(keys ...K) {
 	c.drops++
 	for _, key := range keys {
 		delete(c.entries, key)
+	}
+}
+
+// sweep looks at a few entries for each one that is kept, and forgets those whose time is over: dead ones stay few, however
+// large the cache may become.
+func (c *Cache[K, V]) sweep() {
+	now, looked := c.now(), 0
+	for key, e := range c.entries {
+		if !now.Before(e.until) {
+			delete(c.entries, key)
+		}
+		if looked++; looked == sweeps {
+			return
+		}
 	}
 }
 

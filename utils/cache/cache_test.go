@@ -206,3 +206,26 @@ func TestGetAllKeepsTheSize(t *testing.T) {
 		t.Errorf("%v, %v, and %d are kept", got, err, len(c.entries))
 	}
 }
+
+// What is dead goes as new entries come, not only when the cache is full.
+func TestDeadEntriesGoAsOthersCome(t *testing.T) {
+	now := start
+	c := New[int, int](time.Second, 1_000_000, func() time.Time { return now })
+	keep := func(from, to int) {
+		for i := from; i < to; i++ {
+			if _, err := c.Get(i, func() (int, error) { return i, nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	keep(0, 1000)
+	now = now.Add(2 * time.Second)
+	keep(1000, 2000)
+	if n := len(c.entries); n > 1100 {
+		t.Errorf("%d entries, of which 1000 live", n)
+	}
+	keep(1000, 2000)
+	if v, err := c.Get(1500, func() (int, error) { return 0, errors.New("it was forgotten") }); v != 1500 || err != nil {
+		t.Error(v, err)
+	}
+}
