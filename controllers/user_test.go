@@ -1,6 +1,8 @@
 package controllers_test
 
 import (
+	"fmt"
+	"html"
 	"net/http"
 	"net/url"
 	"strings"
@@ -44,6 +46,29 @@ func TestRegisterByForm(t *testing.T) {
 	fields := map[string]string{"username": "alice", "email": "alice@example.com", "fullName": "Alice", "password": testsite.Password}
 	c.Upload("POST", "/register", fields, avatar, testsite.File{Field: "coverImage"}).Status(http.StatusSeeOther)
 	c.Get("/settings/profile").Status(200).Has("Alice")
+}
+
+// Registration leads back to where one came from, and never to another site.
+func TestRegisterLeadsBack(t *testing.T) {
+	site, tried := testsite.New(t), 0
+	for next, want := range map[string]string{
+		"/settings/profile?a=b#bio": "/settings/profile?a=b#bio",
+		"":                          "/",
+		"//evil.example":            "/",
+		"https://evil.example/":     "/",
+		`/\evil.example`:            "/",
+	} {
+		name := fmt.Sprintf("user%d", tried)
+		tried++
+		site.Client().Get("/register?next=" + url.QueryEscape(next)).Status(200).Has(`value="` + html.EscapeString(want) + `"`)
+		form := url.Values{"username": {name}, "email": {name + "@example.com"}, "fullName": {name}, "password": {testsite.Password}, "next": {next}}
+		answer := site.Client().PostForm("/register", form).Status(303)
+		if got := answer.Header.Get("Location"); got != want {
+			t.Errorf("%q leads to %q", next, got)
+		}
+		refused := site.Client().PostForm("/register", form).Status(409) // the name is taken: the way back stays in the form
+		refused.Has(`value="` + html.EscapeString(next) + `"`)
+	}
 }
 
 func TestRegisterSaysEverythingThatIsWrong(t *testing.T) {

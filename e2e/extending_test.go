@@ -123,7 +123,7 @@ func (b binary) bookmarks(t *testing.T) {
 	p.bookmarked(bob, kept)
 
 	p.as(alice, http.MethodPut, "/api/v1/bookmarks/"+draft, http.StatusNotFound)
-	p.as(bob, http.MethodDelete, "/api/v1/bookmarks/"+other, http.StatusOK) // his own, of which there is none: alice's stays
+	p.as(bob, http.MethodDelete, "/api/v1/bookmarks/"+other, http.StatusOK) // bob has none to remove: alice's stays
 	p.bookmarked(alice, other, kept)
 	for _, method := range []string{http.MethodPut, http.MethodDelete} {
 		p.as(tokens{}, method, "/api/v1/bookmarks/"+kept, http.StatusUnauthorized)

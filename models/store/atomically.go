@@ -20,9 +20,8 @@ func unitOf(ctx context.Context) *unit {
 // context only, and nothing slow: with the embedded engine, all other writers wait for it. An error of a write undoes
 // everything, even if do goes on after it.
 //
-// A MongoDB without transactions (a standalone server) runs the steps one by one: write children before the counts of
-// their parents, so that a crash in between leaves a count too low, which Repair finds, and never a child that nobody
-// counted twice.
+// A MongoDB without transactions (a standalone server) runs the steps one by one. Write children before the counts of their
+// parents: a crash in between then leaves a count wrong, which Repair corrects, and nothing else.
 func (db *DB) Atomically(ctx context.Context, do func(ctx context.Context) error) error {
 	if unitOf(ctx) != nil {
 		return translate(do(ctx))

@@ -72,7 +72,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 // the time taken does not tell which names exist.
 //
 // The same password typed on another system may come in another Unicode form: the composed one (NFC) is what was hashed,
-// and what was sent is tried too, for hashes from before that. bcrypt reads its key again and again, so that it takes
+// and what was sent is tried too, for hashes from before that. bcrypt repeats its key, and so takes
 // "P NUL P" for "P": a control character matches nothing.
 func (h *Hasher) Matches(ctx context.Context, hash, password string) (bool, error) {
 	known := hash != ""

@@ -230,7 +230,7 @@ func TestOnlyTheBeginningOfALongPasswordIsJudged(t *testing.T) {
 	}
 }
 
-// bcrypt reads its key again and again: without care, P NUL P opens what P does.
+// bcrypt repeats its key: without care, P NUL P opens what P does.
 func TestControlCharactersMatchNothing(t *testing.T) {
 	h := newHasher(t, bcrypt.MinCost)
 	stored := hash(t, h, good)
