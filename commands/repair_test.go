@@ -22,7 +22,7 @@ func TestRepairPrintsWhatItMended(t *testing.T) {
 	if _, err := os.Stat(stray); err == nil {
 		t.Error("it is still there")
 	}
-	pictures, err := filepath.Glob(filepath.Join(cfg.MediaDir(), "public", "*.*"))
+	pictures, err := filepath.Glob(filepath.Join(cfg.MediaDir(), "*", "*.[jp][pn]g"))
 	check(t, err)
 	if len(pictures) != 3 {
 		t.Fatalf("there are %d pictures: two avatars and a thumbnail", len(pictures))

@@ -134,7 +134,7 @@ func seedChannel(ctx context.Context, app *Data, channel sampleChannel, hash str
 		return nil, err
 	}
 	var err error
-	if user.Avatar, err = app.Media.SaveDrawing(ctx, picture.Initials(channel.name)); err != nil {
+	if user.Avatar, err = app.Media.SaveInitials(ctx, picture.Initials(channel.name)); err != nil {
 		return nil, err
 	}
 	err = withSample(channel.banner+".jpg", func(file io.Reader) (err error) {

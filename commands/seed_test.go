@@ -65,8 +65,8 @@ func TestSeedFillsASiteOnce(t *testing.T) {
 			kinds[folder+filepath.Ext(file.Name())]++
 		}
 	}
-	// Videos and photos; their thumbnails, the banners and the initials.
-	if kinds["private.mp4"] != 4 || kinds["private.jpg"] != 5 || kinds["public.jpg"] != 4+5+3+3 || len(kinds) != 3 {
+	// Videos and photos with their thumbnails; the banners and the initials.
+	if kinds["private.mp4"] != 4 || kinds["private.jpg"] != 5+4+5 || kinds["public.jpg"] != 3+3 || len(kinds) != 3 {
 		t.Errorf("the files are %v", kinds)
 	}
 	refused(t, cfg, []string{"seed"}, "the sample content is there already")

@@ -184,7 +184,11 @@ func (a *App) post(p *models.Post, owner *models.User, viewer bson.ObjectID) Pos
 		Views: p.Views, LikesCount: p.LikesCount, CommentsCount: p.CommentsCount,
 		CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt, EditedAt: p.EditedAt, IsMine: p.Owner == viewer,
 	}
-	original, thumbnail := Address{a.Config.BaseURL, "/media/posts/" + out.ID}, a.file(p.Thumbnail)
+	original := Address{a.Config.BaseURL, "/media/posts/" + out.ID}
+	thumbnail := Address{}
+	if p.Thumbnail != "" {
+		thumbnail = Address{a.Config.BaseURL, original.Path + "/thumbnail"}
+	}
 	switch p.Kind {
 	case models.Video:
 		out.VideoFile, out.Thumbnail, out.Duration = &original, &thumbnail, &p.Duration

@@ -176,7 +176,7 @@ func (p postsOf) create(c *gin.Context, in postInput, post *models.Post, files *
 		return apperr.InvalidField(map[models.Kind]string{models.Video: "videoFile", models.Photo: "photo"}[p.kind], "Choose a file.")
 	}
 	if post.Thumbnail == "" && p.kind == models.Video {
-		name, err := p.Media.SaveDrawing(c, picture.Poster(post.Title))
+		name, err := p.Media.SavePoster(c, picture.Poster(post.Title))
 		if err != nil {
 			return err
 		}

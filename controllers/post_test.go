@@ -9,7 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
+
 	"tokentube/e2e/testsite"
+	"tokentube/models"
+	"tokentube/utils/picture"
 )
 
 func TestPostAVideo(t *testing.T) {
@@ -36,7 +40,7 @@ func TestPostAVideo(t *testing.T) {
 		t.Errorf("%q, %v", part.Body, part.Header)
 	}
 	thumbnail := strings.TrimPrefix(post["thumbnail"].(string), "https://localhost")
-	site.Client().Get(thumbnail).Status(200)
+	drawn := site.Client().Get(thumbnail).Status(200)
 	site.Client().Get("/watch/"+id).Status(200).Has("A ball", "It bounces.", thumbnail)
 
 	newPicture := testsite.File{Field: "thumbnail", Name: "t.png", Content: png(t, 64, 36)}
@@ -44,7 +48,9 @@ func TestPostAVideo(t *testing.T) {
 	if changed["title"] != "A better title" || changed["description"] != "It bounces." || changed["editedAt"] == nil {
 		t.Errorf("%v", changed)
 	}
-	site.Client().Get(thumbnail).Status(404)
+	if again := site.Client().Get(thumbnail).Status(200); again.Body == drawn.Body || again.Header.Get("ETag") == drawn.Header.Get("ETag") {
+		t.Error("the thumbnail was not replaced")
+	}
 }
 
 func TestPostAPhotoByForm(t *testing.T) {
@@ -109,7 +115,7 @@ func TestDraftsAreNobodyElses(t *testing.T) {
 	draft := alice.Upload("POST", "/api/v1/photos", map[string]string{"title": "Secret hills", "visibility": "draft"},
 		testsite.File{Field: "photo", Name: "h.png", Content: png(t, 80, 60)}).Status(201).ID()
 	for _, c := range []*testsite.Client{bob, site.Client()} {
-		for _, path := range []string{"/photos/" + draft, "/api/v1/photos/" + draft, "/media/posts/" + draft, "/@alice?tab=drafts"} {
+		for _, path := range []string{"/photos/" + draft, "/api/v1/photos/" + draft, "/media/posts/" + draft, "/media/posts/" + draft + "/thumbnail", "/@alice?tab=drafts"} {
 			c.Get(path).Status(404)
 		}
 		for _, path := range []string{"/", "/@alice", "/api/v1/feed", "/api/v1/videos"} {
@@ -118,21 +124,58 @@ func TestDraftsAreNobodyElses(t *testing.T) {
 	}
 	bob.JSON("PUT", "/api/v1/likes/v/"+draft, nil).Status(404)
 	alice.Get("/@alice?tab=drafts").Status(200).Has("Secret hills")
-	if got := alice.Get("/media/posts/" + draft).Status(200).Header.Get("Cache-Control"); got != "no-store" {
-		t.Errorf("a draft's file may be kept: %s", got)
+	cached := func(c *testsite.Client, want string) {
+		t.Helper()
+		for _, path := range []string{"/media/posts/" + draft, "/media/posts/" + draft + "/thumbnail"} {
+			if h := c.Get(path).Status(200).Header; h.Get("Cache-Control") != want || h.Get("Vary") != "Cookie" {
+				t.Errorf("%s: %v, want %s", path, h, want)
+			}
+		}
 	}
+	cached(alice, "no-store")
 
 	posts := func() any { return bob.JSON("GET", "/api/v1/users/channel/alice", nil).Data()["postsCount"] }
 	alice.PostForm("/photos/"+draft+"?_method=PATCH", url.Values{"visibility": {"public"}}).Status(http.StatusSeeOther)
-	bob.Get("/").Status(200).Has("Secret hills")
+	bob.Get("/").Status(200).Has("Secret hills", "/media/posts/"+draft+"/thumbnail")
+	cached(bob, "private, no-cache")
+	cached(site.Client(), "private, no-cache")
 	alice.JSON("PATCH", "/api/v1/photos/"+draft, testsite.M{"visibility": "public"}).Status(200)
 	if got := posts(); got != 1.0 {
 		t.Errorf("published twice: %v posts counted", got)
 	}
 	alice.JSON("PATCH", "/api/v1/photos/"+draft, testsite.M{"visibility": "draft"}).Status(200)
-	bob.Get("/photos/" + draft).Status(404)
+	for _, path := range []string{"/photos/" + draft, "/api/v1/photos/" + draft, "/media/posts/" + draft, "/media/posts/" + draft + "/thumbnail"} {
+		bob.Get(path).Status(404)
+	}
 	if got := posts(); got != 0.0 {
 		t.Errorf("unpublished: %v posts counted", got)
+	}
+}
+
+// Former versions stored thumbnails under public names, which stay known.
+func TestOldThumbnailsAreNotPublic(t *testing.T) {
+	site := testsite.New(t)
+	alice := site.User("alice")
+	id := alice.Upload("POST", "/api/v1/photos", map[string]string{"title": "Hills"}, testsite.File{Field: "photo", Name: "h.png", Content: png(t, 80, 60)}).ID()
+	user := alice.JSON("GET", "/api/v1/users/get-current-user", nil).Data()
+	avatar := strings.TrimPrefix(user["avatar"].(string), "https://localhost")
+	post, err := bson.ObjectIDFromHex(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner, _ := bson.ObjectIDFromHex(user["_id"].(string))
+	old, err := site.Media.SaveInitials(t.Context(), picture.Initials("Old"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	site.Client().Get("/media/" + old).Status(200)
+	if _, err := site.Posts.Update(t.Context(), owner, post, models.PostChanges{Thumbnail: &old}); err != nil {
+		t.Fatal(err)
+	}
+	site.Client().Get("/media/" + old).Status(404)
+	site.Client().Get("/media/posts/" + id + "/thumbnail").Status(200)
+	if got := site.Client().Get(avatar).Status(200).Header.Get("Cache-Control"); got != "public, max-age=31536000, immutable" {
+		t.Errorf("an avatar is kept by %q", got)
 	}
 }
 

@@ -78,7 +78,7 @@ func (u UserActions) register(c *gin.Context, in registration, user *models.User
 		return nil, err
 	}
 	if user.Avatar == "" {
-		if user.Avatar, err = u.Media.SaveDrawing(c, picture.Initials(user.FullName)); err != nil {
+		if user.Avatar, err = u.Media.SaveInitials(c, picture.Initials(user.FullName)); err != nil {
 			return nil, err
 		}
 		files.add(user.Avatar)

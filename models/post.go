@@ -120,6 +120,7 @@ func NewPosts(db *store.DB, users *Users) *Posts {
 			store.Index("owner", "visibility", "-publishedAt", "-_id"),
 			store.Index("owner", "visibility", "kind", "-publishedAt", "-_id"),
 			store.Index("owner", "visibility", "-_id"),
+			store.Index("thumbnail"),
 		},
 		Parents: []store.Parent{{Kind: "users", Field: "owner", Counter: "postsCount", If: bson.E{Key: "visibility", Value: Public}}},
 		Files:   []string{"media", "thumbnail"},
@@ -183,6 +184,11 @@ func (m *Posts) Own(ctx context.Context, user, id bson.ObjectID) (*Post, error) 
 		return nil, apperr.New(apperr.Forbidden, "Only the owner can change this.")
 	}
 	return p, nil
+}
+
+// HaveThumbnail reports whether a stored file is a post's thumbnail.
+func (m *Posts) HaveThumbnail(ctx context.Context, file string) (bool, error) {
+	return m.posts.Taken(ctx, "thumbnail", file)
 }
 
 // PostQuery says which posts a list is of.

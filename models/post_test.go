@@ -37,6 +37,20 @@ func TestOthersPostsAreOutOfReach(t *testing.T) {
 	w.checkWhole(t)
 }
 
+func TestHaveThumbnail(t *testing.T) {
+	w, ctx := newWorld(t), watched()
+	alice := w.user(t, "alice")
+	post := w.post(t, alice, Draft)
+	name := "public/thumbnail.jpg"
+	_, err := w.Posts.Update(ctx, alice.ID, post.ID, PostChanges{Thumbnail: &name})
+	fatal(t, err)
+	for file, want := range map[string]bool{name: true, "public/avatar.jpg": false} {
+		if got, err := w.Posts.HaveThumbnail(ctx, file); err != nil || got != want {
+			t.Errorf("%s: %v, %v", file, got, err)
+		}
+	}
+}
+
 // One question decides who sees what: for a post, for several, and for lists.
 func TestWhoSeesAPost(t *testing.T) {
 	w, ctx := newWorld(t), watched()

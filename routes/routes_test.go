@@ -32,6 +32,7 @@ GET    /learn
 GET    /learn/:slug
 GET    /login
 GET    /media/posts/:id                     the action asks who may see the post
+GET    /media/posts/:id/thumbnail           the action asks who may see the post
 GET    /media/public/:name                  avatars, under names that nobody can guess
 GET    /photos/:id
 GET    /posts/:id

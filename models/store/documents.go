@@ -126,7 +126,7 @@ func (d *Documents[T]) Count(ctx context.Context, filter bson.D, limit int) (int
 	return int(n), translate(err)
 }
 
-// Taken tells whether a document has this value of a field that is unique, also one that is being removed.
+// Taken tells whether a document has this value of an indexed field, also one that is being removed.
 func (d *Documents[T]) Taken(ctx context.Context, field string, value any) (bool, error) {
 	n, err := d.kind.CountDocuments(ctx, Where(field, value), options.Count().SetLimit(1))
 	return n > 0, translate(err)

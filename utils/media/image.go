@@ -22,8 +22,8 @@ const (
 
 // Image is a stored photo.
 type Image struct {
-	Name          string // the large picture, private
-	Thumbnail     string // public
+	Name          string // the large picture
+	Thumbnail     string // both private
 	Width, Height int    // of the large picture, upright
 	Size          int64  // bytes of the large picture
 	ContentType   string
@@ -73,7 +73,7 @@ func (s *Store) SavePhoto(ctx context.Context, r io.Reader) (Image, error) {
 	if saved.Name, err = s.putEncoded(ctx, private, large); err != nil {
 		return Image{}, err
 	}
-	if saved.Thumbnail, err = s.putEncoded(ctx, public, small); err != nil {
+	if saved.Thumbnail, err = s.putEncoded(ctx, private, small); err != nil {
 		_ = s.discard(ctx, saved.Name)
 		return Image{}, err
 	}
@@ -83,7 +83,7 @@ func (s *Store) SavePhoto(ctx context.Context, r io.Reader) (Image, error) {
 // SaveAvatar stores the middle of the picture, 320 by 320, and returns its
 // public name. Errors name the field "avatar".
 func (s *Store) SaveAvatar(ctx context.Context, r io.Reader) (string, error) {
-	return s.savePublic(ctx, "avatar", r, func(p picture) *image.RGBA {
+	return s.save(ctx, public, "avatar", r, func(p picture) *image.RGBA {
 		return cover(p, avatarSide, avatarSide)
 	})
 }
@@ -91,7 +91,7 @@ func (s *Store) SaveAvatar(ctx context.Context, r io.Reader) (string, error) {
 // SaveCover stores the middle of the picture, four times as wide as high and at
 // most 1600 wide, and returns its public name. Errors name the field "coverImage".
 func (s *Store) SaveCover(ctx context.Context, r io.Reader) (string, error) {
-	return s.savePublic(ctx, "coverImage", r, func(p picture) *image.RGBA {
+	return s.save(ctx, public, "coverImage", r, func(p picture) *image.RGBA {
 		b := p.Bounds()
 		if p.turn.sideways() {
 			b = image.Rect(0, 0, b.Dy(), b.Dx())
@@ -102,16 +102,25 @@ func (s *Store) SaveCover(ctx context.Context, r io.Reader) (string, error) {
 }
 
 // SaveThumbnail stores the middle of a video's picture, 640 by 360, and returns
-// its public name. Errors name the field "thumbnail".
+// its private name. Errors name the field "thumbnail".
 func (s *Store) SaveThumbnail(ctx context.Context, r io.Reader) (string, error) {
-	return s.savePublic(ctx, "thumbnail", r, func(p picture) *image.RGBA {
+	return s.save(ctx, private, "thumbnail", r, func(p picture) *image.RGBA {
 		return cover(p, thumbWidth, thumbWidth*9/16)
 	})
 }
 
-// SaveDrawing stores a picture that the program drew, as PNG or JPEG, whichever
-// is smaller, and returns its public name.
-func (s *Store) SaveDrawing(ctx context.Context, img image.Image) (string, error) {
+// SaveInitials stores an avatar that the program drew, and returns its public name.
+func (s *Store) SaveInitials(ctx context.Context, img image.Image) (string, error) {
+	return s.saveDrawing(ctx, public, img)
+}
+
+// SavePoster stores a thumbnail that the program drew, and returns its private name.
+func (s *Store) SavePoster(ctx context.Context, img image.Image) (string, error) {
+	return s.saveDrawing(ctx, private, img)
+}
+
+// saveDrawing stores a picture as PNG or JPEG, whichever is smaller.
+func (s *Store) saveDrawing(ctx context.Context, folder string, img image.Image) (string, error) {
 	drawn, err := encode(fit(picture{img, upright}, photoSide, photoSide))
 	if err != nil {
 		return "", fmt.Errorf("encode the drawing: %w", err)
@@ -124,10 +133,10 @@ func (s *Store) SaveDrawing(ctx context.Context, img image.Image) (string, error
 	if b.Len() <= len(drawn.data) {
 		drawn = encoded{b.Bytes(), typePNG}
 	}
-	return s.putEncoded(ctx, public, drawn)
+	return s.putEncoded(ctx, folder, drawn)
 }
 
-func (s *Store) savePublic(ctx context.Context, field string, r io.Reader, shape func(picture) *image.RGBA) (string, error) {
+func (s *Store) save(ctx context.Context, folder, field string, r io.Reader, shape func(picture) *image.RGBA) (string, error) {
 	var file encoded
 	err := s.withPicture(ctx, field, r, func(p picture) (err error) {
 		if file, err = encode(shape(p)); err != nil {
@@ -138,7 +147,7 @@ func (s *Store) savePublic(ctx context.Context, field string, r io.Reader, shape
 	if err != nil {
 		return "", err
 	}
-	return s.putEncoded(ctx, public, file)
+	return s.putEncoded(ctx, folder, file)
 }
 
 func (s *Store) putEncoded(ctx context.Context, folder string, file encoded) (string, error) {

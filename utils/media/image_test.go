@@ -69,7 +69,7 @@ func TestPhotoFormats(t *testing.T) {
 			if got.Width != c.w || got.Height != c.h || got.ContentType != c.kind || got.Size <= 0 {
 				t.Errorf("got %+v", got)
 			}
-			if !strings.HasPrefix(got.Name, private) || !strings.HasPrefix(got.Thumbnail, public) {
+			if !strings.HasPrefix(got.Name, private) || !strings.HasPrefix(got.Thumbnail, private) {
 				t.Errorf("names are %s and %s", got.Name, got.Thumbnail)
 			}
 			if b := s.load(t, got.Name).Bounds(); b.Dx() != c.w || b.Dy() != c.h {
@@ -82,7 +82,7 @@ func TestPhotoFormats(t *testing.T) {
 	}
 }
 
-func TestPublicPictures(t *testing.T) {
+func TestShapes(t *testing.T) {
 	wide, upright := jpegOf(t, shapes(2400, 600)), withEXIF(jpegOf(t, shapes(900, 600)), 6, binary.BigEndian)
 	cases := []struct {
 		name string
@@ -105,7 +105,7 @@ func TestPublicPictures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if b := s.load(t, name).Bounds(); b.Dx() != c.w || b.Dy() != c.h || !strings.HasPrefix(name, public) {
+			if b := s.load(t, name).Bounds(); b.Dx() != c.w || b.Dy() != c.h || strings.HasPrefix(name, private) != strings.Contains(c.name, "thumbnail") {
 				t.Errorf("%s is %v", name, b)
 			}
 		})
@@ -132,10 +132,10 @@ func TestCoverKeepsTheMiddle(t *testing.T) {
 	}
 }
 
-func TestSaveDrawing(t *testing.T) {
+func TestDrawings(t *testing.T) {
 	s := open(t, Limits{})
-	flat, err := s.SaveDrawing(t.Context(), shapes(320, 320))
-	if err != nil || !strings.HasSuffix(flat, ".png") {
+	flat, err := s.SaveInitials(t.Context(), shapes(320, 320))
+	if err != nil || !strings.HasPrefix(flat, public) || !strings.HasSuffix(flat, ".png") {
 		t.Errorf("flat colours became %s, %v", flat, err)
 	}
 	noise := image.NewRGBA(image.Rect(0, 0, 64, 64))
@@ -144,8 +144,8 @@ func TestSaveDrawing(t *testing.T) {
 		state = state*1664525 + 1013904223
 		noise.Pix[i] = uint8(state>>24) | uint8(i%4/3*255)
 	}
-	many, err := s.SaveDrawing(t.Context(), noise)
-	if err != nil || !strings.HasSuffix(many, ".jpg") {
+	many, err := s.SavePoster(t.Context(), noise)
+	if err != nil || !strings.HasPrefix(many, private) || !strings.HasSuffix(many, ".jpg") {
 		t.Errorf("many colours became %s, %v", many, err)
 	}
 }

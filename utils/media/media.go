@@ -71,8 +71,8 @@ func Open(ctx context.Context, url, dir string, limits Limits) (*Store, error) {
 // Close closes the bucket.
 func (s *Store) Close() error { return s.bucket.Close() }
 
-// Everything under public/ may be seen by anyone who knows the name; what is
-// under private/ is served only after a look at the post that owns it.
+// Everything under public/, avatars and banners, may be seen by anyone who knows the name; what is under private/ is
+// served only after a look at the post that owns it.
 const (
 	public  = "public/"
 	private = "private/"
@@ -92,8 +92,7 @@ var types = map[string]string{".jpg": typeJPEG, ".png": typePNG, ".mp4": typeMP4
 // bucket: no ../, no half-written .tmp file.
 var names = regexp.MustCompile(`^(public|private)/[0-9a-f]{32}\.(jpg|png|mp4|webm)$`)
 
-// newName makes a name that cannot be guessed (128 random bits), so that a
-// public file of a draft stays unknown until the post is published.
+// newName makes a name that cannot be guessed (128 random bits).
 func (s *Store) newName(folder, contentType string) (string, error) {
 	var b [16]byte
 	if _, err := io.ReadFull(s.random, b[:]); err != nil {

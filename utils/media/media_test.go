@@ -80,11 +80,11 @@ func (b broken) Read(p []byte) (int, error) {
 func TestNames(t *testing.T) {
 	s := open(t, Limits{})
 	s.random = bytes.NewReader(bytes.Repeat([]byte{0xab}, 16))
-	name, err := s.SaveDrawing(t.Context(), image.NewRGBA(image.Rect(0, 0, 1, 1)))
+	name, err := s.SaveInitials(t.Context(), image.NewRGBA(image.Rect(0, 0, 1, 1)))
 	if want := "public/" + strings.Repeat("ab", 16) + ".png"; err != nil || name != want {
 		t.Errorf("name is %s, %v, want %s", name, err, want)
 	}
-	if _, err := s.SaveDrawing(t.Context(), image.NewRGBA(image.Rect(0, 0, 1, 1))); err == nil {
+	if _, err := s.SaveInitials(t.Context(), image.NewRGBA(image.Rect(0, 0, 1, 1))); err == nil {
 		t.Error("without randomness there must be no name")
 	}
 }
