@@ -52,7 +52,7 @@ func New(cfg config.Config, site *models.Site, files *media.Store, log *slog.Log
 		return nil, err
 	}
 	auth := &middlewares.Auth{
-		Tokens: tokens, Users: site.Users, Sessions: site.Sessions, Events: site.Events,
+		Tokens: tokens, Users: site.Users, Sessions: site.Sessions, Events: site.Events, Requests: site.Requests,
 		Cookies: middlewares.Cookies{Prefix: cfg.CookiePrefix, Path: "/", Secure: cfg.CookieSecure},
 		Log:     log, Now: now,
 	}

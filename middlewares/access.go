@@ -31,6 +31,7 @@ type Group struct {
 	names    Names
 	guard    gin.HandlerFunc
 	writes   gin.HandlerFunc // the limit of what changes something, if there is one
+	once     gin.HandlerFunc // see Auth.Once; nil where nobody is logged in, whose request it could be
 	limits   []gin.HandlerFunc
 	noRenew  bool
 	maxBytes int64
@@ -42,16 +43,21 @@ type Names map[string][]string
 
 // NewAccess makes the groups of a router.
 func NewAccess(router gin.IRouter, auth *Auth, names Names) Access {
-	group := func(guard, writes gin.HandlerFunc) Group {
-		return Group{router: router, auth: auth, names: names, guard: guard, writes: writes, maxBytes: 2 * input.TextLimit, patience: 30 * time.Second}
+	group := func(guard gin.HandlerFunc) Group {
+		return Group{router: router, auth: auth, names: names, guard: guard, maxBytes: 2 * input.TextLimit, patience: 30 * time.Second}
+	}
+	users := func(guard gin.HandlerFunc) Group {
+		g := group(guard)
+		g.writes, g.once = auth.Limits.Writes, auth.Once
+		return g
 	}
 	return Access{
-		Open:      group(nil, nil),
-		Public:    group(AllowAnyone, nil),
-		Guest:     group(GuestOnly, nil),
-		Private:   group(RequireUser, auth.Limits.Writes),
-		Sensitive: group(auth.RequireFresh, auth.Limits.Writes),
-		Admin:     group(auth.RequireRole(models.Admin), auth.Limits.Writes),
+		Open:      group(nil),
+		Public:    group(AllowAnyone),
+		Guest:     group(GuestOnly),
+		Private:   users(RequireUser),
+		Sensitive: users(auth.RequireFresh),
+		Admin:     users(auth.RequireRole(models.Admin)),
 	}
 }
 
@@ -115,7 +121,11 @@ func (g Group) handle(method, path string, action respond.Action) {
 		chain = append(chain, g.writes)
 	}
 	chain = append(chain, g.limits...)
-	chain = append(chain, BodyLimit(g.maxBytes), respond.Handle(action))
+	chain = append(chain, BodyLimit(g.maxBytes))
+	if g.once != nil && method == http.MethodPost {
+		chain = append(chain, g.once)
+	}
+	chain = append(chain, respond.Handle(action))
 	g.router.Handle(method, path, chain...)
 	if method == http.MethodGet {
 		g.router.Handle(http.MethodHead, path, chain...)

@@ -46,7 +46,8 @@ type Auth struct {
 	Sessions *models.Sessions
 	Events   *models.Events
 	Cookies  Cookies
-	Limits   *Limits // nil: none
+	Limits   *Limits          // nil: none
+	Requests *models.Requests // nil: a key for sending a request once means nothing
 	Log      *slog.Logger
 	Now      func() time.Time
 }

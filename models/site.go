@@ -22,6 +22,7 @@ type Site struct {
 	Posts    *Posts
 	Likes    *Likes
 	Views    *Views
+	Requests *Requests
 }
 
 // New registers every kind of document. Prepare the database before they are used.
@@ -37,5 +38,6 @@ func New(db *store.DB, s Settings) *Site {
 		Posts:    posts,
 		Likes:    NewLikes(db, posts),
 		Views:    NewViews(db, posts, s.Key),
+		Requests: NewRequests(db, s.Key),
 	}
 }

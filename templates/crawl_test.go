@@ -2,6 +2,7 @@ package templates_test
 
 import (
 	"cmp"
+	"crypto/rand"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -17,6 +18,7 @@ import (
 	"tokentube/routes"
 	"tokentube/static"
 	"tokentube/templates"
+	"tokentube/utils/respond"
 )
 
 // A mark at the beginning of each page's content tells which template an answer
@@ -290,6 +292,14 @@ func (p *person) note(f testsite.Form) {
 	for _, field := range f.Fields {
 		p.names[field.Name] = true
 	}
+	if keyed := slices.ContainsFunc(f.Fields, func(f testsite.Field) bool { return f.Name == respond.KeyField }); keyed != p.makes(f) {
+		p.fault(p.at(f.Action), "the form has a key: %v", keyed)
+	}
+}
+
+// makes tells a form that makes something: a POST of a user.
+func (p *person) makes(f testsite.Form) bool {
+	return p.user != "" && f.Method == http.MethodPost && !strings.Contains(f.Action, "_method=") && f.Action != "/logout"
 }
 
 var identifiers = regexp.MustCompile(`[0-9a-f]{24}`)
@@ -364,6 +374,8 @@ func (p *person) submit(f testsite.Form, how string, text func(testsite.Field) s
 	values, files := map[string]string{}, []testsite.File{}
 	for _, field := range f.Fields {
 		switch {
+		case field.Name == respond.KeyField: // nobody types it in, and each time the page is opened it is another one
+			values[field.Name] = rand.Text()
 		case text == nil:
 		case field.Type == "file":
 			files = append(files, testsite.File{Field: field.Name, Name: attack("name"), Content: file(field)})

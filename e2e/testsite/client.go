@@ -5,10 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -136,8 +138,8 @@ func (c *Client) Upload(method, path string, fields map[string]string, files ...
 		_, err = part.Write(file.Content)
 		check(c.site.t, err)
 	}
-	for name, value := range fields {
-		check(c.site.t, w.WriteField(name, value))
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		check(c.site.t, w.WriteField(name, fields[name]))
 	}
 	check(c.site.t, w.Close())
 	r := httptest.NewRequest(method, "https://localhost"+path, &body)

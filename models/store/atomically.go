@@ -29,12 +29,26 @@ func (db *DB) Atomically(ctx context.Context, do func(ctx context.Context) error
 	u := &unit{}
 	err := db.engine.atomically(ctx, func(ctx context.Context) error {
 		u.after = u.after[:0]
-		return do(context.WithValue(ctx, unitKey{}, u))
+		ctx = context.WithValue(ctx, unitKey{}, u)
+		if fence, ok := ctx.Value(fenceKey{}).(func(context.Context) error); ok {
+			if err := fence(ctx); err != nil {
+				return err
+			}
+		}
+		return do(ctx)
 	})
 	for _, f := range u.after {
 		f()
 	}
 	return translate(err)
+}
+
+type fenceKey struct{}
+
+// WithFence puts a condition on everything that is changed together with the context: the fence runs first, in the same
+// unit, and its error undoes the unit. It may write, and what it writes happens with the rest.
+func WithFence(ctx context.Context, fence func(ctx context.Context) error) context.Context {
+	return context.WithValue(ctx, fenceKey{}, fence)
 }
 
 // after runs f when the change that ctx belongs to is over, however it ended. What a cache forgets earlier, another

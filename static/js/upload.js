@@ -48,7 +48,10 @@ export function enhance(form) {
         return toLogin();
       }
       const answer = request.response;
-      if (request.status < 300 && answer?.data) return location.assign(pages[answer.data.kind] + answer.data._id);
+      if (request.status < 300 && answer?.data) {
+        form.elements.idempotencyKey.value = crypto.getRandomValues(new Uint32Array(4)).join("-"); // who comes back makes another one
+        return location.assign(pages[answer.data.kind] + answer.data._id);
+      }
       busy(false);
       showErrors(form, answer?.message || "The site could not take it. Try again.", answer?.errors || []);
     });

@@ -12,6 +12,7 @@ import (
 const flashCookie = "Flash"
 
 func (r *Responder) setFlash(c *gin.Context, message string) {
+	c.Set(flashKey, message)
 	r.flashCookie(c, base64.RawURLEncoding.EncodeToString([]byte(message)), 60)
 }
 

@@ -21,8 +21,12 @@ type Renderer struct {
 // NewRenderer parses all pages of the folder: layout.html, partials/*.html and
 // <feature>/<page>.html. A page is named by its path without ".html".
 func NewRenderer(files fs.FS, funcs template.FuncMap) (*Renderer, error) {
-	base, err := template.New("layout.html").Funcs(funcs).ParseFS(files, "layout.html", "partials/*.html")
+	partials, err := fs.Glob(files, "partials/*.html")
 	if err != nil {
+		return nil, err
+	}
+	base := template.New("layout.html").Funcs(funcs).Funcs(template.FuncMap{"key": keyInput})
+	if err := addFiles(base, files, append(partials, "layout.html")...); err != nil {
 		return nil, err
 	}
 	names, err := fs.Glob(files, "*/*.html")
@@ -34,8 +38,8 @@ func NewRenderer(files fs.FS, funcs template.FuncMap) (*Renderer, error) {
 		if path.Dir(name) == "partials" {
 			continue
 		}
-		page, err := template.Must(base.Clone()).ParseFS(files, name)
-		if err != nil {
+		page := template.Must(base.Clone())
+		if err := addFiles(page, files, name); err != nil {
 			return nil, err
 		}
 		for _, t := range page.Templates() {
@@ -46,6 +50,24 @@ func NewRenderer(files fs.FS, funcs template.FuncMap) (*Renderer, error) {
 		r.pages[strings.TrimSuffix(name, ".html")] = page
 	}
 	return r, nil
+}
+
+// addFiles adds files to a template set, each under its name without the folder.
+func addFiles(set *template.Template, files fs.FS, names ...string) error {
+	for _, name := range names {
+		text, err := fs.ReadFile(files, name)
+		if err != nil {
+			return err
+		}
+		t := set
+		if base := path.Base(name); base != set.Name() {
+			t = set.New(base)
+		}
+		if _, err := t.Parse(withKeys(string(text))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // foldConstants puts what {{icon "heart"}} and {{asset "css/base.css"}} give in their places: it is the same for every

@@ -90,6 +90,7 @@ func Show(c *gin.Context, page string, data any) error {
 // Done answers a change: back to a page with the message shown once (303), or
 // the envelope with status 200.
 func Done(c *gin.Context, message, path string, data any) error {
+	c.Set(changedKey, true)
 	if WantsJSON(c) {
 		writeEnvelope(c, http.StatusOK, message, data)
 		return nil
@@ -103,6 +104,7 @@ func Done(c *gin.Context, message, path string, data any) error {
 // it is 201 with that address in Location.
 func Created(c *gin.Context, message, page, api string, data any) error {
 	if WantsJSON(c) {
+		c.Set(changedKey, true)
 		c.Header("Location", api)
 		writeEnvelope(c, http.StatusCreated, message, data)
 		return nil
@@ -143,6 +145,7 @@ func aboutInput(e *apperr.Error) bool {
 
 // Redirect sends a page's reader to another page, without a message.
 func Redirect(c *gin.Context, path string) error {
+	c.Set(changedKey, true)
 	redirect(c, path)
 	return nil
 }
