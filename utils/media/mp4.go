@@ -47,55 +47,118 @@ type mp4 struct {
 	movie     float64 // seconds, of the whole
 	scale     uint32  // units in a second, for the fragments
 	fragments bool
-	media     bool // there is something to play
+	runs      map[uint32]*run // what the fragments hold, by track
 	described bool
-	best      *track // the first that browsers can play
-	other     string // the codec of another picture track
+	tracks    []track
+	media     int64 // bytes of "mdat"
+	other     int64 // bytes that no player needs
 }
 
 type track struct {
-	seconds       float64
+	id            uint32
+	scale         uint32
+	length        float64 // units
 	handler       string
 	codec         string
 	width, height int // of the pictures
 	shown         [2]int
+	refused       error  // why browsers do not play it
+	bytes         uint64 // of its samples
+	farthest      uint64 // where its last chunk begins
 }
 
+func (t track) seconds() float64 { return secondsOf(t.length, t.scale) }
+
+// mostTracks is far beyond any real video: tracks are kept while a file passes.
+const mostTracks = 100
+
 func inspectMP4(c *cursor) (stream, error) {
-	m := &mp4{cursor: c}
+	m := &mp4{cursor: c, runs: map[uint32]*run{}}
 	if err := m.file(); err != nil {
 		return stream{}, err
 	}
 	if !m.described {
 		return stream{}, damagedVideo()
 	}
-	if m.best == nil {
-		return stream{}, unplayable(m.other)
+	best, err := m.choose()
+	if err != nil {
+		return stream{}, err
 	}
-	found := stream{m.movie, m.best.width, m.best.height}
+	if err := m.checkSamples(best); err != nil {
+		return stream{}, err
+	}
+	found := stream{m.movie, best.width, best.height}
 	if found.seconds == 0 {
-		found.seconds = m.best.seconds
+		found.seconds = best.seconds()
 	}
-	if m.best.shown[0] > 0 && m.best.shown[1] > 0 {
-		found.width, found.height = m.best.shown[0], m.best.shown[1]
+	if m.fragments {
+		found.seconds = max(found.seconds, m.run(best.id).seconds(best))
+	}
+	if best.shown[0] > 0 && best.shown[1] > 0 {
+		found.width, found.height = best.shown[0], best.shown[1]
 	}
 	// A live recording is cut into fragments and may not know its length.
-	if !m.media || found.seconds == 0 && !m.fragments {
+	if found.seconds == 0 && !m.fragments {
 		return stream{}, damagedVideo()
 	}
 	return found, found.check()
+}
+
+// choose takes the first picture track that browsers play, and makes sure that they can play the sound, if there is any.
+func (m *mp4) choose() (track, error) {
+	var best *track
+	refusedPicture, refusedSound, sounds := error(nil), error(nil), 0
+	for i, t := range m.tracks {
+		switch {
+		case t.handler == "vide" && t.refused == nil && best == nil:
+			best = &m.tracks[i]
+		case t.handler == "vide" && t.refused != nil:
+			refusedPicture = t.refused
+		case t.handler == "soun" && t.refused == nil:
+			sounds++
+		case t.handler == "soun":
+			refusedSound = t.refused
+		}
+	}
+	switch {
+	case best == nil && refusedPicture != nil:
+		return track{}, refusedPicture
+	case best == nil:
+		return track{}, unplayable("")
+	case sounds == 0 && refusedSound != nil:
+		return track{}, refusedSound
+	}
+	return *best, nil
+}
+
+// checkSamples compares what the tracks say of their samples with the bytes that came: a description alone makes no video.
+func (m *mp4) checkSamples(best track) error {
+	var all uint64
+	for _, t := range m.tracks {
+		bytes := t.bytes + m.run(t.id).bytes
+		if bytes < t.bytes || bytes > uint64(m.media) || t.farthest >= uint64(m.at) { // #nosec G115 -- counted upwards from 0
+			return damagedVideo()
+		}
+		all += bytes
+	}
+	if best.bytes+m.run(best.id).bytes == 0 {
+		return damagedVideo()
+	}
+	used := int64(min(all, uint64(m.media))) // #nosec G115 -- at most m.media
+	return checkWaste(m.other+m.media-used, used)
 }
 
 // file walks the outermost boxes to the end of the file.
 func (m *mp4) file() error {
 	for {
 		kind, end, err := m.next(math.MaxInt64)
-		if err == io.EOF || err == io.ErrUnexpectedEOF && m.described && m.media {
+		if err == io.EOF || err == io.ErrUnexpectedEOF && m.described && m.media > 0 {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
+		body := m.at
 		switch kind {
 		case "moov":
 			if m.described {
@@ -103,17 +166,26 @@ func (m *mp4) file() error {
 			}
 			m.described = true
 			err = m.each(end, m.inMovie)
-		case "mdat":
-			m.media = m.media || end > m.at
+		case "moof":
+			err = m.each(end, m.inFragment)
 		}
 		if err != nil {
 			return err
 		}
 		if end == math.MaxInt64 { // the last box may run to the end of the file
-			return nil
+			err = m.rest()
+		} else {
+			err = m.skip(end)
 		}
-		if err := m.skip(end); err != nil {
+		if err != nil {
 			return err
+		}
+		switch kind {
+		case "mdat":
+			m.media += m.at - body
+		case "moov", "moof":
+		default:
+			m.other += m.at - body
 		}
 	}
 }
@@ -168,32 +240,24 @@ func (m *mp4) each(end int64, visit func(kind string, end int64) error) error {
 func (m *mp4) inMovie(kind string, end int64) (err error) {
 	switch kind {
 	case "mvhd":
-		m.movie, m.scale, err = m.clock(end)
+		var length float64
+		length, m.scale, err = m.clock(end)
+		m.movie = max(m.movie, secondsOf(length, m.scale))
 	case "mvex":
 		m.fragments = true
 		err = m.each(end, m.inFragments)
 	case "trak":
 		var t track
-		if err = m.each(end, m.inTrack(&t)); err == nil {
-			m.consider(t)
+		if err = m.each(end, m.inTrack(&t)); err != nil {
+			return err
 		}
+		if len(m.tracks) == mostTracks {
+			return errStructure
+		}
+		if t.codec == "" {
+			t.refused = damagedVideo()
+		}
+		m.tracks = append(m.tracks, t)
 	}
 	return err
-}
-
-// consider keeps the first picture track that browsers play.
-func (m *mp4) consider(t track) {
-	if t.handler != "vide" {
-		return
-	}
-	switch t.codec {
-	case "avc1", "avc3", "av01":
-		if m.best == nil {
-			m.best = &t
-		}
-	case "":
-		m.other = "unknown"
-	default:
-		m.other = t.codec
-	}
 }

@@ -18,16 +18,24 @@ func (m *mp4) inTrack(t *track) func(string, int64) error {
 			err = m.each(end, visit)
 			deep--
 		case "tkhd":
-			t.shown, err = m.trackSize(end)
+			err = m.trackHead(t, end)
 		case "mdhd":
-			t.seconds, _, err = m.clock(end)
+			t.length, t.scale, err = m.clock(end)
 		case "hdlr":
 			// "minf" of a .mov may have a second one, about where the data is.
 			if t.handler == "" {
 				t.handler, err = m.handler(end)
 			}
 		case "stsd":
-			err = m.sample(t, end)
+			err = m.descriptions(t, end)
+		case "stsz":
+			err = m.sizes(t, end)
+		case "stz2":
+			err = m.compactSizes(t, end)
+		case "stco":
+			err = m.chunks(t, 4, end)
+		case "co64":
+			err = m.chunks(t, 8, end)
 		}
 		return err
 	}
@@ -40,93 +48,145 @@ func (m *mp4) handler(end int64) (string, error) {
 	return string(b[8:]), err
 }
 
-// clock reads "mvhd" or "mdhd": how long, in which units.
-func (m *mp4) clock(end int64) (seconds float64, scale uint32, err error) {
+// clock reads "mvhd" or "mdhd": how long, in which units. A length that is not known is 0.
+func (m *mp4) clock(end int64) (length float64, scale uint32, err error) {
 	var b [32]byte
 	if err := m.read(b[:20], end); err != nil {
 		return 0, 0, err
 	}
 	if b[0] == 0 {
-		scale = binary.BigEndian.Uint32(b[12:])
-		length := binary.BigEndian.Uint32(b[16:])
-		return secondsOf(uint64(length), scale, length == math.MaxUint32), scale, nil
+		if n := binary.BigEndian.Uint32(b[16:]); n != math.MaxUint32 {
+			length = float64(n)
+		}
+		return length, binary.BigEndian.Uint32(b[12:]), nil
 	}
 	if err := m.read(b[20:], end); err != nil {
 		return 0, 0, err
 	}
-	scale = binary.BigEndian.Uint32(b[20:])
-	length := binary.BigEndian.Uint64(b[24:])
-	return secondsOf(length, scale, length == math.MaxUint64), scale, nil
+	if n := binary.BigEndian.Uint64(b[24:]); n != math.MaxUint64 {
+		length = float64(n)
+	}
+	return length, binary.BigEndian.Uint32(b[20:]), nil
 }
 
-func secondsOf(length uint64, scale uint32, unknown bool) float64 {
-	if unknown || scale == 0 {
+func secondsOf(length float64, scale uint32) float64 {
+	if scale == 0 {
 		return 0
 	}
-	return float64(length) / float64(scale)
+	return length / float64(scale)
 }
 
-// inFragments takes the whole length of a fragmented file, if it is written.
-func (m *mp4) inFragments(kind string, end int64) error {
-	if kind != "mehd" {
-		return nil
-	}
-	var b [12]byte
-	if err := m.read(b[:8], end); err != nil {
-		return err
-	}
-	length := uint64(binary.BigEndian.Uint32(b[4:]))
-	if b[0] != 0 {
-		if err := m.read(b[8:], end); err != nil {
-			return err
-		}
-		length = binary.BigEndian.Uint64(b[4:])
-	}
-	m.movie = max(m.movie, secondsOf(length, m.scale, false))
-	return nil
-}
-
-// trackSize reads "tkhd": the size as shown, which a phone held upright stores
-// lying on its side with a matrix that turns it.
-func (m *mp4) trackSize(end int64) (shown [2]int, err error) {
+// trackHead reads "tkhd": the track's number, and the size as shown, which a phone held upright stores lying on its side
+// with a matrix that turns it.
+func (m *mp4) trackHead(t *track, end int64) error {
 	var b [96]byte
 	if err := m.read(b[:84], end); err != nil {
-		return shown, err
+		return err
 	}
-	at := 40 // where the matrix begins
+	id, at := 12, 40 // where the number is, and where the matrix begins
 	if b[0] != 0 {
 		if err := m.read(b[84:], end); err != nil {
-			return shown, err
+			return err
 		}
-		at = 52
+		id, at = 20, 52
 	}
 	word := func(i int) uint32 { return binary.BigEndian.Uint32(b[at+4*i:]) }
-	shown = [2]int{int(word(9) >> 16), int(word(10) >> 16)}
+	t.id = binary.BigEndian.Uint32(b[id:])
+	t.shown = [2]int{int(word(9) >> 16), int(word(10) >> 16)}
 	if word(0) == 0 && word(4) == 0 && word(1) != 0 {
-		shown[0], shown[1] = shown[1], shown[0]
+		t.shown[0], t.shown[1] = t.shown[1], t.shown[0]
 	}
-	return shown, nil
+	return nil
 }
 
-// sample reads the first entry of "stsd": the codec and the size of its pictures.
-func (m *mp4) sample(t *track, end int64) error {
+// descriptions reads "stsd": for each kind of samples that the track has, the codec and its configuration. One that browsers
+// do not play makes the track unplayable.
+func (m *mp4) descriptions(t *track, end int64) error {
 	var b [8]byte
-	if err := m.read(b[:], end); err != nil || end-m.at < 8 {
+	if err := m.read(b[:], end); err != nil {
 		return err
 	}
-	kind, end, err := m.next(end)
-	if err != nil {
+	if t.handler == "" { // what is described must be known first
+		return errStructure
+	}
+	return m.each(end, func(kind string, end int64) (err error) {
+		first := t.codec == ""
+		t.codec = kind
+		var refused error
+		switch t.handler {
+		case "vide":
+			refused, err = m.picture(t, kind, first, end)
+		case "soun":
+			refused, err = m.sound(kind, b[0] == 0, end)
+		}
+		if t.refused == nil {
+			t.refused = refused
+		}
 		return err
+	})
+}
+
+// picture reads the description of pictures.
+func (m *mp4) picture(t *track, codec string, first bool, end int64) (refused, err error) {
+	var entry [78]byte
+	if err := m.read(entry[:], end); err != nil {
+		return nil, err
 	}
-	t.codec = kind
-	if end-m.at < 28 {
-		return nil // not the entry of a picture track
+	if first {
+		t.width = int(binary.BigEndian.Uint16(entry[24:]))
+		t.height = int(binary.BigEndian.Uint16(entry[26:]))
 	}
+	var config []byte
+	err = m.each(end, func(kind string, end int64) (err error) {
+		if kind == "avcC" || kind == "av1C" {
+			config, err = m.head(end)
+		}
+		return err
+	})
+	switch codec {
+	case "avc1", "avc3":
+		refused = checkH264(config)
+	case "av01":
+		refused = checkAV1(config)
+	default:
+		refused = unplayable(codec)
+	}
+	return refused, err
+}
+
+// sound reads the description of sound. QuickTime, and what was converted from it, has longer ones.
+func (m *mp4) sound(codec string, quickTime bool, end int64) (refused, err error) {
 	var entry [28]byte
 	if err := m.read(entry[:], end); err != nil {
+		return nil, err
+	}
+	if version := entry[9]; quickTime && version > 0 {
+		var more [36]byte
+		if err := m.read(more[:map[byte]int{1: 16, 2: 36}[version]], end); err != nil {
+			return nil, err
+		}
+	}
+	var config []byte
+	var visit func(kind string, end int64) error
+	deep := 0
+	visit = func(kind string, end int64) (err error) {
+		switch {
+		case kind == "wave" && deep == 0:
+			deep++
+			err = m.each(end, visit)
+		case kind == "esds":
+			config, err = m.head(end)
+		}
 		return err
 	}
-	t.width = int(binary.BigEndian.Uint16(entry[24:]))
-	t.height = int(binary.BigEndian.Uint16(entry[26:]))
-	return nil
+	if codec == "mp4a" {
+		err = m.each(end, visit)
+	}
+	return checkMP4Sound(codec, config), err
+}
+
+// head reads the beginning of a box, which is all that matters of a configuration.
+func (m *mp4) head(end int64) ([]byte, error) {
+	b := make([]byte, min(end-m.at, 256))
+	return b, m.read(b, end)
 }

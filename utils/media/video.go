@@ -14,7 +14,7 @@ import (
 type Video struct {
 	Name          string  // private
 	ContentType   string  // video/mp4 or video/webm
-	Duration      float64 // seconds; 0 when the file does not say, as recordings of a browser
+	Duration      float64 // seconds; 0 when nothing in the file tells
 	Width, Height int     // as it is shown
 	Size          int64   // bytes
 }
@@ -114,16 +114,6 @@ func damagedVideo() *apperr.Error {
 	return apperr.InvalidField(videoField, "The video is damaged or incomplete.")
 }
 
-func unplayable(codec string) error {
-	switch codec {
-	case "hvc1", "hev1", "dvh1", "dvhe":
-		return apperr.New(apperr.UnsupportedMedia, "Most browsers cannot play HEVC (H.265). Export the video as MP4 with H.264 or AV1, or as WebM.")
-	case "":
-		return apperr.New(apperr.UnsupportedMedia, "The file has sound alone. A video needs a picture.")
-	}
-	return apperr.New(apperr.UnsupportedMedia, "Browsers cannot play this kind of video. Export it as MP4 with H.264 or AV1, or as WebM.")
-}
-
 // maxSeconds and maxSide are far beyond any real video.
 const (
 	maxSeconds = 1000 * 3600
@@ -170,5 +160,12 @@ func (c *cursor) skip(to int64) error {
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
+	return err
+}
+
+// rest goes to the end of the file.
+func (c *cursor) rest() error {
+	n, err := io.Copy(io.Discard, c.r)
+	c.at += n
 	return err
 }
