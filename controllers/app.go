@@ -191,8 +191,11 @@ func (a *App) post(p *models.Post, owner *models.User, viewer bson.ObjectID) Pos
 	}
 	switch p.Kind {
 	case models.Video:
-		out.VideoFile, out.Thumbnail, out.Duration = &original, &thumbnail, &p.Duration
+		out.VideoFile, out.Thumbnail = &original, &thumbnail
 		out.Width, out.Height = p.Width, p.Height
+		if p.Duration > 0 {
+			out.Duration = &p.Duration
+		}
 	case models.Photo:
 		out.Photo, out.Thumbnail, out.Alt = &original, &thumbnail, p.Alt
 		out.Width, out.Height = p.Width, p.Height

@@ -78,7 +78,7 @@ type Post struct {
 	VideoFile *Address `json:"videoFile,omitempty"`
 	Photo     *Address `json:"photo,omitempty"`
 	Thumbnail *Address `json:"thumbnail,omitempty"`
-	Duration  *float64 `json:"duration,omitempty"` // seconds; 0 where the file does not say
+	Duration  *float64 `json:"duration,omitempty"` // seconds; missing where nothing in the file tells
 	Alt       string   `json:"alt,omitempty"`
 	Width     int      `json:"width,omitempty"` // pixels
 	Height    int      `json:"height,omitempty"`
