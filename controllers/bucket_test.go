@@ -2,7 +2,6 @@ package controllers_test
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -14,15 +13,6 @@ import (
 	"tokentube/e2e/storage"
 	"tokentube/e2e/testsite"
 )
-
-// enlarged is the video with megabytes that players skip: it is sent to the storage
-// in several parts.
-func enlarged(video []byte) []byte {
-	const more = 20 << 20
-	content := binary.BigEndian.AppendUint32(slices.Clone(video), more)
-	content = append(content, "free"...)
-	return append(content, bytes.Repeat([]byte("a piece."), more/8-1)...)
-}
 
 func TestFilesInABucket(t *testing.T) {
 	bucket := storage.New(t)
@@ -36,7 +26,8 @@ func TestFilesInABucket(t *testing.T) {
 		return site.Client().Do(r).Status(http.StatusPartialContent)
 	}
 	short := testsite.Video
-	for name, content := range map[string][]byte{"a short video": short, "a large video": enlarged(short)} {
+	large := slices.Concat(testsite.VideoBefore(20<<20), bytes.Repeat([]byte("a piece."), 20<<17)) // which is sent in several parts
+	for name, content := range map[string][]byte{"a short video": short, "a large video": large} {
 		file := testsite.File{Field: "videoFile", Name: "clip.mp4", Content: content}
 		id := alice.Upload("POST", "/api/v1/videos/publish-video", map[string]string{"title": "A ball"}, file).Status(201).ID()
 		whole := site.Client().Get("/media/posts/" + id).Status(200)
@@ -65,7 +56,7 @@ func TestFilesInABucket(t *testing.T) {
 	avatar := testsite.File{Field: "avatar", Name: "a.png", Content: png(t, 64, 64)}
 	alice.Upload("PATCH", "/api/v1/users/update-user-avatar", nil, avatar).Status(200)
 
-	broken := testsite.File{Field: "videoFile", Name: "clip.mp4", Content: enlarged(short)[:6<<20]}
+	broken := testsite.File{Field: "videoFile", Name: "clip.mp4", Content: large[:6<<20]}
 	alice.Upload("POST", "/api/v1/videos/publish-video", map[string]string{"title": strings.Repeat("long ", 100)}, broken).Status(422)
 	if n := len(bucket.Names(t)); n != 3 { // the new avatar replaced the first one
 		t.Errorf("a refused upload stayed: %v", bucket.Names(t))

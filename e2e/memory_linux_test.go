@@ -58,13 +58,6 @@ func (b binary) uploadsInLittleMemory(t *testing.T, settings env) {
 	p.stop()
 }
 
-// padding is a box of an MP4 file that players skip.
-func padding(size int) io.Reader {
-	n := uint32(size) + 8
-	head := []byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n), 'f', 'r', 'e', 'e'}
-	return io.MultiReader(bytes.NewReader(head), io.LimitReader(noise{}, int64(size)))
-}
-
 type noise struct{}
 
 func (noise) Read(p []byte) (int, error) {
@@ -74,7 +67,7 @@ func (noise) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// upload posts a video that has so many bytes of padding, as a stream.
+// upload posts a video with a last picture of so many bytes, as a stream.
 func (p *process) upload(login tokens, size int) string {
 	p.t.Helper()
 	body, pipe := io.Pipe()
@@ -82,7 +75,7 @@ func (p *process) upload(login tokens, size int) string {
 	go func() {
 		part, err := form.CreateFormFile("videoFile", "long.mp4")
 		if err == nil {
-			_, err = io.Copy(part, io.MultiReader(bytes.NewReader(testsite.Video), padding(size)))
+			_, err = io.Copy(part, io.MultiReader(bytes.NewReader(testsite.VideoBefore(size)), io.LimitReader(noise{}, int64(size))))
 		}
 		if err == nil {
 			err = errors.Join(form.WriteField("title", "A long one"), form.Close())

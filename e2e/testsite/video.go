@@ -1,6 +1,11 @@
 package testsite
 
-import _ "embed"
+import (
+	"bytes"
+	_ "embed"
+	"encoding/binary"
+	"slices"
+)
 
 // Video is a clip of three seconds, 320 by 180, that browsers play: a square goes
 // over a gradient. ffmpeg made it:
@@ -11,3 +16,14 @@ import _ "embed"
 //
 //go:embed video.mp4
 var Video []byte
+
+// VideoBefore is the beginning of a larger video: it needs so many bytes more, which are its last picture.
+func VideoBefore(more int) []byte {
+	word := func(n int) []byte { return binary.BigEndian.AppendUint32(nil, uint32(n)) } // #nosec G115 -- tests use small ones
+	box := func(kind string, body ...[]byte) []byte {
+		all := bytes.Join(body, nil)
+		return slices.Concat(word(len(all)+8), []byte(kind), all)
+	}
+	fragment := box("moof", box("traf", box("tfhd", word(0), word(1)), box("trun", word(0x200), word(1), word(more))))
+	return slices.Concat(Video, fragment, word(more+8), []byte("mdat"))
+}
