@@ -14,6 +14,7 @@ import (
 	"tokentube/commands"
 	"tokentube/config"
 	"tokentube/controllers"
+	"tokentube/middlewares"
 	"tokentube/routes"
 	"tokentube/static"
 	"tokentube/templates"
@@ -64,7 +65,8 @@ func run(ctx context.Context, args []string) error {
 	}
 	return httpserver.Run(ctx, handler, httpserver.Settings{
 		Host: cfg.Host, Port: cfg.Port, BaseURL: cfg.BaseURL,
-		CertFile: cfg.TLSCertFile, KeyFile: cfg.TLSKeyFile, RedirectPort: cfg.HTTPRedirectPort, Log: data.Log,
+		CertFile: cfg.TLSCertFile, KeyFile: cfg.TLSKeyFile, RedirectPort: cfg.HTTPRedirectPort,
+		Connections: cfg.MaxConnections, PerAddress: cfg.MaxPerAddress, IsProxy: middlewares.Trusts(cfg.TrustedProxies), Log: data.Log,
 	}, func() { fmt.Printf("Tokentube is at %s\n", cfg.BaseURL) })
 }
 

@@ -50,6 +50,8 @@ type Config struct {
 
 	TLSCertFile, TLSKeyFile string // PEM; both or neither
 	HTTPRedirectPort        int    // 0: none
+	MaxConnections          int
+	MaxPerAddress           int // connections, and requests under way
 	RateLimit               bool
 
 	BcryptCost     int
@@ -120,6 +122,8 @@ func Load(env map[string]string) (Config, error) {
 		TLSCertFile:      r.text("TLS_CERT_FILE", ""),
 		TLSKeyFile:       r.text("TLS_KEY_FILE", ""),
 		HTTPRedirectPort: r.number("HTTP_REDIRECT_PORT", 0, 0, 65535),
+		MaxConnections:   r.number("MAX_CONNECTIONS", 4096, 64, 1_000_000),
+		MaxPerAddress:    r.number("MAX_CONNECTIONS_PER_ADDRESS", 256, 16, 1_000_000),
 		RateLimit:        r.flag("RATE_LIMIT", true),
 
 		BcryptCost:     r.number("BCRYPT_COST", 12, 4, 20),

@@ -49,6 +49,8 @@ func TestDefaults(t *testing.T) {
 		{"COOKIE_PREFIX", got.CookiePrefix, ""},
 		{"CORS_ORIGIN", len(got.CORSOrigins), 0},
 		{"TRUSTED_PROXIES", len(got.TrustedProxies), 0},
+		{"MAX_CONNECTIONS", got.MaxConnections, 4096},
+		{"MAX_CONNECTIONS_PER_ADDRESS", got.MaxPerAddress, 256},
 		{"MAX_IMAGE_MB", got.MaxImageBytes, int64(10 << 20)},
 		{"MAX_VIDEO_MB", got.MaxVideoBytes, int64(500 << 20)},
 		{"LOG_LEVEL", got.LogLevel, "info"},

@@ -54,7 +54,7 @@ func New(cfg config.Config, site *models.Site, files *media.Store, log *slog.Log
 	auth := &middlewares.Auth{
 		Tokens: tokens, Users: site.Users, Sessions: site.Sessions, Events: site.Events, Requests: site.Requests,
 		Cookies: middlewares.Cookies{Prefix: cfg.CookiePrefix, Path: "/", Secure: cfg.CookieSecure},
-		Log:     log, Now: now,
+		Streams: middlewares.NewStreams(), Log: log, Now: now,
 	}
 	if cfg.RateLimit {
 		auth.Limits = middlewares.NewLimits(site.Attempts, cfg.RefreshTokenSecret, now)

@@ -3,7 +3,6 @@ package middlewares
 import (
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -35,7 +34,7 @@ type Group struct {
 	limits   []gin.HandlerFunc
 	noRenew  bool
 	maxBytes int64
-	patience time.Duration
+	long     []gin.HandlerFunc // what lets a request take longer than others
 }
 
 // Names are other names of API routes: "PUT /likes/v/:id" to the paths under which the API has it, if not under its own.
@@ -44,7 +43,7 @@ type Names map[string][]string
 // NewAccess makes the groups of a router.
 func NewAccess(router gin.IRouter, auth *Auth, names Names) Access {
 	group := func(guard gin.HandlerFunc) Group {
-		return Group{router: router, auth: auth, names: names, guard: guard, maxBytes: 2 * input.TextLimit, patience: 30 * time.Second}
+		return Group{router: router, auth: auth, names: names, guard: guard, maxBytes: 2 * input.TextLimit}
 	}
 	users := func(guard gin.HandlerFunc) Group {
 		g := group(guard)
@@ -71,14 +70,21 @@ func (g Group) NoRenew() Group {
 func (g Group) Upload(maxBytes int64) Group {
 	g.noRenew = true
 	g.maxBytes = maxBytes + 2*input.TextLimit
-	g.patience = time.Hour
+	g.long = []gin.HandlerFunc{Progress}
 	return g
 }
 
 // Download is the group for answers that may be long under way.
 func (g Group) Download() Group {
 	g.noRenew = true
-	g.patience = time.Hour
+	g.long = []gin.HandlerFunc{Progress}
+	return g
+}
+
+// Stream is the group for event streams, of which a user may have a few.
+func (g Group) Stream() Group {
+	g.noRenew = true
+	g.long = []gin.HandlerFunc{g.auth.Stream, Progress}
 	return g
 }
 
@@ -113,7 +119,7 @@ func (g Group) handle(method, path string, action respond.Action) {
 	if g.noRenew {
 		verify = g.auth.VerifyJWTNoRenew
 	}
-	chain := []gin.HandlerFunc{Timeout(g.patience, g.patience)}
+	var chain []gin.HandlerFunc
 	if g.guard != nil {
 		chain = append(chain, verify, g.guard)
 	}
@@ -122,6 +128,7 @@ func (g Group) handle(method, path string, action respond.Action) {
 	}
 	chain = append(chain, g.limits...)
 	chain = append(chain, BodyLimit(g.maxBytes))
+	chain = append(chain, g.long...)
 	if g.once != nil && method == http.MethodPost {
 		chain = append(chain, g.once)
 	}

@@ -129,6 +129,11 @@ func parseHop(hop string) (netip.Addr, bool) {
 // plain is the address without what is not part of it: IPv4 inside IPv6 (RFC 4291 §2.5.5.2) is IPv4.
 func plain(ip netip.Addr) netip.Addr { return ip.Unmap().WithZone("") }
 
+// Trusts tells the addresses of the list, which holds addresses and networks.
+func Trusts(list []string) func(netip.Addr) bool {
+	return func(ip netip.Addr) bool { return trusts(list, plain(ip)) }
+}
+
 // trusts says whether the address is in the list, which holds addresses and networks.
 func trusts(list []string, ip netip.Addr) bool {
 	return slices.ContainsFunc(list, func(text string) bool {

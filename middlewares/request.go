@@ -4,13 +4,19 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"tokentube/utils/apperr"
+	"tokentube/utils/budget"
+	"tokentube/utils/pace"
 	"tokentube/utils/respond"
 )
 
@@ -51,12 +57,73 @@ func Recover(log *slog.Logger) gin.HandlerFunc {
 	}
 }
 
-// Timeout bounds how long a request may take to send, and its answer to be
-// taken. A route with long work gives itself more.
-func Timeout(read, write time.Duration) gin.HandlerFunc {
+// slowest is what a client keeps up that a long request is kept open for: a file may take hours, but not for nothing.
+var slowest = pace.Pace{Patience: 30 * time.Second, Rate: 8 << 10}
+
+// Progress lets a request take longer than the server's own deadlines (utils/httpserver) while its body and its response
+// move. It comes after the guard: somebody who may not be here gets no more time than anyone else.
+func Progress(c *gin.Context) {
+	control := http.NewResponseController(c.Writer)
+	_ = control.SetWriteDeadline(time.Time{}) // until the first write
+	if c.Request.ContentLength == 0 {
+		_ = control.SetReadDeadline(time.Time{}) // the server reads on, to notice when the client leaves
+	} else {
+		c.Request.Body = slowest.Reader(c.Request.Body, control.SetReadDeadline)
+	}
+	c.Writer = &pacedWriter{c.Writer, slowest.Writer(c.Writer, control.SetWriteDeadline)}
+	defer func() { // the server reads what is left of the body, and writes what is left of the response
+		end := time.Now().Add(slowest.Patience)
+		_ = control.SetReadDeadline(end)
+		_ = control.SetWriteDeadline(end)
+	}()
+	c.Next()
+}
+
+// pacedWriter is the response that a client must keep taking.
+type pacedWriter struct {
+	gin.ResponseWriter
+	paced io.Writer
+}
+
+func (w *pacedWriter) Write(p []byte) (int, error) { return w.paced.Write(p) }
+
+func (w *pacedWriter) WriteString(s string) (int, error) { return w.paced.Write([]byte(s)) }
+
+// Unwrap is for http.ResponseController.
+func (w *pacedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// InFlight bounds the requests under way, of each client address and in all. Connections are bounded before (utils/httpserver),
+// but one connection of HTTP/2 carries many requests, and behind a proxy are many clients.
+func InFlight(requests *budget.Budget[netip.Prefix]) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		control, now := http.NewResponseController(c.Writer), time.Now()
-		_ = control.SetReadDeadline(now.Add(read)) // a test's recorder has none
-		_ = control.SetWriteDeadline(now.Add(write))
+		var client netip.Prefix // of all whose address isn't known
+		if ip, err := netip.ParseAddr(ClientIP(c)); err == nil {
+			client = budget.Address(ip)
+		}
+		giveBack, err := requests.Take(client)
+		if err != nil {
+			respond.Error(c, full(err, "requests"))
+			return
+		}
+		defer giveBack()
+		c.Next()
+	}
+}
+
+// full is the error for a budget that is used up: by the client itself, or by everybody together.
+func full(err error, what string) error {
+	e := apperr.New(apperr.Unavailable, "The site is very busy. Please try again in a moment.").Because(err)
+	if errors.Is(err, budget.ErrHolder) {
+		e = apperr.New(apperr.RateLimited, "You have too many %s open at once. Please try again in a moment.", what).Because(err)
+	}
+	e.RetryAfter = 5 * time.Second
+	return e
+}
+
+// OneRange leaves a request one byte range. More would be served as a list of parts, for each of which the file is opened and
+// found again; thousands fit into one header. Nobody needs them: who sends several gets the whole (RFC 9110 §14.2).
+func OneRange(c *gin.Context) {
+	if ranges := c.Request.Header["Range"]; len(ranges) > 1 || len(ranges) == 1 && strings.Contains(ranges[0], ",") {
+		c.Request.Header.Del("Range")
 	}
 }

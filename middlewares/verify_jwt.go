@@ -17,6 +17,7 @@ import (
 
 	"tokentube/models"
 	"tokentube/utils/apperr"
+	"tokentube/utils/budget"
 	"tokentube/utils/respond"
 	"tokentube/utils/token"
 )
@@ -46,8 +47,9 @@ type Auth struct {
 	Sessions *models.Sessions
 	Events   *models.Events
 	Cookies  Cookies
-	Limits   *Limits          // nil: none
-	Requests *models.Requests // nil: a key for sending a request once means nothing
+	Limits   *Limits                       // nil: none
+	Requests *models.Requests              // nil: a key for sending a request once means nothing
+	Streams  *budget.Budget[bson.ObjectID] // of each user
 	Log      *slog.Logger
 	Now      func() time.Time
 }

@@ -7,7 +7,7 @@ package routes
 import (
 	"io/fs"
 	"net/http"
-	"time"
+	"net/netip"
 
 	"github.com/gin-gonic/gin"
 
@@ -16,6 +16,7 @@ import (
 	"tokentube/middlewares"
 	"tokentube/utils/apperr"
 	"tokentube/utils/assets"
+	"tokentube/utils/budget"
 	"tokentube/utils/respond"
 	"tokentube/utils/source"
 )
@@ -76,11 +77,13 @@ func NewEngine(app *controllers.App, templates, static fs.FS, code *source.Code)
 		middlewares.Recover(app.Log),
 		middlewares.Forwarded(app.Config.TrustedProxies, app.Log),
 		middlewares.SecurityHeaders(app.Config.HTTPS()),
+		middlewares.InFlight(budget.New[netip.Prefix](app.Config.MaxPerAddress, app.Config.MaxConnections)),
+		middlewares.OneRange,
 		crossOrigin,
 	)
 	engine.NoRoute(app.Auth.VerifyJWTNoRenew, fail(apperr.NotFound, "There is no such page."))
 	engine.NoMethod(app.Auth.VerifyJWTNoRenew, fail(apperr.MethodNotAllowed, "This address does not take this method."))
-	engine.GET("/static/*name", middlewares.Timeout(30*time.Second, 5*time.Minute), files.Serve)
+	engine.GET("/static/*name", middlewares.Progress, files.Serve)
 	engine.HEAD("/static/*name", files.Serve)
 	return engine, register(app, engine, code)
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/gin-gonic/gin"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"tokentube/middlewares"
 	"tokentube/utils/httpserver"
 )
 
@@ -58,8 +57,8 @@ func (w *watchers) tell(id bson.ObjectID) {
 const lookAgain = 15 * time.Second
 
 // Watch is GET /token-lab/events: the session of the lab as it changes, as
-// server-sent events. It ends with the lab's session, with the user's own, and
-// with the server.
+// server-sent events. It ends with the lab's session, with the user's own
+// (middlewares.Auth.Stream), and with the server.
 func (l *Lab) Watch(c *gin.Context) error {
 	s, _ := l.held(c)
 	if !l.alive(s) {
@@ -74,9 +73,6 @@ func (l *Lab) Watch(c *gin.Context) error {
 	tick := time.NewTicker(lookAgain)
 	defer tick.Stop()
 	for {
-		if _, err := l.logins.Cached(c, middlewares.Current(c).Session.ID); err != nil {
-			return nil // logged out meanwhile: the stream just ends
-		}
 		now, err := l.Sessions.OfUserByID(c, s.User, s.ID)
 		if err != nil {
 			return nil

@@ -25,9 +25,8 @@ import (
 // of the site; only the session is a throwaway one, of its own kind, with cookies
 // of its own that open nothing else.
 type Lab struct {
-	*controllers.App                  // the site's, with the lab's sessions, cookies and tokens
-	logins           *models.Sessions // the site's own sessions, with which users open the page
-	site             http.Handler     // answers the lab's requests
+	*controllers.App              // the site's, with the lab's sessions, cookies and tokens
+	site             http.Handler // answers the lab's requests
 	code             map[string][]source.Piece
 	watchers         watchers
 }
@@ -51,7 +50,7 @@ func New(app *controllers.App, code *source.Code, site http.Handler) (*Lab, erro
 	auth.Limits = nil // pressing a button counts among the user's changes
 	documents.Sessions = auth.Sessions
 	inside.Auth, inside.Site = &auth, &documents
-	l := &Lab{App: &inside, logins: app.Sessions, site: site, code: map[string][]source.Piece{}}
+	l := &Lab{App: &inside, site: site, code: map[string][]source.Piece{}}
 	for _, e := range experiments {
 		shown, err := pieces(code, e.code)
 		if err != nil {
@@ -91,7 +90,7 @@ func (l *Lab) Routes(site, inside middlewares.Access) {
 	site.Private.Page(http.MethodGet, path, l.Show)
 	site.Private.Page(http.MethodPost, path+"/session", l.Start)
 	site.Private.NoRenew().Page(http.MethodPost, path+"/experiments/:name", l.Run)
-	site.Private.Download().Page(http.MethodGet, path+"/events", l.Watch)
+	site.Private.Stream().Page(http.MethodGet, path+"/events", l.Watch)
 
 	users, sessions := controllers.UserActions{App: l.App}, controllers.SessionActions{App: l.App}
 	inside.Private.Page(http.MethodGet, target, asJSON(users.Current))

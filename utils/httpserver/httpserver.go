@@ -5,13 +5,12 @@ package httpserver
 import (
 	"context"
 	"crypto/tls"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"strconv"
-	"syscall"
+	"net/netip"
+	"net/url"
+	"strings"
 	"time"
 )
 
@@ -19,9 +18,12 @@ import (
 type Settings struct {
 	Host              string
 	Port              int
-	BaseURL           string // the address that people open
-	CertFile, KeyFile string // PEM; without them plain HTTP
-	RedirectPort      int    // plain HTTP that leads to BaseURL; 0: none
+	BaseURL           string                // the address that people open
+	CertFile, KeyFile string                // PEM; without them plain HTTP
+	RedirectPort      int                   // plain HTTP that leads to BaseURL; 0: none
+	Connections       int                   // at most, on both ports together
+	PerAddress        int                   // of them, for each address
+	IsProxy           func(netip.Addr) bool // speaks for many: its address alone is not bounded
 	Log               *slog.Logger
 }
 
@@ -30,7 +32,8 @@ const shutdownTime = 10 * time.Second
 
 // Run serves until ctx ends. Ready is called when connections are taken.
 func Run(ctx context.Context, handler http.Handler, s Settings, ready func()) error {
-	site, err := listen(s.Host, s.Port, "PORT")
+	places := newPlaces(s)
+	site, err := places.listen(s.Port, "PORT")
 	if err != nil {
 		return err
 	}
@@ -46,11 +49,11 @@ func Run(ctx context.Context, handler http.Handler, s Settings, ready func()) er
 	}
 	servers := []serving{{newServer(ctx, handler, s.Log), site}}
 	if s.RedirectPort != 0 {
-		plain, err := listen(s.Host, s.RedirectPort, "HTTP_REDIRECT_PORT")
+		plain, err := places.listen(s.RedirectPort, "HTTP_REDIRECT_PORT")
 		if err != nil {
 			return err
 		}
-		servers = append(servers, serving{newServer(ctx, redirect(s.BaseURL), s.Log), plain})
+		servers = append(servers, serving{newRedirect(ctx, s.BaseURL, s.Log), plain})
 	}
 	ready()
 	return serveAll(ctx, servers, s.Log)
@@ -72,23 +75,21 @@ func Ending(request context.Context) <-chan struct{} {
 	return done
 }
 
+// newServer makes a server whose deadlines hold for every request, whatever answers it. What may take longer gives itself
+// more, once it knows who is asking (middlewares.Progress).
 func newServer(ctx context.Context, handler http.Handler, log *slog.Logger) *http.Server {
 	base := context.WithValue(context.Background(), ending{}, ctx.Done())
 	return &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 64 << 10, BaseContext: func(net.Listener) context.Context { return base }, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second, // the TLS handshake as well
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 100, SendPingTimeout: 30 * time.Second, WriteByteTimeout: 30 * time.Second},
+		BaseContext:       func(net.Listener) context.Context { return base },
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
-}
-
-func listen(host string, port int, variable string) (net.Listener, error) {
-	listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("port %d is in use: stop the other program or set %s", port, variable)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen: %w", err)
-	}
-	return listener, nil
 }
 
 // serveAll runs the servers until ctx ends or one of them fails, then stops all:
@@ -114,11 +115,26 @@ func serveAll(ctx context.Context, servers []serving, log *slog.Logger) error {
 	return err
 }
 
-// redirect leads from plain HTTP to the same page of the site. The host is ours
-// and not the one that the client names, so that nobody is sent elsewhere.
+// newRedirect makes the server of the port for plain HTTP. A request to it is a line, its response another, and that is all
+// that a connection is for.
+func newRedirect(ctx context.Context, baseURL string, log *slog.Logger) *http.Server {
+	server := newServer(ctx, redirect(baseURL), log)
+	server.ReadTimeout, server.WriteTimeout, server.MaxHeaderBytes = 10*time.Second, 10*time.Second, 8<<10
+	server.SetKeepAlivesEnabled(false)
+	return server
+}
+
+// redirect leads from plain HTTP to the same page of the site. The host is ours and not the one that the client names, so
+// that nobody is sent elsewhere, and only a path can follow it: "GET x:.evil.example/" has none, and what it has instead
+// would lengthen our host's name into another one.
 func redirect(baseURL string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		page := url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}
+		if !strings.HasPrefix(page.Path, "/") {
+			http.Error(w, "This is not the path of a page.", http.StatusBadRequest)
+			return
+		}
 		// #nosec G710 -- the host is that of BASE_URL
-		http.Redirect(w, r, baseURL+r.URL.RequestURI(), http.StatusPermanentRedirect)
+		http.Redirect(w, r, baseURL+page.RequestURI(), http.StatusPermanentRedirect)
 	})
 }

@@ -30,6 +30,9 @@ type running struct {
 func start(t *testing.T, handler http.Handler, s Settings) running {
 	t.Helper()
 	s.Host, s.Log = "localhost", slog.New(slog.DiscardHandler)
+	if s.Connections == 0 {
+		s.Connections, s.PerAddress = 100, 100
+	}
 	ctx, stop := context.WithCancel(t.Context())
 	r, ready := running{stop, make(chan error, 1)}, make(chan struct{})
 	go func() { r.done <- Run(ctx, handler, s, func() { close(ready) }) }()

@@ -1,0 +1,59 @@
+package middlewares
+
+import (
+	"context"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"tokentube/models"
+	"tokentube/utils/budget"
+	"tokentube/utils/respond"
+)
+
+const (
+	streamsEach = 6 // a few tabs on a few devices
+	streams     = 1000
+	sessionLook = time.Second // so often a stream looks whether its session is over, mostly in the cache
+)
+
+// NewStreams makes the budget of the event streams that are open in this process.
+func NewStreams() *budget.Budget[bson.ObjectID] {
+	return budget.New[bson.ObjectID](streamsEach, streams)
+}
+
+// Stream lets a user open an event stream, a few at once, whose request ends when their session does. An access token that was
+// valid at the beginning would otherwise open the door for as long as the connection holds.
+func (a *Auth) Stream(c *gin.Context) {
+	giveBack, err := a.Streams.Take(UserID(c))
+	if err != nil {
+		respond.Error(c, full(err, "event streams"))
+		return
+	}
+	defer giveBack()
+	ctx, end := context.WithCancel(c.Request.Context())
+	defer end()
+	c.Request = c.Request.WithContext(ctx)
+	go func() {
+		defer end()
+		a.whileLive(ctx, Current(c).Session)
+	}()
+	c.Next()
+}
+
+// whileLive returns when the session or ctx is over.
+func (a *Auth) whileLive(ctx context.Context, s *models.Session) {
+	tick := time.NewTicker(sessionLook)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if _, err := a.Sessions.Cached(ctx, s.ID); err != nil {
+			return
+		}
+	}
+}
