@@ -120,7 +120,7 @@ func (a *App) user(u *models.User, own bool) User {
 }
 
 func (a *App) owner(u *models.User) Owner {
-	return Owner{ID: u.ID.Hex(), Username: u.Username, FullName: u.FullName, Avatar: a.file(u.Avatar)}
+	return Owner{ID: u.ID.Hex(), Username: u.Username, FullName: u.FullName, Avatar: a.file(u.Avatar), SubscribersCount: u.SubscribersCount}
 }
 
 // Decorator adds to posts what the viewer has to do with them, in a fixed number of queries for all of them. A feature

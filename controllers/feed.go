@@ -130,9 +130,9 @@ func (f Feeds) Texts(c *gin.Context) error {
 
 type channelPage struct {
 	postList
-	Channel User   `json:"channel"`
-	Tab     string `json:"tab"`
-	IsMine  bool   `json:"isMine"`
+	Channel channel `json:"channel"`
+	Tab     string  `json:"tab"`
+	IsMine  bool    `json:"isMine"`
 }
 
 // Channel is GET /@:username: the channel with its posts; its owner sees the
@@ -146,7 +146,11 @@ func (f Feeds) Channel(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	page := channelPage{Channel: f.user(user, false), IsMine: user.ID == middlewares.UserID(c)}
+	shown, err := f.channel(c, user)
+	if err != nil {
+		return err
+	}
+	page := channelPage{Channel: shown, IsMine: user.ID == middlewares.UserID(c)}
 	q.Owner = user.ID
 	if c.Query("tab") == "drafts" {
 		if !page.IsMine {
@@ -166,5 +170,9 @@ func (f Feeds) ChannelDetails(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return respond.Show(c, "", f.user(user, user.ID == middlewares.UserID(c)))
+	out, err := f.channel(c, user)
+	if err != nil {
+		return err
+	}
+	return respond.Show(c, "", out)
 }

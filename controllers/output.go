@@ -50,6 +50,8 @@ type Owner struct {
 	Username string  `json:"username"`
 	FullName string  `json:"fullName"`
 	Avatar   Address `json:"avatar"`
+
+	SubscribersCount int64 `json:"-"` // for the page: beside the Subscribe button
 }
 
 // Path is the address of the owner's channel.
@@ -73,7 +75,8 @@ type Post struct {
 	CreatedAt     time.Time  `json:"createdAt"`
 	UpdatedAt     time.Time  `json:"updatedAt"`
 	EditedAt      *time.Time `json:"editedAt"`
-	IsMine        bool       `json:"-"` // for the page: show the owner's buttons
+	IsSubscribed  bool       `json:"isSubscribed"` // to its owner
+	IsMine        bool       `json:"-"`            // for the page: show the owner's buttons
 
 	VideoFile *Address `json:"videoFile,omitempty"`
 	Photo     *Address `json:"photo,omitempty"`

@@ -31,13 +31,21 @@ func (s *site) furnish() pages {
 	picture := "/photos/" + create("/photos", map[string]string{"title": strings.Repeat("Averylongtitlewithoutspaces", 3), "alt": "A square"}, photo)
 	draft := "/photos/" + create("/photos", map[string]string{"title": "A draft", "alt": "A square", "visibility": "draft"}, photo)
 	words := "/posts/" + alice.JSON("POST", "/api/v1/tweets", testsite.M{"content": "A few words. " + strings.Repeat("Longword", 40), "tags": "words"}).Status(http.StatusCreated).ID()
-	s.User("bob").JSON("PUT", "/api/v1/likes/v/"+strings.TrimPrefix(video, "/watch/"), nil).Status(http.StatusOK)
+	bob := s.User("bob")
+	bob.JSON("PUT", "/api/v1/likes/v/"+strings.TrimPrefix(video, "/watch/"), nil).Status(http.StatusOK)
+	ids := map[string]string{}
+	for name, c := range map[string]*testsite.Client{"alice": alice, "bob": bob} {
+		ids[name] = c.JSON("GET", "/api/v1/users/get-current-user", nil).Status(http.StatusOK).ID()
+	}
+	alice.JSON("PUT", "/api/v1/subscriptions/c/"+ids["bob"], nil).Status(http.StatusOK)
+	bob.JSON("PUT", "/api/v1/subscriptions/c/"+ids["alice"], nil).Status(http.StatusOK)
 
 	open := []string{"/", "/?kind=video", "/?kind=photo", "/?kind=text", video, picture, words, "/@alice", "/@bob", "/no-such-page"}
 	return pages{
 		guest: append(append(open, "/login", "/register"), s.lessons()...),
 		user: append(open, draft, "/@alice?kind=text", "/@alice?tab=drafts", "/create?kind=video", "/create?kind=photo", "/create?kind=text",
 			video+"/edit", picture+"/edit", words+"/edit", words+"/delete",
+			"/subscriptions", "/subscriptions/c/"+ids["alice"],
 			"/settings/profile", "/settings/account", "/settings/password", "/settings/sessions", "/settings/security", "/settings/delete", "/token-lab"),
 	}
 }

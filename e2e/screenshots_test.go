@@ -33,9 +33,16 @@ func TestScreenshots(t *testing.T) {
 	p.logIn("alice", testsite.Password)
 	p.At("/")
 	p.Go("/") // without the greeting
+	p.Go("/subscriptions")
+	p.photograph(folder, "subscriptions-none")
+	p.Go("/")
+	p.Go(p.first("/@"))
+	p.click(subscribeButton)
+	p.Sees("Subscribed")
+	p.Go("/")
 	for name, path := range map[string]string{
 		"home": "/", "video": p.first("/watch/"), "photo": p.first("/photos/"), "words": p.first("/posts/"), "channel": p.first("/@"),
-		"create": "/create?kind=video", "profile": "/settings/profile", "password": "/settings/password", "sessions": "/settings/sessions", "security": "/settings/security", "own-channel": "/@alice", "learn": "/learn", "lesson": "/learn/rotation",
+		"create": "/create?kind=video", "profile": "/settings/profile", "password": "/settings/password", "sessions": "/settings/sessions", "security": "/settings/security", "own-channel": "/@alice", "subscriptions": "/subscriptions", "learn": "/learn", "lesson": "/learn/rotation",
 	} {
 		p.Go(path)
 		p.photograph(folder, name)

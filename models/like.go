@@ -37,17 +37,29 @@ func (m *Likes) Remove(ctx context.Context, user, post bson.ObjectID) error {
 
 // Toggle likes the post, or takes the like back.
 func (m *Likes) Toggle(ctx context.Context, user, post bson.ObjectID) error {
-	liked, err := m.Of(ctx, user, []bson.ObjectID{post})
-	if err != nil {
-		return err
-	}
-	if liked[post] {
-		return m.Remove(ctx, user, post)
-	}
-	return m.Add(ctx, user, post)
+	return toggle(ctx, m, user, post)
 }
 
 // Of tells which of the posts a user likes.
 func (m *Likes) Of(ctx context.Context, user bson.ObjectID, posts []bson.ObjectID) (map[bson.ObjectID]bool, error) {
 	return m.likes.Of(ctx, user, posts)
+}
+
+// related is a relation with the rules of its model.
+type related interface {
+	Add(ctx context.Context, user, target bson.ObjectID) error
+	Remove(ctx context.Context, user, target bson.ObjectID) error
+	Of(ctx context.Context, user bson.ObjectID, targets []bson.ObjectID) (map[bson.ObjectID]bool, error)
+}
+
+// toggle relates the user to the target, or ends it.
+func toggle(ctx context.Context, m related, user, target bson.ObjectID) error {
+	is, err := m.Of(ctx, user, []bson.ObjectID{target})
+	if err != nil {
+		return err
+	}
+	if is[target] {
+		return m.Remove(ctx, user, target)
+	}
+	return m.Add(ctx, user, target)
 }

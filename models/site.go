@@ -23,6 +23,8 @@ type Site struct {
 	Likes    *Likes
 	Views    *Views
 	Requests *Requests
+
+	Subscriptions *Subscriptions
 }
 
 // New registers every kind of document. Prepare the database before they are used.
@@ -39,5 +41,7 @@ func New(db *store.DB, s Settings) *Site {
 		Likes:    NewLikes(db, posts),
 		Views:    NewViews(db, posts, s.Key),
 		Requests: NewRequests(db, s.Key),
+
+		Subscriptions: NewSubscriptions(db, users),
 	}
 }

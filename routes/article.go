@@ -42,4 +42,6 @@ var article = middlewares.Names{
 	"PUT /likes/v/:id":           {"/likes/v/:id", "/likes/t/:id"},
 	"DELETE /likes/v/:id":        {"/likes/v/:id", "/likes/t/:id"},
 	"POST /likes/v/:id/toggle":   {"/likes/toggle/v/:id", "/likes/toggle/t/:id"},
+
+	"POST /subscriptions/c/:id/toggle": {"/subscriptions/c/:id"},
 }

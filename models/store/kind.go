@@ -30,6 +30,8 @@ type Parent struct {
 	Field   string // where the document keeps the parent's _id; a document without it has no such parent
 	Counter string // the parent's field that counts these documents, if one does
 	If      bson.E // only documents with this field and value are counted; zero: all
+	Max     int    // how many it counts at most, without If; zero: any number
+	Full    string // what anybody who adds one more is told
 }
 
 // kind is a registered one.
@@ -96,10 +98,16 @@ func equal(stored bson.RawValue, value any) bool {
 	return err == nil && stored.Equal(bson.RawValue{Type: t, Value: data})
 }
 
-// checkParents makes sure that all parents are there, but for those whose count shows it in the same transaction.
+// checkParents makes sure that all parents have room and are there, but for those whose count shows it in the same
+// transaction.
 func (k *kind) checkParents(ctx context.Context, doc bson.Raw) error {
 	for _, p := range k.Parents {
 		id, named := p.id(doc)
+		if named && p.Max > 0 {
+			if err := k.checkRoom(ctx, p, id); err != nil {
+				return err
+			}
+		}
 		if !named || (p.counts(doc) && k.db.Transactions()) {
 			continue
 		}
@@ -113,6 +121,16 @@ func (k *kind) checkParents(ctx context.Context, doc bson.Raw) error {
 		}
 	}
 	return nil
+}
+
+// checkRoom makes sure that a parent has room for one more. Of several transactions at once only one raises the count that
+// it read; without transactions they may go a little over the limit.
+func (k *kind) checkRoom(ctx context.Context, p Parent, id bson.ObjectID) error {
+	full, err := k.db.kind(p.Kind).CountDocuments(ctx, Where("_id", id, p.Counter, Where("$gte", p.Max)), options.Count().SetLimit(1))
+	if err == nil && full > 0 {
+		err = apperr.New(apperr.Conflict, "%s", p.Full)
+	}
+	return err
 }
 
 // count adds to the counts of the parents that count a document, but for one that is going itself. If one is gone, the

@@ -70,6 +70,20 @@ func (r *Relation) Page(ctx context.Context, user bson.ObjectID, p Paging) (Page
 	return r.docs.Page(ctx, Where("user", user), Order{"-_id"}, p)
 }
 
+// PageOf lists who is related to the target, the latest first.
+func (r *Relation) PageOf(ctx context.Context, target bson.ObjectID, p Paging) (Page[*Related], error) {
+	return r.docs.Page(ctx, Where("target", target), Order{"-_id"}, p)
+}
+
+// Users are the ids of who is related.
+func Users(related []*Related) []bson.ObjectID {
+	ids := make([]bson.ObjectID, len(related))
+	for i, r := range related {
+		ids[i] = r.User
+	}
+	return ids
+}
+
 // Targets are the ids of what is related.
 func Targets(related []*Related) []bson.ObjectID {
 	ids := make([]bson.ObjectID, len(related))

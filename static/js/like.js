@@ -1,4 +1,5 @@
 import { say, toLogin } from "./say.js";
+import { short } from "./toggle.js";
 
 // enhance sends a like without leaving the page.
 export function enhance(form) {
@@ -26,14 +27,4 @@ export function enhance(form) {
       busy = false;
     }
   });
-}
-
-// short writes a count as the pages do: 999, 1.2K, 15K, 3.4M.
-function short(n) {
-  for (const [size, name] of [[1e9, "B"], [1e6, "M"], [1e3, "K"]]) {
-    if (n < size) continue;
-    const tenths = Math.floor((n * 10) / size);
-    return (tenths >= 100 ? Math.floor(tenths / 10) : tenths / 10) + name;
-  }
-  return String(n);
 }

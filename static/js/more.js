@@ -21,7 +21,7 @@ export function enhance(link) {
       const items = [...page.querySelectorAll("[data-list] > *")];
       list.append(...items);
       loaded++;
-      if (focus) items[0]?.querySelector(".card-link")?.focus();
+      if (focus) items[0]?.querySelector(".card-link, a")?.focus();
       const next = page.querySelector("[data-more]");
       if (next) link.href = next.getAttribute("href");
       else { watcher.disconnect(); link.parentElement.remove(); }

@@ -12,6 +12,7 @@ keepSent();
 
 for (const [selector, module] of [
   ["[data-like]", "./like.js"],
+  ["[data-toggle]", "./toggle.js"],
   ["[data-more]", "./more.js"],
   ["[data-drop]", "./files.js"],
   ["[data-upload]", "./upload.js"],

@@ -53,15 +53,22 @@ func retryAfter(c *gin.Context, e *apperr.Error) {
 // LoginPath leads to the login page and back to this one; after a form, to the
 // page that the form stood on.
 func LoginPath(c *gin.Context) string {
-	from := c.Request.URL
-	if c.Request.Method != http.MethodGet {
-		referer, err := url.Parse(c.GetHeader("Referer"))
-		if err != nil || referer.Host != c.Request.Host || referer.Path == "" {
-			return "/login"
-		}
-		from = referer
+	if c.Request.Method == http.MethodGet {
+		return "/login?next=" + url.QueryEscape(c.Request.URL.RequestURI())
 	}
-	return "/login?next=" + url.QueryEscape(from.RequestURI())
+	if from := Back(c, ""); from != "" {
+		return "/login?next=" + url.QueryEscape(from)
+	}
+	return "/login"
+}
+
+// Back is the page of this site that a form was on, or, where the browser doesn't say, another one.
+func Back(c *gin.Context, otherwise string) string {
+	referer, err := url.Parse(c.GetHeader("Referer"))
+	if err != nil || referer.Host != c.Request.Host || referer.Path == "" {
+		return otherwise
+	}
+	return referer.RequestURI()
 }
 
 func (r *Responder) logError(c *gin.Context, e *apperr.Error, err error) {

@@ -1,0 +1,64 @@
+package e2e_test
+
+import (
+	"testing"
+
+	"tokentube/e2e/testsite"
+)
+
+const (
+	subscribeForm   = `document.querySelector("form[action^='/subscriptions/']")`
+	subscribeButton = subscribeForm + `?.querySelector("button")`
+)
+
+// subscribed waits until the button is pressed, or not, and shows the count.
+func (p *tab) subscribed(pressed, count string) {
+	p.t.Helper()
+	p.until("a subscribe button that says "+count, `((b) => b?.getAttribute("aria-pressed") === `+quote(pressed)+
+		` && b.querySelector("[data-count]").textContent === `+quote(count)+`)(`+subscribeButton+`)`)
+}
+
+// TestSubscribing does it with scripts, without, and where the server refuses.
+func TestSubscribing(t *testing.T) {
+	s := open(t)
+	s.User("alice").JSON("POST", "/api/v1/tweets", testsite.M{"content": "Hello from alice"}).Status(201)
+	s.User("bob")
+	p := s.Browser()
+	p.Go("/login?next=/@alice")
+	p.logIn("bob", testsite.Password)
+	p.At("/@alice")
+	p.subscribed("false", "0")
+	p.enhanced(subscribeForm, "submit")
+	p.click(subscribeButton)
+	p.subscribed("true", "1")
+	p.At("/@alice") // still
+	p.Reload()
+	p.subscribed("true", "1")
+
+	// Another tab unsubscribes: doing it again here changes nothing.
+	s.SignIn("bob").JSON("POST", "/api/v1/subscriptions/c/"+s.SignIn("alice").JSON("GET", "/api/v1/users/get-current-user", nil).ID(), nil).Status(200)
+	p.enhanced(subscribeForm, "submit")
+	p.click(subscribeButton)
+	p.subscribed("false", "0")
+
+	// Refused: the button goes back, and the page says why.
+	carol := s.User("carol")
+	p.Go("/@carol")
+	p.enhanced(subscribeForm, "submit")
+	carol.JSON("DELETE", "/api/v1/users/me", testsite.M{"password": testsite.Password}).Status(200)
+	p.Expect("status of 404")
+	p.click(subscribeButton)
+	p.Sees("Not found.")
+	p.subscribed("false", "0")
+
+	q := p.Tab().withoutScripts()
+	q.Go("/@alice")
+	q.click(subscribeButton)
+	q.Sees("You are subscribed.")
+	q.At("/@alice")
+	q.subscribed("true", "1")
+	q.Go("/subscriptions")
+	q.Sees("The alice")
+	q.click(subscribeButton)
+	q.Sees("No subscriptions yet")
+}

@@ -1,0 +1,54 @@
+import { say, toLogin } from "./say.js";
+
+// enhance sends a button that is either pressed or not without leaving the page. The button changes at once, and back if
+// the server refuses. The form says where to send (data-toggle), and what the answer calls the state (data-is) and the
+// count beside it (data-counts).
+export function enhance(form) {
+  const { toggle: address, is, counts } = form.dataset;
+  const button = form.querySelector("button");
+  const count = form.querySelector("[data-count]");
+  let busy = false;
+
+  const show = (on, n) => {
+    button.setAttribute("aria-pressed", String(on));
+    form.action = `${address}?_method=${on ? "DELETE" : "PUT"}`;
+    if (!count) return;
+    count.dataset.count = n;
+    count.textContent = short(n);
+  };
+
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (busy) return;
+    busy = true;
+    const on = button.getAttribute("aria-pressed") === "true";
+    const n = Number(count?.dataset.count ?? 0);
+    show(!on, n + (on ? -1 : 1));
+    try {
+      const answer = await fetch(address, { method: on ? "DELETE" : "PUT", headers: { Accept: "application/json" } });
+      if (answer.status === 401) return toLogin();
+      const body = await answer.json();
+      if (!answer.ok) {
+        show(on, n);
+        return say(body.message);
+      }
+      show(body.data[is], body.data[counts]);
+      say(body.message, true);
+    } catch {
+      show(on, n);
+      say("Couldn’t reach the server. Try again.");
+    } finally {
+      busy = false;
+    }
+  });
+}
+
+// short writes a count as the pages do: 999, 1.2K, 15K, 3.4M.
+export function short(n) {
+  for (const [size, name] of [[1e9, "B"], [1e6, "M"], [1e3, "K"]]) {
+    if (n < size) continue;
+    const tenths = Math.floor((n * 10) / size);
+    return (tenths >= 100 ? Math.floor(tenths / 10) : tenths / 10) + name;
+  }
+  return String(n);
+}
