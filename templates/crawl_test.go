@@ -195,7 +195,7 @@ func (p *person) opened(route string) bool {
 	return false
 }
 
-const mostPages = 5000
+const mostPages = 20_000
 
 // open opens a page and all that it leads to. What another page links must be
 // there.
