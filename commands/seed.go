@@ -96,7 +96,7 @@ func Seed(ctx context.Context, app *Data, cost int, out io.Writer) error {
 		return err
 	}
 	secret := rand.Text()
-	hash, err := hasher.Hash(ctx, secret)
+	hash, err := hasher.Hash(ctx, secret, password.Turn{})
 	if err != nil {
 		return err
 	}

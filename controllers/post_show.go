@@ -88,18 +88,14 @@ func (p postsOf) viewed(c *gin.Context) (*models.Post, Post, error) {
 	return post, out, err
 }
 
-// countView counts a look at a published post. Visitors are told apart by address and browser. A count that fails is no
-// reason to show nothing.
+// countView counts a look at a published post by somebody else than its owner, once for each viewer and hour. A count that
+// fails is no reason to show nothing.
 func (p postsOf) countView(c *gin.Context, post *models.Post) {
-	if post.Visibility != models.Public || middlewares.Passive(c.Request) {
+	if post.Visibility != models.Public || post.Owner == middlewares.UserID(c) || middlewares.Passive(c.Request) ||
+		!p.Auth.Limits.View(c, post.ID.Hex()) {
 		return
 	}
-	device := middlewares.DeviceOf(c)
-	viewer := device.IP + " " + device.UserAgent
-	if user := middlewares.UserID(c); !user.IsZero() {
-		viewer = user.Hex()
-	}
-	counted, err := p.Views.Add(c, post.ID, viewer)
+	counted, err := p.Views.Add(c, post.ID, middlewares.Viewer(c))
 	if err != nil {
 		p.Log.WarnContext(c, "view not counted", "post", post.ID.Hex(), "error", err)
 	}

@@ -1,9 +1,12 @@
 package controllers_test
 
 import (
+	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +14,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"tokentube/config"
 	"tokentube/e2e/testsite"
 	"tokentube/models"
 	"tokentube/utils/picture"
@@ -242,20 +246,74 @@ func TestViewsCountOncePerViewerAndHour(t *testing.T) {
 	for range 3 {
 		bob.Get("/posts/" + id).Status(200)
 	}
-	anonymous := site.Client()
-	anonymous.Header.Set("User-Agent", "one browser")
-	anonymous.Get("/posts/" + id)
-	anonymous.Get("/posts/" + id)
-	prefetch := httptest.NewRequest("GET", "https://localhost/posts/"+id, nil)
-	prefetch.Header.Set("Sec-Purpose", "prefetch")
-	prefetch.Header.Set("User-Agent", "another browser")
-	site.Client().Do(prefetch)
+	look := func(address, agent, purpose string) {
+		r := httptest.NewRequest("GET", "https://localhost/posts/"+id, nil)
+		r.RemoteAddr = net.JoinHostPort(address, "4321")
+		r.Header.Set("User-Agent", agent)
+		r.Header.Set("Sec-Purpose", purpose)
+		site.Client().Do(r).Status(200)
+	}
+	for i := range 100 { // of one network, under invented names
+		look(fmt.Sprintf("2001:db8:1:%x::1", i), fmt.Sprint("browser ", i), "")
+	}
+	look("192.0.2.1", "browser", "prefetch")
+	for range 2 {
+		alice.Get("/posts/" + id).Status(200) // her own
+	}
 	if got := views(); got != 2.0 {
 		t.Errorf("%v views, want 2", got)
 	}
+	look("192.0.2.1", "browser", "")
 	site.Clock.Advance(time.Hour)
-	if got := views(); got != 3.0 {
-		t.Errorf("%v views an hour later, want 3", got)
+	if got := views(); got != 4.0 {
+		t.Errorf("%v views an hour later, want 4", got)
+	}
+}
+
+// What is over the limits of views is shown, and not counted; and a look that is no view writes nothing.
+func TestViewsRunOut(t *testing.T) {
+	site := testsite.New(t, func(c *config.Config) { c.RateLimit = true })
+	alice := site.User("alice")
+	ids := make([]string, 301)
+	for i := range ids {
+		ids[i] = alice.JSON("POST", "/api/v1/tweets", testsite.M{"content": fmt.Sprint(i)}).Status(201).ID()
+		site.Clock.Advance(time.Second) // for the limit of writes
+	}
+	look := func(id, address string) any {
+		r := httptest.NewRequest("GET", "https://localhost/api/v1/tweets/"+id, nil)
+		r.RemoteAddr = net.JoinHostPort(address, "4321")
+		return site.Client().Do(r).Status(200).Data()["views"]
+	}
+	for i, id := range ids {
+		want := 1.0
+		if i == 300 {
+			want = 0
+		}
+		if got := look(id, fmt.Sprintf("192.0.2.%d", i%256)); got != want {
+			t.Fatalf("post %d: %v views", i, got)
+		}
+	}
+	if got := look(ids[300], "198.51.100.1"); got != 1.0 {
+		t.Errorf("from elsewhere: %v views", got)
+	}
+	if site.Config.MongoURI != "" {
+		return // what follows looks at the file of the embedded engine
+	}
+	file := func() string {
+		data, err := os.ReadFile(site.Config.DatabaseFile())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	before := file()
+	for range 3 {
+		for _, id := range ids {
+			look(id, "192.0.2.7")
+		}
+	}
+	if file() != before {
+		t.Error("looks that are no views were written")
 	}
 }
 

@@ -131,11 +131,9 @@ func (s SessionActions) authenticate(c *gin.Context, in login) (*models.User, er
 	if err != nil {
 		return nil, err
 	}
-	ok, err := s.Hasher.Matches(c, user.PasswordHash, in.Password)
+	ok, err := s.Hasher.Matches(c, user.PasswordHash, in.Password, attempt.Turn(c))
 	ok = ok && user.DisabledAt == nil
-	if ok || err != nil {
-		attempt.GiveBack(c) // what is refused counts, and nothing else
-	}
+	attempt.End(c, ok, err)
 	if err != nil {
 		return nil, err
 	}
@@ -263,7 +261,7 @@ func (s SessionActions) rehash(c *gin.Context, user *models.User, password strin
 	if !s.Hasher.Outdated(user.PasswordHash) {
 		return user, nil
 	}
-	hash, err := s.Hasher.Hash(c, password)
+	hash, err := s.Hasher.Hash(c, password, middlewares.Turn(c, user.ID))
 	if err != nil {
 		return nil, err
 	}

@@ -163,11 +163,11 @@ func (s Settings) checkPassword(c *gin.Context, field, password string) error {
 	if err != nil {
 		return err
 	}
-	ok, err := s.Hasher.Matches(c, user.PasswordHash, password)
+	ok, err := s.Hasher.Matches(c, user.PasswordHash, password, attempt.Turn(c))
+	attempt.End(c, ok, err)
 	if err == nil && !ok {
 		return apperr.InvalidField(field, "This is not your password.")
 	}
-	attempt.GiveBack(c)
 	return err
 }
 

@@ -53,7 +53,7 @@ func (s Settings) changePassword(c *gin.Context, in passwordChange) (signedIn, e
 	if password.Same(in.NewPassword, in.OldPassword) {
 		return signedIn{}, apperr.InvalidField("newPassword", "This is your password already.")
 	}
-	hash, err := s.Hasher.Hash(c, in.NewPassword)
+	hash, err := s.Hasher.Hash(c, in.NewPassword, middlewares.Turn(c, id.User.ID))
 	if err != nil {
 		return signedIn{}, err
 	}

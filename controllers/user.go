@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/gin-gonic/gin"
+	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"tokentube/middlewares"
 	"tokentube/models"
@@ -74,7 +75,7 @@ func (u UserActions) register(c *gin.Context, in registration, user *models.User
 	if fault := password.Check(in.Password, in.Username, in.Email, in.FullName); fault != "" {
 		return nil, apperr.InvalidField("password", "%s", fault)
 	}
-	if user.PasswordHash, err = u.Hasher.Hash(c, in.Password); err != nil {
+	if user.PasswordHash, err = u.Hasher.Hash(c, in.Password, middlewares.Turn(c, bson.NilObjectID)); err != nil {
 		return nil, err
 	}
 	if user.Avatar == "" {

@@ -19,9 +19,9 @@ func TestBackupOfARunningSite(t *testing.T) {
 	p.ready()
 	c := newCrowd(t, p)
 	c.picture = testsite.Picture(t)
-	admin := p.register("admin")
+	admin := p.register("keeper")
 	p.stop()
-	if out, err := b.command(t, settings, "admin", "add", "admin").CombinedOutput(); err != nil {
+	if out, err := b.command(t, settings, "admin", "add", "keeper").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	p = b.start(t, settings)

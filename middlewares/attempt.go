@@ -12,68 +12,142 @@ import (
 	"github.com/gin-gonic/gin"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"tokentube/utils/password"
 	"tokentube/utils/ratelimit"
 )
 
-// Attempt is a try at a password that has been counted as a wrong one. It is
-// counted before the password is looked at: a thousand tries sent at once would
-// otherwise all be looked at before the first was counted.
+// Attempt is a try at a password. It is counted as a wrong one and as a right one before the password is looked at: a
+// thousand tries sent at once would otherwise all be looked at before the first was counted. What it was not is given back.
 type Attempt struct {
-	limits *Limits
-	taken  []bucket
+	limits  *Limits
+	of      []string
+	buckets []bucket
+	taken   []bucket
+	states  []ratelimit.State // as the client is told
 }
 
 // bucket is what an attempt is counted in.
 type bucket struct {
 	ratelimit.Limit
-	who []string
+	who   []string
+	local *ratelimit.Limiter // nil: in the database, for all processes
+	right bool               // counts right passwords, and not wrong ones
 }
 
-// Attempt counts a try at the password of the account that somebody named; user
-// is its id, or the zero id where there is none. Both are counted alike, or the
-// limit would tell which names exist.
+// Attempt prepares a try at the password of the account that somebody named; user is its id, or the zero id where there is
+// none. What this process counts is counted here, so that most of what is over a limit is refused before it waits for
+// anything. A name that doesn't exist is counted as an account is, or the limit would tell which names exist.
 func (a *Auth) Attempt(c *gin.Context, name string, user bson.ObjectID) (*Attempt, error) {
+	account := "name " + strings.ToLower(strings.TrimSpace(name))
+	if !user.IsZero() {
+		account = accountKey(user) // by whichever name it was named, and however it is named tomorrow
+	}
+	attempt := &Attempt{limits: a.Limits, of: []string{network(c), account}}
 	if a.Limits == nil {
-		return &Attempt{}, nil
+		return attempt, nil
 	}
-	return a.Limits.attempt(c, a.buckets(c, strings.ToLower(strings.TrimSpace(name)), user))
-}
-
-// buckets are those that count. A browser that has logged in to the account has
-// one of its own and no other, so that nobody can lock it out by failing on
-// purpose, not even from the same network.
-func (a *Auth) buckets(c *gin.Context, name string, user bson.ObjectID) []bucket {
 	if id, known := a.Limits.knows(a.device(c), user); known {
-		return []bucket{{loginLimit, []string{"browser", id, user.Hex()}}}
+		attempt.of = []string{"browser " + id}
+		attempt.buckets = a.Limits.ofBrowser(id, account)
+	} else {
+		attempt.buckets = a.Limits.ofStranger(c, account)
 	}
-	return []bucket{{loginLimit, []string{"network", network(c), name}}, {networkLimit, []string{network(c)}}}
+	return attempt, attempt.countHere(c)
 }
 
-func (l *Limits) attempt(c *gin.Context, buckets []bucket) (*Attempt, error) {
-	a, states := &Attempt{limits: l}, []ratelimit.State{}
-	for _, b := range buckets {
-		s, err := l.attempts.Take(c, b.Limit, b.who...)
-		if err != nil {
-			a.GiveBack(c)
-			return nil, err
+// ofBrowser are the buckets of a browser that has logged in to the account. It has one of its own for wrong passwords, so
+// that nobody can lock it out by failing on purpose, not even from the same network.
+func (l *Limits) ofBrowser(id, account string) []bucket {
+	return []bucket{
+		{Limit: rightLimit, who: []string{account}, local: l.rights, right: true},
+		{Limit: loginLimit, who: []string{"browser", id, account}},
+	}
+}
+
+func (l *Limits) ofStranger(c *gin.Context, account string) []bucket {
+	return []bucket{
+		{Limit: hostLimit, who: []string{ratelimit.Host(ClientIP(c))}, local: l.hosts},
+		{Limit: accountLimit, who: []string{account}, local: l.accounts},
+		{Limit: rightNetworkLimit, who: []string{network(c)}, local: l.rightNetworks, right: true},
+		{Limit: rightLimit, who: []string{account}, local: l.rights, right: true},
+		{Limit: loginLimit, who: []string{"network", network(c), account}},
+		{Limit: networkLimit, who: []string{network(c)}},
+	}
+}
+
+// Turn is the attempt's place among those who wait for a hash. When it is its turn, the attempt is counted in the database:
+// what the queue refuses has cost none.
+func (a *Attempt) Turn(c *gin.Context) password.Turn {
+	return password.Turn{Of: a.of, Begin: func() error { return a.countForAll(c) }}
+}
+
+// Turn is the place, among those who wait for a hash, of a request that doesn't try a password: of its network, and of the
+// user, if there is one already.
+func Turn(c *gin.Context, user bson.ObjectID) password.Turn {
+	if user.IsZero() {
+		return password.Turn{Of: []string{network(c)}}
+	}
+	return password.Turn{Of: []string{network(c), accountKey(user)}}
+}
+
+func accountKey(user bson.ObjectID) string { return "account " + user.Hex() }
+
+// countHere counts in this process, and refuses what the database is known to refuse.
+func (a *Attempt) countHere(c *gin.Context) error {
+	for _, b := range a.buckets {
+		if b.local == nil {
+			if s, refused := a.limits.attempts.Refused(b.Limit, b.who...); refused {
+				return a.refuse(c, s)
+			}
+			continue
 		}
-		states = append(states, s)
-		if !s.OK {
-			a.GiveBack(c)
-			tell(c, states...)
-			return nil, tooMany(s, "Too many tries with a wrong password. Please wait before you try again.")
+		if s := b.local.Take(b.who[0]); !s.OK {
+			return a.refuse(c, s)
 		}
 		a.taken = append(a.taken, b)
 	}
-	tell(c, states...)
-	return a, nil
+	return nil
 }
 
-// GiveBack takes the count back: the password was right, or was not looked at.
-// Should that fail, somebody has one try less for a while.
-func (a *Attempt) GiveBack(c *gin.Context) {
+func (a *Attempt) countForAll(c *gin.Context) error {
+	for _, b := range a.buckets {
+		if b.local != nil {
+			continue
+		}
+		s, err := a.limits.attempts.Take(c, b.Limit, b.who...)
+		if err != nil {
+			return err
+		}
+		if !s.OK {
+			return a.refuse(c, s)
+		}
+		a.states = append(a.states, s)
+		a.taken = append(a.taken, b)
+	}
+	if len(a.states) > 0 {
+		tell(c, a.states...)
+	}
+	return nil
+}
+
+func (a *Attempt) refuse(c *gin.Context, s ratelimit.State) error {
+	tell(c, append(a.states, s)...)
+	err := tooMany(s, "Too many tries. Please wait before you try again.")
+	a.End(c, false, err)
+	return err
+}
+
+// End gives back what the attempt was not: with an error, all of it, because nothing was looked at. Should that fail,
+// somebody has one try less for a while.
+func (a *Attempt) End(c *gin.Context, right bool, err error) {
 	for _, b := range a.taken {
-		_ = a.limits.attempts.GiveBack(context.WithoutCancel(c), b.Limit, b.who...)
+		switch {
+		case err == nil && b.right == right:
+		case b.local != nil:
+			b.local.GiveBack(b.who[0])
+		default:
+			_ = a.limits.attempts.GiveBack(context.WithoutCancel(c), b.Limit, b.who...)
+		}
 	}
 	a.taken = nil
 }

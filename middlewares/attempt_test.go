@@ -1,10 +1,13 @@
 package middlewares_test
 
 import (
+	"bytes"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,13 +22,14 @@ func try(c *testsite.Client, address, name, password string) *testsite.Answer {
 	body := fmt.Sprintf(`{"identifier": %q, "password": %q}`, name, password)
 	r := httptest.NewRequest(http.MethodPost, "https://localhost/api/v1/users/login", strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
-	r.RemoteAddr = address + ":4321"
+	r.RemoteAddr = net.JoinHostPort(address, "4321")
 	return c.Do(r)
 }
 
 const (
 	here      = "203.0.113.7"
 	neighbour = "203.0.113.200" // in the same /24
+	another   = "203.0.113.9"   // too
 	elsewhere = "198.51.100.7"
 )
 
@@ -93,8 +97,9 @@ func TestUnknownNamesAreAnsweredAndCountedAsKnownOnes(t *testing.T) {
 		}
 		return all
 	}
+	site.User("carol")
 	known := answers("alice")
-	for _, name := range []string{"nobody", "nobody@example.com", "alice@example.com"} {
+	for _, name := range []string{"nobody", "nobody@example.com", "carol@example.com"} {
 		for i, answer := range answers(name) {
 			if answer != known[i] {
 				t.Errorf("%s, try %d:\n%s\nfor a known name:\n%s", name, i, answer, known[i])
@@ -113,7 +118,7 @@ func TestNobodyLocksOutABrowserThatWasHereBefore(t *testing.T) {
 	try(browser, here, "alice", testsite.Password).Status(200)
 	fail(site, neighbour, "alice", 10)
 	for i := range 90 {
-		fail(site, neighbour, fmt.Sprint("other", i), 1)
+		fail(site, []string{neighbour, another}[min(i/40, 1)], fmt.Sprint("other", i), 1)
 	}
 	try(site.Client(), here, "alice", testsite.Password).Status(429)
 	if got := try(browser, here, "alice", testsite.Password).Status(200).Header.Get("RateLimit"); got != `"login";r=9;t=90` {
@@ -179,16 +184,147 @@ func TestDeviceCookieRemembersTheLastAccounts(t *testing.T) {
 func TestStuffingRunsOut(t *testing.T) {
 	site := limited(t)
 	site.User("alice")
-	for i := range 100 {
+	for i := range 50 {
 		fail(site, here, fmt.Sprint("name", i), 1)
 	}
-	answer := try(site.Client(), neighbour, "alice", testsite.Password).Status(429)
+	own := try(site.Client(), here, "alice", testsite.Password).Status(429)
+	if got := own.Header.Get("RateLimit"); got != `"login-host";r=0;t=18` {
+		t.Errorf("RateLimit: %s", got)
+	}
+	for i := range 50 {
+		fail(site, neighbour, fmt.Sprint("another name", i), 1)
+	}
+	answer := try(site.Client(), another, "alice", testsite.Password).Status(429)
 	if got := answer.Header.Get("RateLimit"); got != `"login";r=9;t=90, "login-network";r=0;t=9` || answer.Header.Get("Retry-After") != "9" {
 		t.Errorf("RateLimit: %s, Retry-After: %s", got, answer.Header.Get("Retry-After"))
 	}
 	try(site.Client(), elsewhere, "alice", testsite.Password).Status(200)
 	site.Clock.Advance(9 * time.Second)
+	try(site.Client(), another, "alice", testsite.Password).Status(200)
+}
+
+// However many addresses of one provider's customer somebody has, they guess no more often at one account.
+func TestAddressesOfOneNetworkGuessTogether(t *testing.T) {
+	site := limited(t)
+	site.User("alice")
+	for network, address := range map[string]string{"/48": "2001:db8:1:%x::1", "/64": "2001:db8:2:0:%x::1", "/24": "192.0.2.%d"} {
+		wrong := 0
+		for i := range 120 {
+			answer := try(site.Client(), fmt.Sprintf(address, i), "alice", "wrong")
+			if answer.Code == http.StatusUnauthorized {
+				wrong++
+			} else {
+				answer.Status(http.StatusTooManyRequests)
+			}
+		}
+		if wrong != 10 {
+			t.Errorf("%s: %d guesses", network, wrong)
+		}
+	}
+	try(site.Client(), "2001:db8:3::1", "alice", testsite.Password).Status(200)
+}
+
+// Wherever the guesses come from, one account takes a hundred an hour; and its own browsers are not kept out by that.
+func TestGuessesFromEverywhereRunOut(t *testing.T) {
+	site := limited(t)
+	browser := site.User("alice")
+	for i := range 100 {
+		fail(site, fmt.Sprintf("2001:db8:%x::1", i), "alice", 1)
+	}
+	answer := try(site.Client(), elsewhere, "alice", testsite.Password).Status(429)
+	if got := answer.Header.Get("RateLimit"); got != `"login-account";r=0;t=36` {
+		t.Errorf("RateLimit: %s", got)
+	}
+	try(site.Client(), elsewhere, "nobody", "wrong").Status(401)
+	try(browser, elsewhere, "alice", testsite.Password).Status(200)
+}
+
+// Its name, its address and the settings lead to one account: to one count, also after it is renamed.
+func TestAnAccountIsCountedUnderAllItsNames(t *testing.T) {
+	site := limited(t)
+	alice := site.User("alice")
+	fail(site, here, "alice", 4)
+	fail(site, here, "alice@example.com", 3)
+	alice.JSON("PATCH", "/api/v1/users/update-user-username", testsite.M{"username": "alicia"}).Status(200)
+	fail(site, here, "ALICIA ", 3)
+	for _, name := range []string{"alicia", "alice@example.com"} {
+		try(site.Client(), here, name, testsite.Password).Status(429)
+	}
+	// In her own browser, which has a count of its own.
+	guess := func() *testsite.Answer {
+		return alice.JSON("PATCH", "/api/v1/users/update-user-email", testsite.M{"email": "new@example.com", "password": "wrong"})
+	}
+	for i := range 10 {
+		alice.JSON("PATCH", "/api/v1/users/update-user-username", testsite.M{"username": fmt.Sprint("alice", i)}).Status(200)
+		guess().Status(422)
+	}
+	guess().Status(429)
+}
+
+// Right passwords are as much work as wrong ones: they run out too, later.
+func TestRightPasswordsRunOut(t *testing.T) {
+	site := limited(t)
+	alice := site.User("alice")
+	for range 60 {
+		try(alice, here, "alice", testsite.Password).Status(200)
+	}
+	before := site.Hasher.Hashes()
+	for _, client := range []*testsite.Client{alice, site.Client()} {
+		if got := try(client, elsewhere, "alice", testsite.Password).Status(429).Header.Get("RateLimit"); got != `"logins";r=0;t=15` {
+			t.Errorf("RateLimit: %s", got)
+		}
+	}
+	if site.Hasher.Hashes() != before {
+		t.Error("what was refused was worked for")
+	}
+	site.User("bob")
+	try(site.Client(), here, "bob", testsite.Password).Status(200)
+	site.Clock.Advance(15 * time.Second)
 	try(site.Client(), here, "alice", testsite.Password).Status(200)
+}
+
+func TestRightPasswordsFromOneNetworkRunOut(t *testing.T) {
+	site := limited(t)
+	for i := range 6 {
+		site.User(fmt.Sprint("user", i))
+	}
+	for i := range 300 {
+		try(site.Client(), []string{here, neighbour}[i%2], fmt.Sprint("user", i%6), testsite.Password).Status(200)
+	}
+	if got := try(site.Client(), another, "user0", testsite.Password).Status(429).Header.Get("RateLimit"); got != `"logins-network";r=0;t=3` {
+		t.Errorf("RateLimit: %s", got)
+	}
+	try(site.Client(), elsewhere, "user0", testsite.Password).Status(200)
+}
+
+// What is refused, by a limit or by the queue, writes nothing into the database.
+func TestRefusedLoginsCostNoDisk(t *testing.T) {
+	site := limited(t)
+	if site.Config.MongoURI != "" {
+		t.Skip("MONGODB_URI is set: this looks at the file of the embedded engine")
+	}
+	site.User("alice")
+	file := func() []byte {
+		data, err := os.ReadFile(site.Config.DatabaseFile())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	fail(site, here, "alice", 10)
+	try(site.Client(), here, "alice", "wrong").Status(429) // the bucket is known to be empty from now on
+	for i := range 40 {
+		fail(site, here, fmt.Sprint("name", i), 1) // the machine's own is empty, too
+	}
+	site.Data.DB.WaitRemovals() // and all that goes on in the background
+	before := file()
+	for i := range 1000 {
+		try(site.Client(), here, []string{"alice", "nobody", fmt.Sprint("name", i)}[i%3], testsite.Password).Status(429)
+		try(site.Client(), neighbour, "alice", testsite.Password).Status(429)
+	}
+	if !bytes.Equal(before, file()) {
+		t.Error("the database was written")
+	}
 }
 
 // Tries that are sent at once are counted before any of them is looked at.

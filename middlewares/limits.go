@@ -21,33 +21,48 @@ var (
 	// Wrong passwords from one network, whatever the account: lists of stolen
 	// passwords are tried once on each of many accounts.
 	networkLimit = ratelimit.Limit{Name: "login-network", Quota: 100, Window: 15 * time.Minute}
+	// The same from one machine or household, which leaves some to its neighbours.
+	hostLimit = ratelimit.Limit{Name: "login-host", Quota: 50, Window: 15 * time.Minute}
+	// Wrong passwords for one account, wherever they come from (NIST SP 800-63B §3.2.2: no more than 100).
+	accountLimit = ratelimit.Limit{Name: "login-account", Quota: 100, Window: time.Hour}
+	// Right passwords: each costs as much work as a wrong one.
+	rightLimit        = ratelimit.Limit{Name: "logins", Quota: 60, Window: 15 * time.Minute}
+	rightNetworkLimit = ratelimit.Limit{Name: "logins-network", Quota: 300, Window: 15 * time.Minute}
 	// Accounts from one network, and questions whether a name is taken.
 	registerLimit = ratelimit.Limit{Name: "register", Quota: 10, Window: time.Hour}
 	// Refresh tokens from one network that opened nothing.
 	renewalLimit = ratelimit.Limit{Name: "renewal", Quota: 30, Window: 5 * time.Minute}
 	// Changes by one user.
 	writeLimit = ratelimit.Limit{Name: "write", Quota: 120, Window: time.Minute}
+	// Views that are counted: of one post by one viewer, by one viewer, from one network, and in all.
+	viewOnceLimit    = ratelimit.Limit{Name: "view", Quota: 1, Window: time.Hour}
+	viewerLimit      = ratelimit.Limit{Name: "views", Quota: 300, Window: time.Hour}
+	viewNetworkLimit = ratelimit.Limit{Name: "views-network", Quota: 1_000, Window: time.Hour}
+	viewLimit        = ratelimit.Limit{Name: "views-all", Quota: 6_000, Window: time.Minute}
 )
 
-// keysKept is how many keys each limit in this process keeps: some
-// 4 MB.
-const keysKept = 100_000
+// keysKept is how many keys each limit in this process keeps: some 2 MB.
+const keysKept = 50_000
 
 // Limits count. A nil *Limits limits nothing (RATE_LIMIT=false).
 type Limits struct {
-	attempts                    *models.Attempts
-	key                         []byte // of the device cookies
-	registers, renewals, writes *ratelimit.Limiter
+	attempts                                  *models.Attempts
+	key                                       []byte // of the device cookies
+	hosts, accounts, rights, rightNetworks    *ratelimit.Limiter
+	registers, renewals, writes               *ratelimit.Limiter
+	viewsOnce, viewers, viewNetworks, viewAll *ratelimit.Limiter
 }
 
-// NewLimits makes the counters: of logins in the database, for all processes, the
-// others in this one.
+// NewLimits makes the counters: of wrong passwords for an account and from a network in the database, for all processes,
+// the others in this one.
 func NewLimits(attempts *models.Attempts, key string, now func() time.Time) *Limits {
+	limiter := func(l ratelimit.Limit) *ratelimit.Limiter { return ratelimit.New(l, keysKept, now) }
 	return &Limits{
 		attempts: attempts, key: []byte("device:" + key),
-		registers: ratelimit.New(registerLimit, keysKept, now),
-		renewals:  ratelimit.New(renewalLimit, keysKept, now),
-		writes:    ratelimit.New(writeLimit, keysKept, now),
+		hosts: limiter(hostLimit), accounts: limiter(accountLimit),
+		rights: limiter(rightLimit), rightNetworks: limiter(rightNetworkLimit),
+		registers: limiter(registerLimit), renewals: limiter(renewalLimit), writes: limiter(writeLimit),
+		viewsOnce: limiter(viewOnceLimit), viewers: limiter(viewerLimit), viewNetworks: limiter(viewNetworkLimit), viewAll: limiter(viewLimit),
 	}
 }
 
@@ -56,6 +71,25 @@ func (l *Limits) Registers(c *gin.Context) {
 	if l != nil {
 		stopAt(c, l.registers.Take(network(c)))
 	}
+}
+
+// Viewer is who looks: a user, or everybody in a network who is not logged in. A browser's name for itself tells nobody
+// apart: it can be invented.
+func Viewer(c *gin.Context) string {
+	if user := UserID(c); !user.IsZero() {
+		return user.Hex()
+	}
+	return network(c)
+}
+
+// View says whether a look at something may be written down as a view. What is over a limit is shown all the same.
+func (l *Limits) View(c *gin.Context, post string) bool {
+	if l == nil {
+		return true
+	}
+	viewer := Viewer(c)
+	return l.viewsOnce.Take(viewer+" "+post).OK && l.viewers.Take(viewer).OK &&
+		l.viewNetworks.Take(network(c)).OK && l.viewAll.Take("").OK
 }
 
 // Renewals limits how often a network may send refresh tokens that open nothing;

@@ -29,13 +29,29 @@ type Attempts struct {
 	db       *store.DB
 	attempts *store.Documents[Attempt]
 	key      []byte
+	empty    *ratelimit.Memory // the buckets that have refused
 }
+
+// emptyKept is how many buckets that have refused are remembered: some 2 MB. One that is forgotten is read again.
+const emptyKept = 50_000
 
 // NewAttempts registers the attempts. The key makes the hashes.
 func NewAttempts(db *store.DB, key string) *Attempts {
-	return &Attempts{db: db, key: []byte("attempts:" + key), attempts: store.Register[Attempt](db, store.Kind{
+	return &Attempts{db: db, key: []byte("attempts:" + key), empty: ratelimit.NewMemory(emptyKept), attempts: store.Register[Attempt](db, store.Kind{
 		Name: "attempts", Indexes: []mongo.IndexModel{store.Expiry("expiresAt")},
 	})}
+}
+
+// Refused says whether the bucket is known to be empty, and how it stands, without a look into the database: a bucket that
+// has refused once is remembered until there is one more in it. So what is refused costs memory, and writes nothing.
+func (m *Attempts) Refused(l ratelimit.Limit, who ...string) (ratelimit.State, bool) {
+	return m.refused(l, m.id(l, who), m.db.Now())
+}
+
+func (m *Attempts) refused(l ratelimit.Limit, id []byte, now time.Time) (ratelimit.State, bool) {
+	full := m.empty.Get(string(id))
+	_, would := l.Take(full, now)
+	return l.At(full, now, false), !would.OK
 }
 
 // Take takes one out of the bucket that is named by all of who. Each step is one
@@ -43,6 +59,9 @@ func NewAttempts(db *store.DB, key string) *Attempts {
 // thousand tries at once pass no more than a thousand in a row.
 func (m *Attempts) Take(ctx context.Context, l ratelimit.Limit, who ...string) (ratelimit.State, error) {
 	id := m.id(l, who)
+	if state, refused := m.refused(l, id, m.db.Now()); refused {
+		return state, nil
+	}
 	for range 5 {
 		now := m.db.Now()
 		state, err := m.takeMore(ctx, l, id, now)
@@ -59,9 +78,9 @@ func (m *Attempts) Take(ctx context.Context, l ratelimit.Limit, who ...string) (
 			return state, err
 		}
 		if err == nil {
-			full := time.UnixMilli(kept.Full)
-			if _, would := l.Take(full, now); !would.OK {
-				return l.At(full, now, false), nil
+			m.empty.Put(string(id), time.UnixMilli(kept.Full), now)
+			if state, refused := m.refused(l, id, now); refused {
+				return state, nil
 			}
 		}
 	}
@@ -89,9 +108,12 @@ func (m *Attempts) takeFirst(ctx context.Context, l ratelimit.Limit, id []byte, 
 	return state, err
 }
 
-// GiveBack puts back what Take took.
+// GiveBack puts back what Take took. Other processes may refuse one more for as long as it takes until there is one again.
 func (m *Attempts) GiveBack(ctx context.Context, l ratelimit.Limit, who ...string) error {
-	return m.attempts.Add(ctx, m.id(l, who), "full", -l.Step().Milliseconds())
+	id := m.id(l, who)
+	err := m.attempts.Add(ctx, id, "full", -l.Step().Milliseconds())
+	m.empty.Forget(string(id))
+	return err
 }
 
 func (m *Attempts) id(l ratelimit.Limit, who []string) []byte {

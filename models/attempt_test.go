@@ -2,6 +2,8 @@ package models
 
 import (
 	"bytes"
+	"context"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -66,6 +68,44 @@ func TestAttemptsGivenBackAreThereAgain(t *testing.T) {
 		if s := take(t, m, "alice"); s.OK != (i < 10) {
 			t.Errorf("%d: %+v", i, s)
 		}
+	}
+}
+
+// What is refused writes nothing and reads nothing, however often it is tried, and the limit outlives the process.
+func TestRefusedAttemptsCostNoDisk(t *testing.T) {
+	p := newPlace(t)
+	w := p.open(t)
+	for range 11 {
+		take(t, w.Attempts, "alice")
+	}
+	before := w.documents(t)["attempts"]
+	if _, refused := w.Attempts.Refused(tries, "alice"); !refused {
+		t.Error("the refusal is not remembered")
+	}
+	gone, cancel := context.WithCancel(watched())
+	cancel() // so that any use of the database fails
+	for range 1000 {
+		if s, err := w.Attempts.Take(gone, tries, "alice"); err != nil || s.OK || s.Wait != 90*time.Second {
+			t.Fatalf("%+v, %v", s, err)
+		}
+	}
+	if after := w.documents(t)["attempts"]; !reflect.DeepEqual(before, after) {
+		t.Errorf("%s became %s", before, after)
+	}
+	fatal(t, w.DB.Close(context.Background()))
+
+	w = p.open(t)
+	defer func() { fatal(t, w.DB.Close(context.Background())) }()
+	if s := take(t, w.Attempts, "alice"); s.OK {
+		t.Errorf("a restart fills the bucket: %+v", s)
+	}
+	fatal(t, w.Attempts.GiveBack(watched(), tries, "alice"))
+	if s := take(t, w.Attempts, "alice"); !s.OK {
+		t.Errorf("what was given back is refused: %+v", s)
+	}
+	w.advance(90 * time.Second)
+	if s := take(t, w.Attempts, "alice"); !s.OK {
+		t.Errorf("one came back: %+v", s)
 	}
 }
 

@@ -3,7 +3,6 @@ package models
 import (
 	"context"
 	"crypto/sha256"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 
 	"tokentube/models/store"
 	"tokentube/utils/apperr"
+	"tokentube/utils/ratelimit"
 )
 
 // Device is where a request comes from, as far as it says.
@@ -101,7 +101,7 @@ func (m *Events) add(ctx context.Context, e Event) error {
 	case n >= eventsPerDay:
 		e.ID = common(e.User.Hex(), string(e.Type), "all", e.CreatedAt.Format(time.DateOnly))
 	case e.Type == EventLoginFailed, e.Type == EventTokenElsewhere:
-		e.ID = common(e.User.Hex(), string(e.Type), network(e.IP), e.CreatedAt.Format("2006-01-02 15"))
+		e.ID = common(e.User.Hex(), string(e.Type), ratelimit.Network(e.IP), e.CreatedAt.Format("2006-01-02 15"))
 	default:
 		e.ID = bson.NewObjectID()
 		return m.events.Insert(ctx, &e)
@@ -132,21 +132,6 @@ func (m *Events) AddLater(t EventType, s *Session, d Device, failed func(error))
 func common(parts ...string) bson.ObjectID {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\n")))
 	return bson.ObjectID(sum[:12])
-}
-
-// network is as much of an address as one person or company usually has.
-func network(ip string) string {
-	address, err := netip.ParseAddr(ip)
-	if err != nil {
-		return ip
-	}
-	address = address.Unmap().WithZone("")
-	bits := 48
-	if address.Is4() {
-		bits = 24
-	}
-	prefix, _ := address.Prefix(bits)
-	return prefix.String()
 }
 
 // Page lists a user's events, the latest first.

@@ -64,17 +64,6 @@ func TestNoTypeOfEventFloodsTheLog(t *testing.T) {
 	w.checkWhole(t)
 }
 
-func TestNetworks(t *testing.T) {
-	for ip, want := range map[string]string{
-		"192.0.2.200": "192.0.2.0/24", "::ffff:192.0.2.200": "192.0.2.0/24", "2001:db8:1:2::3": "2001:db8:1::/48",
-		"fe80::1%eth0": "fe80::/48", "": "", "nonsense": "nonsense",
-	} {
-		if got := network(ip); got != want {
-			t.Errorf("%s is of %s, want %s", ip, got, want)
-		}
-	}
-}
-
 // Of all who end a session at once, one is told that it did.
 func TestASessionEndsOnce(t *testing.T) {
 	w, ctx := newWorld(t), watched()

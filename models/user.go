@@ -96,9 +96,25 @@ func (u *User) Check() error {
 	return validate(u)
 }
 
+// checkNamed is Check for a user who is given this username now. An account that had its name before it was reserved keeps it.
+func (u *User) checkNamed() error {
+	err := u.Check()
+	if !reserved(u.Username) {
+		return err
+	}
+	fault := apperr.InvalidField("username", "This username is reserved. Please choose another.")
+	if err == nil {
+		return fault
+	}
+	if e := apperr.From(err); e.Code == apperr.Invalid {
+		e.Fields = append(e.Fields, fault.Fields...)
+	}
+	return err
+}
+
 // Check says what is wrong with a user that is to be created, before the costly parts of creating it.
 func (m *Users) Check(ctx context.Context, u *User) error {
-	if err := u.Check(); err != nil {
+	if err := u.checkNamed(); err != nil {
 		return err
 	}
 	var taken *apperr.Error
@@ -121,7 +137,7 @@ func (m *Users) Check(ctx context.Context, u *User) error {
 
 // Create adds a user. The unique indexes decide between two who want one name at once.
 func (m *Users) Create(ctx context.Context, u *User) error {
-	if err := u.Check(); err != nil {
+	if err := u.checkNamed(); err != nil {
 		return err
 	}
 	u.ID, u.CreatedAt = bson.NewObjectID(), m.db.Now()
@@ -172,6 +188,7 @@ func (m *Users) Update(ctx context.Context, id bson.ObjectID, c UserChanges) (*U
 	if err != nil {
 		return nil, err
 	}
+	check, had := u.Check, u.Username
 	set := store.Where("updatedAt", m.db.Now())
 	for _, field := range []struct {
 		name     string
@@ -185,7 +202,10 @@ func (m *Users) Update(ctx context.Context, id bson.ObjectID, c UserChanges) (*U
 			set = append(set, bson.E{Key: field.name, Value: field.to}) // read when it is written, after Check
 		}
 	}
-	if err := u.Check(); err != nil {
+	if normalName(u.Username) != had {
+		check = u.checkNamed
+	}
+	if err := check(); err != nil {
 		return nil, err
 	}
 	return m.users.Update(ctx, store.Where("_id", id), bson.D{{Key: "$set", Value: set}})

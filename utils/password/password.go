@@ -16,10 +16,10 @@ import (
 
 	"github.com/trustelem/zxcvbn"
 	"golang.org/x/crypto/bcrypt"
-	"golang.org/x/sync/semaphore"
 	"golang.org/x/text/unicode/norm"
 
 	"tokentube/utils/apperr"
+	"tokentube/utils/fair"
 )
 
 const (
@@ -37,31 +37,41 @@ const nobody = "$2a$%02d$N5pQ1xWmT7cRz0LhYd3fKuVb8sGj2oEa6iXn4wCqUrtMvBy9DlPkO"
 // Hasher hashes passwords at one cost.
 type Hasher struct {
 	cost   int
-	slots  *semaphore.Weighted
-	most   int64 // at work and waiting together
-	inside atomic.Int64
+	places *fair.Places
 	hashes atomic.Int64
-	dummy  []byte
+	work   atomic.Int64
+	level  atomic.Int64 // the highest cost seen: what every comparison costs
 }
 
 // NewHasher makes a Hasher of the given bcrypt cost.
 func NewHasher(cost int) (*Hasher, error) {
-	dummy := fmt.Appendf(nil, nobody, cost)
-	if _, err := bcrypt.Cost(dummy); err != nil {
-		return nil, err
+	if cost < bcrypt.MinCost || cost > bcrypt.MaxCost {
+		return nil, bcrypt.InvalidCostError(cost)
 	}
-	slots := int64(max(1, runtime.NumCPU()-1))
-	return &Hasher{cost: cost, slots: semaphore.NewWeighted(slots), most: slots * (1 + waiting), dummy: dummy}, nil
+	slots := max(1, runtime.NumCPU()-1)
+	h := &Hasher{cost: cost, places: fair.New(slots, slots*waiting)}
+	h.level.Store(int64(cost))
+	return h, nil
+}
+
+// Turn is who wants something hashed, and what happens when it is their turn.
+type Turn struct {
+	Of    []string     // who shares the places with others: a network, an account
+	Begin func() error // before the work, which is not done if it fails; may be nil
 }
 
 // Hashes is how many times a password was hashed so far, for tests that compare
 // the work of two answers without a stopwatch.
 func (h *Hasher) Hashes() int64 { return h.hashes.Load() }
 
+// Work is how much was hashed so far, in rounds of bcrypt: one of cost 12 has twice as many as one of cost 11.
+func (h *Hasher) Work() int64 { return h.work.Load() }
+
 // Hash makes the hash to store. The password must have passed Check.
-func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
+func (h *Hasher) Hash(ctx context.Context, password string, t Turn) (string, error) {
 	var hash []byte
-	err := h.bounded(ctx, func() (err error) {
+	err := h.bounded(ctx, t, func() (err error) {
+		h.work.Add(1 << h.cost)
 		hash, err = bcrypt.GenerateFromPassword([]byte(norm.NFC.String(password)), h.cost)
 		return err
 	})
@@ -74,16 +84,16 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 // The same password typed on another system may come in another Unicode form: the composed one (NFC) is what was hashed,
 // and what was sent is tried too, for hashes from before that. bcrypt repeats its key, and so takes
 // "P NUL P" for "P": a control character matches nothing.
-func (h *Hasher) Matches(ctx context.Context, hash, password string) (bool, error) {
+func (h *Hasher) Matches(ctx context.Context, hash, password string, t Turn) (bool, error) {
 	known := hash != ""
 	if !known {
-		hash = string(h.dummy)
+		hash = dummy(h.cost)
 	}
 	forms := slices.Compact([]string{norm.NFC.String(password), password})
 	possible := len(forms[0]) <= longest && !hasControl(password)
-	err := h.bounded(ctx, func() (err error) {
+	err := h.bounded(ctx, t, func() (err error) {
 		for _, form := range forms {
-			err = bcrypt.CompareHashAndPassword([]byte(hash), []byte(form[:min(len(form), longest)]))
+			err = h.compare(hash, []byte(form[:min(len(form), longest)]))
 			if !errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
 				return err
 			}
@@ -95,6 +105,38 @@ func (h *Hasher) Matches(ctx context.Context, hash, password string) (bool, erro
 	}
 	return err == nil && known && possible, err
 }
+
+// compare does the same work whatever the hash costs, or the time would tell a name whose hash is of another cost from
+// one that does not exist: after a cheap comparison, dummies make up the rest, 2^c + 2^c + 2^(c+1) + … = 2^level.
+//
+// Hashes that cost more than new ones are there after BCRYPT_COST was lowered. The first of them that is met after a start
+// raises what all others cost from then on.
+func (h *Hasher) compare(hash string, password []byte) error {
+	cost, err := bcrypt.Cost([]byte(hash))
+	if err != nil {
+		return err
+	}
+	level := h.raise(int64(cost))
+	h.work.Add(1 << cost)
+	result := bcrypt.CompareHashAndPassword([]byte(hash), password)
+	for ; int64(cost) < level; cost++ {
+		h.work.Add(1 << cost)
+		_ = bcrypt.CompareHashAndPassword([]byte(dummy(cost)), password)
+	}
+	return result
+}
+
+// raise makes every comparison cost at least this much, and returns what it costs.
+func (h *Hasher) raise(cost int64) int64 {
+	for {
+		level := h.level.Load()
+		if cost <= level || h.level.CompareAndSwap(level, cost) {
+			return max(cost, level)
+		}
+	}
+}
+
+func dummy(cost int) string { return fmt.Sprintf(nobody, cost) }
 
 func hasControl(password string) bool { return strings.ContainsFunc(password, unicode.IsControl) }
 
@@ -108,20 +150,21 @@ func (h *Hasher) Outdated(hash string) bool {
 	return err != nil || cost != h.cost
 }
 
-// bounded runs work when one of the slots is free. It gives up after a while, and
-// at once when so many are waiting that there is no hope: a storm of logins must
-// not pile up goroutines and passwords in memory.
-func (h *Hasher) bounded(ctx context.Context, work func() error) error {
-	defer h.inside.Add(-1)
-	if h.inside.Add(1) > h.most {
-		return busy(errors.New("the queue of hashes is full"))
-	}
+// bounded runs work when it is this one's turn. It gives up after a while, when the client is gone, and at once when so
+// many are waiting that there is no hope: a storm of logins must not pile up goroutines and passwords in memory.
+func (h *Hasher) bounded(ctx context.Context, t Turn, work func() error) error {
 	patience, cancel := context.WithTimeout(ctx, queue)
 	defer cancel()
-	if err := h.slots.Acquire(patience, 1); err != nil {
+	giveBack, err := h.places.Take(patience, t.Of...)
+	if err != nil {
 		return busy(err)
 	}
-	defer h.slots.Release(1)
+	defer giveBack()
+	if t.Begin != nil {
+		if err := t.Begin(); err != nil {
+			return err
+		}
+	}
 	h.hashes.Add(1)
 	return work()
 }

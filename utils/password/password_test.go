@@ -3,6 +3,7 @@ package password
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"tokentube/utils/apperr"
+	"tokentube/utils/fair"
 )
 
 const good = "correct horse battery staple"
@@ -26,7 +28,7 @@ func newHasher(t *testing.T, cost int) *Hasher {
 
 func hash(t *testing.T, h *Hasher, password string) string {
 	t.Helper()
-	hash, err := h.Hash(t.Context(), password)
+	hash, err := h.Hash(t.Context(), password, Turn{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +100,7 @@ func TestRightPasswordAloneMatches(t *testing.T) {
 			if given == password {
 				want = true
 			}
-			if got, err := h.Matches(t.Context(), stored, given); got != want || err != nil {
+			if got, err := h.Matches(t.Context(), stored, given, Turn{}); got != want || err != nil {
 				t.Errorf("%q for %q: %v, %v", given, password, got, err)
 			}
 		}
@@ -110,11 +112,11 @@ func TestWhatFollowsTheSeventySecondByteCounts(t *testing.T) {
 	longest := strings.Repeat("0123456789ab", 6)
 	stored := hash(t, h, longest)
 	for _, more := range []string{"x", "\x00", strings.Repeat("x", 1<<20)} {
-		if got, err := h.Matches(t.Context(), stored, longest+more); got || err != nil {
+		if got, err := h.Matches(t.Context(), stored, longest+more, Turn{}); got || err != nil {
 			t.Errorf("72 right bytes and %d more: %v, %v", len(more), got, err)
 		}
 	}
-	if _, err := h.Hash(t.Context(), longest+"x"); err == nil {
+	if _, err := h.Hash(t.Context(), longest+"x", Turn{}); err == nil {
 		t.Error("a password of 73 bytes was hashed")
 	}
 }
@@ -122,15 +124,11 @@ func TestWhatFollowsTheSeventySecondByteCounts(t *testing.T) {
 func TestUnknownUserNeverMatches(t *testing.T) {
 	h := newHasher(t, bcrypt.MinCost+1)
 	for _, given := range []string{good, "", "nobody's password"} {
-		if got, err := h.Matches(t.Context(), "", given); got || err != nil {
+		if got, err := h.Matches(t.Context(), "", given, Turn{}); got || err != nil {
 			t.Errorf("%q: %v, %v", given, got, err)
 		}
 	}
-	// The work is that of a real hash: same algorithm, same cost.
-	if cost, err := bcrypt.Cost(h.dummy); err != nil || cost != bcrypt.MinCost+1 || len(h.dummy) != len(hash(t, h, good)) {
-		t.Errorf("the stand-in has cost %d, %v", cost, err)
-	}
-	if got, err := h.Matches(t.Context(), "no hash at all", good); got || err == nil {
+	if got, err := h.Matches(t.Context(), "no hash at all", good, Turn{}); got || err == nil {
 		t.Errorf("a damaged hash: %v, %v", got, err)
 	}
 }
@@ -141,7 +139,7 @@ func TestOutdated(t *testing.T) {
 	if four.Outdated(stored) || !five.Outdated(stored) || !four.Outdated("no hash") {
 		t.Error("Outdated does not tell the cost")
 	}
-	if ok, err := five.Matches(t.Context(), stored, good); !ok || err != nil {
+	if ok, err := five.Matches(t.Context(), stored, good, Turn{}); !ok || err != nil {
 		t.Errorf("a hash of another cost still matches: %v, %v", ok, err)
 	}
 }
@@ -152,20 +150,78 @@ func TestImpossibleCostIsAnError(t *testing.T) {
 	}
 }
 
-func TestFullQueueGivesUnavailable(t *testing.T) {
+// An unknown name, and names whose hash is of this cost, of a lower and of a higher one, take the same work: the time tells
+// nobody which names exist.
+func TestEveryComparisonIsTheSameWork(t *testing.T) {
+	h := newHasher(t, 6)
+	work := func(stored, given string) int64 {
+		before := h.Work()
+		if _, err := h.Matches(t.Context(), stored, given, Turn{}); err != nil {
+			t.Fatal(err)
+		}
+		return h.Work() - before
+	}
+	all := map[string]string{"unknown": ""}
+	for cost := 4; cost <= 6; cost++ {
+		all[fmt.Sprint("of cost ", cost)] = hash(t, newHasher(t, cost), good)
+	}
+	for _, given := range []string{"wrong", good, "gru\u0308n and wrong"} {
+		want := work("", given)
+		for name, stored := range all {
+			if got := work(stored, given); got != want || got%64 != 0 || got == 0 {
+				t.Errorf("%s, %q: %d, want %d", name, given, got, want)
+			}
+		}
+	}
+	all["of cost 8"] = hash(t, newHasher(t, 8), good)
+	work(all["of cost 8"], "wrong") // the first of them is met
+	for name, stored := range all {
+		if got := work(stored, "wrong"); got != 256 {
+			t.Errorf("%s, after a hash of cost 8 was met: %d", name, got)
+		}
+	}
+	// What is counted is what is done: dummies are hashes of the cost that they say.
+	for cost := 4; cost <= 8; cost++ {
+		if got, err := bcrypt.Cost([]byte(dummy(cost))); got != cost || err != nil || len(dummy(cost)) != len(all["of cost 8"]) {
+			t.Errorf("the dummy of cost %d costs %d, %v", cost, got, err)
+		}
+		if err := bcrypt.CompareHashAndPassword([]byte(dummy(cost)), []byte(good)); !errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
+			t.Errorf("comparing with the dummy of cost %d: %v", cost, err)
+		}
+	}
+}
+
+// occupy takes all places.
+func occupy(t *testing.T, h *Hasher) (leave func()) {
+	t.Helper()
+	var all []func()
+	for range max(1, runtime.NumCPU()-1) {
+		give, err := h.places.Take(t.Context(), "somebody at work")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, give)
+	}
+	return func() {
+		for _, give := range all {
+			give()
+		}
+	}
+}
+
+// A client that is gone while it waits is not worked for, and neither is one whose turn may not begin.
+func TestWhoeverIsGoneCostsNoWork(t *testing.T) {
 	h := newHasher(t, bcrypt.MinCost)
 	stored := hash(t, h, good)
-	slots := int64(max(1, runtime.NumCPU()-1))
-	if !h.slots.TryAcquire(slots) || h.slots.TryAcquire(1) {
-		t.Fatalf("there are not %d slots", slots)
-	}
-	// A context that ends while the caller waits.
+	leave := occupy(t, h)
+	before := h.Hashes()
 	ctx, cancel := context.WithCancel(t.Context())
+	turn := Turn{Of: []string{"a"}, Begin: func() error { t.Error("it began"); return nil }}
 	failed := make(chan error, 3)
 	for _, call := range []func() error{
-		func() error { _, err := h.Hash(ctx, good); return err },
-		func() error { _, err := h.Matches(ctx, stored, good); return err },
-		func() error { _, err := h.Matches(ctx, "", good); return err },
+		func() error { _, err := h.Hash(ctx, good, turn); return err },
+		func() error { _, err := h.Matches(ctx, stored, good, turn); return err },
+		func() error { _, err := h.Matches(ctx, "", good, turn); return err },
 	} {
 		go func() { failed <- call() }()
 	}
@@ -176,49 +232,55 @@ func TestFullQueueGivesUnavailable(t *testing.T) {
 			t.Errorf("a full queue gives %v, %+v", err, e)
 		}
 	}
-	h.slots.Release(slots)
-	if ok, err := h.Matches(t.Context(), stored, good); !ok || err != nil {
+	leave()
+	refuse := errors.New("not now")
+	if _, err := h.Matches(t.Context(), stored, good, Turn{Begin: func() error { return refuse }}); !errors.Is(err, refuse) {
+		t.Error(err)
+	}
+	if h.Hashes() != before {
+		t.Errorf("%d were worked for", h.Hashes()-before)
+	}
+	if ok, err := h.Matches(t.Context(), stored, good, Turn{}); !ok || err != nil {
 		t.Errorf("afterwards: %v, %v", ok, err)
 	}
-	if !h.slots.TryAcquire(slots) {
-		t.Error("a slot was not given back")
-	}
+	occupy(t, h)() // all places were given back
 }
 
 func TestMoreThanTheQueueHoldsIsRefusedAtOnce(t *testing.T) {
 	h := newHasher(t, bcrypt.MinCost)
 	stored := hash(t, h, good)
-	slots := int64(max(1, runtime.NumCPU()-1))
-	if !h.slots.TryAcquire(slots) {
-		t.Fatal("the slots are not free")
-	}
-	h.inside.Add(slots) // as if they were at work
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	ended := make(chan error, h.most)
-	for range slots * waiting {
-		go func() { _, err := h.Matches(ctx, stored, good); ended <- err }()
-	}
-	for h.inside.Load() < h.most {
-		runtime.Gosched()
-	}
+	leave := occupy(t, h)
+	most := waiting * max(1, runtime.NumCPU()-1)
+	storm, kind := Turn{Of: []string{"storm"}}, Turn{Of: []string{"somebody else"}}
+	ended := make(chan error, most+100)
 	before := h.Hashes()
+	for range most + 100 {
+		go func() { _, err := h.Matches(t.Context(), stored, good, storm); ended <- err }()
+	}
 	for range 100 {
-		if _, err := h.Matches(ctx, "", good); !apperr.Is(err, apperr.Unavailable) || apperr.From(err).RetryAfter <= 0 || errors.Is(err, context.DeadlineExceeded) {
+		if err := <-ended; !errors.Is(err, fair.ErrFull) || !apperr.Is(err, apperr.Unavailable) || apperr.From(err).RetryAfter <= 0 {
 			t.Fatalf("a full queue gives %v", err)
 		}
 	}
-	if h.Hashes() != before || h.inside.Load() != h.most {
-		t.Error("those refused did work, or were left in the queue")
+	if h.Hashes() != before {
+		t.Error("those refused did work")
 	}
-	h.slots.Release(slots)
-	for range slots * waiting {
+	other := make(chan error)
+	go func() { _, err := h.Matches(t.Context(), stored, good, kind); other <- err }()
+	if err := <-ended; !errors.Is(err, fair.ErrFull) {
+		t.Errorf("the last of the storm makes room: %v", err)
+	}
+	leave()
+	if err := <-other; err != nil {
+		t.Errorf("somebody else is kept out by the storm: %v", err)
+	}
+	for range most - 1 {
 		if err := <-ended; err != nil {
 			t.Errorf("one that waited: %v", err)
 		}
 	}
-	if h.Hashes() != before+slots*waiting || h.inside.Load() != slots {
-		t.Errorf("%d hashes, %d inside", h.Hashes()-before, h.inside.Load())
+	if done := h.Hashes() - before; done != int64(most) {
+		t.Errorf("%d hashes", done)
 	}
 }
 
@@ -235,14 +297,14 @@ func TestControlCharactersMatchNothing(t *testing.T) {
 	h := newHasher(t, bcrypt.MinCost)
 	stored := hash(t, h, good)
 	for _, given := range []string{good + "\x00" + good, good + "\x00", "\x00" + good, good + "\n", good + "\t", good + "\u0085", good + "\x7f"} {
-		if got, err := h.Matches(t.Context(), stored, given); got || err != nil {
+		if got, err := h.Matches(t.Context(), stored, given, Turn{}); got || err != nil {
 			t.Errorf("%q: %v, %v", given, got, err)
 		}
 		if Check(given) == "" {
 			t.Errorf("%q can be chosen", given)
 		}
 	}
-	if got, err := h.Matches(t.Context(), hash(t, h, "tab\tin a password"), "tab\tin a password"); got || err != nil {
+	if got, err := h.Matches(t.Context(), hash(t, h, "tab\tin a password"), "tab\tin a password", Turn{}); got || err != nil {
 		t.Errorf("one that was stored: %v, %v", got, err)
 	}
 }
@@ -266,7 +328,7 @@ func TestOnePasswordInAnyUnicodeForm(t *testing.T) {
 		"compatible, not equal":  {hash(t, h, "office in the sky"), "o\ufb03ce in the sky", false},
 		"72 bytes only composed": {hash(t, h, strings.Repeat("\u00fc", 36)), strings.Repeat("u\u0308", 36), true},
 	} {
-		if got, err := h.Matches(t.Context(), test.stored, test.given); got != test.want || err != nil {
+		if got, err := h.Matches(t.Context(), test.stored, test.given, Turn{}); got != test.want || err != nil {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
 	}

@@ -28,6 +28,9 @@ type Limit struct {
 // Step is the time in which one more may pass.
 func (l Limit) Step() time.Duration { return l.Window / time.Duration(l.Quota) }
 
+// GiveBack puts one back into the bucket that is full again at the given time.
+func (l Limit) GiveBack(full time.Time) time.Time { return full.Add(-l.Step()) }
+
 // State is how a bucket stands.
 type State struct {
 	Limit
@@ -77,17 +80,22 @@ func Fields(states ...State) (policy, current string) {
 
 func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
 
-// Network is the network that an address is counted under: IPv4 by /24, IPv6 by
-// /64, which is what one household or machine is given. Counting single IPv6
-// addresses would let anybody start anew 2^64 times.
-func Network(ip string) string {
+// Network is what an address is counted under: IPv4 by /24, IPv6 by /48, which is what one customer of a provider may be
+// given. Whoever has a /48 can send each request from another of its 65 536 networks of /64.
+func Network(ip string) string { return prefix(ip, 24, 48) }
+
+// Host is as much of an address as one machine or household has: an IPv4 address, or an IPv6 /64, in which each machine
+// makes up its own addresses.
+func Host(ip string) string { return prefix(ip, 32, 64) }
+
+func prefix(ip string, bits4, bits6 int) string {
 	addr, err := netip.ParseAddr(ip)
 	if err != nil {
 		return "unknown"
 	}
-	addr, bits := addr.Unmap().WithZone(""), 64
+	addr, bits := addr.Unmap().WithZone(""), bits6
 	if addr.Is4() {
-		bits = 24
+		bits = bits4
 	}
 	return netip.PrefixFrom(addr, bits).Masked().String()
 }

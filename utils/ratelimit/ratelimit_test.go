@@ -80,8 +80,8 @@ func TestAMillionKeysStayWithinBounds(t *testing.T) {
 			t.Fatal("a flood of other keys filled the attacker's bucket")
 		}
 	}
-	if len(l.full) > most {
-		t.Errorf("%d keys are kept", len(l.full))
+	if len(l.full.full) > most {
+		t.Errorf("%d keys are kept", len(l.full.full))
 	}
 	if grown := heap() - before; grown > 2<<20 {
 		t.Errorf("the memory grew by %d bytes", grown)
@@ -109,8 +109,8 @@ func TestFullBucketsGoFirst(t *testing.T) {
 		l.Take("emptied")
 	}
 	l.Take("new")
-	if s := l.Look("emptied"); s.OK || len(l.full) != 2 {
-		t.Errorf("%+v, %d keys", s, len(l.full))
+	if s := l.Look("emptied"); s.OK || len(l.full.full) != 2 {
+		t.Errorf("%+v, %d keys", s, len(l.full.full))
 	}
 }
 
@@ -164,18 +164,41 @@ func TestFieldsAreStructured(t *testing.T) {
 	}
 }
 
-func TestNetwork(t *testing.T) {
-	for ip, want := range map[string]string{
-		"192.0.2.77":             "192.0.2.0/24",
-		"::ffff:192.0.2.77":      "192.0.2.0/24",
-		"2001:db8:1:2:3:4:5:6":   "2001:db8:1:2::/64",
-		"2001:db8:1:2:ffff::":    "2001:db8:1:2::/64",
-		"fe80::1%eth0":           "fe80::/64",
-		"":                       "unknown",
-		"192.0.2.1, 198.51.100.": "unknown",
+func TestNetworkAndHost(t *testing.T) {
+	for ip, want := range map[string][2]string{
+		"192.0.2.77":             {"192.0.2.0/24", "192.0.2.77/32"},
+		"::ffff:192.0.2.77":      {"192.0.2.0/24", "192.0.2.77/32"},
+		"2001:db8:1:2:3:4:5:6":   {"2001:db8:1::/48", "2001:db8:1:2::/64"},
+		"2001:db8:1:ffff:ffff::": {"2001:db8:1::/48", "2001:db8:1:ffff::/64"},
+		"fe80::1%eth0":           {"fe80::/48", "fe80::/64"},
+		"":                       {"unknown", "unknown"},
+		"192.0.2.1, 198.51.100.": {"unknown", "unknown"},
 	} {
-		if got := Network(ip); got != want {
-			t.Errorf("%s is in %s, want %s", ip, got, want)
+		if network, host := Network(ip), Host(ip); network != want[0] || host != want[1] {
+			t.Errorf("%s is in %s, %s, want %s", ip, network, host, want)
+		}
+	}
+}
+
+func TestWhatIsGivenBackIsThereAgain(t *testing.T) {
+	c := newClock()
+	l := New(five, 10, c.now)
+	for range 30 {
+		if s := l.Take("a"); !s.OK || s.Left != 4 {
+			t.Fatalf("%+v", s)
+		}
+		l.GiveBack("a")
+	}
+	if len(l.full.full) != 0 {
+		t.Errorf("%d full buckets are kept", len(l.full.full))
+	}
+	l.Take("a")
+	c.advance(time.Hour)
+	l.GiveBack("a") // late: it is full already
+	l.GiveBack("never taken")
+	for i := range 6 {
+		if s := l.Take("a"); s.OK != (i < 5) {
+			t.Errorf("%d: %+v", i, s)
 		}
 	}
 }
