@@ -37,7 +37,7 @@ func TestPages(t *testing.T) {
 
 	x := newCrawler(t)
 	x.furnish()
-	for _, user := range []string{"", "bob", "carol", "root", "alice"} {
+	for _, user := range []string{"", "bob", "carol", "dave", "alice"} {
 		p := x.person(user)
 		p.look()
 		p.send()
@@ -96,7 +96,7 @@ func (x *crawler) furnish() {
 	x.site.SignIn("alice")
 	x.site.SignIn("alice").JSON("DELETE", "/api/v1/users/sessions", nil).Status(http.StatusOK)
 	x.steal(carol)
-	x.appoint("root")
+	x.appoint("dave")
 }
 
 // steal uses a refresh token of a session that has long had others.
