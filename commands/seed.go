@@ -13,6 +13,7 @@ import (
 
 	"tokentube/models"
 	"tokentube/utils/apperr"
+	"tokentube/utils/media"
 	"tokentube/utils/password"
 	"tokentube/utils/picture"
 )
@@ -137,8 +138,8 @@ func seedChannel(ctx context.Context, app *Data, channel sampleChannel, hash str
 	if user.Avatar, err = app.Media.SaveInitials(ctx, picture.Initials(channel.name)); err != nil {
 		return nil, err
 	}
-	err = withSample(channel.banner+".jpg", func(file io.Reader) (err error) {
-		user.CoverImage, err = app.Media.SaveCover(ctx, file)
+	err = withPicture(ctx, app, channel.banner+".jpg", func(p *media.Picture) (err error) {
+		user.CoverImage, err = app.Media.SaveCover(ctx, p)
 		return err
 	})
 	if err != nil {
@@ -177,18 +178,29 @@ func seedVideo(ctx context.Context, app *Data, post *models.Post, name string) e
 	if err != nil {
 		return err
 	}
-	return withSample(name+".jpg", func(file io.Reader) (err error) {
-		post.Thumbnail, err = app.Media.SaveThumbnail(ctx, file)
+	return withPicture(ctx, app, name+".jpg", func(p *media.Picture) (err error) {
+		post.Thumbnail, err = app.Media.SaveThumbnail(ctx, p)
 		return err
 	})
 }
 
 func seedPhoto(ctx context.Context, app *Data, post *models.Post, name string) error {
-	return withSample(name+".jpg", func(file io.Reader) error {
-		photo, err := app.Media.SavePhoto(ctx, file)
+	return withPicture(ctx, app, name+".jpg", func(p *media.Picture) error {
+		photo, err := app.Media.SavePhoto(ctx, p)
 		post.Media, post.Thumbnail, post.Size = photo.Name, photo.Thumbnail, photo.Size
 		post.Width, post.Height = photo.Width, photo.Height
 		return err
+	})
+}
+
+// withPicture opens one of the pictures.
+func withPicture(ctx context.Context, app *Data, name string, use func(*media.Picture) error) error {
+	return withSample(name, func(file io.Reader) error {
+		p, err := app.Media.Receive(ctx, name, file)
+		if err != nil {
+			return err
+		}
+		return use(p)
 	})
 }
 

@@ -228,13 +228,22 @@ func (u *uploads) settle(err error) {
 // add remembers stored files.
 func (u *uploads) add(names ...string) { u.names = append(u.names, names...) }
 
-// picture is an upload of one file that is stored under one name, put in *name.
-func (u *uploads) picture(c *gin.Context, name *string, save func(context.Context, io.Reader) (string, error)) func(io.Reader) error {
+// receive takes the upload of a picture. It is not decoded before everything else of the request is known to be right.
+func (a *App) receive(c *gin.Context, field string, to **media.Picture) func(io.Reader) error {
 	return func(r io.Reader) (err error) {
-		*name, err = save(c, r)
-		if err == nil {
-			u.add(*name)
-		}
+		*to, err = a.Media.Receive(c, field, r)
 		return err
 	}
+}
+
+// picture decodes and stores a picture under one name, if one was received.
+func (u *uploads) picture(c *gin.Context, p *media.Picture, save func(context.Context, *media.Picture) (string, error)) (string, error) {
+	if p == nil {
+		return "", nil
+	}
+	name, err := save(c, p)
+	if err == nil {
+		u.add(name)
+	}
+	return name, err
 }

@@ -10,6 +10,7 @@ import (
 	"tokentube/models"
 	"tokentube/utils/apperr"
 	"tokentube/utils/input"
+	"tokentube/utils/media"
 	"tokentube/utils/picture"
 	"tokentube/utils/respond"
 )
@@ -111,13 +112,14 @@ func kindOf(text string) (models.Kind, error) {
 // Create is POST /watch, /photos and /posts.
 func (p postsOf) Create(c *gin.Context) error {
 	var in postInput
+	var sent *media.Picture
 	post := &models.Post{Owner: middlewares.UserID(c), Kind: p.kind}
 	files := uploads{db: p.DB}
 	defer files.discard(c)
-	if err := input.Read(c.Request, &in, p.files(c, post, &files)); err != nil {
+	if err := input.Read(c.Request, &in, p.files(c, post, &sent, &files)); err != nil {
 		return respond.Invalid(c, "posts/new", in.form(p.kind), err)
 	}
-	if err := p.create(c, in, post, &files); err != nil {
+	if err := p.create(c, in, post, sent, &files); err != nil {
 		return respond.Invalid(c, "posts/new", in.form(p.kind), err)
 	}
 	out := p.post(post, middlewares.Current(c).User, post.Owner)
@@ -137,8 +139,8 @@ func (p postsOf) apiPath() string {
 	return ""
 }
 
-// files takes the files that a post of this kind has.
-func (p postsOf) files(c *gin.Context, post *models.Post, files *uploads) input.Files {
+// files takes the files that a post of this kind has: a video is stored as it comes in, a picture waits in *sent.
+func (p postsOf) files(c *gin.Context, post *models.Post, sent **media.Picture, files *uploads) input.Files {
 	switch p.kind {
 	case models.Video:
 		return input.Files{
@@ -149,21 +151,15 @@ func (p postsOf) files(c *gin.Context, post *models.Post, files *uploads) input.
 				files.add(video.Name)
 				return err
 			},
-			"thumbnail": files.picture(c, &post.Thumbnail, p.Media.SaveThumbnail),
+			"thumbnail": p.receive(c, "thumbnail", sent),
 		}
 	case models.Photo:
-		return input.Files{"photo": func(r io.Reader) error {
-			photo, err := p.Media.SavePhoto(c, r)
-			post.Media, post.Width, post.Height = photo.Name, photo.Width, photo.Height
-			post.Thumbnail, post.Size = photo.Thumbnail, photo.Size
-			files.add(photo.Name, photo.Thumbnail)
-			return err
-		}}
+		return input.Files{"photo": p.receive(c, "photo", sent)}
 	}
 	return nil
 }
 
-func (p postsOf) create(c *gin.Context, in postInput, post *models.Post, files *uploads) error {
+func (p postsOf) create(c *gin.Context, in postInput, post *models.Post, sent *media.Picture, files *uploads) error {
 	post.Title, post.Description, post.Alt = text(in.Title), text(in.Description), text(in.Alt)
 	post.Tags, post.Visibility = models.ParseTags(text(in.Tags)), models.Visibility(text(in.Visibility))
 	if p.kind == models.Text {
@@ -172,18 +168,34 @@ func (p postsOf) create(c *gin.Context, in postInput, post *models.Post, files *
 	if err := post.Check(); err != nil {
 		return err
 	}
-	if post.Media == "" && p.kind != models.Text {
-		return apperr.InvalidField(map[models.Kind]string{models.Video: "videoFile", models.Photo: "photo"}[p.kind], "Choose a file.")
-	}
-	if post.Thumbnail == "" && p.kind == models.Video {
-		name, err := p.Media.SavePoster(c, picture.Poster(post.Title))
-		if err != nil {
-			return err
-		}
-		post.Thumbnail = name
-		files.add(name)
+	if err := p.pictures(c, post, sent, files); err != nil {
+		return err
 	}
 	err := p.Posts.Create(c, post)
 	files.settle(err)
 	return err
+}
+
+// pictures stores the photo, or the thumbnail of a video: a drawn one if none was sent.
+func (p postsOf) pictures(c *gin.Context, post *models.Post, sent *media.Picture, files *uploads) (err error) {
+	switch {
+	case p.kind == models.Photo && sent == nil:
+		return apperr.InvalidField("photo", "Choose a file.")
+	case p.kind == models.Photo:
+		photo, err := p.Media.SavePhoto(c, sent)
+		post.Media, post.Width, post.Height = photo.Name, photo.Width, photo.Height
+		post.Thumbnail, post.Size = photo.Thumbnail, photo.Size
+		files.add(photo.Name, photo.Thumbnail)
+		return err
+	case p.kind == models.Video && post.Media == "":
+		return apperr.InvalidField("videoFile", "Choose a file.")
+	case p.kind == models.Video && sent != nil:
+		post.Thumbnail, err = files.picture(c, sent, p.Media.SaveThumbnail)
+		return err
+	case p.kind == models.Video:
+		post.Thumbnail, err = p.Media.SavePoster(c, picture.Poster(post.Title))
+		files.add(post.Thumbnail)
+		return err
+	}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"tokentube/models"
 	"tokentube/utils/input"
+	"tokentube/utils/media"
 	"tokentube/utils/respond"
 )
 
@@ -53,17 +54,28 @@ func (p postsOf) Update(c *gin.Context) error {
 		return err
 	}
 	var in postInput
-	var thumbnail string
+	var sent *media.Picture
 	files := uploads{db: p.DB}
 	defer files.discard(c)
 	var taken input.Files
 	if p.kind == models.Video {
-		taken = input.Files{"thumbnail": files.picture(c, &thumbnail, p.Media.SaveThumbnail)}
+		taken = input.Files{"thumbnail": p.receive(c, "thumbnail", &sent)}
 	}
 	if err := input.Read(c.Request, &in, taken); err != nil {
 		return p.invalid(c, post, in, err)
 	}
-	changed, err := p.Posts.Update(c, post.Owner, post.ID, p.changes(in, thumbnail))
+	changes := p.changes(in)
+	if err := changes.Check(*post); err != nil {
+		return p.invalid(c, post, in, err)
+	}
+	thumbnail, err := files.picture(c, sent, p.Media.SaveThumbnail)
+	if err != nil {
+		return p.invalid(c, post, in, err)
+	}
+	if thumbnail != "" {
+		changes.Thumbnail = &thumbnail
+	}
+	changed, err := p.Posts.Update(c, post.Owner, post.ID, changes)
 	files.settle(err)
 	if err != nil {
 		return p.invalid(c, post, in, err)
@@ -83,7 +95,7 @@ func (p postsOf) invalid(c *gin.Context, post *models.Post, in postInput, err er
 	return respond.Invalid(c, "posts/edit", form, err)
 }
 
-func (p postsOf) changes(in postInput, thumbnail string) models.PostChanges {
+func (p postsOf) changes(in postInput) models.PostChanges {
 	changes := models.PostChanges{Title: in.Title, Description: in.Description, Alt: in.Alt, Visibility: (*models.Visibility)(in.Visibility)}
 	if p.kind == models.Text {
 		changes.Title, changes.Description, changes.Alt = nil, in.Content, nil
@@ -91,9 +103,6 @@ func (p postsOf) changes(in postInput, thumbnail string) models.PostChanges {
 	if in.Tags != nil {
 		tags := models.ParseTags(*in.Tags)
 		changes.Tags = &tags
-	}
-	if thumbnail != "" {
-		changes.Thumbnail = &thumbnail
 	}
 	return changes
 }

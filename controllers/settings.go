@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"io"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -11,6 +10,7 @@ import (
 	"tokentube/models"
 	"tokentube/utils/apperr"
 	"tokentube/utils/input"
+	"tokentube/utils/media"
 	"tokentube/utils/respond"
 )
 
@@ -181,14 +181,18 @@ func (s Settings) UpdateCover(c *gin.Context) error {
 	return s.updatePicture(c, models.CoverImage, s.Media.SaveCover, "Your banner is changed.")
 }
 
-func (s Settings) updatePicture(c *gin.Context, p models.Picture, save func(context.Context, io.Reader) (string, error), message string) error {
-	var name string
+func (s Settings) updatePicture(c *gin.Context, p models.Picture, save func(context.Context, *media.Picture) (string, error), message string) error {
+	var sent *media.Picture
 	files := uploads{db: s.DB}
 	defer files.discard(c)
-	err := input.Read(c.Request, &struct{}{}, input.Files{string(p): files.picture(c, &name, save)})
-	if err == nil && name == "" {
+	err := input.Read(c.Request, &struct{}{}, input.Files{string(p): s.receive(c, string(p), &sent)})
+	if err == nil && sent == nil {
 		err = apperr.InvalidField(string(p), "Choose a picture.")
 	}
+	if err != nil {
+		return respond.Invalid(c, "settings/profile", s.profilePage(c, profile{}), err)
+	}
+	name, err := files.picture(c, sent, save)
 	if err != nil {
 		return respond.Invalid(c, "settings/profile", s.profilePage(c, profile{}), err)
 	}

@@ -11,6 +11,7 @@ import (
 	"tokentube/models"
 	"tokentube/utils/apperr"
 	"tokentube/utils/input"
+	"tokentube/utils/media"
 	"tokentube/utils/password"
 	"tokentube/utils/picture"
 	"tokentube/utils/respond"
@@ -43,16 +44,17 @@ func (u UserActions) New(c *gin.Context) error {
 func (u UserActions) Create(c *gin.Context) error {
 	var in registration
 	var user models.User
-	files := uploads{db: u.DB}
-	defer files.discard(c)
+	var avatar, cover *media.Picture
 	err := input.Read(c.Request, &in, input.Files{
-		"avatar":     files.picture(c, &user.Avatar, u.Media.SaveAvatar),
-		"coverImage": files.picture(c, &user.CoverImage, u.Media.SaveCover),
+		"avatar":     u.receive(c, "avatar", &avatar),
+		"coverImage": u.receive(c, "coverImage", &cover),
 	})
 	if err != nil {
 		return respond.Invalid(c, "users/new", in, err)
 	}
-	session, err := u.register(c, in, &user, &files)
+	files := uploads{db: u.DB}
+	defer files.discard(c)
+	session, err := u.register(c, in, &user, registrationPictures{avatar, cover}, &files)
 	if err != nil {
 		return respond.Invalid(c, "users/new", in, err)
 	}
@@ -62,9 +64,12 @@ func (u UserActions) Create(c *gin.Context) error {
 	return respond.Created(c, "Welcome to Tokentube!", safeNext(in.Next), "/api/v1/users/channel/"+user.Username, u.user(&user, true))
 }
 
-// register checks everything that costs nothing before it hashes the password. The account and its first session are
-// made together, or not at all.
-func (u UserActions) register(c *gin.Context, in registration, user *models.User, files *uploads) (session *models.Session, err error) {
+// registrationPictures are the pictures of a new account; nil where none was sent.
+type registrationPictures struct{ avatar, cover *media.Picture }
+
+// register checks everything that costs nothing before it decodes pictures and hashes the password. The account and its
+// first session are made together, or not at all.
+func (u UserActions) register(c *gin.Context, in registration, user *models.User, sent registrationPictures, files *uploads) (session *models.Session, err error) {
 	if err := u.checkCookies(c); err != nil {
 		return nil, err
 	}
@@ -75,14 +80,11 @@ func (u UserActions) register(c *gin.Context, in registration, user *models.User
 	if fault := password.Check(in.Password, in.Username, in.Email, in.FullName); fault != "" {
 		return nil, apperr.InvalidField("password", "%s", fault)
 	}
-	if user.PasswordHash, err = u.Hasher.Hash(c, in.Password, middlewares.Turn(c, bson.NilObjectID)); err != nil {
+	if err := u.pictures(c, user, sent, files); err != nil {
 		return nil, err
 	}
-	if user.Avatar == "" {
-		if user.Avatar, err = u.Media.SaveInitials(c, picture.Initials(user.FullName)); err != nil {
-			return nil, err
-		}
-		files.add(user.Avatar)
+	if user.PasswordHash, err = u.Hasher.Hash(c, in.Password, middlewares.Turn(c, bson.NilObjectID)); err != nil {
+		return nil, err
 	}
 	err = u.DB.Atomically(c, func(ctx context.Context) error {
 		if err := u.Users.Create(ctx, user); err != nil {
@@ -93,6 +95,21 @@ func (u UserActions) register(c *gin.Context, in registration, user *models.User
 	})
 	files.settle(err)
 	return session, err
+}
+
+// pictures stores what a new account looks like: at least its initials.
+func (u UserActions) pictures(c *gin.Context, user *models.User, sent registrationPictures, files *uploads) (err error) {
+	if user.Avatar, err = files.picture(c, sent.avatar, u.Media.SaveAvatar); err != nil {
+		return err
+	}
+	if user.CoverImage, err = files.picture(c, sent.cover, u.Media.SaveCover); err != nil || user.Avatar != "" {
+		return err
+	}
+	if user.Avatar, err = u.Media.SaveInitials(c, picture.Initials(user.FullName)); err != nil {
+		return err
+	}
+	files.add(user.Avatar)
+	return nil
 }
 
 // withPassword adds what is wrong with the password to what is wrong with the

@@ -257,16 +257,11 @@ func (m *Posts) Update(ctx context.Context, user, id bson.ObjectID, c PostChange
 		return nil, err
 	}
 	changed, now := *p, m.db.Now()
-	set := store.Where("updatedAt", now)
-	assign(&set, "title", &changed.Title, c.Title)
-	assign(&set, "description", &changed.Description, c.Description)
-	assign(&set, "alt", &changed.Alt, c.Alt)
-	assign(&set, "tags", &changed.Tags, c.Tags)
-	assign(&set, "thumbnail", &changed.Thumbnail, c.Thumbnail)
-	assign(&set, "visibility", &changed.Visibility, c.Visibility)
-	if err := changed.Check(); err != nil {
+	set, err := c.apply(&changed)
+	if err != nil {
 		return nil, err
 	}
+	set = append(set, bson.E{Key: "updatedAt", Value: now})
 	if changed.Visibility == p.Visibility {
 		set = append(set, bson.E{Key: "editedAt", Value: now})
 	} else if p.PublishedAt == nil {
@@ -278,6 +273,23 @@ func (m *Posts) Update(ctx context.Context, user, id bson.ObjectID, c PostChange
 		return nil, apperr.New(apperr.Conflict, "This post was changed at the same time. Please check it and try again.").Because(err)
 	}
 	return after, err
+}
+
+// Check says what would be wrong with a post after the changes.
+func (c PostChanges) Check(p Post) error {
+	_, err := c.apply(&p)
+	return err
+}
+
+// apply changes the fields of a post that are given, and says which of the document are to be set.
+func (c PostChanges) apply(p *Post) (set bson.D, err error) {
+	assign(&set, "title", &p.Title, c.Title)
+	assign(&set, "description", &p.Description, c.Description)
+	assign(&set, "alt", &p.Alt, c.Alt)
+	assign(&set, "tags", &p.Tags, c.Tags)
+	assign(&set, "thumbnail", &p.Thumbnail, c.Thumbnail)
+	assign(&set, "visibility", &p.Visibility, c.Visibility)
+	return set, p.Check()
 }
 
 // assign notes that a field is to be set, if there is something to set it to. The value is read when it is written, after

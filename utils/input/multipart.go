@@ -21,6 +21,7 @@ func readMultipart(body io.Reader, boundary string, dst any, files Files) error 
 	for {
 		part, err := reader.NextPart()
 		if err == io.EOF {
+			finish(body)
 			return setFields(dst, values)
 		}
 		if err != nil {
@@ -44,6 +45,10 @@ func readMultipart(body io.Reader, boundary string, dst any, files Files) error 
 		values[name] = append(values[name], string(text))
 	}
 }
+
+// finish reads what little may follow the last part. Only with the end of the body does the server begin to notice that a
+// client leaves, and the deadline of the upload end.
+func finish(body io.Reader) { _, _ = io.CopyN(io.Discard, body, TextLimit) }
 
 // cutOff follows the body. The standard library takes a form that ends within the
 // header of a part for a complete one; with this behind it, it is not.

@@ -34,7 +34,7 @@ func everything(ctx context.Context, t *testing.T, s *Store, name string) map[st
 	found := map[string]error{}
 	_, found["a short upload"] = s.SaveVideo(ctx, bytes.NewReader(longVideo(4000)))
 	_, found["a long upload"] = s.SaveVideo(ctx, bytes.NewReader(longVideo(12<<20)))
-	_, found["a photo"] = s.SavePhoto(ctx, bytes.NewReader(jpegOf(t, shapes(20, 20))))
+	_, found["a photo"] = savePhoto(ctx, s, jpegOf(t, shapes(20, 20)))
 	_, found["looking"] = s.Exists(ctx, name)
 	_, found["reading"] = s.Read(ctx, name)
 	found["serving"] = s.Serve(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil).WithContext(ctx), name)

@@ -32,7 +32,7 @@ func TestFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	name, err := s.SaveAvatar(t.Context(), bytes.NewReader(jpegOf(t, shapes(40, 30))))
+	name, err := saveAvatar(s, jpegOf(t, shapes(40, 30)))
 	if err != nil {
 		t.Fatal(err)
 	}

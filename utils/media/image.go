@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"image"
-	"image/jpeg"
 	"image/png"
 	"io"
 )
@@ -29,83 +28,78 @@ type Image struct {
 	ContentType   string
 }
 
-// encoded is a picture as the bytes of a file.
-type encoded struct {
-	data        []byte
-	contentType string
-}
-
-// encode makes a JPEG, or a PNG where something shows through. Encoding anew is
-// what removes the place where a photo was taken, the serial number of the
-// camera, and anything that was hidden behind the picture.
-func encode(img *image.RGBA) (encoded, error) {
-	var b bytes.Buffer
-	if img.Opaque() {
-		err := jpeg.Encode(&b, img, &jpeg.Options{Quality: quality})
-		return encoded{b.Bytes(), typeJPEG}, err
-	}
-	err := png.Encode(&b, img)
-	return encoded{b.Bytes(), typePNG}, err
-}
-
 // SavePhoto stores a photo, at most 4096 pixels long, and its thumbnail, at
-// most 640 wide. Of an animated GIF the first picture is kept. Errors name the
-// field "photo".
-func (s *Store) SavePhoto(ctx context.Context, r io.Reader) (Image, error) {
-	var large, small encoded
-	var saved Image
-	err := s.withPicture(ctx, "photo", r, func(p picture) error {
-		img := fit(p, photoSide, photoSide)
-		saved.Width, saved.Height = img.Rect.Dx(), img.Rect.Dy()
-		var err error
-		if large, err = encode(img); err != nil {
-			return fmt.Errorf("encode the photo: %w", err)
-		}
-		if small, err = encode(fit(picture{img, upright}, thumbWidth, photoSide)); err != nil {
-			return fmt.Errorf("encode the thumbnail: %w", err)
-		}
-		return nil
-	})
+// most 640 wide. Of an animation the first picture is kept.
+func (s *Store) SavePhoto(ctx context.Context, p *Picture) (Image, error) {
+	files, err := s.save(ctx, private, p, shape{Width: photoSide, Height: photoSide}, shape{Width: thumbWidth, Height: photoSide})
 	if err != nil {
 		return Image{}, err
 	}
-	saved.Size, saved.ContentType = int64(len(large.data)), large.contentType
-	if saved.Name, err = s.putEncoded(ctx, private, large); err != nil {
-		return Image{}, err
-	}
-	if saved.Thumbnail, err = s.putEncoded(ctx, private, small); err != nil {
-		_ = s.discard(ctx, saved.Name)
-		return Image{}, err
-	}
-	return saved, nil
+	large := files[0]
+	return Image{Name: large.name, Thumbnail: files[1].name, Width: large.Width, Height: large.Height, Size: large.Size, ContentType: large.Type}, nil
 }
 
 // SaveAvatar stores the middle of the picture, 320 by 320, and returns its
-// public name. Errors name the field "avatar".
-func (s *Store) SaveAvatar(ctx context.Context, r io.Reader) (string, error) {
-	return s.save(ctx, public, "avatar", r, func(p picture) *image.RGBA {
-		return cover(p, avatarSide, avatarSide)
-	})
+// public name.
+func (s *Store) SaveAvatar(ctx context.Context, p *Picture) (string, error) {
+	return s.saveOne(ctx, public, p, shape{Width: avatarSide, Height: avatarSide, Cut: true, Enlarge: true})
 }
 
 // SaveCover stores the middle of the picture, four times as wide as high and at
-// most 1600 wide, and returns its public name. Errors name the field "coverImage".
-func (s *Store) SaveCover(ctx context.Context, r io.Reader) (string, error) {
-	return s.save(ctx, public, "coverImage", r, func(p picture) *image.RGBA {
-		b := p.Bounds()
-		if p.turn.sideways() {
-			b = image.Rect(0, 0, b.Dy(), b.Dx())
-		}
-		width := min(coverWidth, middle(b, coverShape, 1).Dx())
-		return cover(p, width, max(1, width/coverShape))
-	})
+// most 1600 wide, and returns its public name.
+func (s *Store) SaveCover(ctx context.Context, p *Picture) (string, error) {
+	return s.saveOne(ctx, public, p, shape{Width: coverWidth, Height: coverWidth / coverShape, Cut: true})
 }
 
 // SaveThumbnail stores the middle of a video's picture, 640 by 360, and returns
-// its private name. Errors name the field "thumbnail".
-func (s *Store) SaveThumbnail(ctx context.Context, r io.Reader) (string, error) {
-	return s.save(ctx, private, "thumbnail", r, func(p picture) *image.RGBA {
-		return cover(p, thumbWidth, thumbWidth*9/16)
+// its private name.
+func (s *Store) SaveThumbnail(ctx context.Context, p *Picture) (string, error) {
+	return s.saveOne(ctx, private, p, shape{Width: thumbWidth, Height: thumbWidth * 9 / 16, Cut: true, Enlarge: true})
+}
+
+func (s *Store) saveOne(ctx context.Context, folder string, p *Picture, sh shape) (string, error) {
+	files, err := s.save(ctx, folder, p, sh)
+	if err != nil {
+		return "", err
+	}
+	return files[0].name, nil
+}
+
+// stored is a picture that was made of an upload, under its name.
+type stored struct {
+	made
+	name string
+}
+
+// save makes the shapes of an upload and stores all of them, or none.
+func (s *Store) save(ctx context.Context, folder string, p *Picture, shapes ...shape) (files []stored, err error) {
+	defer func() {
+		if err == nil {
+			return
+		}
+		for _, file := range files {
+			_ = s.discard(ctx, file.name)
+		}
+	}()
+	err = s.decoder.run(ctx, p, shapes, func(m made, content io.Reader) error {
+		name, err := s.putContent(ctx, folder, m.Type, m.Size, content)
+		if err == nil {
+			files = append(files, stored{m, name})
+		}
+		return err
+	})
+	return files, err
+}
+
+// putContent stores exactly so many bytes, or nothing.
+func (s *Store) putContent(ctx context.Context, folder, contentType string, size int64, content io.Reader) (string, error) {
+	name, err := s.newName(folder, contentType)
+	if err != nil {
+		return "", err
+	}
+	return name, s.put(ctx, name, contentType, func(w io.Writer) error {
+		_, err := io.CopyN(w, content, size)
+		return err
 	})
 }
 
@@ -121,7 +115,7 @@ func (s *Store) SavePoster(ctx context.Context, img image.Image) (string, error)
 
 // saveDrawing stores a picture as PNG or JPEG, whichever is smaller.
 func (s *Store) saveDrawing(ctx context.Context, folder string, img image.Image) (string, error) {
-	drawn, err := encode(fit(picture{img, upright}, photoSide, photoSide))
+	drawn, err := encode(fit(picture{Image: img, turn: upright}, photoSide, photoSide))
 	if err != nil {
 		return "", fmt.Errorf("encode the drawing: %w", err)
 	}
@@ -131,33 +125,7 @@ func (s *Store) saveDrawing(ctx context.Context, folder string, img image.Image)
 		return "", fmt.Errorf("encode the drawing: %w", err)
 	}
 	if b.Len() <= len(drawn.data) {
-		drawn = encoded{b.Bytes(), typePNG}
+		drawn = encoded{b.Bytes(), typePNG, drawn.size}
 	}
-	return s.putEncoded(ctx, folder, drawn)
-}
-
-func (s *Store) save(ctx context.Context, folder, field string, r io.Reader, shape func(picture) *image.RGBA) (string, error) {
-	var file encoded
-	err := s.withPicture(ctx, field, r, func(p picture) (err error) {
-		if file, err = encode(shape(p)); err != nil {
-			return fmt.Errorf("encode the %s: %w", field, err)
-		}
-		return nil
-	})
-	if err != nil {
-		return "", err
-	}
-	return s.putEncoded(ctx, folder, file)
-}
-
-func (s *Store) putEncoded(ctx context.Context, folder string, file encoded) (string, error) {
-	name, err := s.newName(folder, file.contentType)
-	if err != nil {
-		return "", err
-	}
-	err = s.put(ctx, name, file.contentType, func(w io.Writer) error {
-		_, err := w.Write(file.data)
-		return err
-	})
-	return name, err
+	return s.putContent(ctx, folder, drawn.contentType, int64(len(drawn.data)), bytes.NewReader(drawn.data))
 }

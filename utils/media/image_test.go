@@ -62,7 +62,7 @@ func TestPhotoFormats(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			s := open(t, Limits{})
-			got, err := s.SavePhoto(t.Context(), bytes.NewReader(c.data))
+			got, err := savePhoto(t.Context(), s, c.data)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -112,21 +112,38 @@ func TestShapes(t *testing.T) {
 	}
 }
 
+func savePhoto(ctx context.Context, s *Store, data []byte) (Image, error) {
+	p, err := s.Receive(ctx, "photo", bytes.NewReader(data))
+	if err != nil {
+		return Image{}, err
+	}
+	return s.SavePhoto(ctx, p)
+}
+
 func saveAvatar(s *Store, data []byte) (string, error) {
-	return s.SaveAvatar(context.Background(), bytes.NewReader(data))
+	return received(s, data, "avatar", s.SaveAvatar)
 }
 
 func saveCover(s *Store, data []byte) (string, error) {
-	return s.SaveCover(context.Background(), bytes.NewReader(data))
+	return received(s, data, "coverImage", s.SaveCover)
 }
 
 func saveThumbnail(s *Store, data []byte) (string, error) {
-	return s.SaveThumbnail(context.Background(), bytes.NewReader(data))
+	return received(s, data, "thumbnail", s.SaveThumbnail)
+}
+
+func received(s *Store, data []byte, field string, save func(context.Context, *Picture) (string, error)) (string, error) {
+	ctx := context.Background()
+	p, err := s.Receive(ctx, field, bytes.NewReader(data))
+	if err != nil {
+		return "", err
+	}
+	return save(ctx, p)
 }
 
 // The middle is kept: of a wide picture neither edge.
 func TestCoverKeepsTheMiddle(t *testing.T) {
-	img := cover(picture{shapes(300, 100), upright}, 50, 50)
+	img := cover(picture{Image: shapes(300, 100), turn: upright}, 50, 50)
 	if !near(img, 20, 25, red) || !near(img, 30, 10, blue) || !near(img, 30, 40, green) {
 		t.Error("the colours are not where they should be")
 	}

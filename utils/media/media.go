@@ -17,15 +17,16 @@ import (
 	"regexp"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/semaphore"
 )
 
 // Limits says how much one upload may cost. A zero is the default.
 type Limits struct {
 	ImageBytes int64 // 10 MB
 	VideoBytes int64 // 500 MB
-	Pixels     int   // 40 megapixels, also for all pictures that are decoded at once
+	Pixels     int   // of a picture, 40 megapixels
+	Memory     int64 // for decoding a picture, 512 MB
+
+	DecodeTime time.Duration // of a processor, for a picture, 15 s
 }
 
 func (l Limits) withDefaults() Limits {
@@ -38,15 +39,21 @@ func (l Limits) withDefaults() Limits {
 	if l.Pixels <= 0 {
 		l.Pixels = 40_000_000
 	}
+	if l.Memory <= 0 {
+		l.Memory = 512 << 20
+	}
+	if l.DecodeTime <= 0 {
+		l.DecodeTime = 15 * time.Second
+	}
 	return l
 }
 
 // Store keeps the files. It is safe for concurrent use.
 type Store struct {
-	bucket Bucket
-	limits Limits
-	pixels *semaphore.Weighted // pixels that may still be decoded at this moment
-	random io.Reader           // where names come from
+	bucket  Bucket
+	limits  Limits
+	decoder *decoder
+	random  io.Reader // where names come from
 
 	holders atomic.Int32 // see Hold
 }
@@ -61,10 +68,10 @@ func Open(ctx context.Context, url, dir string, limits Limits) (*Store, error) {
 	}
 	limits = limits.withDefaults()
 	return &Store{
-		bucket: bucket,
-		limits: limits,
-		pixels: semaphore.NewWeighted(int64(limits.Pixels)),
-		random: rand.Reader,
+		bucket:  bucket,
+		limits:  limits,
+		decoder: newDecoder(limits.DecodeTime),
+		random:  rand.Reader,
 	}, nil
 }
 

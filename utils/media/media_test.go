@@ -93,7 +93,7 @@ func TestNames(t *testing.T) {
 func TestPhotoIsAllOrNothing(t *testing.T) {
 	s := open(t, Limits{})
 	s.random = bytes.NewReader(make([]byte, 16)) // enough for one name
-	if _, err := s.SavePhoto(t.Context(), bytes.NewReader(jpegOf(t, shapes(8, 8)))); err == nil {
+	if _, err := savePhoto(t.Context(), s, jpegOf(t, shapes(8, 8))); err == nil {
 		t.Fatal("no error")
 	}
 	if left := s.stored(t); len(left) != 0 {

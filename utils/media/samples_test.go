@@ -13,8 +13,9 @@ import (
 	"testing"
 )
 
-// Two WebP files of 24 by 16 pixels in one colour, made from a drawing of our own.
+// Two WebP files of 24 by 16 pixels in one colour, and the shapes at 64 by 48, made from drawings of our own.
 const (
+	webpShapes   = "UklGRjwAAABXRUJQVlA4TC8AAAAvP8ALABdwD0YhQXKQ/8kdZoFAYhLbpLPNf0j2gEjbZiZv8j7HByP6PwHotLtrbwA="
 	webpLossless = "UklGRh4AAABXRUJQVlA4TBEAAAAvF8ADAAfQr7rUs/+BiOh/AAA="
 	webpLossy    = "UklGRkAAAABXRUJQVlA4IDQAAAAQAwCdASoYABAAPrVInkmnJCKhMAgA4BaJQBai0AAQNgAA/upl/4oBSOHO/DaqzYnyAAAA"
 )
@@ -84,6 +85,10 @@ func pngBomb(w, h uint32) []byte {
 	head := binary.BigEndian.AppendUint32([]byte("IHDR"), w)
 	head = binary.BigEndian.AppendUint32(head, h)
 	head = append(head, 8, 6, 0, 0, 0)
-	data := append([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x0d"), head...)
-	return binary.BigEndian.AppendUint32(data, crc32.ChecksumIEEE(head))
+	return withSum(append([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x0d"), head...))
+}
+
+// withSum ends the header of a PNG with its checksum.
+func withSum(data []byte) []byte {
+	return binary.BigEndian.AppendUint32(data, crc32.ChecksumIEEE(data[12:]))
 }

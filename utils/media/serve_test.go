@@ -84,7 +84,7 @@ func TestServeNothing(t *testing.T) {
 
 func TestServeTypes(t *testing.T) {
 	s := open(t, Limits{})
-	photo, err := s.SavePhoto(t.Context(), bytes.NewReader(jpegOf(t, shapes(9, 9))))
+	photo, err := savePhoto(t.Context(), s, jpegOf(t, shapes(9, 9)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,20 @@
+//go:build unix
+
+package media
+
+import (
+	"syscall"
+	"time"
+)
+
+// beNice lets the site's requests go first.
+func beNice() { _ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, 5) }
+
+// spent is how much processor time this process has taken. A busy machine doesn't count against a picture.
+func spent(time.Time) time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		return 0
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
