@@ -55,7 +55,7 @@ type Config struct {
 	RateLimit               bool
 
 	BcryptCost     int
-	CookieSecure   bool
+	CookieSecure   string // auto, true or false
 	CookiePrefix   string
 	CORSOrigins    []string
 	TrustedProxies []string
@@ -127,7 +127,7 @@ func Load(env map[string]string) (Config, error) {
 		RateLimit:        r.flag("RATE_LIMIT", true),
 
 		BcryptCost:     r.number("BCRYPT_COST", 12, 4, 20),
-		CookieSecure:   r.flag("COOKIE_SECURE", true),
+		CookieSecure:   r.secure("COOKIE_SECURE"),
 		CookiePrefix:   r.oneOf("COOKIE_PREFIX", "", "__Host-", "__Secure-"),
 		CORSOrigins:    r.origins("CORS_ORIGIN"),
 		TrustedProxies: r.proxies("TRUSTED_PROXIES"),
@@ -158,8 +158,8 @@ func (r *reader) check(c Config) {
 	if c.HTTPRedirectPort > 0 && c.TLSCertFile == "" {
 		r.fault("HTTP_REDIRECT_PORT", "needs TLS_CERT_FILE and TLS_KEY_FILE: there is no HTTPS to lead to")
 	}
-	if c.CookiePrefix != "" && !c.CookieSecure {
-		r.fault("COOKIE_PREFIX", "needs COOKIE_SECURE=true: browsers drop such cookies otherwise")
+	if c.CookiePrefix != "" && c.CookieSecure == "false" {
+		r.fault("COOKIE_PREFIX", "needs COOKIE_SECURE=true or auto: browsers drop such cookies otherwise")
 	}
 }
 

@@ -45,7 +45,7 @@ func TestDefaults(t *testing.T) {
 		{"SESSION_MAX_AGE", got.SessionMaxAge, 90 * 24 * time.Hour},
 		{"JWT_ISSUER", got.JWTIssuer, "tokentube"},
 		{"BCRYPT_COST", got.BcryptCost, 12},
-		{"COOKIE_SECURE", got.CookieSecure, true},
+		{"COOKIE_SECURE", got.CookieSecure, "auto"},
 		{"COOKIE_PREFIX", got.CookiePrefix, ""},
 		{"CORS_ORIGIN", len(got.CORSOrigins), 0},
 		{"TRUSTED_PROXIES", len(got.TrustedProxies), 0},
@@ -231,7 +231,7 @@ func TestExampleFileIsComplete(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		maps.Copy(read, names(`r\.(?:text|number|flag|oneOf|duration|origins?|proxies|list)\("([A-Z0-9_]+)"`, string(source)))
+		maps.Copy(read, names(`r\.(?:text|number|flag|secure|oneOf|duration|origins?|proxies|list)\("([A-Z0-9_]+)"`, string(source)))
 	}
 	if len(read) < 20 {
 		t.Fatalf("only %d variables found in the source", len(read))

@@ -47,6 +47,20 @@ func (r *reader) flag(name string, fallback bool) bool {
 	}
 }
 
+// secure is a flag with a third value, by which each request decides.
+func (r *reader) secure(name string) string {
+	const auto = "auto"
+	if text := strings.ToLower(r.text(name, auto)); text == auto {
+		return auto
+	}
+	before := len(r.faults)
+	value := strconv.FormatBool(r.flag(name, true))
+	if len(r.faults) > before {
+		r.faults[before] = fmt.Errorf("%s must be auto, true or false (or on, off, yes, no, 1, 0), not %q", name, r.text(name, auto))
+	}
+	return value
+}
+
 // oneOf takes the first value as the default.
 func (r *reader) oneOf(name string, values ...string) string {
 	text := r.text(name, values[0])

@@ -9,6 +9,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -53,13 +54,17 @@ func New(cfg config.Config, site *models.Site, files *media.Store, log *slog.Log
 	}
 	auth := &middlewares.Auth{
 		Tokens: tokens, Users: site.Users, Sessions: site.Sessions, Events: site.Events, Requests: site.Requests,
-		Cookies: middlewares.Cookies{Prefix: cfg.CookiePrefix, Path: "/", Secure: cfg.CookieSecure},
+		Cookies: middlewares.Cookies{Prefix: cfg.CookiePrefix, Path: "/", Secure: secureCookies(cfg)},
 		Streams: middlewares.NewStreams(), Log: log, Now: now,
 	}
 	if cfg.RateLimit {
 		auth.Limits = middlewares.NewLimits(site.Attempts, cfg.RefreshTokenSecret, now)
 	}
 	return &App{Site: site, Config: cfg, Auth: auth, Media: files, Hasher: hasher, Log: log, Now: now, Sleep: sleep}, nil
+}
+
+func secureCookies(cfg config.Config) func(*http.Request) bool {
+	return middlewares.SecureCookies(cfg.CookieSecure, cfg.Env == "development" && !cfg.HTTPS() && cfg.CookiePrefix == "")
 }
 
 // sleep waits for a while, or until ctx ends.

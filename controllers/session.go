@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -39,6 +38,26 @@ type login struct {
 	Password   string `form:"password" json:"password,omitempty"`
 	Remember   bool   `form:"remember" json:"remember"`
 	Next       string `form:"next" json:"next"`
+	door
+}
+
+// door is what the forms that log in have in common.
+type door struct {
+	Probe  bool   `form:"probe" json:"-"`            // the form came with a cookie, which must come back
+	Notice string `form:"-" json:"notice,omitempty"` // why no login would last
+}
+
+// openDoor is for a new form.
+func (a *App) openDoor(c *gin.Context) door {
+	a.Auth.Cookies.Probe(c)
+	name := middlewares.Current(c).Twice
+	if access, refresh := a.Auth.Cookies.Names(); name == "" && (c.Query(middlewares.TwiceQuery) == access || c.Query(middlewares.TwiceQuery) == refresh) {
+		name = c.Query(middlewares.TwiceQuery)
+	}
+	if name == "" {
+		return door{Probe: true}
+	}
+	return door{Probe: true, Notice: middlewares.TwiceMessage(name)}
 }
 
 // name is the username or e-mail address, under whichever field it came.
@@ -68,7 +87,7 @@ type signedIn struct {
 
 // New is GET /login: the form.
 func (s SessionActions) New(c *gin.Context) error {
-	return respond.Show(c, "sessions/new", login{Next: safeNext(c.Query("next")), Remember: true})
+	return respond.Show(c, "sessions/new", login{Next: safeNext(c.Query("next")), Remember: true, door: s.openDoor(c)})
 }
 
 // Create is POST /login.
@@ -85,7 +104,7 @@ func (s SessionActions) Create(c *gin.Context) error {
 }
 
 func (s SessionActions) logIn(c *gin.Context, in login) (signedIn, error) {
-	if err := s.checkCookies(c); err != nil {
+	if err := s.checkCookies(c, in.door); err != nil {
 		return signedIn{}, err
 	}
 	user, err := s.authenticate(c, in)
@@ -193,7 +212,7 @@ func (s SessionActions) Delete(c *gin.Context) error {
 
 // forget clears the cookies. Private pages are no-store, so that Back shows none of them; Clear-Site-Data would stall
 // Chromium for seconds on a full cache.
-func (a *App) forget(c *gin.Context) { a.Auth.Cookies.Clear(c) }
+func (a *App) forget(c *gin.Context) { a.Auth.Clear(c) }
 
 // endSessions ends the sessions that the request's tokens belong to.
 func (a *App) endSessions(ctx context.Context, c *gin.Context, why models.EndReason) error {
@@ -288,17 +307,26 @@ func (a *App) noteFailure(c *gin.Context, user *models.User) {
 	})
 }
 
-// checkCookies says why when a browser would drop the cookies of a login without
-// a word: Secure ones are kept over plain HTTP on this machine's own name alone.
-func (a *App) checkCookies(c *gin.Context) error {
-	if !a.Config.CookieSecure || a.Config.HTTPS() || c.Request.TLS != nil || !fromBrowser(c) {
+// checkCookies says why when no login would last: a browser that drops the cookies, or one that has two of a name. Secure
+// ones are kept over plain HTTP on this machine's own name alone, and not by every browser.
+func (a *App) checkCookies(c *gin.Context, d door) error {
+	if name := middlewares.Current(c).Twice; name != "" {
+		return apperr.New(apperr.Invalid, "%s", middlewares.TwiceMessage(name))
+	}
+	plain := !a.Config.HTTPS() && c.Request.TLS == nil && a.Auth.Cookies.IsSecure(c.Request)
+	if plain && fromBrowser(c) && !middlewares.Loopback(c.Request.Host) {
+		host := (&url.URL{Host: c.Request.Host}).Hostname()
+		return apperr.New(apperr.Invalid, "Over plain HTTP your browser keeps no login for %s. Open the site at %s, or by HTTPS.", host, a.Config.BaseURL)
+	}
+	if !d.Probe || a.Auth.Cookies.Probed(c.Request) {
 		return nil
 	}
-	host := (&url.URL{Host: c.Request.Host}).Hostname()
-	if ip := net.ParseIP(host); host == "localhost" || strings.HasSuffix(host, ".localhost") || ip.IsLoopback() {
-		return nil
+	a.Auth.Cookies.Probe(c) // it may only be that the browser was closed since
+	if plain {
+		return apperr.New(apperr.Invalid, "Your browser didn't keep the cookie of this form, so it wouldn't keep a login. "+
+			"Over plain HTTP, Safari drops Secure cookies: set COOKIE_SECURE=auto and restart the site, or use another browser. If you just allowed cookies, try again.")
 	}
-	return apperr.New(apperr.Invalid, "Over plain HTTP your browser keeps no login for %s. Open the site at %s, or by HTTPS.", host, a.Config.BaseURL)
+	return apperr.New(apperr.Invalid, "Your browser didn't keep the cookie of this form, so it wouldn't keep a login. Allow cookies for this site, then try again.")
 }
 
 // fromBrowser tells a browser by what only browsers send, and what no page can

@@ -33,11 +33,12 @@ type registration struct {
 	FullName string `form:"fullName" json:"fullName"`
 	Password string `form:"password" json:"password,omitempty"`
 	Next     string `form:"next" json:"next"`
+	door
 }
 
 // New is GET /register: the form.
 func (u UserActions) New(c *gin.Context) error {
-	return respond.Show(c, "users/new", registration{Next: safeNext(c.Query("next"))})
+	return respond.Show(c, "users/new", registration{Next: safeNext(c.Query("next")), door: u.openDoor(c)})
 }
 
 // Create is POST /register: makes the account, and logs in to it.
@@ -70,7 +71,7 @@ type registrationPictures struct{ avatar, cover *media.Picture }
 // register checks everything that costs nothing before it decodes pictures and hashes the password. The account and its
 // first session are made together, or not at all.
 func (u UserActions) register(c *gin.Context, in registration, user *models.User, sent registrationPictures, files *uploads) (session *models.Session, err error) {
-	if err := u.checkCookies(c); err != nil {
+	if err := u.checkCookies(c, in.door); err != nil {
 		return nil, err
 	}
 	user.Username, user.Email, user.FullName = in.Username, in.Email, in.FullName

@@ -3,6 +3,7 @@ package middlewares
 import (
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -33,6 +34,7 @@ type Group struct {
 	once     gin.HandlerFunc // see Auth.Once; nil where nobody is logged in, whose request it could be
 	limits   []gin.HandlerFunc
 	noRenew  bool
+	download bool
 	maxBytes int64
 	long     []gin.HandlerFunc // what lets a request take longer than others
 }
@@ -74,9 +76,11 @@ func (g Group) Upload(maxBytes int64) Group {
 	return g
 }
 
-// Download is the group for answers that may be long under way.
+// Download is the group for answers that may be long under way. What only a user may have, no page of another site can make
+// their browser fetch (see ownSite).
 func (g Group) Download() Group {
 	g.noRenew = true
+	g.download = true
 	g.long = []gin.HandlerFunc{Progress}
 	return g
 }
@@ -122,6 +126,9 @@ func (g Group) handle(method, path string, action respond.Action) {
 	var chain []gin.HandlerFunc
 	if g.guard != nil {
 		chain = append(chain, verify, g.guard)
+	}
+	if g.download && g.once != nil {
+		chain = append(chain, ownSite)
 	}
 	if g.writes != nil && method != http.MethodGet {
 		chain = append(chain, g.writes)
@@ -197,17 +204,32 @@ func (a *Auth) RequireRole(role string) gin.HandlerFunc {
 // GuestOnly sends signed-in people on from the pages that are for others. The
 // forms behind them, and the API, take everybody.
 func GuestOnly(c *gin.Context) {
-	if c.Request.Method == http.MethodGet && Current(c).State == SignedIn && !respond.WantsJSON(c) {
+	if c.Request.Method == http.MethodGet && Current(c).State == SignedIn && c.Query(TwiceQuery) == "" && !respond.WantsJSON(c) {
 		_ = respond.Redirect(c, "/")
 		c.Abort()
 	}
 }
 
+// TwiceQuery is where the login page is told the name of a cookie that came twice to another page: it may not come twice to
+// the login itself, which would then send the person back.
+const TwiceQuery = "twice"
+
 func refuse(c *gin.Context, id Identity) {
+	if id.Twice != "" && !respond.WantsJSON(c) {
+		login := respond.LoginPath(c)
+		sep := map[bool]string{true: "&", false: "?"}[strings.Contains(login, "?")]
+		_ = respond.Redirect(c, login+sep+TwiceQuery+"="+id.Twice)
+		c.Abort()
+		return
+	}
 	challenge := `Bearer realm="tokentube"`
 	if id.State == Dead {
 		challenge += `, error="invalid_token"` // RFC 6750 3.1
 	}
 	c.Header("WWW-Authenticate", challenge)
-	respond.Error(c, apperr.New(apperr.Unauthorized, "Please log in first."))
+	message := "Please log in first."
+	if id.Twice != "" {
+		message = TwiceMessage(id.Twice)
+	}
+	respond.Error(c, apperr.New(apperr.Unauthorized, "%s", message))
 }

@@ -3,7 +3,11 @@ package middlewares
 import (
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -17,8 +21,34 @@ import (
 type Cookies struct {
 	Prefix string // "", "__Host-" or "__Secure-" (RFC 6265bis 4.1.3)
 	Path   string
-	Secure bool
+	Secure func(*http.Request) bool // nil: always
 }
+
+// SecureCookies is the rule of COOKIE_SECURE. With "auto", cookies are Secure with one exception: over plain HTTP on a
+// loopback name, WebKit browsers (Safari, and all browsers of iOS) drop Secure cookies without a word, where Chromium and
+// Firefox keep them. The exception is for development alone, and not with a prefix, which needs Secure.
+func SecureCookies(setting string, exception bool) func(*http.Request) bool {
+	return func(r *http.Request) bool {
+		if setting != "auto" {
+			return setting == "true"
+		}
+		return !exception || r.TLS != nil || !Loopback(r.Host) || !webKit(r.UserAgent())
+	}
+}
+
+// webKit tells WebKit from Chromium, which once was one and still says so.
+func webKit(agent string) bool {
+	return strings.Contains(agent, "AppleWebKit/") && !strings.Contains(agent, "Chrome/") && !strings.Contains(agent, "Chromium/")
+}
+
+// Loopback tells a host, with or without a port, that is this machine's own name.
+func Loopback(host string) bool {
+	name := (&url.URL{Host: host}).Hostname()
+	return name == "localhost" || strings.HasSuffix(name, ".localhost") || net.ParseIP(name).IsLoopback()
+}
+
+// IsSecure tells whether the cookies that this request gets are Secure.
+func (k Cookies) IsSecure(r *http.Request) bool { return k.Secure == nil || k.Secure(r) }
 
 const (
 	accessCookie  = "AccessToken"
@@ -49,16 +79,53 @@ func maxAge(s *models.Session, now time.Time) int {
 	return max(1, int(s.Current.ExpiresAt.Sub(now).Seconds()))
 }
 
-// Clear removes both cookies.
-func (k Cookies) Clear(c *gin.Context) {
-	k.put(c, accessCookie, "", -1)
-	k.put(c, refreshCookie, "", -1)
+// Clear removes both cookies, but for one that this site did not sign: cookies ignore ports, and another program on this
+// host may use the same name.
+func (a *Auth) Clear(c *gin.Context) {
+	for name, kind := range map[string]*token.Kind{accessCookie: a.Tokens.Access, refreshCookie: a.Tokens.Refresh} {
+		values := c.Request.CookiesNamed(a.Cookies.Prefix + name)
+		if len(values) == 0 || slices.ContainsFunc(values, func(v *http.Cookie) bool { return signed(kind, v.Value) }) {
+			a.Cookies.put(c, name, "", -1)
+		}
+	}
+}
+
+// signed tells a token that this site signed, however old.
+func signed(kind *token.Kind, raw string) bool {
+	_, err := kind.Verify(raw)
+	return err == nil || errors.Is(err, token.ErrExpired)
+}
+
+const probeCookie = "Probe"
+
+// Probe gives the browser a cookie like those of a login. Whether it comes back with the form tells whether a login would
+// last: some browsers drop cookies, all or Secure ones, without a word.
+func (k Cookies) Probe(c *gin.Context) { k.put(c, probeCookie, "1", 0) }
+
+// Probed tells whether the cookie came back.
+func (k Cookies) Probed(r *http.Request) bool { return len(r.CookiesNamed(k.Prefix+probeCookie)) > 0 }
+
+// Twice is the name of a cookie that came twice, if one did.
+func (k Cookies) Twice(r *http.Request) string {
+	for _, name := range []string{k.Prefix + accessCookie, k.Prefix + refreshCookie} {
+		if len(r.CookiesNamed(name)) > 1 {
+			return name
+		}
+	}
+	return ""
+}
+
+// TwiceMessage says what is wrong when a cookie comes twice, and how to get out of it: no login would change anything.
+func TwiceMessage(name string) string {
+	return "Your browser sends two different cookies named " + name + ", so this site can use neither, and logging in does not help. " +
+		"Delete this site's cookies, then log in: in Chrome, Edge and Firefox, select the icon to the left of the address, " +
+		"then the entry for cookies and site data; in Safari, open Settings, Privacy, Manage Website Data."
 }
 
 func (k Cookies) put(c *gin.Context, name, value string, maxAge int) {
-	http.SetCookie(c.Writer, &http.Cookie{ // #nosec G124 -- Secure unless COOKIE_SECURE=false
+	http.SetCookie(c.Writer, &http.Cookie{ // #nosec G124 -- Secure but for COOKIE_SECURE
 		Name: k.Prefix + name, Value: value, Path: k.Path, MaxAge: maxAge,
-		HttpOnly: true, Secure: k.Secure, SameSite: http.SameSiteLaxMode,
+		HttpOnly: true, Secure: k.IsSecure(c.Request), SameSite: http.SameSiteLaxMode,
 	})
 }
 
@@ -111,9 +178,14 @@ func (a *Auth) IssueAccess(c *gin.Context, u *models.User, s *models.Session) er
 // request, however old: enough to end its session, and for nothing else.
 func (a *Auth) Presented(c *gin.Context) []*token.Claims {
 	header, _ := HeaderToken(c.Request)
-	access, refresh := a.Cookies.Read(c, a.Log)
+	raws := []string{header}
+	for _, name := range []string{accessCookie, refreshCookie} {
+		for _, cookie := range c.Request.CookiesNamed(a.Cookies.Prefix + name) {
+			raws = append(raws, cookie.Value)
+		}
+	}
 	var all []*token.Claims
-	for _, raw := range []string{header, access, refresh} {
+	for _, raw := range raws {
 		for _, kind := range []*token.Kind{a.Tokens.Access, a.Tokens.Refresh} {
 			if claims, err := kind.Verify(raw); err == nil || errors.Is(err, token.ErrExpired) {
 				all = append(all, claims)

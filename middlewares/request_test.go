@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -101,6 +102,40 @@ func request(method, path string, header ...string) *http.Request {
 		r.Header.Set(header[i], header[i+1])
 	}
 	return r
+}
+
+// A link on another site must not make a user's browser download what is theirs alone.
+func TestDownloadsAreForThisSitesOwnPages(t *testing.T) {
+	site := testsite.New(t, func(c *config.Config) { c.CORSOrigins = []string{"https://app.localhost"} })
+	alice := site.User("alice")
+	access := middlewares.NewAccess(site.Engine, site.Auth, nil)
+	file := func(c *gin.Context) error { c.String(http.StatusOK, "all of it"); return nil }
+	access.Private.Download().Both(http.MethodGet, "/export", file)
+	access.Public.Download().Page(http.MethodGet, "/picture", file)
+	for name, test := range map[string]struct {
+		header []string
+		code   int
+	}{
+		"a program":                  {nil, 200},
+		"own page":                   {[]string{"Sec-Fetch-Site", "same-origin"}, 200},
+		"typed in":                   {[]string{"Sec-Fetch-Site", "none"}, 200},
+		"another site":               {[]string{"Sec-Fetch-Site", "cross-site"}, 403},
+		"another host of the domain": {[]string{"Sec-Fetch-Site", "same-site"}, 403},
+		"something new":              {[]string{"Sec-Fetch-Site", "fenced"}, 403},
+		"an allowed origin":          {[]string{"Sec-Fetch-Site", "same-site", "Origin", "https://app.localhost"}, 200},
+		"old browser, own page":      {[]string{"Referer", "https://localhost/settings/data"}, 200},
+		"old browser, another site":  {[]string{"Referer", "https://evil.example/"}, 403},
+		"old browser, other port":    {[]string{"Referer", "https://localhost:8443/"}, 403},
+		"a Referer that is none":     {[]string{"Referer", "://"}, 403},
+	} {
+		for _, path := range []string{"/export", "/api/v1/export"} {
+			if answer := alice.Do(request("GET", path, test.header...)); answer.Code != test.code || (test.code == 403) != strings.Contains(answer.Body, "another site") {
+				t.Errorf("%s, %s: %s", name, path, answer)
+			}
+		}
+		alice.Do(request("GET", "/picture", test.header...)).Status(200)
+		site.Client().Do(request("GET", "/api/v1/export", test.header...)).Status(401)
+	}
 }
 
 func TestCrossSitePostIsRefused(t *testing.T) {
@@ -240,7 +275,7 @@ func TestRequireRole(t *testing.T) {
 		t.Fatal(err)
 	}
 	engine := gin.New()
-	engine.Use(respond.New(pages, site.Viewer, "", true, site.Log).Use)
+	engine.Use(respond.New(pages, site.Viewer, "", respond.Flash{Now: time.Now}, site.Log).Use)
 	reached := 0
 	engine.GET("/api/admin", site.Auth.VerifyJWT, site.Auth.RequireRole("admin"), func(c *gin.Context) { reached++ })
 	site.Handler = engine

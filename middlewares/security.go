@@ -53,6 +53,7 @@ func CrossOrigin(allowed []string, own string) (gin.HandlerFunc, error) {
 			c.Writer.Header().Add("Vary", "Origin")
 		}
 		if slices.Contains(allowed, origin) {
+			c.Set(allowedOrigin, true)
 			allow(c, origin)
 			if c.Request.Method == http.MethodOptions && c.GetHeader("Access-Control-Request-Method") != "" {
 				c.AbortWithStatus(http.StatusNoContent)
@@ -67,6 +68,27 @@ func CrossOrigin(allowed []string, own string) (gin.HandlerFunc, error) {
 			respond.Error(c, apperr.New(apperr.Forbidden, "This request came from another site.").Because(err))
 		}
 	}, nil
+}
+
+const allowedOrigin = "allowedOrigin"
+
+// ownSite refuses a GET that a page of another site makes. Cookies that are SameSite=Lax go along with a link, so that such a
+// page could otherwise make an administrator's browser download the backup, or a user's their export, onto a machine that
+// other programs read. A typed address ("none") is the person's own wish; a program other than a browser sends no such header,
+// and an old browser at least its Referer.
+func ownSite(c *gin.Context) {
+	switch c.GetHeader("Sec-Fetch-Site") {
+	case "same-origin", "none":
+		return
+	case "":
+		from, err := url.Parse(c.GetHeader("Referer"))
+		if c.GetHeader("Referer") == "" || err == nil && from.Host == c.Request.Host {
+			return
+		}
+	}
+	if !c.GetBool(allowedOrigin) {
+		respond.Error(c, apperr.New(apperr.Forbidden, "This link is on another site. Open it from this site instead."))
+	}
 }
 
 func safe(method string) bool {

@@ -37,7 +37,8 @@ type Identity struct {
 	State    State
 	User     *models.User
 	Session  *models.Session
-	ByHeader bool // by an Authorization header, not by cookies
+	ByHeader bool   // by an Authorization header, not by cookies
+	Twice    string // the name of a cookie that came twice, if that made it Nobody
 }
 
 // Auth knows tokens and sessions.
@@ -95,7 +96,7 @@ func (a *Auth) verify(c *gin.Context, renew bool) {
 	// Dead cookies go when the person goes to a page. A late answer in the
 	// background could otherwise wipe out a login made since.
 	if id.State == Dead && renew && !id.ByHeader && c.GetHeader("Sec-Fetch-Mode") == "navigate" {
-		a.Cookies.Clear(c)
+		a.Clear(c)
 	}
 }
 
@@ -108,7 +109,10 @@ func (a *Auth) identify(c *gin.Context, renew bool) (id Identity, err error) {
 		access, refresh = a.ownCookies(c)
 	}
 	if access == "" && refresh == "" {
-		return Identity{State: Nobody}, nil
+		if !byHeader {
+			id.Twice = a.Cookies.Twice(c.Request)
+		}
+		return id, nil
 	}
 	claims, fault := a.Tokens.Access.Verify(access)
 	switch {
@@ -129,10 +133,10 @@ func (a *Auth) identify(c *gin.Context, renew bool) (id Identity, err error) {
 // use the same names, and its cookies are as if they were not there. They open nothing, and are not cleared.
 func (a *Auth) ownCookies(c *gin.Context) (access, refresh string) {
 	access, refresh = a.Cookies.Read(c, a.Log)
-	if _, err := a.Tokens.Access.Verify(access); err != nil && !errors.Is(err, token.ErrExpired) {
+	if !signed(a.Tokens.Access, access) {
 		access = ""
 	}
-	if _, err := a.Tokens.Refresh.Verify(refresh); err != nil && !errors.Is(err, token.ErrExpired) {
+	if !signed(a.Tokens.Refresh, refresh) {
 		refresh = ""
 	}
 	return access, refresh

@@ -276,7 +276,7 @@ func BenchmarkVerifyJWT(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	responder := respond.New(pages, site.Viewer, "", true, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	responder := respond.New(pages, site.Viewer, "", respond.Flash{Now: time.Now}, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	for _, test := range []struct {
 		name  string
 		chain []gin.HandlerFunc

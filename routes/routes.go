@@ -69,7 +69,8 @@ func NewEngine(app *controllers.App, templates, static fs.FS, code *source.Code)
 	if err != nil {
 		return nil, err
 	}
-	responder := respond.New(pages, app.Viewer, app.Config.BaseURL, app.Config.CookieSecure, app.Log)
+	flash := respond.Flash{Prefix: app.Config.CookiePrefix, Secure: app.Auth.Cookies.Secure, Key: app.Config.RefreshTokenSecret, Now: app.Now}
+	responder := respond.New(pages, app.Viewer, app.Config.BaseURL, flash, app.Log)
 	engine.Use(
 		responder.Use,
 		middlewares.RequestID,

@@ -139,6 +139,7 @@ func TestPublicRoutesAreTheOnesThatWeKnow(t *testing.T) {
 var checks = map[string]func(testing.TB, *testsite.Site) []string{
 	"the anonymous are refused":               letTheAnonymousIn,
 	"other sites are refused":                 letOtherSitesIn,
+	"no other site's link does anything":      letOtherSitesLink,
 	"administrators' routes are theirs":       letUsersAdminister,
 	"what is private stays private":           givePrivateThings,
 	"what is public is its owner's to change": changePublicThings,
@@ -205,6 +206,29 @@ func letOtherSitesIn(t testing.TB, site *testsite.Site) (faults []string) {
 		faults = append(faults, watched.changes(r)...)
 	}
 	alice.Get("/settings/profile").Status(http.StatusOK)
+	return faults
+}
+
+// letOtherSitesLink tells which routes, opened by a link on another site, make a user's browser save a file, or change
+// something.
+func letOtherSitesLink(t testing.TB, site *testsite.Site) (faults []string) {
+	alice := admin(t, site, "alice")
+	alice.Get("/settings/profile").Status(http.StatusOK) // its session is in use from now on
+	watched := watch(site, site.Documents(), func(before, after testsite.Document) bool { return bytes.Equal(before.Raw, after.Raw) })
+	for _, r := range allRoutes(site) {
+		if r.method != http.MethodGet {
+			continue
+		}
+		for _, from := range []string{"cross-site", "same-site"} {
+			request := httptest.NewRequest(r.method, "https://localhost"+r.to(someID), nil)
+			request.Header.Set("Sec-Fetch-Site", from)
+			request.Header.Set("Sec-Fetch-Mode", "navigate")
+			if answer := alice.Do(request); strings.HasPrefix(answer.Header.Get("Content-Disposition"), "attachment") {
+				faults = append(faults, r.String()+" is saved for a "+from+" page: "+brief(answer))
+			}
+		}
+		faults = append(faults, watched.changes(r)...)
+	}
 	return faults
 }
 

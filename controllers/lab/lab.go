@@ -45,8 +45,8 @@ const (
 func New(app *controllers.App, code *source.Code, site http.Handler) (*Lab, error) {
 	auth, inside, documents := *app.Auth, *app, *app.Site
 	auth.Sessions = app.Sessions.OfKind(models.Lab, models.SessionPolicy{RefreshTTL: maxAge, Grace: grace, MaxAge: maxAge})
-	auth.Tokens = app.Auth.Tokens.WithAccessTTL(accessTTL)
-	auth.Cookies = middlewares.Cookies{Prefix: cookiePrefix(app.Config.CookiePrefix), Path: path, Secure: app.Config.CookieSecure}
+	auth.Tokens = app.Auth.Tokens.ForLab(accessTTL)
+	auth.Cookies = middlewares.Cookies{Prefix: cookiePrefix(app.Config.CookiePrefix), Path: path, Secure: app.Auth.Cookies.Secure}
 	auth.Limits = nil // pressing a button counts among the user's changes
 	documents.Sessions = auth.Sessions
 	inside.Auth, inside.Site = &auth, &documents
@@ -223,7 +223,7 @@ func (l *Lab) run(c *gin.Context, e experiment) error {
 	if l.alive(session) && r.held.Refresh != "" {
 		l.Auth.Cookies.Set(c, r.held, session, l.Now())
 	} else {
-		l.Auth.Cookies.Clear(c)
+		l.Auth.Clear(c)
 	}
 	return l.show(c, session, r.held, result)
 }

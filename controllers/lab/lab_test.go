@@ -2,6 +2,7 @@ package lab_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"reflect"
 	"slices"
@@ -107,7 +108,7 @@ func TestCountsInTheDatabase(t *testing.T) {
 	if after.ID != before.ID || after.Renewals != before.Renewals+1 || len(after.Recent) != 1 || after.Recent[0].ID != before.Current.ID {
 		t.Errorf("before %+v, after %+v", before, after)
 	}
-	claims, err := site.Auth.Tokens.Refresh.Verify(alice.Cookies["LabRefreshToken"])
+	claims, err := site.Auth.Tokens.ForLab(time.Second).Refresh.Verify(alice.Cookies["LabRefreshToken"])
 	if err != nil || claims.ID != after.Current.ID {
 		t.Errorf("the browser holds %v (%v)", claims, err)
 	}
@@ -155,6 +156,13 @@ func TestTokensOpenNothingOutside(t *testing.T) {
 	alice := site.User("alice")
 	alice.PostForm(page+"/session", nil)
 	access, refresh := alice.Cookies["LabAccessToken"], alice.Cookies["LabRefreshToken"]
+	// Another service verifies access tokens by the key and the audience, without asking us: to it, too, they are none.
+	if claims, err := site.Auth.Tokens.Access.Verify(access); err == nil || errors.Is(err, token.ErrExpired) {
+		t.Errorf("an access token of the lab is one of the site: %+v", claims)
+	}
+	if claims, err := site.Auth.Tokens.Refresh.Verify(refresh); err == nil || errors.Is(err, token.ErrExpired) {
+		t.Errorf("a refresh token of the lab is one of the site: %+v", claims)
+	}
 	for name, c := range map[string]func(*testsite.Client){
 		"header":         func(c *testsite.Client) { c.Header.Set("Authorization", "Bearer "+access) },
 		"cookies":        func(c *testsite.Client) { c.Cookies["AccessToken"], c.Cookies["RefreshToken"] = access, refresh },

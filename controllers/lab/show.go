@@ -44,7 +44,7 @@ var meanings = []struct{ name, meaning string }{
 	{"rti", "the refresh token that this was made with"},
 	{"sub", "the subject: the user again, as RFC 7519 calls it"},
 	{"iss", "the issuer: who made it"},
-	{"aud", "the audience: what it is for, which keeps the two kinds apart"},
+	{"aud", "the audience: what it is for, which keeps the two kinds apart, and the lab's from the site's"},
 	{"jti", "the token's own name"},
 	{"iat", "issued at, in seconds since 1970"},
 	{"exp", "expires at, in seconds since 1970"},

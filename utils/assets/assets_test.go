@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -34,7 +35,7 @@ func newSite(t *testing.T) (*Files, http.Handler) {
 	}
 	gin.SetMode(gin.TestMode)
 	engine := gin.New()
-	responder := respond.New(pages, func(*gin.Context) any { return nil }, "", true, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	responder := respond.New(pages, func(*gin.Context) any { return nil }, "", respond.Flash{Now: time.Now}, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	engine.GET("/static/*name", responder.Use, files.Serve)
 	engine.HEAD("/static/*name", responder.Use, files.Serve)
 	return files, engine

@@ -111,9 +111,9 @@ func setFields(dst any, values url.Values) error {
 
 func fieldType(dst any, name string) reflect.Type {
 	t := reflect.TypeOf(dst).Elem()
-	for i := range t.NumField() {
-		if t.Field(i).Tag.Get("form") == name {
-			return t.Field(i).Type
+	for _, f := range reflect.VisibleFields(t) {
+		if f.Tag.Get("form") == name {
+			return f.Type
 		}
 	}
 	return t

@@ -1,37 +1,67 @@
 package respond
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 )
 
-// The flash is a sentence carried over one redirect by a cookie of its own: no
-// session is needed for it, and nothing is kept on the server.
-const flashCookie = "Flash"
-
-func (r *Responder) setFlash(c *gin.Context, message string) {
-	c.Set(flashKey, message)
-	r.flashCookie(c, base64.RawURLEncoding.EncodeToString([]byte(message)), 60)
+// Flash says how a sentence is carried over one redirect: by a cookie of its own, so that no session is needed for it, and
+// nothing is kept on the server. It is signed, and good for a minute: whoever can set a cookie (another host of the domain,
+// another program on this machine) would otherwise speak in the site's name.
+type Flash struct {
+	Prefix string // of the cookie's name
+	Secure func(*http.Request) bool
+	Key    string // signs
+	Now    func() time.Time
 }
 
-func (r *Responder) takeFlash(c *gin.Context) string {
-	value, err := c.Request.Cookie(flashCookie)
-	if err != nil || c.Request.Method == http.MethodHead || c.GetHeader("Sec-Purpose") != "" {
+const (
+	flashCookie = "Flash"
+	flashLife   = time.Minute
+)
+
+func (f Flash) set(c *gin.Context, message string) {
+	c.Set(flashKey, message)
+	said := strconv.FormatInt(f.Now().Add(flashLife).Unix(), 10) + " " + message
+	f.put(c, base64.RawURLEncoding.EncodeToString([]byte(said))+"."+f.sign(said), int(flashLife.Seconds()))
+}
+
+// take reads the sentence and takes the cookie away. A cookie that we did not sign says nothing, and is not ours to remove.
+func (f Flash) take(c *gin.Context) string {
+	if c.Request.Method == http.MethodHead || c.GetHeader("Sec-Purpose") != "" {
 		return "" // nobody would read it
 	}
-	r.flashCookie(c, "", -1)
-	message, err := base64.RawURLEncoding.DecodeString(value.Value)
-	if err != nil {
-		return ""
+	for _, cookie := range c.Request.CookiesNamed(f.Prefix + flashCookie) {
+		text, signature, _ := strings.Cut(cookie.Value, ".")
+		said, err := base64.RawURLEncoding.DecodeString(text)
+		if err != nil || !hmac.Equal([]byte(signature), []byte(f.sign(string(said)))) {
+			continue
+		}
+		f.put(c, "", -1)
+		until, message, _ := strings.Cut(string(said), " ")
+		if seconds, err := strconv.ParseInt(until, 10, 64); err == nil && f.Now().Before(time.Unix(seconds, 0)) {
+			return message
+		}
 	}
-	return string(message)
+	return ""
 }
 
-func (r *Responder) flashCookie(c *gin.Context, value string, maxAge int) {
-	http.SetCookie(c.Writer, &http.Cookie{ // #nosec G124 -- Secure unless COOKIE_SECURE=false
-		Name: flashCookie, Value: value, Path: "/", MaxAge: maxAge,
-		HttpOnly: true, Secure: r.secure, SameSite: http.SameSiteLaxMode,
+func (f Flash) sign(said string) string {
+	hash := hmac.New(sha256.New, []byte("flash:"+f.Key))
+	hash.Write([]byte(said))
+	return base64.RawURLEncoding.EncodeToString(hash.Sum(nil))
+}
+
+func (f Flash) put(c *gin.Context, value string, maxAge int) {
+	http.SetCookie(c.Writer, &http.Cookie{ // #nosec G124 -- Secure but for COOKIE_SECURE
+		Name: f.Prefix + flashCookie, Value: value, Path: "/", MaxAge: maxAge,
+		HttpOnly: true, Secure: f.Secure == nil || f.Secure(c.Request), SameSite: http.SameSiteLaxMode,
 	})
 }

@@ -62,7 +62,7 @@ func Replay(c *gin.Context, k Kept) {
 	cacheHeaders(c, true)
 	c.Header("Idempotent-Replayed", "true")
 	if k.Flash != "" {
-		from(c).setFlash(c, k.Flash)
+		from(c).flash.set(c, k.Flash)
 	}
 	if k.Location != "" {
 		c.Header("Location", k.Location)

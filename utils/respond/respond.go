@@ -42,14 +42,14 @@ type Responder struct {
 	render  *Renderer
 	viewer  func(*gin.Context) any
 	baseURL string
-	secure  bool
+	flash   Flash
 	log     *slog.Logger
 }
 
 // New makes a Responder. The viewer function says who is looking (nil for
-// nobody); secure marks the flash cookie as one for HTTPS.
-func New(render *Renderer, viewer func(*gin.Context) any, baseURL string, secure bool, log *slog.Logger) *Responder {
-	return &Responder{render: render, viewer: viewer, baseURL: baseURL, secure: secure, log: log}
+// nobody).
+func New(render *Renderer, viewer func(*gin.Context) any, baseURL string, flash Flash, log *slog.Logger) *Responder {
+	return &Responder{render: render, viewer: viewer, baseURL: baseURL, flash: flash, log: log}
 }
 
 const (
@@ -95,7 +95,7 @@ func Done(c *gin.Context, message, path string, data any) error {
 		writeEnvelope(c, http.StatusOK, message, data)
 		return nil
 	}
-	from(c).setFlash(c, message)
+	from(c).flash.set(c, message)
 	redirect(c, path)
 	return nil
 }
@@ -170,7 +170,7 @@ func (r *Responder) newPage(c *gin.Context, status int, data any) Page {
 	return Page{
 		Viewer:    r.viewer(c),
 		Data:      data,
-		Flash:     r.takeFlash(c),
+		Flash:     r.flash.take(c),
 		Path:      c.Request.URL.RequestURI(),
 		Status:    status,
 		RequestID: RequestID(c),

@@ -2,6 +2,7 @@ package respond_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,6 +45,9 @@ type site struct {
 	log     *strings.Builder
 }
 
+// flash is how the sites of the tests carry their messages.
+var flash = respond.Flash{Key: "key", Now: func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }}
+
 func newSite(t *testing.T, action respond.Action) site { return newSiteOf(t, templates, nil, action) }
 
 func newSiteOf(t *testing.T, files fstest.MapFS, viewer any, action respond.Action) site {
@@ -54,7 +58,7 @@ func newSiteOf(t *testing.T, files fstest.MapFS, viewer any, action respond.Acti
 	}
 	text := &strings.Builder{}
 	log := slog.New(slog.NewTextHandler(text, nil))
-	responder := respond.New(pages, func(*gin.Context) any { return viewer }, "https://tube.example", true, log)
+	responder := respond.New(pages, func(*gin.Context) any { return viewer }, "https://tube.example", flash, log)
 	gin.SetMode(gin.TestMode)
 	engine := gin.New()
 	engine.Use(responder.Use, func(c *gin.Context) { respond.SetRequestID(c, "request-1") }, middlewares.Recover(log))
@@ -331,7 +335,7 @@ func TestErrorStopsTheChain(t *testing.T) {
 	w := httptest.NewRecorder()
 	c, engine := gin.CreateTestContext(w)
 	pages, _ := respond.NewRenderer(templates, nil)
-	responder := respond.New(pages, func(*gin.Context) any { return nil }, "", true, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	responder := respond.New(pages, func(*gin.Context) any { return nil }, "", respond.Flash{Now: time.Now}, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	engine.GET("/page", responder.Use, func(c *gin.Context) { respond.Error(c, apperr.New(apperr.Forbidden, "x")) },
 		func(*gin.Context) { t.Error("the action ran") })
 	c.Request = httptest.NewRequest("GET", "/page", nil)
@@ -397,12 +401,68 @@ func TestFlashIsShownOnce(t *testing.T) {
 	if cleared := page.Result().Cookies(); len(cleared) != 1 || cleared[0].Name != set[0].Name || cleared[0].MaxAge >= 0 {
 		t.Errorf("cookies %v", cleared)
 	}
-	for _, garbage := range []string{"!!", "a", "=", "%%%"} {
-		page := s.do("GET", "/page", "Cookie", set[0].Name+"="+garbage)
+	for _, alien := range []string{"!!", "a", "=", "%%%", ".", "QQ", strings.Replace(set[0].Value, ".", ".x", 1), "x" + set[0].Value} { // not ours: as if it were not there
+		page := s.do("GET", "/page", "Cookie", set[0].Name+"="+alien)
 		s.want(page, 200, nil)
-		if cleared := page.Result().Cookies(); !strings.Contains(page.Body.String(), "[||200|") || len(cleared) != 1 || cleared[0].MaxAge >= 0 {
-			t.Errorf("%s: %s, cookies %v", garbage, page.Body, cleared)
+		if !strings.Contains(page.Body.String(), "[||200|") || len(page.Result().Cookies()) != 0 {
+			t.Errorf("%s: %s, cookies %v", alien, page.Body, page.Result().Cookies())
 		}
+	}
+	both := s.do("GET", "/page", "Cookie", set[0].Name+"=alien; "+cookie) // beside another program's
+	if !strings.Contains(both.Body.String(), "|Saved &lt;b&gt;; “ü”|") {
+		t.Errorf("page %s", both.Body)
+	}
+}
+
+// A cookie that somebody else can set does not make a sentence the site's own.
+func TestAFlashIsTheSitesOwn(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	of := func(f respond.Flash) site {
+		pages, err := respond.NewRenderer(templates, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Now = func() time.Time { return now }
+		engine := gin.New()
+		engine.Use(respond.New(pages, func(*gin.Context) any { return nil }, "", f, slog.New(slog.DiscardHandler)).Use)
+		engine.Any("/page", respond.Handle(func(c *gin.Context) error {
+			if c.Request.Method == http.MethodPost {
+				return respond.Done(c, "Saved.", "/page", nil)
+			}
+			return respond.Show(c, "posts/show", post{})
+		}))
+		return site{t, engine, &strings.Builder{}}
+	}
+	ours, others := respond.Flash{Prefix: "__Host-", Key: "ours"}, respond.Flash{Prefix: "__Host-", Key: "others"}
+	cookie := of(ours).do("POST", "/page").Result().Cookies()[0]
+	if cookie.Name != "__Host-Flash" || !cookie.Secure || cookie.Path != "/" || cookie.Domain != "" {
+		t.Errorf("cookie %v", cookie)
+	}
+	plain := base64.RawURLEncoding.EncodeToString([]byte("Your account is locked. Call 555-0100."))
+	alien := of(others).do("POST", "/page").Result().Cookies()[0]
+	for name, test := range map[string]struct {
+		cookie string
+		shown  bool
+	}{
+		"ours":              {"__Host-Flash=" + cookie.Value, true},
+		"without prefix":    {"Flash=" + cookie.Value, false},
+		"plain text":        {"__Host-Flash=" + plain + "; Flash=" + plain, false},
+		"of another site":   {"__Host-Flash=" + alien.Value, false},
+		"other text":        {"__Host-Flash=" + plain + cookie.Value[strings.Index(cookie.Value, "."):], false},
+		"without signature": {"__Host-Flash=" + cookie.Value[:strings.Index(cookie.Value, ".")], false},
+	} {
+		if page := of(ours).do("GET", "/page", "Cookie", test.cookie); strings.Contains(page.Body.String(), "[||") == test.shown {
+			t.Errorf("%s: %s", name, page.Body)
+		}
+	}
+	now = now.Add(time.Minute)
+	if page := of(ours).do("GET", "/page", "Cookie", "__Host-Flash="+cookie.Value); !strings.Contains(page.Body.String(), "[||") {
+		t.Errorf("a minute later: %s", page.Body)
+	}
+	http1 := ours
+	http1.Secure = func(*http.Request) bool { return false }
+	if cookie := of(http1).do("POST", "/page").Result().Cookies()[0]; cookie.Secure {
+		t.Error("Secure, where COOKIE_SECURE says no")
 	}
 }
 

@@ -34,18 +34,23 @@ func New(c Config) (*Tokens, error) {
 		return nil, err
 	}
 	refresh := secretKeys(c.RefreshSecret, c.RefreshSecretPrevious)
-	return &Tokens{
-		Access:  newKind("at+jwt", "tokentube", access, c.AccessTTL, c),
-		Refresh: newKind("rt+jwt", "tokentube-refresh", refresh, c.RefreshTTL, c),
-	}, nil
+	return newTokens(audience, access, refresh, c), nil
 }
 
-// WithAccessTTL are the same tokens, with another life of the access tokens that
-// are made.
-func (t *Tokens) WithAccessTTL(ttl time.Duration) *Tokens {
-	access := *t.Access
-	access.TTL = ttl
-	return &Tokens{&access, t.Refresh}
+const audience = "tokentube"
+
+func newTokens(audience string, access, refresh keys, c Config) *Tokens {
+	return &Tokens{
+		Access:  newKind("at+jwt", audience, access, c.AccessTTL, c),
+		Refresh: newKind("rt+jwt", audience+"-refresh", refresh, c.RefreshTTL, c),
+	}
+}
+
+// ForLab are tokens to play with, made with the same keys, whose access tokens live for ttl. They have an audience of their
+// own: neither this site nor another service, which may verify them without asking us, takes them for real ones.
+func (t *Tokens) ForLab(ttl time.Duration) *Tokens {
+	c := Config{AccessTTL: ttl, RefreshTTL: t.Refresh.TTL, Issuer: t.Access.issuer, Now: t.Access.now}
+	return newTokens(audience+"-lab", t.Access.keys, t.Refresh.keys, c)
 }
 
 // key is one of our keys, bound to one algorithm for good: what a token's header

@@ -49,6 +49,38 @@ func TestTokensSayWhatTheyShould(t *testing.T) {
 	}
 }
 
+// Tokens of the lab have the site's keys and an audience of their own: neither passes for the other, also where somebody
+// else verifies them.
+func TestTokensOfTheLabAreOthers(t *testing.T) {
+	tokens, clock := newTokens(accessSecret, refreshSecret)
+	lab := tokens.ForLab(10 * time.Second)
+	if lab.Access.TTL != 10*time.Second || lab.Refresh.TTL != tokens.Refresh.TTL {
+		t.Errorf("they live for %s and %s", lab.Access.TTL, lab.Refresh.TTL)
+	}
+	for _, test := range []struct {
+		own, other *token.Kind
+		claims     token.Claims
+		audience   string
+	}{
+		{lab.Access, tokens.Access, accessClaims(), "tokentube-lab"}, {lab.Refresh, tokens.Refresh, refreshClaims(), "tokentube-lab-refresh"},
+		{tokens.Access, lab.Access, accessClaims(), "tokentube"}, {tokens.Refresh, lab.Refresh, refreshClaims(), "tokentube-refresh"},
+		{lab.Access, lab.Refresh, accessClaims(), "tokentube-lab"}, {lab.Refresh, lab.Access, refreshClaims(), "tokentube-lab-refresh"},
+	} {
+		raw := sign(t, test.own, test.claims)
+		if claims, err := test.own.Verify(raw); err != nil || claims.Audience != test.audience || claims.Issuer != "tokentube" {
+			t.Errorf("%s: %+v, %v", test.audience, claims, err)
+		}
+		if _, err := test.other.Verify(raw); err == nil || errors.Is(err, token.ErrExpired) {
+			t.Errorf("%s passes for another kind", test.audience)
+		}
+	}
+	raw := sign(t, lab.Refresh, refreshClaims())
+	clock.Time = start.Add(240 * time.Hour)
+	if _, err := lab.Refresh.Verify(raw); !errors.Is(err, token.ErrExpired) {
+		t.Errorf("its clock is another: %v", err)
+	}
+}
+
 func TestTokenSignedByHandIsTheSame(t *testing.T) {
 	tokens, _ := newTokens(accessSecret, refreshSecret)
 	raw := sign(t, tokens.Access, accessClaims())
