@@ -18,6 +18,7 @@ type LikeActions struct{ *App }
 // Routes registers the feature.
 func (l LikeActions) Routes(r middlewares.Access) {
 	l.Decorate(l.isLiked)
+	r.Private.Both(http.MethodGet, "/liked", l.Index)
 	r.Private.Both(http.MethodPut, "/likes/v/:id", l.Create)
 	r.Private.Both(http.MethodDelete, "/likes/v/:id", l.Delete)
 	r.Private.API(http.MethodPost, "/likes/v/:id/toggle", l.Toggle)
@@ -35,6 +36,23 @@ func (l LikeActions) isLiked(ctx context.Context, viewer bson.ObjectID, ids []bs
 		posts[i].IsLiked = liked[id]
 	}
 	return err
+}
+
+// Index is GET /liked: the posts that the user likes, the latest like first.
+func (l LikeActions) Index(c *gin.Context) error {
+	p, err := paging(c)
+	if err != nil {
+		return err
+	}
+	page, err := l.Likes.Page(c, middlewares.UserID(c), p)
+	if err != nil {
+		return err
+	}
+	list, err := l.postList(c, page)
+	if err != nil {
+		return err
+	}
+	return respond.Show(c, "likes/index", list)
 }
 
 // Create is PUT /likes/v/:id: likes a post. Doing it again changes nothing.

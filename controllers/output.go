@@ -76,6 +76,7 @@ type Post struct {
 	UpdatedAt     time.Time  `json:"updatedAt"`
 	EditedAt      *time.Time `json:"editedAt"`
 	IsSubscribed  bool       `json:"isSubscribed"` // to its owner
+	Position      float64    `json:"position"`     // seconds, how far the viewer got
 	IsMine        bool       `json:"-"`            // for the page: show the owner's buttons
 
 	VideoFile *Address `json:"videoFile,omitempty"`

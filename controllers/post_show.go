@@ -84,6 +84,7 @@ func (p postsOf) viewed(c *gin.Context) (*models.Post, Post, error) {
 		return nil, Post{}, err
 	}
 	p.countView(c, post)
+	p.noteWatched(c, post)
 	out, err := p.onePost(c, post)
 	return post, out, err
 }

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"testing"
 
 	"tokentube/e2e/testsite"
@@ -61,4 +62,47 @@ func TestSubscribing(t *testing.T) {
 	q.Sees("The alice")
 	q.click(subscribeButton)
 	q.Sees("No subscriptions yet")
+}
+
+// TestHistory watches a part of a video, and goes on there.
+func TestHistory(t *testing.T) {
+	s := open(t)
+	alice := s.User("alice")
+	path := "/watch/" + alice.Upload("POST", "/api/v1/videos/publish-video", map[string]string{"title": "A square goes by"},
+		testsite.File{Field: "videoFile", Name: "video.mp4", Content: testsite.Video}).Status(201).ID()
+	const video = `document.querySelector("video")`
+	s.User("bob")
+	p := s.Browser()
+	p.Go("/login?next=" + path)
+	p.logIn("bob", testsite.Password)
+	p.At(path)
+	p.until("a video that can be played", video+".readyState >= 2")
+	p.enhanced(video, "pause")
+	position := func() float64 {
+		list := s.SignIn("bob").JSON("GET", "/api/v1/users/get-watch-history", nil).Status(200).Data()["videos"].([]any)
+		return list[0].(testsite.M)["position"].(float64)
+	}
+	if at := position(); at != 0 {
+		t.Errorf("before it is played, the position is %v", at)
+	}
+	evaluate[any](p, `(async (v) => { await v.play(); v.currentTime = 1.5; v.pause(); })(`+video+`)`)
+	p.poll("the position to be kept", func(context.Context) (bool, error) { return position() >= 1.5, nil })
+	p.Reload()
+	p.until("the video to go on there", video+".currentTime >= 1.5")
+
+	p.Go("/history")
+	p.Sees("A square goes by", "Watched")
+	p.until("how far it was watched", `document.querySelector("progress.watched").value > 1`)
+	p.Press("Pause history")
+	p.Sees("Your history is paused.")
+	p.Press("Turn history on")
+	p.Sees("Your history is on again.")
+	p.Press("Remove")
+	p.Sees("Nothing watched yet")
+	p.Go(path)
+	p.Go("/history")
+	p.withoutScripts().Reload()
+	p.Press("Clear history")
+	p.Press("Clear all of it")
+	p.Sees("Nothing watched yet")
 }

@@ -45,7 +45,7 @@ func (s *site) furnish() pages {
 		guest: append(append(open, "/login", "/register"), s.lessons()...),
 		user: append(open, draft, "/@alice?kind=text", "/@alice?tab=drafts", "/create?kind=video", "/create?kind=photo", "/create?kind=text",
 			video+"/edit", picture+"/edit", words+"/edit", words+"/delete",
-			"/subscriptions", "/subscriptions/c/"+ids["alice"],
+			"/subscriptions", "/history", "/liked", "/subscriptions/c/"+ids["alice"],
 			"/settings/profile", "/settings/account", "/settings/password", "/settings/sessions", "/settings/security", "/settings/delete", "/token-lab"),
 	}
 }

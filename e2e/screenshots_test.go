@@ -42,7 +42,7 @@ func TestScreenshots(t *testing.T) {
 	p.Go("/")
 	for name, path := range map[string]string{
 		"home": "/", "video": p.first("/watch/"), "photo": p.first("/photos/"), "words": p.first("/posts/"), "channel": p.first("/@"),
-		"create": "/create?kind=video", "profile": "/settings/profile", "password": "/settings/password", "sessions": "/settings/sessions", "security": "/settings/security", "own-channel": "/@alice", "subscriptions": "/subscriptions", "learn": "/learn", "lesson": "/learn/rotation",
+		"create": "/create?kind=video", "profile": "/settings/profile", "password": "/settings/password", "sessions": "/settings/sessions", "security": "/settings/security", "own-channel": "/@alice", "subscriptions": "/subscriptions", "history": "/history", "liked": "/liked", "learn": "/learn", "lesson": "/learn/rotation",
 	} {
 		p.Go(path)
 		p.photograph(folder, name)

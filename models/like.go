@@ -40,6 +40,17 @@ func (m *Likes) Toggle(ctx context.Context, user, post bson.ObjectID) error {
 	return toggle(ctx, m, user, post)
 }
 
+// Page lists the posts that a user likes, the latest like first. Posts that they can't see now are left out, and come back
+// if they can.
+func (m *Likes) Page(ctx context.Context, user bson.ObjectID, p store.Paging) (store.Page[*Post], error) {
+	page, err := m.likes.Page(ctx, user, p)
+	if err != nil {
+		return store.Page[*Post]{}, err
+	}
+	posts, err := m.posts.VisibleAll(ctx, user, store.Targets(page.Items))
+	return store.Page[*Post]{Items: posts, Next: page.Next}, err
+}
+
 // Of tells which of the posts a user likes.
 func (m *Likes) Of(ctx context.Context, user bson.ObjectID, posts []bson.ObjectID) (map[bson.ObjectID]bool, error) {
 	return m.likes.Of(ctx, user, posts)

@@ -25,6 +25,7 @@ type Site struct {
 	Requests *Requests
 
 	Subscriptions *Subscriptions
+	History       *History
 }
 
 // New registers every kind of document. Prepare the database before they are used.
@@ -43,5 +44,6 @@ func New(db *store.DB, s Settings) *Site {
 		Requests: NewRequests(db, s.Key),
 
 		Subscriptions: NewSubscriptions(db, users),
+		History:       NewHistory(db, users, posts),
 	}
 }

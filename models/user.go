@@ -32,6 +32,7 @@ type User struct {
 	PostsCount         int64         `bson:"postsCount"`        // published ones
 	TheftAt            *time.Time    `bson:"theftAt,omitempty"` // see NoteTheft
 	DisabledAt         *time.Time    `bson:"disabledAt,omitempty"`
+	HistoryPaused      bool          `bson:"historyPaused"` // see History
 	CreatedAt          time.Time     `bson:"createdAt"`
 	UpdatedAt          time.Time     `bson:"updatedAt"`
 }

@@ -44,4 +44,11 @@ var article = middlewares.Names{
 	"POST /likes/v/:id/toggle":   {"/likes/toggle/v/:id", "/likes/toggle/t/:id"},
 
 	"POST /subscriptions/c/:id/toggle": {"/subscriptions/c/:id"},
+
+	"GET /liked":          {"/likes/videos"},
+	"GET /history":        {"/users/get-watch-history"},
+	"PATCH /history":      {"/users/watch-history"},
+	"DELETE /history":     {"/users/watch-history"},
+	"PUT /history/:id":    {"/users/watch-history/:id"},
+	"DELETE /history/:id": {"/users/watch-history/:id"},
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -263,6 +264,16 @@ func (d *Documents[T]) Delete(ctx context.Context, filter bson.D) (deleted bool,
 		return err
 	})
 	return deleted, err
+}
+
+// DeleteAll deletes all documents that match. It is for leaves that nothing counts and of which nobody keeps copies.
+func (d *Documents[T]) DeleteAll(ctx context.Context, filter bson.D) error {
+	counted := slices.ContainsFunc(d.kind.Parents, func(p Parent) bool { return p.Counter != "" })
+	if !d.kind.isLeaf() || counted || d.kind.changed != nil {
+		return errors.New("store: " + d.kind.Name + " are not deleted all at once")
+	}
+	_, err := d.kind.DeleteMany(ctx, filter)
+	return translate(err)
 }
 
 // deleteCounted deletes one document. A parent that is going itself needs no count.

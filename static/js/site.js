@@ -13,6 +13,7 @@ keepSent();
 for (const [selector, module] of [
   ["[data-like]", "./like.js"],
   ["[data-toggle]", "./toggle.js"],
+  ["[data-watch]", "./watch.js"],
   ["[data-more]", "./more.js"],
   ["[data-drop]", "./files.js"],
   ["[data-upload]", "./upload.js"],
