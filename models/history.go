@@ -39,7 +39,7 @@ type History struct {
 func NewHistory(db *store.DB, users *Users, posts *Posts) *History {
 	return &History{db: db, users: users, posts: posts, watched: store.Register[Watched](db, store.Kind{
 		Name:    "history",
-		Indexes: []mongo.IndexModel{store.Unique("user", "post"), store.Index("user", "-watchedAt", "-_id"), store.Expiry("expiresAt")},
+		Indexes: []mongo.IndexModel{store.Unique("user", "post"), store.Index("user", "-watchedAt", "-_id"), store.Index("post"), store.Expiry("expiresAt")},
 		Parents: []store.Parent{{Kind: "users", Field: "user"}, {Kind: "posts", Field: "post"}},
 	})}
 }
@@ -75,15 +75,8 @@ func (m *History) note(ctx context.Context, w *Watched, more bson.D) error {
 	}
 	w.ID, w.WatchedAt = bson.NewObjectID(), m.db.Now()
 	w.ExpiresAt = w.WatchedAt.Add(historyKept)
-	set := bson.D{{Key: "$set", Value: append(store.Where("watchedAt", w.WatchedAt, "expiresAt", w.ExpiresAt), more...)}}
-	_, err = m.watched.Update(ctx, store.Where("user", w.User, "post", w.Post), set)
-	if !apperr.Is(err, apperr.NotFound) {
-		return err
-	}
-	if err = m.watched.Insert(ctx, w); apperr.Is(err, apperr.Conflict) { // another tab was first
-		_, err = m.watched.Update(ctx, store.Where("user", w.User, "post", w.Post), set)
-	}
-	return err
+	set := append(store.Where("watchedAt", w.WatchedAt, "expiresAt", w.ExpiresAt), more...)
+	return m.watched.Put(ctx, store.Where("user", w.User, "post", w.Post), bson.D{{Key: "$set", Value: set}}, w)
 }
 
 // WatchedPost is an entry of the history with its post.

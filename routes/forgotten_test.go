@@ -24,17 +24,17 @@ func TestForgottenGuardsAreFound(t *testing.T) {
 		faults []string // what each of them begins with
 	}{
 		"in no group": {"the anonymous are refused", func(site *testsite.Site, _ middlewares.Access) {
-			site.Engine.DELETE("/playlists/:playlistId", site.Auth.VerifyJWT, respond.Handle(show))
-		}, []string{"DELETE /playlists/:playlistId lets in nobody", "DELETE /playlists/:playlistId as a page"}},
+			site.Engine.DELETE("/boards/:boardId", site.Auth.VerifyJWT, respond.Handle(show))
+		}, []string{"DELETE /boards/:boardId lets in nobody", "DELETE /boards/:boardId as a page"}},
 		"in the wrong group": {"the anonymous are refused", func(_ *testsite.Site, access middlewares.Access) {
-			access.Public.Both(http.MethodGet, "/history", show)
-		}, []string{"GET /history lets in nobody", "GET /history as a page", "GET /api/v1/history lets in nobody"}},
+			access.Public.Both(http.MethodGet, "/diary", show)
+		}, []string{"GET /diary lets in nobody", "GET /diary as a page", "GET /api/v1/diary lets in nobody"}},
 		"before the engine's own checks": {"other sites are refused", func(site *testsite.Site, access middlewares.Access) {
 			all := site.Engine.Handlers
 			site.Engine.Handlers = all[:len(all)-1]
-			access.Private.Page(http.MethodPost, "/playlists", show)
+			access.Private.Page(http.MethodPost, "/boards", show)
 			site.Engine.Handlers = all
-		}, []string{"POST /playlists takes Sec-Fetch-Site cross-site", "POST /playlists takes Origin https://evil.example"}},
+		}, []string{"POST /boards takes Sec-Fetch-Site cross-site", "POST /boards takes Origin https://evil.example"}},
 		"an export that any page may start": {"no other site's link does anything", func(_ *testsite.Site, access middlewares.Access) {
 			access.Private.Both(http.MethodGet, "/users/export", func(c *gin.Context) error {
 				c.Header("Content-Disposition", `attachment; filename="all.zip"`)
@@ -48,14 +48,14 @@ func TestForgottenGuardsAreFound(t *testing.T) {
 			access.Private.Both(http.MethodPost, "/admin/users/:userId/disable", show)
 		}, []string{"POST /admin/users/:userId/disable lets in a user", "POST /api/v1/admin/users/:userId/disable lets in a user"}},
 		"of any owner, read": {"what is private stays private", func(site *testsite.Site, access middlewares.Access) {
-			access.Private.API(http.MethodGet, "/playlists/:playlistId", asOwner(site, http.MethodGet))
-		}, []string{"GET /api/v1/playlists/:playlistId with", "HEAD /api/v1/playlists/:playlistId with"}},
+			access.Private.API(http.MethodGet, "/boards/:boardId", asOwner(site, http.MethodGet))
+		}, []string{"GET /api/v1/boards/:boardId with", "HEAD /api/v1/boards/:boardId with"}},
 		"of any owner, read by anybody": {"what is private stays private", func(site *testsite.Site, access middlewares.Access) {
-			access.Public.API(http.MethodGet, "/playlists/:playlistId", asOwner(site, http.MethodGet))
-		}, []string{"GET /api/v1/playlists/:playlistId with"}},
+			access.Public.API(http.MethodGet, "/boards/:boardId", asOwner(site, http.MethodGet))
+		}, []string{"GET /api/v1/boards/:boardId with"}},
 		"of any owner, deleted": {"what is private stays private", func(site *testsite.Site, access middlewares.Access) {
-			access.Private.Both(http.MethodDelete, "/playlists/:playlistId/items/:itemId", asOwner(site, http.MethodDelete))
-		}, []string{"DELETE /api/v1/playlists/:playlistId/items/:itemId with", "DELETE /api/v1/playlists/:playlistId/items/:itemId removes"}},
+			access.Private.Both(http.MethodDelete, "/boards/:boardId/items/:itemId", asOwner(site, http.MethodDelete))
+		}, []string{"DELETE /api/v1/boards/:boardId/items/:itemId with", "DELETE /api/v1/boards/:boardId/items/:itemId removes"}},
 		"of any owner, changed": {"what is public is its owner's to change", func(site *testsite.Site, access middlewares.Access) {
 			access.Private.Page(http.MethodPut, "/pins/:any", asOwner(site, http.MethodPatch))
 		}, []string{"PUT /pins/:any changes"}},

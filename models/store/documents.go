@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"tokentube/utils/apperr"
 	"tokentube/utils/cache"
 )
 
@@ -242,6 +243,19 @@ func (d *Documents[T]) Upsert(ctx context.Context, filter, update bson.D) error 
 	}
 	_, err := d.kind.UpdateOne(ctx, filter, update, options.UpdateOne().SetUpsert(true))
 	return translate(err)
+}
+
+// Put updates the document that matches, or inserts doc where there is none. The filter names what is unique: of several
+// at once, one inserts and the others update. It is not for inside Atomically, where a clash undoes everything.
+func (d *Documents[T]) Put(ctx context.Context, filter, update bson.D, doc *T) error {
+	_, err := d.Update(ctx, filter, update)
+	if !apperr.Is(err, apperr.NotFound) {
+		return err
+	}
+	if err = d.Insert(ctx, doc); apperr.Is(err, apperr.Conflict) { // another one was first
+		_, err = d.Update(ctx, filter, update)
+	}
+	return err
 }
 
 // Add adds to a field of a document, if it is there. It is for numbers that are worth no transaction.
