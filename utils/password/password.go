@@ -14,7 +14,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/trustelem/zxcvbn"
 	"golang.org/x/crypto/bcrypt"
 	"golang.org/x/text/unicode/norm"
 
@@ -23,9 +22,10 @@ import (
 )
 
 const (
-	shortest = 8  // characters
-	longest  = 72 // bytes: bcrypt ignores what comes after, so that many passwords would open one account
-	judged   = 32 // bytes
+	shortest = 8       // characters
+	longest  = 72      // bytes: bcrypt ignores what comes after, so that many passwords would open one account
+	judged   = 32      // bytes
+	fewest   = 1e6 + 5 // guesses: a zxcvbn score of 2
 	queue    = 5 * time.Second
 	waiting  = 16 // for each slot: at a quarter of a second a hash, whoever is let in is served in time
 )
@@ -191,9 +191,10 @@ func Check(password string, names ...string) string {
 	case len(password) > longest:
 		return "Use at most 72 bytes: more would be cut off."
 	}
-	// Guessing how hard a password is to guess takes long for long ones. What comes
-	// after the first bytes only makes it harder.
-	if zxcvbn.PasswordStrength(password[:min(len(password), judged)], slices.Concat(siteWords, names)).Score < 2 {
+	// Working out how hard a password is to guess takes long for long ones. What comes after the first bytes only makes it
+	// harder.
+	judgedPart := strings.ToValidUTF8(password[:min(len(password), judged)], "")
+	if guesses(judgedPart, slices.Concat(siteWords, names)...) < fewest {
 		return "This password is too easy to guess. Use a few uncommon words."
 	}
 	return ""
