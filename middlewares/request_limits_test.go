@@ -19,8 +19,14 @@ import (
 
 // oneConn is a listener with a single connection.
 type oneConn struct {
-	net.Listener
 	conns chan net.Conn
+	close func()
+}
+
+func newOneConn(conn net.Conn) oneConn {
+	conns := make(chan net.Conn, 1)
+	conns <- conn
+	return oneConn{conns, sync.OnceFunc(func() { close(conns) })}
 }
 
 func (l oneConn) Accept() (net.Conn, error) {
@@ -30,8 +36,10 @@ func (l oneConn) Accept() (net.Conn, error) {
 	return nil, net.ErrClosed
 }
 
+func (l oneConn) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 443} }
+
 func (l oneConn) Close() error {
-	close(l.conns)
+	l.close()
 	return nil
 }
 
@@ -44,8 +52,7 @@ func over(t *testing.T, action gin.HandlerFunc, client func(net.Conn)) {
 		engine.POST("/", Progress, action)
 		engine.GET("/", Progress, action)
 		near, far := net.Pipe()
-		listener := oneConn{conns: make(chan net.Conn, 1)}
-		listener.conns <- far
+		listener := newOneConn(far)
 		server := &http.Server{Handler: engine.Handler(), ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second}
 		var all sync.WaitGroup
 		all.Go(func() {
