@@ -1,7 +1,10 @@
 package middlewares_test
 
 import (
+	"bufio"
 	"context"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -79,7 +82,7 @@ func TestRequestsUnderWayOfAnAddress(t *testing.T) {
 	release = stalled(t, site, "[2001:db8::1]", 5)
 	defer release()
 	get(site, "[2001:db8::2:3]", "").Status(http.StatusTooManyRequests)
-	get(site, "[2001:db8:0:1::1]", "").Status(http.StatusOK)
+	get(site, "[2001:db8:0:100::1]", "").Status(http.StatusOK)
 }
 
 func TestRequestsUnderWayInAll(t *testing.T) {
@@ -95,6 +98,55 @@ func TestRequestsUnderWayInAll(t *testing.T) {
 		release()
 	}
 	get(site, "203.0.113.4", "").Status(http.StatusOK)
+}
+
+// Whoever has the most loses the oldest, so that others are served: on a real connection, which ends.
+func TestRequestsUnderWayMakeRoom(t *testing.T) {
+	site := testsite.New(t, func(c *config.Config) {
+		c.MaxPerAddress, c.MaxConnections, c.TrustedProxies = 5, 3, []string{"127.0.0.1"}
+	})
+	server := httptest.NewServer(site.Handler)
+	t.Cleanup(server.Close) // after the connections, for which it would wait
+	dial := func(head string) net.Conn {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err == nil {
+			_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+			_, err = io.WriteString(conn, head)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		return conn
+	}
+	ended := make(chan int, 3)
+	for i := range 3 {
+		conn := dial("POST /login HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 203.0.113.7\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{")
+		go func() {
+			_, _ = io.Copy(io.Discard, conn)
+			ended <- i
+		}()
+		time.Sleep(200 * time.Millisecond) // until it is under way
+	}
+	other := dial("GET /readyz HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 203.0.113.8\r\n\r\n")
+	response, err := http.ReadResponse(bufio.NewReader(other), nil)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%v, %v", response, err)
+	}
+	_ = response.Body.Close()
+	select {
+	case i := <-ended:
+		if i != 0 {
+			t.Errorf("number %d was ended, not the oldest", i)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("nobody was ended")
+	}
+	select {
+	case i := <-ended:
+		t.Errorf("number %d was ended as well", i)
+	case <-time.After(200 * time.Millisecond):
+	}
 }
 
 func TestSeveralRangesAreServedAsTheWhole(t *testing.T) {

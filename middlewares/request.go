@@ -1,6 +1,7 @@
 package middlewares
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -100,14 +102,43 @@ func InFlight(requests *budget.Budget[netip.Prefix]) gin.HandlerFunc {
 		if ip, err := netip.ParseAddr(ClientIP(c)); err == nil {
 			client = budget.Address(ip)
 		}
-		giveBack, err := requests.Take(client)
+		ending, end, done := endable(c)
+		giveBack, err := requests.Take(client, end)
 		if err != nil {
 			respond.Error(c, full(err, "requests"))
 			return
 		}
+		defer done()
 		defer giveBack()
+		c.Request = ending
 		c.Next()
 	}
+}
+
+// endable is the request with a context that end ends, as it ends what the request is waiting for: a body that doesn't come,
+// or a client that doesn't take the response. After done, end does nothing: the connection may have another request then.
+func endable(c *gin.Context) (r *http.Request, end, done func()) {
+	ctx, cancel := context.WithCancel(c.Request.Context())
+	control := http.NewResponseController(c.Writer)
+	var mu sync.Mutex
+	over := false
+	end = func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if over {
+			return
+		}
+		cancel()
+		_ = control.SetReadDeadline(time.Now())
+		_ = control.SetWriteDeadline(time.Now())
+	}
+	done = func() {
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
+		cancel()
+	}
+	return c.Request.WithContext(ctx), end, done
 }
 
 // full is the error for a budget that is used up: by the client itself, or by everybody together.

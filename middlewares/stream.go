@@ -26,14 +26,14 @@ func NewStreams() *budget.Budget[bson.ObjectID] {
 // Stream lets a user open an event stream, a few at once, whose request ends when their session does. An access token that was
 // valid at the beginning would otherwise open the door for as long as the connection holds.
 func (a *Auth) Stream(c *gin.Context) {
-	giveBack, err := a.Streams.Take(UserID(c))
+	ctx, end := context.WithCancel(c.Request.Context())
+	defer end()
+	giveBack, err := a.Streams.Take(UserID(c), end)
 	if err != nil {
 		respond.Error(c, full(err, "event streams"))
 		return
 	}
 	defer giveBack()
-	ctx, end := context.WithCancel(c.Request.Context())
-	defer end()
 	c.Request = c.Request.WithContext(ctx)
 	go func() {
 		defer end()

@@ -14,16 +14,17 @@ import (
 	"tokentube/utils/budget"
 )
 
-// places are the connections that may be open at once. One that finds no place is reset before a byte of it is read.
+// places are the connections that may be open at once. One that finds no place is reset before a byte of it is read; one
+// whose place goes to somebody else is reset too.
 type places struct {
 	host    string
 	budget  *budget.Budget[netip.Prefix]
 	isProxy func(netip.Addr) bool
 	log     *slog.Logger
 
-	mu      sync.Mutex
-	refused int // since it was logged
-	logged  time.Time
+	mu     sync.Mutex
+	resets int // since it was logged
+	logged time.Time
 }
 
 func newPlaces(s Settings) *places {
@@ -53,8 +54,8 @@ func (p *places) listen(port int, variable string) (net.Listener, error) {
 	return &limited{listener.(*net.TCPListener), p}, nil
 }
 
-// take finds a place for a connection. A proxy speaks for many people, each of whom is bounded by their requests
-// (middlewares.InFlight).
+// take finds a place for a connection, which may be somebody else's. A proxy speaks for many people, each of whom is bounded
+// by their requests (middlewares.InFlight).
 func (p *places) take(conn *net.TCPConn) (giveBack func(), err error) {
 	peer, _ := conn.RemoteAddr().(*net.TCPAddr)
 	if peer == nil { // it is gone already
@@ -64,7 +65,7 @@ func (p *places) take(conn *net.TCPConn) (giveBack func(), err error) {
 	if p.isProxy != nil && p.isProxy(ip) {
 		giveBack, err = p.budget.TakeForAll()
 	} else {
-		giveBack, err = p.budget.Take(budget.Address(ip))
+		giveBack, err = p.budget.Take(budget.Address(ip), func() { reset(conn); p.note(ip, budget.ErrFull) })
 	}
 	if err != nil {
 		p.note(ip, err)
@@ -72,16 +73,22 @@ func (p *places) take(conn *net.TCPConn) (giveBack func(), err error) {
 	return giveBack, err
 }
 
-// note logs refusals, once a minute at most: the log is a resource too.
+// reset closes a connection and leaves nothing behind, as a close would for a minute (TIME_WAIT).
+func reset(conn *net.TCPConn) {
+	_ = conn.SetLinger(0)
+	_ = conn.Close()
+}
+
+// note logs what was reset, once a minute at most: the log is a resource too.
 func (p *places) note(ip netip.Addr, why error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.refused++
+	p.resets++
 	if time.Since(p.logged) < time.Minute {
 		return
 	}
-	p.log.Warn("connections were refused", "connections", p.refused, "last", ip, "error", why)
-	p.refused, p.logged = 0, time.Now()
+	p.log.Warn("connections were reset: there are too many", "connections", p.resets, "last", ip, "error", why)
+	p.resets, p.logged = 0, time.Now()
 }
 
 // limited is a listener whose connections have a place each.
@@ -101,8 +108,7 @@ func (l *limited) Accept() (net.Conn, error) {
 		if err == nil {
 			return &connection{conn, giveBack}, nil
 		}
-		_ = conn.SetLinger(0) // a reset leaves nothing behind, a close a minute of TIME_WAIT
-		_ = conn.Close()
+		reset(conn)
 	}
 }
 
