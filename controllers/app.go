@@ -236,7 +236,7 @@ func (u *uploads) add(names ...string) { u.names = append(u.names, names...) }
 // receive takes the upload of a picture. It is not decoded before everything else of the request is known to be right.
 func (a *App) receive(c *gin.Context, field string, to **media.Picture) func(io.Reader) error {
 	return func(r io.Reader) (err error) {
-		*to, err = a.Media.Receive(c, field, r)
+		*to, err = a.Media.Receive(c, field, r, middlewares.Turn(c, middlewares.UserID(c)).Of...)
 		return err
 	}
 }

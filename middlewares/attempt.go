@@ -81,8 +81,8 @@ func (a *Attempt) Turn(c *gin.Context) password.Turn {
 	return password.Turn{Of: a.of, Begin: func() error { return a.countForAll(c) }}
 }
 
-// Turn is the place, among those who wait for a hash, of a request that doesn't try a password: of its network, and of the
-// user, if there is one already.
+// Turn is the place, among those who wait for a hash or for a picture to be opened, of a request that doesn't try a password:
+// of its network, and of the user, if there is one already.
 func Turn(c *gin.Context, user bson.ObjectID) password.Turn {
 	if user.IsZero() {
 		return password.Turn{Of: []string{network(c)}}

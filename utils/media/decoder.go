@@ -11,12 +11,10 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"tokentube/utils/apperr"
+	"tokentube/utils/fair"
 )
 
 // A decoder makes pictures of uploads in processes of their own, each an instance of this program that does nothing else.
@@ -26,7 +24,7 @@ import (
 // over, and by itself when it holds more memory than the picture's header accounts for. All that it held is free then. A
 // fault in a library is the end of one upload, in a process that knows no secret and has no file open.
 type decoder struct {
-	light, heavy lane
+	light, heavy *fair.Places
 	time         time.Duration
 }
 
@@ -45,40 +43,32 @@ const (
 )
 
 func newDecoder(time time.Duration) *decoder {
-	return &decoder{light: newLane(lightSlots), heavy: newLane(heavySlots), time: time}
+	return &decoder{
+		light: fair.New(lightSlots, lightSlots*waitingForSlot),
+		heavy: fair.New(heavySlots, heavySlots*waitingForSlot),
+		time:  time,
+	}
 }
 
-// lane is a queue for places. Most pictures are light. They have places of their own, so that none of them waits behind a
-// large one.
-type lane struct {
-	slots *semaphore.Weighted
-	most  int64 // at work and waiting together
-	count *atomic.Int64
-}
+func (p *Picture) light() bool { return p.cost <= lightCost }
 
-func newLane(slots int64) lane {
-	return lane{semaphore.NewWeighted(slots), slots * (1 + waitingForSlot), new(atomic.Int64)}
-}
-
-// enter waits for a place. Whoever has one gives it back with leave.
-func (l lane) enter(ctx context.Context) (leave func(), err error) {
-	if l.count.Add(1) > l.most {
-		l.count.Add(-1)
-		return nil, tooBusy(errors.New("the queue of pictures is full"))
+// enter waits for a place. Most pictures are light. They have places of their own, so that none of them waits behind a large
+// one; and nobody has more than their share, however many they send.
+func (d *decoder) enter(ctx context.Context, p *Picture) (leave func(), err error) {
+	places := d.heavy
+	if p.light() {
+		places = d.light
 	}
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if err := l.slots.Acquire(limited, 1); err != nil {
-		l.count.Add(-1)
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("wait for a decoder: %w", ctx.Err())
-		}
+	leave, err = places.Take(limited, p.of...)
+	if err != nil && ctx.Err() != nil {
+		return nil, fmt.Errorf("wait for a decoder: %w", ctx.Err())
+	}
+	if err != nil {
 		return nil, tooBusy(err)
 	}
-	return func() {
-		l.slots.Release(1)
-		l.count.Add(-1)
-	}, nil
+	return leave, nil
 }
 
 func tooBusy(cause error) error {
@@ -89,11 +79,7 @@ func tooBusy(cause error) error {
 
 // run makes the shapes of an upload and hands them on, in their order. When it returns, the process is gone.
 func (d *decoder) run(ctx context.Context, p *Picture, shapes []shape, take func(made, io.Reader) error) error {
-	l := d.light
-	if p.cost > lightCost {
-		l = d.heavy
-	}
-	leave, err := l.enter(ctx)
+	leave, err := d.enter(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -104,7 +90,11 @@ func (d *decoder) run(ctx context.Context, p *Picture, shapes []shape, take func
 func (d *decoder) decode(ctx context.Context, p *Picture, shapes []shape, take func(made, io.Reader) error) error {
 	running, kill := context.WithCancel(ctx)
 	defer kill()
-	cmd, err := decoderCommand(running, job{Shapes: shapes, Memory: p.cost + workingMemory, Time: d.time})
+	j := job{Shapes: shapes, Memory: p.cost + workingMemory, Time: d.time}
+	if p.light() {
+		j.Time /= 3
+	}
+	cmd, err := decoderCommand(running, j)
 	if err != nil {
 		return err
 	}
@@ -156,7 +146,9 @@ func failed(ctx context.Context, field string, inTime bool, ended error) error {
 		return fmt.Errorf("decode the %s: %w", field, ctx.Err())
 	}
 	var exit *exec.ExitError
-	if !inTime || errors.As(ended, &exit) && exit.ExitCode() == overBudget {
+	// By a signal, which it doesn't send itself: the system had no memory left for it.
+	const signalled = -1
+	if !inTime || errors.As(ended, &exit) && (exit.ExitCode() == overBudget || exit.ExitCode() == signalled) {
 		return tooExpensive().Because(ended)
 	}
 	return damagedPicture(field, fmt.Errorf("the decoder broke down: %w", ended))

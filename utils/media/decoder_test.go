@@ -217,7 +217,7 @@ func TestSmallPicturesPassLargeOnes(t *testing.T) {
 			large <- err
 		}()
 	}
-	wait(t, func() bool { return s.decoder.heavy.count.Load() == int64(cap(large)) })
+	wait(t, func() bool { return len(children(t)) > 0 })
 	if _, err := saveAvatar(s, jpegOf(t, shapes(400, 300))); err != nil {
 		t.Error(err)
 	}
@@ -230,34 +230,42 @@ func TestSmallPicturesPassLargeOnes(t *testing.T) {
 	}
 }
 
-func TestQueueIsBounded(t *testing.T) {
-	l := newLane(1)
-	leave, err := l.enter(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+// Whoever fills the queue keeps nobody else out of it.
+func TestPlacesAreShared(t *testing.T) {
+	s := open(t, Limits{})
+	file := manyScans(maxScans - 1)
 	ctx, cancel := context.WithCancel(t.Context())
-	var waiting sync.WaitGroup
-	for range waitingForSlot {
-		waiting.Go(func() {
-			if _, err := l.enter(ctx); !errors.Is(err, context.Canceled) {
-				t.Errorf("waiting ended with %v", err)
+	flood := make(chan error, heavySlots*(1+waitingForSlot)+1)
+	for range cap(flood) {
+		go func() {
+			p, err := s.Receive(ctx, "photo", bytes.NewReader(file), "mallory")
+			if err == nil {
+				_, err = s.SavePhoto(ctx, p)
 			}
-		})
+			flood <- err
+		}()
 	}
-	wait(t, func() bool { return l.count.Load() == 1+waitingForSlot })
-	_, err = l.enter(t.Context())
+	err := <-flood // the one for which there was no room
 	wantCode(t, err, apperr.Unavailable, "Too many pictures")
 	if apperr.From(err).RetryAfter == 0 {
 		t.Error("when to try again is not said")
 	}
+	entered := make(chan error)
+	go func() {
+		leave, err := s.decoder.enter(t.Context(), &Picture{cost: lightCost + 1, of: []string{"alice"}})
+		if err == nil {
+			leave()
+		}
+		entered <- err
+	}()
+	wantCode(t, <-flood, apperr.Unavailable, "Too many pictures") // one of the flood made room
 	cancel()
-	waiting.Wait()
-	leave()
-	if leave, err = l.enter(t.Context()); err != nil {
-		t.Fatal(err)
+	for range cap(flood) - 2 {
+		<-flood
 	}
-	leave()
+	if err := <-entered; err != nil {
+		t.Error(err)
+	}
 }
 
 // A decoder knows none of our keys, and sees nothing but its picture.

@@ -26,7 +26,7 @@ type Limits struct {
 	Pixels     int   // of a picture, 40 megapixels
 	Memory     int64 // for decoding a picture, 512 MB
 
-	DecodeTime time.Duration // of a processor, for a picture, 15 s
+	DecodeTime time.Duration // of a processor, for a large picture, 15 s; a small one has a third
 }
 
 func (l Limits) withDefaults() Limits {

@@ -19,7 +19,8 @@ import (
 type Picture struct {
 	field string
 	data  []byte
-	cost  int64 // bytes that decoding it takes, by its header
+	cost  int64    // bytes that decoding it takes, by its header
+	of    []string // whom it counts for while others wait
 }
 
 // format is a kind of picture that we take.
@@ -48,9 +49,10 @@ func sniff(data []byte) format {
 	return ""
 }
 
-// Receive reads an upload and looks at its header. Errors name the field. What would cost too much to decode is refused here
+// Receive reads an upload and looks at its header. Errors name the field. Opening it later counts for each of the names in
+// "of": a network, an account. What would cost too much to decode is refused here
 // and has cost nothing: a bomb is some bytes that unpack to gigabytes.
-func (s *Store) Receive(ctx context.Context, field string, r io.Reader) (*Picture, error) {
+func (s *Store) Receive(ctx context.Context, field string, r io.Reader, of ...string) (*Picture, error) {
 	data, err := io.ReadAll(&source{ctx: ctx, r: r, limit: s.limits.ImageBytes, what: "picture"})
 	if err != nil {
 		return nil, err
@@ -74,7 +76,7 @@ func (s *Store) Receive(ctx context.Context, field string, r io.Reader) (*Pictur
 	if err := s.checkSize(field, size, cost); err != nil {
 		return nil, err
 	}
-	return &Picture{field, data, cost}, nil
+	return &Picture{field, data, cost, of}, nil
 }
 
 func notTaken(data []byte) error {

@@ -99,6 +99,9 @@ func FuzzImage(f *testing.F) {
 	f.Add(fromBase64(f, webpLossless))
 	f.Add(fromBase64(f, webpLossy))
 	f.Add(pngBomb(60000, 60000))
+	f.Add(webpFile(24, 16, webpAnimated, webpFrame(0, 0, 24, 16, fromBase64(f, webpLossy)[12:])))
+	f.Add(flatJPEG{w: 20, h: 20, sampling: []sampling{{2, 2}, {1, 1}, {1, 2}}, scans: 2}.bytes())
+	f.Add(withJPEGProfile(jpegOf(f, shapes(16, 12)), profileOf("RGB ", 2.2, displayP3...)))
 	s := open(f, Limits{Pixels: 100_000})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		ctx := context.Background()
