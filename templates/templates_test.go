@@ -18,9 +18,15 @@ import (
 	"tokentube/utils/respond"
 )
 
-// attack is what no text of a user may become: markup. The name tells the attacks
-// apart.
-func attack(name string) string { return `"'><script>` + name + `</script>` }
+// attack is what no text of a user may become, markup, or do to what is around it: turn it round, or cover it with marks.
+// The name tells the attacks apart.
+func attack(name string) string {
+	text := `"'><script>` + name + `</script>` + "\u2069\u202eש"
+	if name == "tags" {
+		return text // a tag is short
+	}
+	return text + strings.Repeat("\u0301", 7)
+}
 
 // escaped is an attack as a sound page shows it.
 var escaped = regexp.MustCompile(`&lt;script&gt;(\w+)&lt;/script&gt;`)
@@ -169,9 +175,37 @@ func checkPage(fault report, text string, doc *html.Node) {
 		}
 	}
 	checkDocument(fault, doc)
+	checkIsolated(fault, doc)
 	for n := range doc.Descendants() {
 		if n.Type == html.ElementNode {
 			checkPolicy(fault, n)
+		}
+	}
+}
+
+// checkIsolated: no text does anything to its surroundings, whether it is shown, read out, or stands in the title. What a form
+// sends back stays as it was typed, in a field that finds its own direction.
+func checkIsolated(fault report, doc *html.Node) {
+	for n := range doc.Descendants() {
+		if n.Type == html.TextNode && n.Parent.Data != "textarea" {
+			if wrong := testsite.Disturbs(n.Data); wrong != "" {
+				fault("<%s> shows %+q: %s", n.Parent.Data, n.Data, wrong)
+			}
+			continue
+		}
+		sent := attr(n, "value")
+		if n.Data == "textarea" && n.FirstChild != nil {
+			sent = n.FirstChild.Data
+		}
+		visible := n.Data == "textarea" || n.Data == "input" && attr(n, "type") != "hidden"
+		if visible && testsite.Disturbs(sent) != "" && attr(n, "dir") != "auto" {
+			fault("the field %s has no dir=auto", attr(n, "name"))
+		}
+		for _, a := range n.Attr {
+			raw := a.Key == "value" || slices.Contains(addresses, a.Key) || strings.HasPrefix(a.Key, "data-")
+			if wrong := testsite.Disturbs(a.Val); !raw && wrong != "" {
+				fault("%s on <%s> is %+q: %s", a.Key, n.Data, a.Val, wrong)
+			}
 		}
 	}
 }

@@ -25,7 +25,7 @@ func NewRenderer(files fs.FS, funcs template.FuncMap) (*Renderer, error) {
 	if err != nil {
 		return nil, err
 	}
-	base := template.New("layout.html").Funcs(funcs).Funcs(template.FuncMap{"key": keyInput})
+	base := template.New("layout.html").Funcs(funcs).Funcs(template.FuncMap{"key": keyInput, "shown": shown, "asIs": asIs})
 	if err := addFiles(base, files, append(partials, "layout.html")...); err != nil {
 		return nil, err
 	}
@@ -45,6 +45,7 @@ func NewRenderer(files fs.FS, funcs template.FuncMap) (*Renderer, error) {
 		for _, t := range page.Templates() {
 			if t.Tree != nil {
 				foldConstants(t.Tree.Root, funcs)
+				isolateTexts(t.Tree.Root)
 			}
 		}
 		r.pages[strings.TrimSuffix(name, ".html")] = page
