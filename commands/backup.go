@@ -108,10 +108,7 @@ func openStopped(cfg config.Config) (*localdb.DB, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no site in %s (DATA_DIR)", cfg.DataDir)
 	}
-	if errors.Is(err, localdb.ErrInUse) {
-		return nil, fmt.Errorf("the site is running: stop it first (%w)", err)
-	}
-	return db, err
+	return db, running(err)
 }
 
 // mayWrite tells early what would only come out after the work.

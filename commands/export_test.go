@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 
 	"tokentube/config"
 	"tokentube/models"
@@ -17,15 +18,37 @@ func Names() (list []string) {
 
 // RestoreTo is a restore with a known name for what is put aside.
 func RestoreTo(ctx context.Context, cfg config.Config, path, aside string) error {
+	if err := stageFrom(ctx, cfg, path); err != nil {
+		return err
+	}
+	return commitRestore(cfg.DataDir, aside)
+}
+
+// RestoreKilled is a restore of which so many moves were made, and half of the next.
+func RestoreKilled(ctx context.Context, cfg config.Config, path, aside string, moves int) error {
+	if err := errors.Join(stageFrom(ctx, cfg, path), commit(cfg.DataDir, aside)); err != nil {
+		return err
+	}
+	p, err := readPlan(cfg.DataDir)
+	for i, m := range p.Moves {
+		_, to, kept := m.in(cfg.DataDir)
+		switch {
+		case i < moves:
+			err = errors.Join(err, m.do(cfg.DataDir))
+		case i == moves:
+			err = errors.Join(err, putAside(to, kept))
+		}
+	}
+	return err
+}
+
+func stageFrom(ctx context.Context, cfg config.Config, path string) error {
 	file, err := openBackup(path)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = file.Close() }()
-	if _, err := stage(ctx, cfg.DataDir, file); err != nil {
-		return err
-	}
-	return commitRestore(cfg.DataDir, aside)
+	_, err = stage(ctx, cfg.DataDir, file)
+	return errors.Join(err, file.Close())
 }
 
 // SampleFiles are the files that the samples name.

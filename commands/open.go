@@ -46,11 +46,8 @@ func OpenWith(ctx context.Context, cfg config.Config, log *slog.Logger, now func
 	db, err := store.Open(ctx, store.Settings{
 		MongoURI: cfg.MongoURI, MongoDatabase: cfg.MongoDatabase, File: cfg.DatabaseFile(), Files: files, Now: now, Log: log,
 	})
-	if errors.Is(err, localdb.ErrInUse) {
-		err = fmt.Errorf("the site is running: stop it first, or name another DATA_DIR (%w)", err)
-	}
 	if err != nil {
-		return nil, errors.Join(err, files.Close())
+		return nil, errors.Join(running(err), files.Close())
 	}
 	site := models.New(db, models.Settings{
 		Sessions: models.SessionPolicy{RefreshTTL: cfg.RefreshTokenExpiry, Grace: cfg.RefreshTokenGrace, MaxAge: cfg.SessionMaxAge},
@@ -78,4 +75,13 @@ func newLogger(cfg config.Config, out io.Writer) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(out, options))
 	}
 	return slog.New(slog.NewTextHandler(out, options))
+}
+
+// running says what to do where another process has the database.
+func running(err error) error {
+	if !errors.Is(err, localdb.ErrInUse) {
+		return err
+	}
+	return fmt.Errorf("the site is running, or another command is: stop it first (Ctrl-C where it runs, or \"docker compose stop\"), "+
+		"then run this again. To work on another site, name its DATA_DIR.\n(%w)", err)
 }

@@ -6,13 +6,19 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
+
 	"tokentube/config"
+	"tokentube/models"
+	"tokentube/models/store"
 	"tokentube/utils/archive"
 	"tokentube/utils/localdb"
+	"tokentube/utils/media"
 )
 
 var restoreCommand = command{
@@ -22,14 +28,18 @@ var restoreCommand = command{
 checked, and so is the database in it, before anything changes.
 
 DATA_DIR must hold no site yet. With --force the one that is there is moved to
-DATA_DIR/before-restore-DATE-TIME, where you can delete it once all is well.
+DATA_DIR/before-restore-DATE-TIME, where you can delete it once all is well. If the
+media folder is a mount of its own, its old files stay in a folder of that name in it.
 
-The site must be stopped. If the restore is cut off (Ctrl-C, a crash, a full
-disk), either nothing has changed, or the site refuses to start and "restore",
-run again, finishes it.
+The site must be stopped. If the restore is cut off (Ctrl-C, a full disk, a folder
+that cannot be written), nothing has changed. If it is killed, either nothing has
+changed, or the site refuses to start and "restore", run again, finishes it.
+
+Everybody must log in again, with the passwords of that time: sessions that were
+ended since the backup, after a theft perhaps, must not come back to life.
 
 A backup that was downloaded holds no secrets: those of DATA_DIR stay, or new ones
-are made at the next start, and then everybody must log in again.`,
+are made at the next start.`,
 	parse: func(flags *flag.FlagSet, args []string) (Run, error) {
 		force := flags.Bool("force", false, "")
 		found, err := positional(flags, args, "FILE")
@@ -70,6 +80,7 @@ func restore(ctx context.Context, s Site, path string, force bool) error {
 		return fmt.Errorf("nothing was changed: %s: %w", path, err)
 	}
 	if err := mayReplace(s.Config, force); err != nil { // a site that was started meanwhile
+		unstage(s.Config.DataDir)
 		return err
 	}
 	aside := asideName(s.Config.DataDir, time.Now())
@@ -83,21 +94,24 @@ func restore(ctx context.Context, s Site, path string, force bool) error {
 // sayRestored tells what is there now, and what is not.
 func sayRestored(s Site, head archive.Head, kept string) {
 	s.say("Restored the site as it was on %s.", head.Made.Local().Format("2 January 2006 at 15:04"))
-	if exists(filepath.Join(kept, archive.Database)) || exists(filepath.Join(kept, archive.Media)) {
-		s.say("What was there before is in %s.", kept)
+	for _, kept := range []string{kept, filepath.Join(s.Config.MediaDir(), filepath.Base(kept))} {
+		if exists(kept) {
+			s.say("What was there before is in %s.", kept)
+		}
 	}
 	if !head.Media {
 		s.say("The backup holds no media files: they are in the bucket of MEDIA_URL.")
 	}
 	if !head.Secrets {
-		s.say("The backup holds no secrets: unless this folder or the environment has those of that site, everybody must log in again.")
+		s.say("The backup holds no secrets: those of this folder or of the environment are used, or new ones are made.")
 	}
+	s.say("Everybody must log in again, with the password they had then.")
 }
 
 // asideName is a folder that is not there yet.
 func asideName(dataDir string, now time.Time) string {
 	name := "before-restore-" + now.Format("2006-01-02-150405")
-	for i := 2; exists(filepath.Join(dataDir, name)); i++ {
+	for i := 2; exists(filepath.Join(dataDir, name)) || exists(filepath.Join(dataDir, archive.Media, name)); i++ {
 		name = fmt.Sprintf("before-restore-%s-%d", now.Format("2006-01-02-150405"), i)
 	}
 	return name
@@ -118,9 +132,12 @@ func openBackup(path string) (*os.File, error) {
 // damaged cannot be opened by anybody: it needs no lock, and is what one restores
 // for.
 func lockSite(cfg config.Config) (unlock func(), err error) {
-	db, err := localdb.OpenStill(cfg.DatabaseFile())
+	if !exists(cfg.DatabaseFile()) {
+		return func() {}, nil
+	}
+	db, err := localdb.Open(cfg.DatabaseFile(), localdb.Still())
 	if errors.Is(err, localdb.ErrInUse) {
-		return nil, fmt.Errorf("the site is running: stop it first (%w)", err)
+		return nil, running(err)
 	}
 	if err != nil {
 		return func() {}, nil
@@ -133,40 +150,75 @@ func mayReplace(cfg config.Config, force bool) error {
 	if force {
 		return nil
 	}
-	what := cfg.DatabaseFile()
-	if !exists(what) {
-		found := errors.New("found")
-		err := filepath.WalkDir(cfg.MediaDir(), func(path string, d fs.DirEntry, err error) error {
+	found := cfg.DatabaseFile()
+	if !exists(found) {
+		found = anyMedia(cfg.MediaDir())
+	}
+	if found == "" {
+		return nil
+	}
+	return fmt.Errorf("there is a site in %s already (%s): with --force it is moved aside and kept", cfg.DataDir, found)
+}
+
+// anyMedia is the path of some media file, or nothing.
+func anyMedia(dir string) (found string) {
+	for _, folder := range media.Folders() {
+		_ = filepath.WalkDir(filepath.Join(dir, folder), func(path string, d fs.DirEntry, err error) error {
 			if err == nil && d.Type().IsRegular() {
-				what = path
-				return found
+				found = path
+				return fs.SkipAll
 			}
 			return nil
 		})
-		if !errors.Is(err, found) {
-			return nil
-		}
 	}
-	return fmt.Errorf("there is a site in %s already (%s): with --force it is moved aside and kept", cfg.DataDir, what)
+	return found
 }
 
 // stage unpacks and checks the backup beside the site. After an error nothing is
 // left of it.
 func stage(ctx context.Context, dataDir string, file *os.File) (head archive.Head, err error) {
+	unstage(dataDir) // what a restore that was killed left
+	defer func() {
+		if err != nil {
+			unstage(dataDir)
+		}
+	}()
 	staging := filepath.Join(dataDir, stagingDir)
-	if err := os.RemoveAll(staging); err != nil { // of a restore that was killed
-		return head, err
-	}
 	if err := os.MkdirAll(staging, 0o700); err != nil {
 		return head, err
 	}
-	defer func() {
-		if err != nil {
-			_ = os.RemoveAll(staging)
-		}
-	}()
-	if head, err = archive.Unpack(ctx, file, staging); err != nil {
+	if head, err = archive.Unpack(ctx, file, staging, stagedMedia(dataDir)); err != nil {
 		return head, err
 	}
-	return head, localdb.CheckFile(ctx, filepath.Join(staging, archive.Database))
+	database := filepath.Join(staging, archive.Database)
+	if err := localdb.CheckFile(ctx, database); err != nil {
+		return head, err
+	}
+	return head, endSessions(ctx, database)
+}
+
+// unstage removes what was unpacked, and the media folder if it was made for that.
+func unstage(dataDir string) {
+	_ = os.RemoveAll(filepath.Join(dataDir, stagingDir)) // the next restore says what is wrong with it
+	if os.RemoveAll(stagedMedia(dataDir)) == nil {
+		_ = os.Remove(filepath.Join(dataDir, archive.Media)) // if it is empty
+	}
+}
+
+// endSessions ends all logins in a database that comes back from the past. What was ended since, by the owner of a stolen
+// token perhaps, would live again, and a token that was renewed since would look stolen.
+func endSessions(ctx context.Context, database string) error {
+	db, err := store.Open(ctx, store.Settings{File: database, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	site, told := models.New(db, models.Settings{}), map[bson.ObjectID]bool{}
+	err = site.Sessions.EndAll(ctx, models.Restored, func(ctx context.Context, s *models.Session) error {
+		if told[s.User] {
+			return nil
+		}
+		told[s.User] = true
+		return site.Events.Add(ctx, models.EventSessionEnded, s, models.Device{})
+	})
+	return errors.Join(err, db.Close(ctx))
 }

@@ -1,24 +1,60 @@
 package commands
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 
 	"tokentube/utils/archive"
+	"tokentube/utils/media"
 )
 
-// A restore takes effect in one step: the folder with what was unpacked and
-// checked is renamed. From then on it counts as done, and what is left, moving the
-// parts to their places, can be cut off and taken up at any point.
+// A restore takes effect in one step: the folder with what was unpacked and checked is renamed. From then on the parts are
+// moved to their places, which can be cut off at any point and taken up again, and is undone where it cannot be finished.
+//
+// The media folder may be a mount, or a link to another file system, and cannot be renamed then. So its new files are
+// unpacked inside of it, and only what is in it moves.
 const (
 	stagingDir = "restoring"
 	readyDir   = "restored"
-	asideFile  = "aside" // in the folder: where what was there before goes
+	planFile   = "plan.json" // in the folder
 )
+
+// plan is what moves, in this order.
+type plan struct {
+	Aside string `json:"aside"` // the folder of what was there before
+	Moves []move `json:"moves"`
+}
+
+// move puts a file or folder in the place of another one, which is kept. The paths are below the data folder.
+type move struct {
+	From  string `json:"from"`
+	To    string `json:"to"`
+	Aside string `json:"aside"`
+}
+
+// planOf plans the moves of what was unpacked, the database last.
+func planOf(dataDir, aside string) plan {
+	p := plan{Aside: aside}
+	add := func(from, staged, to, kept string) {
+		if exists(filepath.Join(dataDir, staged)) {
+			p.Moves = append(p.Moves, move{from, to, kept})
+		}
+	}
+	for _, folder := range media.Folders() {
+		folder = filepath.Clean(folder)
+		from := filepath.Join(archive.Media, stagingDir, folder)
+		add(from, from, filepath.Join(archive.Media, folder), filepath.Join(archive.Media, aside, folder))
+	}
+	for _, file := range []string{archive.Secrets, archive.Database} {
+		add(filepath.Join(readyDir, file), filepath.Join(stagingDir, file), file, filepath.Join(aside, file))
+	}
+	return p
+}
 
 // unfinishedRestore is an error while a restore is to be finished.
 func unfinishedRestore(dataDir string) error {
@@ -28,53 +64,123 @@ func unfinishedRestore(dataDir string) error {
 	return nil
 }
 
+// commitRestore is the step that counts, and what follows from it.
 func commitRestore(dataDir, aside string) error {
-	staging := filepath.Join(dataDir, stagingDir)
-	file, err := os.OpenFile(filepath.Join(staging, asideFile), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // #nosec G304 -- our own folder
-	if err != nil {
-		return err
-	}
-	_, err = file.WriteString(aside)
-	if err := errors.Join(err, file.Sync(), file.Close(), syncAll(staging)); err != nil {
-		return err
-	}
-	if err := os.Rename(staging, filepath.Join(dataDir, readyDir)); err != nil {
-		return err
+	if err := commit(dataDir, aside); err != nil {
+		unstage(dataDir)
+		return fmt.Errorf("nothing was changed: %w", err)
 	}
 	return finishRestore(dataDir)
 }
 
-// finishRestore moves the parts to their places, the database last.
+func commit(dataDir, aside string) error {
+	staging := filepath.Join(dataDir, stagingDir)
+	text, err := json.Marshal(planOf(dataDir, aside))
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(filepath.Join(staging, planFile), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // #nosec G304 -- our own folder
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	if err := errors.Join(err, file.Sync(), file.Close(), syncAll(staging), syncAll(stagedMedia(dataDir))); err != nil {
+		return err
+	}
+	return os.Rename(staging, filepath.Join(dataDir, readyDir))
+}
+
+// finishRestore moves the parts to their places, or all of them back: what keeps one from moving (it is a mount, say) may
+// do so for good, and the old site must not be stuck behind it.
 func finishRestore(dataDir string) error {
-	ready := filepath.Join(dataDir, readyDir)
-	name, err := os.ReadFile(filepath.Join(ready, asideFile)) // #nosec G304 -- our own folder
-	if errors.Is(err, fs.ErrNotExist) {
-		return os.RemoveAll(ready) // all was in its place, and this was being removed
+	p, err := readPlan(dataDir)
+	if err == nil {
+		err = syncFolder(dataDir) // the commit lasts before the first move
 	}
 	if err != nil {
 		return err
 	}
-	aside := filepath.Join(dataDir, filepath.Base(strings.TrimSpace(string(name))))
-	for _, part := range []string{archive.Media, archive.Secrets, archive.Database} {
-		from, to, old := filepath.Join(ready, part), filepath.Join(dataDir, part), filepath.Join(aside, part)
-		if !exists(from) {
-			continue // it was not in the backup, or is in its place already
-		}
-		if err := putAside(to, old); err != nil {
-			return fmt.Errorf("the restore is not finished: %w", err)
-		}
-		if err := os.Rename(from, to); err != nil {
-			return fmt.Errorf("the restore is not finished: %w", err)
+	for _, m := range p.Moves {
+		if err := m.do(dataDir); err != nil {
+			return undoRestore(dataDir, p, err)
 		}
 	}
-	if err := syncFolder(dataDir); err != nil {
+	if err := endRestore(dataDir); err != nil {
 		return err
 	}
-	return errors.Join(os.RemoveAll(ready), syncFolder(dataDir))
+	p.gather(dataDir)
+	return nil
 }
 
-// putAside moves what is in the way. What is aside already stays: secrets that a
-// start has made since are of no use to anybody.
+func undoRestore(dataDir string, p plan, why error) error {
+	for _, m := range slices.Backward(p.Moves) {
+		if err := m.undo(dataDir); err != nil {
+			return fmt.Errorf("the restore could be neither finished (%w) nor undone (%w): see to that, and run \"restore\" again, which finishes it", why, err)
+		}
+	}
+	if err := endRestore(dataDir); err != nil {
+		return errors.Join(why, err)
+	}
+	for _, folder := range []string{archive.Media, "."} {
+		_ = os.Remove(filepath.Join(dataDir, folder, p.Aside)) // empty again
+	}
+	return fmt.Errorf("the restore could not be finished and was undone, the site is what it was: %w", why)
+}
+
+// endRestore lets the site start again when everything has its place, and removes what a restore needed.
+func endRestore(dataDir string) error {
+	if err := errors.Join(syncAll(filepath.Join(dataDir, archive.Media)), syncFolder(dataDir)); err != nil {
+		return err
+	}
+	if err := os.Rename(filepath.Join(dataDir, readyDir), filepath.Join(dataDir, stagingDir)); err != nil {
+		return err
+	}
+	unstage(dataDir)
+	return syncFolder(dataDir)
+}
+
+func readPlan(dataDir string) (p plan, err error) {
+	path := filepath.Join(dataDir, readyDir, planFile)
+	text, err := os.ReadFile(path) // #nosec G304 -- our own folder
+	if err == nil {
+		err = json.Unmarshal(text, &p)
+	}
+	if err != nil {
+		return p, fmt.Errorf("the restore cannot be finished: %s: %w", path, err)
+	}
+	return p, nil
+}
+
+func (m move) in(dataDir string) (from, to, aside string) {
+	return filepath.Join(dataDir, m.From), filepath.Join(dataDir, m.To), filepath.Join(dataDir, m.Aside)
+}
+
+func (m move) do(dataDir string) error {
+	from, to, aside := m.in(dataDir)
+	if !exists(from) {
+		return nil // done before
+	}
+	if err := putAside(to, aside); err != nil {
+		return err
+	}
+	return os.Rename(from, to)
+}
+
+func (m move) undo(dataDir string) error {
+	from, to, aside := m.in(dataDir)
+	if !exists(from) {
+		if err := os.Rename(to, from); err != nil {
+			return err
+		}
+	}
+	if !exists(aside) || exists(to) && filepath.Base(to) != archive.Secrets {
+		return nil // nothing was there before, or it never moved
+	}
+	return os.Rename(aside, to)
+}
+
+// putAside moves what is in the way. What is aside already stays: secrets that a start has made since are of no use to
+// anybody.
 func putAside(path, aside string) error {
 	if !exists(path) {
 		return nil
@@ -91,9 +197,26 @@ func putAside(path, aside string) error {
 	return os.Rename(path, aside)
 }
 
-// syncAll makes the folders under path last; the files in them do already.
+// gather puts the old media files beside the old database, where both are on one file system. Otherwise they stay.
+func (p plan) gather(dataDir string) {
+	kept := filepath.Join(dataDir, archive.Media, p.Aside)
+	if p.Aside == "" || !exists(kept) {
+		return
+	}
+	aside := filepath.Join(dataDir, p.Aside)
+	if os.MkdirAll(aside, 0o700) == nil && os.Rename(kept, filepath.Join(aside, archive.Media)) != nil {
+		_ = os.Remove(aside) // if nothing else is in it
+	}
+}
+
+func stagedMedia(dataDir string) string { return filepath.Join(dataDir, archive.Media, stagingDir) }
+
+// syncAll makes the folders under path last, if it is there; the files in them do already.
 func syncAll(path string) error {
 	return filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) && name == path {
+			return nil
+		}
 		if err != nil || !d.IsDir() {
 			return err
 		}

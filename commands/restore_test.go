@@ -5,12 +5,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"tokentube/commands"
-
+	"tokentube/config"
 	"tokentube/e2e/testsite"
 	"tokentube/models"
 )
@@ -62,6 +64,7 @@ func TestRestoreChecksTheWholeFileFirst(t *testing.T) {
 	head := tar.Header{Name: "tokentube-backup.json", Typeflag: tar.TypeReg}
 	try("a newer one", tarOf(t, head, `{"tokentubeBackup":2}`), "format 2")
 	try("another one", tarOf(t, head, `{"something":"else"}`), "does not say its format")
+	try("a few bytes that unpack to many", sparse(t), `"tokentube.db" does not belong in it`)
 	try("a link", tarOf(t, tar.Header{Name: head.Name, Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"}), "does not begin like one")
 	refused(t, cfg, []string{"restore", bad + ".none", "--force"}, "no such file")
 	refused(t, cfg, []string{"restore", filepath.Dir(bad), "--force"}, "no ordinary file")
@@ -95,35 +98,113 @@ func tarOf(t *testing.T, h tar.Header, content ...string) []byte {
 	return out.Bytes()
 }
 
-// The parts of a restored site are moved to their places one after the other.
-// Wherever that is cut off, the site does not start with one half of each, and the
-// same command finishes it.
+// sparse is a small archive whose database has a hole of 800 MB, as GNU tar writes it (format 0.1). The package that we
+// read with makes none: it is given names of its own for the records, as long as the real ones.
+func sparse(t *testing.T) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w, head := tar.NewWriter(&out), `{"tokentubeBackup":1}`
+	check(t, w.WriteHeader(&tar.Header{Name: "tokentube-backup.json", Typeflag: tar.TypeReg, Size: int64(len(head))}))
+	_, err := w.Write([]byte(head))
+	check(t, err)
+	check(t, w.WriteHeader(&tar.Header{Name: "tokentube.db", Typeflag: tar.TypeReg, Size: 1, PAXRecords: map[string]string{
+		"VENDOR.12345678": "800000000", "VENDOR.1234567890123": "1", "VENDOR.1234567": "0,1",
+	}}))
+	_, err = w.Write([]byte("x"))
+	check(t, errors.Join(err, w.Close()))
+	made := out.Bytes()
+	for ours, real := range map[string]string{
+		"VENDOR.12345678=": "GNU.sparse.size=", "VENDOR.1234567890123=": "GNU.sparse.numblocks=", "VENDOR.1234567=": "GNU.sparse.map=",
+	} {
+		if !bytes.Contains(made, []byte(ours)) || len(ours) != len(real) {
+			t.Fatalf("%s is not in it", ours)
+		}
+		made = bytes.ReplaceAll(made, []byte(ours), []byte(real))
+	}
+	r := tar.NewReader(bytes.NewReader(made))
+	_, err = r.Next()
+	check(t, err)
+	if entry, err := r.Next(); err != nil || entry.Size != 800_000_000 {
+		t.Fatalf("it is no sparse archive: %+v, %v", entry, err)
+	}
+	return made
+}
+
+// The parts of a restored site are moved to their places one after the other. Wherever a kill cuts that off, the site does
+// not start with one half of each, and the same command finishes it.
 func TestRestoreCutOffIsFinished(t *testing.T) {
-	for _, part := range []string{"media", "tokentube.db"} {
-		t.Run(part, func(t *testing.T) {
-			cfg := embedded(t)
-			path := filepath.Join(t.TempDir(), "site.tar")
-			done(t, cfg, []string{"backup", path})
-			other := elsewhere(t, cfg)
-			first := testsite.Start(t, other)
-			first.User("carol")
-			first.Close()
+	for moves := range 5 {
+		t.Run(fmt.Sprint(moves), func(t *testing.T) {
+			path, other := overAnother(t)
 			check(t, os.MkdirAll(filepath.Join(other.DataDir, "restoring", "junk"), 0o700)) // of one that was killed earlier
-			obstacle := filepath.Join(other.DataDir, "kept", part)
-			check(t, os.MkdirAll(obstacle, 0o700))
-			if err := commands.RestoreTo(t.Context(), other, path, "kept"); err == nil {
-				t.Fatal("it went past the obstacle")
-			}
+			check(t, commands.RestoreKilled(t.Context(), other, path, "kept", moves))
 			refused(t, other, []string{"admin", "list"}, "a restore was cut off", `"restore"`)
 			refused(t, other, []string{"backup", path + "2"}, "a restore was cut off")
-			check(t, os.Remove(obstacle))
 			done(t, other, []string{"restore", path}, "is finished now")
 			hasAliceAndHerPhoto(t, other)
-			old := other
-			old.DataDir = filepath.Join(other.DataDir, "kept")
-			testsite.Start(t, old).SignIn("carol")
+			hasCarol(t, filepath.Join(other.DataDir, "kept"), other)
 		})
 	}
+}
+
+// What keeps a part from moving does not go away by itself: everything moves back, and the old site starts.
+func TestRestoreThatCannotBeFinishedIsUndone(t *testing.T) {
+	for _, part := range []string{"media/kept/private", "media/kept/public", "kept/tokentube.db"} {
+		t.Run(part, func(t *testing.T) {
+			path, other := overAnother(t)
+			check(t, os.WriteFile(other.SecretsFile(), []byte("# the old secrets\n"), 0o600))
+			before, obstacle := tree(t, other.DataDir), filepath.Join(other.DataDir, part)
+			check(t, os.MkdirAll(obstacle, 0o700))
+			err := commands.RestoreTo(t.Context(), other, path, "kept")
+			if err == nil || !strings.Contains(err.Error(), "the site is what it was") {
+				t.Fatalf("the restore says %v", err)
+			}
+			same(t, "the site", before, tree(t, other.DataDir))
+			hasCarol(t, other.DataDir, other)
+			done(t, other, []string{"restore", "--force", path}, "Restored")
+			hasAliceAndHerPhoto(t, other)
+		})
+	}
+}
+
+// overAnother is a backup of alice's site, and carol's stopped site to restore it over.
+func overAnother(t *testing.T) (path string, other config.Config) {
+	t.Helper()
+	cfg := embedded(t)
+	path = filepath.Join(t.TempDir(), "site.tar")
+	done(t, cfg, []string{"backup", path})
+	other = elsewhere(t, cfg)
+	first := testsite.Start(t, other)
+	upload(t, first.User("carol"))
+	first.Close()
+	return path, other
+}
+
+func hasCarol(t *testing.T, dataDir string, cfg config.Config) {
+	t.Helper()
+	cfg.DataDir = dataDir
+	site := testsite.Start(t, cfg)
+	site.SignIn("carol")
+	site.Close()
+}
+
+// The backup knows nothing of what was ended since: a token that was stolen, and ended by a change of the password, must
+// not live again, and nobody is told that theirs was stolen because it was renewed since.
+func TestRestoreEndsEverySession(t *testing.T) {
+	cfg := embedded(t)
+	site := testsite.Start(t, cfg)
+	thief := site.SignIn("alice")
+	site.Close()
+	path := filepath.Join(t.TempDir(), "site.tar")
+	done(t, cfg, []string{"backup", path})
+	done(t, cfg, []string{"restore", "--force", path}, "Everybody must log in again")
+	site = testsite.Start(t, cfg)
+	thief.CopyTo(site).JSON("GET", "/api/v1/users/get-current-user", nil).Status(401)
+	alice := site.SignIn("alice")
+	if page := alice.Get("/settings/security").Status(200).Has("restored from a backup"); strings.Contains(page.Body, "thief") {
+		t.Error("she is told of a theft")
+	}
+	alice.Get("/settings/sessions").Status(200)
 }
 
 // A database that cannot even be opened is what one restores for.

@@ -66,8 +66,11 @@ func logEntry(e *models.Event) LogEntry {
 		ended := newPlace(e.Ended.UserAgent, e.Ended.IP)
 		out.Ended = &ended
 	}
-	if e.Why == models.TooMany {
+	switch e.Why {
+	case models.TooMany:
 		out.Message = "The oldest device was signed out, because there were more than fifty"
+	case models.Restored:
+		out.Message, out.Ended = "Every device was signed out, because the site was restored from a backup", nil
 	}
 	return out
 }

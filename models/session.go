@@ -69,11 +69,13 @@ const (
 	TokenReused     EndReason = "token_reuse"
 	EndedByUser     EndReason = "ended" // on another device
 	TooMany         EndReason = "too_many_sessions"
+	Restored        EndReason = "restored" // from a backup, which knows nothing of what was ended since
 )
 
 const (
 	recentTokens       = 8
 	sessionsPerUser    = 50
+	endTogether        = 200 // sessions in one change
 	maxAgeUnremembered = 24 * time.Hour
 )
 
@@ -320,4 +322,28 @@ func (m *Sessions) endEach(ctx context.Context, sessions []*Session, why EndReas
 		ended = append(ended, one)
 	}
 	return ended, nil
+}
+
+// EndAll ends every live session of every user and kind, and tells note of each inside the same change.
+func (m *Sessions) EndAll(ctx context.Context, why EndReason, note func(context.Context, *Session) error) error {
+	var batch []*Session
+	end := func(ctx context.Context) error {
+		ended, err := m.endEach(ctx, batch, why)
+		for _, s := range ended {
+			err = errors.Join(err, note(ctx, s))
+		}
+		return err
+	}
+	err := m.sessions.All(ctx, m.live(), func(s *Session) error {
+		if batch = append(batch, s); len(batch) < endTogether {
+			return nil
+		}
+		err := m.db.Atomically(ctx, end)
+		batch = batch[:0]
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return m.db.Atomically(ctx, end)
 }

@@ -269,7 +269,7 @@ func TestExplainsEveryClaim(t *testing.T) {
 // Whatever ended a session, its timeline says it.
 func TestTimelineTellsWhyTheSessionEnded(t *testing.T) {
 	now, told := time.Now(), map[string]bool{}
-	for _, why := range []models.EndReason{models.LoggedOut, models.NewLogin, models.PasswordChanged, models.TokenReused, models.EndedByUser, models.TooMany} {
+	for _, why := range []models.EndReason{models.LoggedOut, models.NewLogin, models.PasswordChanged, models.TokenReused, models.EndedByUser, models.TooMany, models.Restored} {
 		s := lab.NewSession(&models.Session{EndedAt: &now, EndedFor: why})
 		last := s.Timeline[len(s.Timeline)-1]
 		if !s.Over || last.Kind != "ended" || strings.Contains(last.Text, "ended .") || told[last.Text] {

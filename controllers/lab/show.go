@@ -176,7 +176,7 @@ func newSession(s *models.Session) *Session {
 	why := map[models.EndReason]string{
 		models.LoggedOut: "by logging out", models.TokenReused: "because a replaced refresh token came back",
 		models.NewLogin: "for a new one", models.EndedByUser: "in the settings", models.PasswordChanged: "because the password was changed",
-		models.TooMany: "because there were too many",
+		models.TooMany: "because there were too many", models.Restored: "because the site was restored from a backup",
 	}[s.EndedFor]
 	add(*s.EndedAt, "ended", "The session was ended %s. Its tokens open nothing any more.", why)
 	return out

@@ -59,7 +59,8 @@ func TestUnpackedIsWhatWasWritten(t *testing.T) {
 		t.Errorf("head %+v, %v", head, err)
 	}
 	dir := t.TempDir()
-	head, err := Unpack(t.Context(), &whole, dir)
+	mediaDir := filepath.Join(t.TempDir(), Media)
+	head, err := Unpack(t.Context(), &whole, dir, mediaDir)
 	if err != nil || !head.Made.Equal(c.Made.UTC().Truncate(time.Second)) {
 		t.Fatalf("%+v, %v", head, err)
 	}
@@ -71,7 +72,7 @@ func TestUnpackedIsWhatWasWritten(t *testing.T) {
 			t.Errorf("%s: %q, %v, %v", name, got, info.Mode(), err)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(dir, Media)); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(mediaDir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a media folder from a backup without one: %v", err)
 	}
 }

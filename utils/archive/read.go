@@ -24,27 +24,35 @@ func damaged(format string, args ...any) error {
 
 // Verify reads a backup to its end and tells whether it is whole.
 func Verify(ctx context.Context, from io.Reader) (Head, error) {
-	return read(ctx, from, func(_ string, content io.Reader) error {
+	return read(ctx, from, func(Head) error { return nil }, func(_ string, content io.Reader) error {
 		_, err := io.Copy(io.Discard, content)
 		return err
 	})
 }
 
-// Unpack writes the contents of a backup into an empty folder. They are good only
-// if there was no error.
-func Unpack(ctx context.Context, from io.Reader, dir string) (Head, error) {
-	for _, folder := range append(media.Folders(), "") {
-		if err := os.MkdirAll(filepath.Join(dir, Media, folder), 0o700); err != nil {
-			return Head{}, err
+// Unpack writes the contents of a backup into two empty folders: the media files
+// into one of their own, which is made only if there can be some. They are good
+// only if there was no error.
+func Unpack(ctx context.Context, from io.Reader, dir, mediaDir string) (Head, error) {
+	return read(ctx, from, func(head Head) error { return makeFolders(head, mediaDir) }, func(name string, content io.Reader) error {
+		path := filepath.Join(dir, name)
+		if inMedia, is := strings.CutPrefix(name, mediaEntries); is {
+			path = filepath.Join(mediaDir, filepath.FromSlash(inMedia))
+		}
+		return store(path, content)
+	})
+}
+
+func makeFolders(head Head, mediaDir string) error {
+	if !head.Media {
+		return nil
+	}
+	for _, folder := range media.Folders() {
+		if err := os.MkdirAll(filepath.Join(mediaDir, folder), 0o700); err != nil {
+			return err
 		}
 	}
-	head, err := read(ctx, from, func(name string, content io.Reader) error {
-		return store(filepath.Join(dir, filepath.FromSlash(name)), content)
-	})
-	if err == nil && !head.Media {
-		err = os.RemoveAll(filepath.Join(dir, Media))
-	}
-	return head, err
+	return nil
 }
 
 // store writes a file that reaches the disk before it is told to be there.
@@ -57,8 +65,9 @@ func store(path string, content io.Reader) error {
 	return errors.Join(err, file.Sync(), file.Close())
 }
 
-// read visits the database, the secrets and the media files of a backup.
-func read(ctx context.Context, from io.Reader, visit func(name string, content io.Reader) error) (head Head, err error) {
+// read visits the head, and then the database, the secrets and the media files of a
+// backup.
+func read(ctx context.Context, from io.Reader, begin func(Head) error, visit func(name string, content io.Reader) error) (head Head, err error) {
 	archive, digest := tar.NewReader(reading{ctx, from}), sha256.New()
 	last := ""
 	for {
@@ -79,6 +88,9 @@ func read(ctx context.Context, from io.Reader, visit func(name string, content i
 			if head, err = readHead(content); err != nil {
 				return head, unreadable(ctx, err)
 			}
+			if err := begin(head); err != nil {
+				return head, err
+			}
 			continue
 		}
 		if err := visit(entry.Name, content); err != nil {
@@ -90,7 +102,7 @@ func read(ctx context.Context, from io.Reader, visit func(name string, content i
 // fits checks an entry by its name, which becomes a file's, and its place.
 func fits(entry *tar.Header, head Head, last string) error {
 	isMedia := strings.HasPrefix(entry.Name, mediaEntries) && media.IsName(strings.TrimPrefix(entry.Name, mediaEntries))
-	ok := entry.Typeflag == tar.TypeReg
+	ok := plain(entry)
 	switch entry.Name {
 	case headEntry:
 		ok = ok && last == "" && entry.Size < 4096
@@ -110,6 +122,18 @@ func fits(entry *tar.Header, head Head, last string) error {
 		return damaged("%q does not belong in it, or not there", entry.Name)
 	}
 	return nil
+}
+
+// plain tells an ordinary file, as Write writes it: no link, no device, and no more
+// to unpack than there is in the archive. A sparse file declares holes of any size,
+// which would fill the disk.
+func plain(entry *tar.Header) bool {
+	for record := range entry.PAXRecords {
+		if record != "size" { // of a file over 8 GB
+			return false
+		}
+	}
+	return entry.Typeflag == tar.TypeReg
 }
 
 func readHead(content io.Reader) (head Head, err error) {

@@ -64,12 +64,15 @@ func CheckFile(ctx context.Context, path string) error {
 	return errors.Join(d.Check(ctx), d.Close())
 }
 
+// Still keeps every document from expiring.
+func Still() Option { return WithClock(func() time.Time { return time.Time{} }) }
+
 // OpenStill opens a file that must be there, to read it: no document expires while it is open.
 func OpenStill(path string) (*DB, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err // Open would make it
 	}
-	return Open(path, WithClock(func() time.Time { return time.Time{} }))
+	return Open(path, Still())
 }
 
 // untilDone is a writer that fails when the context ends.
