@@ -26,7 +26,7 @@ func (d *DB) Snapshot(ctx context.Context, dir string) (path string, err error) 
 	if err := d.outside(ctx, "Snapshot"); err != nil {
 		return "", err
 	}
-	removeLeftovers(dir)
+	removeLeftovers(dir, time.Now().Add(-leftoversFor))
 	file, err := os.CreateTemp(dir, snapshots) // mode 0600
 	if err != nil {
 		return "", err
@@ -46,13 +46,20 @@ func (d *DB) Snapshot(ctx context.Context, dir string) (path string, err error) 
 	return file.Name(), CheckFile(ctx, file.Name())
 }
 
-func removeLeftovers(dir string) {
+func removeLeftovers(dir string, before time.Time) {
 	found, _ := filepath.Glob(filepath.Join(dir, snapshots)) // fails on a bad pattern alone
 	for _, path := range found {
-		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > leftoversFor {
+		if info, err := os.Stat(path); err == nil && info.ModTime().Before(before) {
 			_ = os.Remove(path)
 		}
 	}
+}
+
+// RemoveLeftovers removes what killed processes left beside the file: copies for a backup or a compaction. Whoever has the
+// file open for writing is the only one who makes any.
+func (d *DB) RemoveLeftovers() {
+	removeLeftovers(filepath.Dir(d.bolt.Path()), time.Now())
+	_ = os.Remove(d.bolt.Path() + compacting)
 }
 
 // CheckFile is Check for a file that nobody has open. It changes nothing in it, and nothing in it expires.
@@ -67,12 +74,13 @@ func CheckFile(ctx context.Context, path string) error {
 // Still keeps every document from expiring.
 func Still() Option { return WithClock(func() time.Time { return time.Time{} }) }
 
-// OpenStill opens a file that must be there, to read it: no document expires while it is open.
-func OpenStill(path string) (*DB, error) {
+// OpenStill opens a file that must be there for reading only, beside others who do, also where it may not be written: no
+// document expires, every write is refused.
+func OpenStill(path string, opts ...Option) (*DB, error) {
 	if _, err := os.Stat(path); err != nil {
-		return nil, err // Open would make it
+		return nil, err
 	}
-	return Open(path, Still())
+	return Open(path, append(opts, Still(), func(d *DB) { d.readOnly = true })...)
 }
 
 // untilDone is a writer that fails when the context ends.

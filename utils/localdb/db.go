@@ -43,7 +43,12 @@ type DB struct {
 	background sync.WaitGroup
 	stop       context.CancelFunc
 	close      func() error
-	failed     error // the writer's: see transact
+	failed     error // the writer's: see update
+
+	readOnly bool // see OpenStill
+	reserve  int  // see WithReserve
+	short    atomic.Bool
+	refilled time.Time // the writer's: when that was tried last
 }
 
 // Option changes how a database is opened.
@@ -61,19 +66,27 @@ func OnScan(note func(collection string, fields []string)) Option {
 
 // Open opens or creates the data file. One process has it at a time.
 func Open(path string, opts ...Option) (*DB, error) {
-	file, err := openFile(path)
-	if err != nil {
-		return nil, err
-	}
-	d := &DB{bolt: file, clock: time.Now, note: func(string, []string) {}, collections: map[string]*Collection{}, operations: make(chan *operation, maxBatch)}
+	d := &DB{clock: time.Now, note: func(string, []string) {}, collections: map[string]*Collection{}, operations: make(chan *operation, maxBatch)}
 	for _, opt := range opts {
 		opt(d)
 	}
-	if err := d.prepare(); err != nil {
+	file, err := openFile(path, d.readOnly)
+	if err != nil {
+		return nil, err
+	}
+	d.bolt = file
+	err = d.prepare()
+	if err == nil {
+		err = d.fillReserve()
+	}
+	if err != nil {
 		return nil, errors.Join(explain(path, err), file.Close())
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	d.stop, d.close = stop, sync.OnceValue(d.shut)
+	if d.readOnly {
+		return d, nil
+	}
 	d.background.Go(d.writer)
 	d.background.Go(func() { d.sweeper(ctx) })
 	return d, nil
@@ -89,7 +102,7 @@ func (d *DB) prepare() error {
 		}
 		return meta.ForEach(d.loadIndex)
 	})
-	if err != nil || !fresh {
+	if err != nil || !fresh || d.readOnly {
 		return err
 	}
 	return d.bolt.Update(func(tx *bbolt.Tx) error {

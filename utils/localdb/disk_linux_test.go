@@ -1,6 +1,7 @@
 package localdb
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,18 +11,35 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
 func init() {
-	roles["full"], roles["limit"], roles["denied"] = fillDisk, meetLimit, beDenied
+	roles["full"], roles["limit"], roles["denied"], roles["reserve"], roles["mounted"] = fillDisk, meetLimit, beDenied, openReserve, mountReadOnly
 }
 
 // TestFullDisk: a small disk, of the child's own, runs full and gets free again.
 func TestFullDisk(t *testing.T) {
 	c := child(t, "full", t.TempDir())
+	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS}
+	me(c.SysProcAttr, 0)
+	passes(t, c)
+}
+
+// TestReserve: on a full disk, what makes room and what is essential goes on, and nothing else, until there is room again.
+func TestReserve(t *testing.T) {
+	c := child(t, "reserve", t.TempDir())
+	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS}
+	me(c.SysProcAttr, 0)
+	passes(t, c)
+}
+
+// TestReadOnlyMount: a file on such a mount can be read, checked and copied, and says what to do when it is to be written.
+func TestReadOnlyMount(t *testing.T) {
+	c := child(t, "mounted", t.TempDir())
 	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS}
 	me(c.SysProcAttr, 0)
 	passes(t, c)
@@ -79,18 +97,167 @@ func fillDisk(dir string) error {
 		fmt.Println("skip: a small disk cannot be mounted here:", err)
 		return nil
 	}
-	ballast := filepath.Join(dir, "ballast")
-	take := func() error {
-		f, err := os.Create(ballast)
-		for block := make([]byte, 4096); err == nil; {
-			_, err = f.Write(block)
-		}
-		if !errors.Is(err, syscall.ENOSPC) {
-			return fmt.Errorf("the disk does not run full: %w", err)
-		}
-		return f.Close()
+	return runOut(dir, "no space left on device", func() error { return fillUp(dir) }, func() error { return os.Remove(ballastIn(dir)) })
+}
+
+func ballastIn(dir string) string { return filepath.Join(dir, "ballast") }
+
+func fillUp(dir string) error {
+	f, err := os.OpenFile(ballastIn(dir), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	for block := make([]byte, 4096); err == nil; {
+		_, err = f.Write(block)
 	}
-	return runOut(dir, "no space left on device", take, func() error { return os.Remove(ballast) })
+	if !errors.Is(err, syscall.ENOSPC) {
+		return fmt.Errorf("the disk does not run full: %w", err)
+	}
+	return f.Close()
+}
+
+func openReserve(dir string) error {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=6m"); err != nil {
+		fmt.Println("skip: a small disk cannot be mounted here:", err)
+		return nil
+	}
+	path := filepath.Join(dir, "site.db")
+	db, err := Open(path, WithReserve(512<<10))
+	if err != nil {
+		return err
+	}
+	r := &reserved{db: db, dir: dir}
+	for range 500 {
+		if err := r.insert(ctx); err != nil {
+			return fmt.Errorf("with room: %w", err)
+		}
+	}
+	if err := fillUp(dir); err != nil {
+		return err
+	}
+	if err := r.full(); err != nil {
+		return err
+	}
+	if err := r.db.Close(); err != nil {
+		return err
+	}
+	if r.db, err = Open(path, WithReserve(512<<10)); err != nil {
+		return fmt.Errorf("a start on a full disk: %w", err)
+	}
+	if err := errors.Join(r.full(), os.Remove(ballastIn(dir))); err != nil {
+		return err
+	}
+	time.Sleep(refillPause + 100*time.Millisecond)
+	if err := r.insert(ctx); err != nil || r.db.Short() {
+		return fmt.Errorf("with room again: %w (short: %v)", err, r.db.Short())
+	}
+	return errors.Join(r.db.Check(ctx), r.db.Close())
+}
+
+type reserved struct {
+	db  *DB
+	dir string
+	n   int
+}
+
+func (r *reserved) insert(ctx context.Context) error {
+	r.n++
+	_, err := r.db.Collection("things").InsertOne(ctx, d{{Key: "_id", Value: r.n}, {Key: "text", Value: strings.Repeat("text", 300)}})
+	if err != nil {
+		r.n--
+	}
+	return err
+}
+
+func (r *reserved) remove(ctx context.Context) error {
+	done, err := r.db.Collection("things").DeleteOne(ctx, d{{Key: "_id", Value: r.n}})
+	if err == nil && done.DeletedCount != 1 {
+		err = fmt.Errorf("%d documents were deleted", done.DeletedCount)
+	}
+	r.n--
+	return err
+}
+
+// full uses the database as long as the disk has no room.
+func (r *reserved) full() error {
+	var err error
+	for range 2000 { // into what is free in the file
+		if err = r.insert(ctx); err != nil {
+			break
+		}
+	}
+	if !errors.Is(err, ErrFull) {
+		return fmt.Errorf("a write on a full disk: %w", err)
+	}
+	if !r.db.Short() {
+		return errors.New("it does not know that the disk is full")
+	}
+	for i := range 100 {
+		if err := errors.Join(r.remove(ctx), r.insert(Essential(ctx)), fillUp(r.dir)); err != nil {
+			return fmt.Errorf("change %d on a full disk: %w", i, err)
+		}
+		if err := r.insert(ctx); !errors.Is(err, ErrFull) {
+			return fmt.Errorf("change %d took the reserve for a write like any other: %w", i, err)
+		}
+	}
+	err = r.db.Atomically(ctx, func(ctx context.Context) error { return r.remove(ctx) })
+	if err != nil {
+		return fmt.Errorf("a transaction that deletes: %w", err)
+	}
+	n := r.n
+	err = r.db.Atomically(ctx, func(ctx context.Context) error {
+		r.n = n
+		return errors.Join(r.remove(ctx), r.insert(ctx), r.insert(ctx))
+	})
+	r.n = n
+	if !errors.Is(err, ErrFull) {
+		return fmt.Errorf("a transaction that deletes and adds: %w", err)
+	}
+	all, err := r.db.Collection("things").CountDocuments(ctx, bson.D{})
+	if err != nil || all != int64(r.n) {
+		return fmt.Errorf("%d documents of %d, %w", all, r.n, err)
+	}
+	return r.db.Check(ctx)
+}
+
+func mountReadOnly(dir string) error {
+	path := filepath.Join(dir, "site.db")
+	db, err := Open(path)
+	if err != nil {
+		return err
+	}
+	_, err = db.Collection("things").InsertOne(ctx, d{{Key: "_id", Value: 1}})
+	if err := errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	err = syscall.Mount(dir, dir, "", syscall.MS_BIND, "")
+	if err == nil {
+		err = syscall.Mount("", dir, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, "")
+	}
+	if err != nil {
+		fmt.Println("skip: nothing can be mounted read-only here:", err)
+		return nil
+	}
+	if _, err := Open(path); err == nil || !strings.Contains(err.Error(), "mounted for writing") || !strings.Contains(err.Error(), path) {
+		return fmt.Errorf("opening on a read-only mount: %w", err)
+	}
+	first, err := OpenStill(path)
+	if err != nil {
+		return err
+	}
+	second, err := OpenStill(path)
+	if err != nil {
+		return err
+	}
+	copied, err := second.Snapshot(ctx, os.TempDir())
+	if err != nil {
+		return err
+	}
+	n, err := first.Collection("things").CountDocuments(ctx, bson.D{})
+	if err != nil || n != 1 {
+		return fmt.Errorf("%d documents, %w", n, err)
+	}
+	if _, err := first.Collection("things").InsertOne(ctx, d{}); !errors.Is(err, errReadOnly) {
+		return fmt.Errorf("a write: %w", err)
+	}
+	return errors.Join(first.Close(), second.Close(), os.Remove(copied))
 }
 
 func meetLimit(dir string) error {

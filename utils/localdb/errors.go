@@ -12,6 +12,8 @@ import (
 // ErrClosed is the error of every call after Close.
 var ErrClosed = errors.New("localdb: the database is closed")
 
+var errReadOnly = errors.New("localdb: the database is open for reading only")
+
 // unsupported is the answer to what MongoDB does and this package does not.
 func unsupported(what, name string) error {
 	return fmt.Errorf("localdb: %s %s is not supported", what, name)

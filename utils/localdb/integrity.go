@@ -31,6 +31,10 @@ func (d *DB) Check(ctx context.Context) error {
 		return err
 	}
 	found := new(findings)
+	if d.readOnly {
+		err := d.view(ctx, func(tx *bbolt.Tx) error { return d.check(ctx, tx, found) })
+		return errors.Join(append(found.list, err)...)
+	}
 	// The transaction that an operation shares shows what its neighbours wrote only in part: pages come with the commit.
 	err := d.write(ctx, func(*writeTx) error {
 		*found = findings{}

@@ -22,7 +22,7 @@ var (
 )
 
 // openFile opens or creates the data file. A file that is not ours, or not whole, is refused and stays as it is.
-func openFile(path string) (*bbolt.DB, error) {
+func openFile(path string, readOnly bool) (*bbolt.DB, error) {
 	info, err := os.Stat(path)
 	created := errors.Is(err, fs.ErrNotExist)
 	if !created {
@@ -33,7 +33,7 @@ func openFile(path string) (*bbolt.DB, error) {
 			return nil, explain(path, err)
 		}
 	}
-	bolt, err := openBolt(path, false)
+	bolt, err := openBolt(path, readOnly)
 	var failed *fs.PathError
 	if created && errors.As(err, &failed) && failed.Op == "write" {
 		err = errors.Join(err, os.Remove(path)) // it could not be filled, on a full disk: the next start must find nothing
@@ -60,10 +60,32 @@ func inspect(path string, info fs.FileInfo) error {
 	return errors.Join(checkFile(bolt), bolt.Close())
 }
 
-// openBolt makes an error of the panics with which bbolt answers pages that it cannot read.
+// openBolt makes an error of the panics with which bbolt answers pages that it cannot read. A file that was replaced while
+// its lock was waited for, by a compaction or a restore, is as one in use: what is written to it would be lost.
 func openBolt(path string, readOnly bool) (bolt *bbolt.DB, err error) {
 	defer damaged(&err)
-	return bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait, FreelistType: bbolt.FreelistMapType, ReadOnly: readOnly})
+	var file *os.File
+	bolt, err = bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout: lockWait, FreelistType: bbolt.FreelistMapType, ReadOnly: readOnly, PreLoadFreelist: true,
+		OpenFile: func(name string, flag int, mode fs.FileMode) (opened *os.File, err error) {
+			file, err = os.OpenFile(name, flag, mode) // #nosec G304 -- the operator's own choice
+			return file, err
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	locked, err := file.Stat()
+	if err == nil {
+		var there fs.FileInfo
+		if there, err = os.Stat(path); err == nil && !os.SameFile(locked, there) {
+			err = bolterrors.ErrTimeout
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, bolt.Close())
+	}
+	return bolt, nil
 }
 
 func damaged(err *error) {
@@ -111,9 +133,10 @@ func explain(path string, err error) error {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return fmt.Errorf("localdb: the data file %s is %w; "+
 			"to run several, set MONGODB_URI to a MongoDB server that they share", path, ErrInUse)
-	case errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return fmt.Errorf("localdb: the data file cannot be opened for writing: %w; let the user that runs this "+
-			"program write the file and its folder, or set DATA_DIR to another folder", err)
+			"program write the file and its folder (a file system that is mounted read-only must be mounted for writing), "+
+			"or set DATA_DIR to another folder", err)
 	case errors.Is(err, errEmpty):
 		return fmt.Errorf("localdb: the data file %s: %w; restore a backup, or delete it to start with no data", path, err)
 	case errors.Is(err, errNewer):

@@ -35,6 +35,7 @@ func (c *Collection) store(w *writeTx, id []byte, before, after value, u update)
 		changes = append(changes, ic)
 	}
 	w.wrote = true
+	w.note(before, after)
 	for i := range changes {
 		if err := changes[i].write(w.tx); err != nil {
 			return err

@@ -43,7 +43,7 @@ func (d *DB) Atomically(ctx context.Context, do func(ctx context.Context) error)
 			err = do(context.WithValue(ctx, inside{d}, t))
 		}
 		err := <-outcome
-		w.wrote, died = t.writes > 0, err == errDied
+		w.wrote, w.nature, died = t.writes > 0, t.nature, err == errDied
 		return err
 	}
 	return d.run(ctx, o)
@@ -64,6 +64,7 @@ type transaction struct {
 	writes int   // how many calls wrote
 	failed error // of the first write that failed
 	ended  bool
+	nature
 }
 
 func (t *transaction) usable(ctx context.Context) error {
@@ -91,8 +92,9 @@ func (t *transaction) write(ctx context.Context, do func(*writeTx) error) error 
 	if err := t.usable(ctx); err != nil {
 		return err
 	}
-	w := &writeTx{tx: t.tx}
+	w := &writeTx{tx: t.tx, essential: isEssential(ctx)}
 	err := attempt(do, w)
+	t.nature.add(w.nature)
 	if w.wrote {
 		t.writes++
 	}

@@ -35,6 +35,9 @@ type operation struct {
 	state atomic.Int32
 	err   error
 	done  chan struct{}
+
+	essential bool // see Essential
+	nature         // of its last run
 }
 
 // The states of an operation: one that waits either begins or is withdrawn.
@@ -51,8 +54,10 @@ func (o *operation) withdraw() bool { return o.state.CompareAndSwap(waiting, wit
 
 // writeTx is the transaction that an operation shares. An operation that fails before it wrote harms nobody.
 type writeTx struct {
-	tx    *bbolt.Tx
-	wrote bool
+	tx        *bbolt.Tx
+	wrote     bool
+	essential bool // what is written now
+	nature
 }
 
 // write runs an operation: in the transaction of the context, or else in its turn.
@@ -60,7 +65,7 @@ func (d *DB) write(ctx context.Context, do func(*writeTx) error) error {
 	if t := d.transaction(ctx); t != nil {
 		return t.write(ctx, do)
 	}
-	return d.run(ctx, &operation{do: do, done: make(chan struct{})})
+	return d.run(ctx, &operation{do: do, done: make(chan struct{}), essential: isEssential(ctx)})
 }
 
 // run queues an operation and waits for its outcome. When the context ends first, an operation that has not begun is
@@ -98,6 +103,9 @@ func (d *DB) queue(ctx context.Context, o *operation) error {
 	if d.closed {
 		return ErrClosed
 	}
+	if d.readOnly {
+		return errReadOnly
+	}
 	select {
 	case d.operations <- o:
 		return nil
@@ -116,6 +124,7 @@ func (d *DB) writer() {
 		for n := len(d.operations); n > 0 && len(batch) < maxBatch; n-- {
 			batch = append(batch, <-d.operations)
 		}
+		d.refill()
 		start := time.Now()
 		d.commit(batch)
 		expected, took = len(batch)+len(d.operations), time.Since(start)
@@ -135,10 +144,11 @@ func (d *DB) gather(expected int, most time.Duration) {
 }
 
 // commit runs operations in one transaction. When one fails after it wrote, each runs again in its own, so that only the
-// one at fault returns the error. When the disk fails, none runs again: the transaction may have reached it all the same.
+// one at fault returns the error; so too when the disk is full and one of them may use the reserve. When the disk fails,
+// none runs again: the transaction may have reached it all the same.
 func (d *DB) commit(batch []*operation) {
 	err := d.transact(batch)
-	if errors.Is(err, errSpoiled) && len(batch) > 1 {
+	if errors.Is(err, errSpoiled) && len(batch) > 1 || errors.Is(err, ErrFull) && d.useReserve(batch) {
 		for i := range batch {
 			d.commit(batch[i : i+1])
 		}
@@ -152,21 +162,19 @@ func (d *DB) commit(batch []*operation) {
 	}
 }
 
-// transact stops all writing at a failure that may have lost something: after a failed flush the system takes the pages
-// for written, so the next flush would succeed, over a file that is not what it seems. Reads go on: they show that write
-// or not, as after any write that got no answer, but never a part of it.
 func (d *DB) transact(batch []*operation) error {
-	if d.failed != nil {
-		return d.failed
-	}
-	err := d.bolt.Update(func(tx *bbolt.Tx) error {
+	err := d.update(func(tx *bbolt.Tx) error {
 		wrote := false
 		for _, o := range batch {
 			if !o.begin() {
 				continue
 			}
-			w := &writeTx{tx: tx}
+			w := &writeTx{tx: tx, essential: o.essential}
 			o.err = attempt(o.do, w)
+			o.nature = w.nature
+			if o.err == nil && w.wrote && d.short.Load() && !w.urgent() {
+				o.err = fmt.Errorf("localdb: writing: %w", ErrFull)
+			}
 			if o.err != nil && w.wrote {
 				return errSpoiled
 			}
@@ -177,11 +185,28 @@ func (d *DB) transact(batch []*operation) error {
 		}
 		return nil
 	})
-	switch {
-	case errors.Is(err, errNothing):
+	if errors.Is(err, ErrFull) {
+		d.findShort()
+	}
+	if errors.Is(err, errNothing) {
 		return nil
-	case err == nil, errors.Is(err, errSpoiled), beforeFlush(err):
+	}
+	return err
+}
+
+// update stops all writing at a failure that may have lost something: after a failed flush the system takes the pages
+// for written, so the next flush would succeed, over a file that is not what it seems. Reads go on: they show that write
+// or not, as after any write that got no answer, but never a part of it.
+func (d *DB) update(do func(*bbolt.Tx) error) error {
+	if d.failed != nil {
+		return d.failed
+	}
+	err := d.bolt.Update(do)
+	switch {
+	case err == nil, errors.Is(err, errNothing), errors.Is(err, errSpoiled):
 		return err
+	case beforeFlush(err):
+		return full(err)
 	}
 	d.failed = fmt.Errorf("%w (%w), so there are no more writes: stop the site, look after the disk, restart the machine, "+
 		"check the file (a backup does), start again", ErrDisk, err)
@@ -193,8 +218,10 @@ func (d *DB) transact(batch []*operation) error {
 // predecessor is another page.
 func beforeFlush(err error) bool {
 	var failed *fs.PathError
-	return errors.As(err, &failed) && failed.Op == "write" || strings.HasPrefix(err.Error(), "file resize error: ")
+	return errors.As(err, &failed) && failed.Op == "write" || strings.HasPrefix(err.Error(), resizeFailed)
 }
+
+const resizeFailed = "file resize error: "
 
 // attempt turns a panic into an error: one bad document must not end the process.
 func attempt(do func(*writeTx) error, w *writeTx) (err error) {
