@@ -36,7 +36,7 @@ With the embedded database the site must be stopped; with MONGODB_URI it may run
 }
 
 func listAdmins(ctx context.Context, s Site) error {
-	return s.with(ctx, func(data *Data) error {
+	return s.reading(ctx, func(data *Data) error {
 		admins, err := data.Users.WithRole(ctx, models.Admin)
 		if err != nil {
 			return err

@@ -106,9 +106,13 @@ func openStopped(cfg config.Config) (*localdb.DB, error) {
 	}
 	db, err := localdb.OpenStill(cfg.DatabaseFile())
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no site in %s (DATA_DIR)", cfg.DataDir)
+		return nil, noSite(cfg)
 	}
 	return db, running(err)
+}
+
+func noSite(cfg config.Config) error {
+	return fmt.Errorf("there is no site in %s (DATA_DIR)", cfg.DataDir)
 }
 
 // mayWrite tells early what would only come out after the work.

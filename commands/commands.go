@@ -10,6 +10,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"tokentube/config"
 )
@@ -34,6 +35,23 @@ func (s Site) with(ctx context.Context, do func(*Data) error) error {
 	return do(data)
 }
 
+// reading opens the site for as long as do takes, which changes nothing in it. The embedded database may be where nothing
+// can be written.
+func (s Site) reading(ctx context.Context, do func(*Data) error) error {
+	if err := unfinishedRestore(s.Config.DataDir); err != nil {
+		return err
+	}
+	if s.Config.MongoURI == "" && !exists(s.Config.DatabaseFile()) {
+		return noSite(s.Config)
+	}
+	data, err := open(ctx, s.Config, newLogger(s.Config, s.Logs), time.Now, true)
+	if err != nil {
+		return err
+	}
+	defer data.Close()
+	return do(data)
+}
+
 // say prints a line.
 func (s Site) say(format string, args ...any) { _, _ = fmt.Fprintf(s.Out, format+"\n", args...) }
 
@@ -48,7 +66,7 @@ type command struct {
 	parse      func(flags *flag.FlagSet, args []string) (Run, error)
 }
 
-var all = []command{seedCommand, adminCommand, backupCommand, restoreCommand, repairCommand, migrateCommand, healthCommand}
+var all = []command{seedCommand, adminCommand, backupCommand, restoreCommand, repairCommand, compactCommand, migrateCommand, healthCommand}
 
 // usageError is a fault in the arguments: nothing was done.
 type usageError struct{ text string }

@@ -37,6 +37,10 @@ func Open(ctx context.Context, cfg config.Config, logs io.Writer) (*Data, error)
 
 // OpenWith is Open with a log and a clock of the caller's.
 func OpenWith(ctx context.Context, cfg config.Config, log *slog.Logger, now func() time.Time) (*Data, error) {
+	return open(ctx, cfg, log, now, false)
+}
+
+func open(ctx context.Context, cfg config.Config, log *slog.Logger, now func() time.Time, readOnly bool) (*Data, error) {
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	files, err := media.Open(ctx, cfg.MediaURL, cfg.MediaDir(), media.Limits{ImageBytes: cfg.MaxImageBytes, VideoBytes: cfg.MaxVideoBytes, Pixels: pixels})
@@ -44,7 +48,7 @@ func OpenWith(ctx context.Context, cfg config.Config, log *slog.Logger, now func
 		return nil, fmt.Errorf("the file storage cannot be opened: %w", err)
 	}
 	db, err := store.Open(ctx, store.Settings{
-		MongoURI: cfg.MongoURI, MongoDatabase: cfg.MongoDatabase, File: cfg.DatabaseFile(), Files: files, Now: now, Log: log,
+		MongoURI: cfg.MongoURI, MongoDatabase: cfg.MongoDatabase, File: cfg.DatabaseFile(), ReadOnly: readOnly, Files: files, Now: now, Log: log,
 	})
 	if err != nil {
 		return nil, errors.Join(running(err), files.Close())

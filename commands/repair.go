@@ -15,13 +15,14 @@ var repairCommand = command{
 	name:  "repair",
 	brief: "recount the counts, and remove what a crash left behind",
 	help: `It finishes removals that were cut off, removes documents whose post or account is
-gone, doubles that keep a unique index from being made, and files that are older
-than an hour and that no document names; it corrects every count (posts, likes ...)
-and tells of documents whose files are lost. Each thing that it mends is printed.
-It may be stopped at any time and run again: the second run finds nothing to mend.
+gone, doubles that keep a unique index from being made, and files that no document
+names, half-written ones too; it corrects every count (posts, likes ...) and tells of
+documents whose files are lost. Each thing that it mends is printed. It may be stopped
+at any time and run again: the second run finds nothing to mend.
 
 With the embedded database the site must be stopped. With MONGODB_URI it may run: a
-count that is wrong is looked at again and again for half a minute, and left alone if it moves.`,
+count that is wrong is looked at again and again for half a minute, and left alone if
+it moves; files younger than an hour may be waiting for their document, and stay.`,
 	parse: func(flags *flag.FlagSet, args []string) (Run, error) {
 		_, err := positional(flags, args)
 		return repair, err
@@ -52,6 +53,9 @@ func repair(ctx context.Context, s Site) error {
 	}
 	if done.Lost > 0 {
 		s.say("Lost files: %d. Put them back from a backup, or delete what names them.", done.Lost)
+	}
+	if done.Young > 0 {
+		s.say("Files that no document names, but too young to be told from uploads under way: %d. They stay; run repair again in an hour.", done.Young)
 	}
 	if done.Busy > 0 {
 		s.say("Counts that were changing all the time: %d. Run repair again when the site is quieter.", done.Busy)

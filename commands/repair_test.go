@@ -34,7 +34,10 @@ func TestRepairPrintsWhatItMended(t *testing.T) {
 
 	site := testsite.Start(t, cfg)
 	if cfg.MongoURI == "" {
-		refused(t, cfg, []string{"repair"}, "in use by another process")
+		refused(t, cfg, []string{"repair"}, "the site is running", "stop it first", "docker compose stop", "in use by another process")
+		refused(t, cfg, []string{"compact"}, "the site is running", "stop it first")
+		refused(t, cfg, []string{"seed"}, "the site is running", "stop it first")
+		refused(t, cfg, []string{"admin", "list"}, "the site is running", "stop it first")
 	} else {
 		done(t, cfg, []string{"repair"}, "nothing to mend") // while it runs
 	}

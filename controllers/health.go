@@ -1,7 +1,10 @@
 package controllers
 
 import (
+	"errors"
 	"net/http"
+	"sync"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -10,7 +13,38 @@ import (
 )
 
 // Health tells machines how the site is.
-type Health struct{ *App }
+type Health struct {
+	*App
+	probe *probe
+}
+
+// NewHealth makes the feature.
+func NewHealth(app *App) Health { return Health{app, &probe{now: app.Now}} }
+
+// probe remembers for a moment whether the disk can be written to: anybody may ask.
+type probe struct {
+	now func() time.Time
+
+	mu    sync.Mutex
+	until time.Time
+	err   error
+}
+
+const probeEvery = 5 * time.Second
+
+func (p *probe) ask(look func() error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now := p.now(); !now.Before(p.until) {
+		p.err, p.until = look(), now.Add(probeEvery)
+	}
+	return p.err
+}
+
+// writable writes small files where the site keeps its own.
+func (h Health) writable() error {
+	return errors.Join(h.DB.Writable(), h.Media.Writable())
+}
 
 // Routes registers the feature.
 func (h Health) Routes(r middlewares.Access) {
@@ -26,9 +60,10 @@ func (h Health) Live(c *gin.Context) error {
 	return nil
 }
 
-// Ready is GET /readyz and /healthcheck: so does its database.
+// Ready is GET /readyz and /healthcheck: so does its database, and both that and the media folder can be written to. Where
+// they cannot, the response says so, though pages are served and people can log in and delete.
 func (h Health) Ready(c *gin.Context) error {
-	if err := h.DB.Ping(c); err != nil {
+	if err := errors.Join(h.DB.Ping(c), h.probe.ask(h.writable)); err != nil {
 		return err
 	}
 	if respond.WantsJSON(c) {
@@ -38,7 +73,15 @@ func (h Health) Ready(c *gin.Context) error {
 }
 
 // Metrics is GET /api/v1/admin/metrics: what an operator watches. Scans above 0 mean that a query lacks its index; the
-// log names it.
+// log names it. Much of the data file being free is what the command "compact" gives back.
 func (h Health) Metrics(c *gin.Context) error {
-	return respond.Show(c, "", gin.H{"scans": h.DB.Scans()})
+	out := gin.H{"scans": h.DB.Scans()}
+	if h.Config.MongoURI == "" {
+		space, err := h.DB.Space(c)
+		if err != nil {
+			return err
+		}
+		out["database"] = gin.H{"bytes": space.Bytes, "freeBytes": space.Free}
+	}
+	return respond.Show(c, "", out)
 }

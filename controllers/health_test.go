@@ -1,8 +1,12 @@
 package controllers_test
 
 import (
+	"errors"
 	"net/http"
+	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"tokentube/e2e/testsite"
 	"tokentube/models"
@@ -21,5 +25,32 @@ func TestMetricsAreForAdministrators(t *testing.T) {
 	}
 	bob.Get("/").Status(http.StatusOK)
 	bob.JSON("GET", "/api/v1/admin/metrics", nil).Status(http.StatusForbidden)
-	alice.JSON("GET", "/api/v1/admin/metrics", nil).Status(http.StatusOK).Has(`"scans":0`)
+	metrics := alice.JSON("GET", "/api/v1/admin/metrics", nil).Status(http.StatusOK).Has(`"scans":0`)
+	if database, ok := metrics.Data()["database"].(map[string]any); ok == (site.Config.MongoURI != "") || ok && database["freeBytes"].(float64) >= database["bytes"].(float64) {
+		t.Errorf("the space of the database: %v", metrics.Data())
+	}
+}
+
+// Machines hear it before people do: what cannot be written to is not ready, though it is alive.
+func TestReadyTellsThatNothingCanBeWritten(t *testing.T) {
+	site := testsite.New(t)
+	c := site.Client()
+	c.Get("/readyz").Status(http.StatusOK)
+	private := filepath.Join(site.Config.MediaDir(), "private")
+	if err := errors.Join(os.RemoveAll(private), os.WriteFile(private, nil, 0o600)); err != nil { // root may write anywhere else
+		t.Fatal(err)
+	}
+	c.Get("/readyz").Status(http.StatusOK) // known for five seconds
+	site.Clock.Advance(5 * time.Second)
+	for _, path := range []string{"/readyz", "/api/v1/healthcheck"} {
+		if a := c.Get(path); a.Code < 500 {
+			t.Errorf("%s is %d", path, a.Code)
+		}
+	}
+	c.Get("/healthz").Status(http.StatusOK)
+	if err := errors.Join(os.Remove(private), os.Mkdir(private, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	site.Clock.Advance(5 * time.Second)
+	c.Get("/readyz").Status(http.StatusOK)
 }

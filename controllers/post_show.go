@@ -6,6 +6,7 @@ import (
 	"tokentube/middlewares"
 	"tokentube/models"
 	"tokentube/models/store"
+	"tokentube/utils/apperr"
 	"tokentube/utils/respond"
 )
 
@@ -97,7 +98,7 @@ func (p postsOf) countView(c *gin.Context, post *models.Post) {
 		return
 	}
 	counted, err := p.Views.Add(c, post.ID, middlewares.Viewer(c))
-	if err != nil {
+	if err != nil && !apperr.Is(err, apperr.NotFound) { // it may have gone since it was loaded
 		p.Log.WarnContext(c, "view not counted", "post", post.ID.Hex(), "error", err)
 	}
 	if counted {

@@ -81,7 +81,7 @@ func (c *changer) logIn(p *process) {
 	switch {
 	case status == http.StatusOK:
 		c.logins = append(c.logins, &heldLogin{tokens: got, password: c.current})
-	case status != http.StatusServiceUnavailable:
+	case !noRoom(status):
 		c.t.Errorf("login of %s: %d", c.name, status)
 	}
 }
@@ -110,7 +110,7 @@ func (c *changer) once(p *process, leave time.Duration) {
 	case status == 0 && ctx.Err() != nil:
 		c.doubt = true
 		return
-	case status != http.StatusServiceUnavailable:
+	case !noRoom(status):
 		c.t.Errorf("the password of %s: %d", c.name, status)
 		return
 	}
@@ -128,7 +128,7 @@ func (c *changer) checkLogins(p *process) {
 			want = http.StatusUnauthorized
 		}
 		status, end := 0, time.Now().Add(patience)
-		for status == 0 || status == http.StatusServiceUnavailable && time.Now().Before(end) { // the first use of a token is noted, which takes room
+		for status == 0 || noRoom(status) && time.Now().Before(end) { // the first use of a token is noted, which takes room
 			status, _ = c.call(context.Background(), p, http.MethodGet, whoAmI, l.AccessToken, nil)
 		}
 		if status != want {

@@ -1,13 +1,16 @@
 package e2e_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -25,17 +28,24 @@ const changers = 3
 
 // TestFullDisk fills and frees the disk of a site that is written to, while some clients leave before they are answered.
 // Each change has happened as a whole or not at all.
-func TestFullDisk(t *testing.T) {
+func TestFullDisk(t *testing.T) { onSmallDisk(t, "size=12m", binary.outlivesFullDisk) }
+
+// TestFullDiskMakesRoom: people read, log in and delete on a full disk, until there is room again. Anything else is told why not.
+func TestFullDiskMakesRoom(t *testing.T) { onSmallDisk(t, "size=12m", binary.makesRoom) }
+
+// onSmallDisk runs a test in a process of its own, which may mount a disk.
+func onSmallDisk(t *testing.T, size string, test func(b binary, t *testing.T, disk string)) {
+	t.Helper()
 	if disk := os.Getenv(smallDiskAt); disk != "" {
-		if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=12m"); err != nil {
+		if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, size); err != nil {
 			t.Skipf("a small disk cannot be mounted here: %v", err)
 		}
-		binary(os.Getenv(smallDiskProgram)).outlivesFullDisk(t, disk)
+		test(binary(os.Getenv(smallDiskProgram)), t, disk)
 		return
 	}
 	program, err := os.Executable()
 	check(t, err)
-	c := exec.Command(program, "-test.run=^TestFullDisk$", "-test.v")
+	c := exec.Command(program, "-test.run=^"+t.Name()+"$", "-test.v")
 	c.Env = append(os.Environ(), smallDiskAt+"="+t.TempDir(), smallDiskProgram+"="+string(build(t)))
 	c.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
@@ -54,6 +64,109 @@ func TestFullDisk(t *testing.T) {
 	t.Logf("%s", out)
 }
 
+// noRoom tells the statuses of what a full disk refuses; 503 is a write beside it that was not tried.
+func noRoom(status int) bool {
+	return status == http.StatusInsufficientStorage || status == http.StatusServiceUnavailable
+}
+
+func (b binary) makesRoom(t *testing.T, disk string) {
+	data := filepath.Join(disk, "data")
+	settings := quiet(t, data)
+	p := b.start(t, settings)
+	p.ready()
+	alice, picture := p.register("alice"), testsite.Picture(t)
+	bearer := http.Header{"Authorization": {"Bearer " + alice.AccessToken}}
+	call := func(method, path string, body any) (int, string) { return p.send(method, path, body, bearer) }
+	upload := func() (int, string) {
+		kind, form := fileForm(t, "photo", picture, "a photo", "public")
+		r, err := http.NewRequest(http.MethodPost, p.base+"/api/v1/photos", bytes.NewReader(form))
+		check(t, err)
+		r.Header.Set("Authorization", "Bearer "+alice.AccessToken)
+		r.Header.Set("Content-Type", kind)
+		answer, err := (&http.Client{Timeout: patience}).Do(r)
+		check(t, err)
+		text, err := io.ReadAll(answer.Body)
+		check(t, errors.Join(err, answer.Body.Close()))
+		return answer.StatusCode, string(text)
+	}
+	for range 30 {
+		if status, text := upload(); status != http.StatusCreated {
+			t.Fatal(status, text)
+		}
+	}
+	files := len(mediaFiles(t, data))
+	fill(t, disk)
+	tweet := testsite.M{"content": strings.Repeat("text ", 300)}
+	status, text := 0, ""
+	for range 5000 { // into what is free in the file
+		if status, text = call(http.MethodPost, "/api/v1/tweets", tweet); status != http.StatusCreated {
+			break
+		}
+	}
+	if status != http.StatusInsufficientStorage || !strings.Contains(text, "no room left") {
+		t.Fatalf("a post on a full disk: %d %s", status, text)
+	}
+	if status, text := upload(); status != http.StatusInsufficientStorage {
+		t.Errorf("an upload on a full disk: %d %s", status, text)
+	}
+	for path, want := range map[string]int{"/readyz": 507, "/healthz": 200, "/": 200, "/api/v1/feed": 200} {
+		if status, text := call(http.MethodGet, path, nil); status != want {
+			t.Errorf("%s on a full disk: %d %.200s", path, status, text)
+		}
+	}
+	for i := range 10 {
+		status, text := p.send(http.MethodPost, "/api/v1/users/login", testsite.M{"identifier": "alice", "password": testsite.Password}, nil)
+		if status != http.StatusOK {
+			t.Fatalf("login %d on a full disk: %d %s", i, status, text)
+		}
+		fill(t, disk)
+	}
+	p.stop()
+	p = b.start(t, settings) // it starts, too
+	p.ready()
+	_, text = call(http.MethodGet, "/api/v1/feed?kind=photo", nil)
+	ids := photoIDs.FindAllStringSubmatch(text, -1)
+	if len(ids) == 0 {
+		t.Fatalf("no photos in %.300s", text)
+	}
+	for _, id := range ids {
+		if status, text := call(http.MethodDelete, "/api/v1/photos/"+id[1], nil); status != http.StatusOK {
+			t.Fatalf("deleting on a full disk: %d %s", status, text)
+		}
+	}
+	end := time.Now().Add(patience)
+	for ; time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		ready, _ := call(http.MethodGet, "/readyz", nil)
+		posted, _ := call(http.MethodPost, "/api/v1/tweets", tweet)
+		if ready == http.StatusOK && posted == http.StatusCreated {
+			break
+		}
+	}
+	if time.Now().After(end) {
+		t.Fatalf("deleting made no room:\n%s", p.printed())
+	}
+	if left := len(mediaFiles(t, data)); left > files-2*len(ids) {
+		t.Errorf("%d files of %d are left, after %d photos with two each were deleted", left, files, len(ids))
+	}
+	p.stop()
+	b.mends(t, settings)
+}
+
+var photoIDs = regexp.MustCompile(`/media/posts/([0-9a-f]{24})"`)
+
+// fill takes what room there is left.
+func fill(t *testing.T, disk string) {
+	t.Helper()
+	f, err := os.OpenFile(filepath.Join(disk, "ballast"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	for block := make([]byte, 4096); err == nil; {
+		_, err = f.Write(block)
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("the disk does not run full: %v", err)
+	}
+	check(t, f.Close())
+}
+
 func (b binary) outlivesFullDisk(t *testing.T, disk string) {
 	data := filepath.Join(disk, "data")
 	settings := quiet(t, data)
@@ -61,7 +174,7 @@ func (b binary) outlivesFullDisk(t *testing.T, disk string) {
 	p.ready()
 	c := newCrowd(t, p)
 	c.picture, c.leave = testsite.Picture(t), true
-	c.brittle = func(status int) bool { return status == http.StatusServiceUnavailable }
+	c.brittle = noRoom
 	var people []*changer
 	for i := range changers {
 		people = append(people, newChanger(p, fmt.Sprint("changer", i)))
@@ -113,15 +226,8 @@ func flicker(t *testing.T, disk string) {
 	ballast := filepath.Join(disk, "ballast")
 	for range 8 {
 		time.Sleep(80*time.Millisecond + rand.N(40*time.Millisecond))
-		f, err := os.Create(ballast)
-		for block := make([]byte, 4096); err == nil; {
-			_, err = f.Write(block)
-		}
-		if !errors.Is(err, syscall.ENOSPC) {
-			t.Fatalf("the disk does not run full: %v", err)
-		}
+		fill(t, disk)
 		time.Sleep(60*time.Millisecond + rand.N(40*time.Millisecond))
-		check(t, f.Close())
 		check(t, os.Remove(ballast))
 	}
 }

@@ -1,7 +1,6 @@
 package middlewares
 
 import (
-	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -93,7 +92,7 @@ func (a *Auth) Clear(c *gin.Context) {
 // signed tells a token that this site signed, however old.
 func signed(kind *token.Kind, raw string) bool {
 	_, err := kind.Verify(raw)
-	return err == nil || errors.Is(err, token.ErrExpired)
+	return token.Ours(err)
 }
 
 const probeCookie = "Probe"
@@ -187,7 +186,7 @@ func (a *Auth) Presented(c *gin.Context) []*token.Claims {
 	var all []*token.Claims
 	for _, raw := range raws {
 		for _, kind := range []*token.Kind{a.Tokens.Access, a.Tokens.Refresh} {
-			if claims, err := kind.Verify(raw); err == nil || errors.Is(err, token.ErrExpired) {
+			if claims, err := kind.Verify(raw); token.Ours(err) {
 				all = append(all, claims)
 			}
 		}

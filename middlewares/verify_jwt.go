@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -53,6 +54,7 @@ type Auth struct {
 	Streams  *budget.Budget[bson.ObjectID] // of each user
 	Log      *slog.Logger
 	Now      func() time.Time
+	Clock    *ClockWarning
 }
 
 const identityKey = "identity"
@@ -115,6 +117,9 @@ func (a *Auth) identify(c *gin.Context, renew bool) (id Identity, err error) {
 		return id, nil
 	}
 	claims, fault := a.Tokens.Access.Verify(access)
+	if errors.Is(fault, token.ErrFromFuture) {
+		a.tellOfClock(c, claims)
+	}
 	switch {
 	case fault == nil: // decides alone: the refresh token is of the same session
 		id, err = a.fromAccess(c, claims)
@@ -127,6 +132,20 @@ func (a *Auth) identify(c *gin.Context, renew bool) (id Identity, err error) {
 	}
 	id.ByHeader = byHeader
 	return id, err
+}
+
+// ClockWarning is what is said once of a clock that is wrong, or was.
+type ClockWarning struct{ once sync.Once }
+
+// tellOfClock gives the warning. Nobody is logged out for that: renewal makes a token of the present time.
+func (a *Auth) tellOfClock(c *gin.Context, claims *token.Claims) {
+	if a.Clock == nil {
+		return
+	}
+	a.Clock.once.Do(func() {
+		a.Log.WarnContext(c, "a token of this site was issued in the future: the clock was set back, or the clock of another instance runs ahead. "+
+			"Such tokens are renewed. This is logged once", "ahead", claims.IssuedAt.Sub(a.Now()).Round(time.Second).String())
+	})
 }
 
 // ownCookies reads the cookies with tokens that this site signed. Cookies ignore ports: another program on this host may
@@ -187,7 +206,7 @@ func (a *Auth) Renew(c *gin.Context, raw string) (Identity, Pair, error) {
 // meanwhile is served nothing.
 func (a *Auth) fromRefresh(c *gin.Context, raw string, rotate bool) (Identity, error) {
 	claims, err := a.Tokens.Refresh.Verify(raw)
-	if err != nil {
+	if err != nil && !errors.Is(err, token.ErrFromFuture) { // the session says whether it is current, whatever the clock does
 		return Identity{State: Dead}, nil
 	}
 	sid, _ := bson.ObjectIDFromHex(claims.SessionID)

@@ -38,7 +38,7 @@ const emptyKept = 50_000
 // NewAttempts registers the attempts. The key makes the hashes.
 func NewAttempts(db *store.DB, key string) *Attempts {
 	return &Attempts{db: db, key: []byte("attempts:" + key), empty: ratelimit.NewMemory(emptyKept), attempts: store.Register[Attempt](db, store.Kind{
-		Name: "attempts", Indexes: []mongo.IndexModel{store.Expiry("expiresAt")},
+		Name: "attempts", Essential: true, Indexes: []mongo.IndexModel{store.Expiry("expiresAt")},
 	})}
 }
 

@@ -66,7 +66,7 @@ type Events struct {
 // NewEvents registers the events.
 func NewEvents(db *store.DB) *Events {
 	return &Events{db: db, events: store.Register[Event](db, store.Kind{
-		Name:    "events",
+		Name: "events", Essential: true,
 		Indexes: []mongo.IndexModel{store.Index("user", "-createdAt", "-_id"), store.Index("user", "type", "createdAt"), store.Expiry("expiresAt")},
 		Parents: []store.Parent{{Kind: "users", Field: "user"}},
 	})}

@@ -109,7 +109,11 @@ func (w *world) Delete(_ context.Context, names ...string) error {
 }
 
 func (w *world) Each(context.Context, string, func(media.Info) error) error { return nil }
-func (w *world) Exists(context.Context, string) (bool, error)               { return true, nil }
+func (w *world) Local() bool                                                { return true }
+func (w *world) RemoveDrafts(context.Context, time.Time) (removed, young int, err error) {
+	return 0, 0, nil
+}
+func (w *world) Exists(context.Context, string) (bool, error) { return true, nil }
 
 func (w *world) lost(name string) bool {
 	w.mu.Lock()

@@ -104,7 +104,7 @@ type Sessions struct {
 // NewSessions registers the sessions.
 func NewSessions(db *store.DB, policy SessionPolicy) *Sessions {
 	return &Sessions{db: db, kind: Web, policy: policy, sessions: store.Register[Session](db, store.Kind{
-		Name:    "sessions",
+		Name: "sessions", Essential: true,
 		Indexes: []mongo.IndexModel{store.Index("user", "createdAt"), store.Expiry("expiresAt")},
 		Parents: []store.Parent{{Kind: "users", Field: "user"}},
 		Cached:  true,

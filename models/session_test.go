@@ -1,6 +1,7 @@
 package models
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"sync"
@@ -175,6 +176,30 @@ func TestEndOthersKeepsOne(t *testing.T) {
 	}
 	_, err = w.Sessions.OfUserByID(ctx, bob.ID, mine.ID)
 	wantCode(t, err, apperr.NotFound, "")
+}
+
+func TestEndAllEndsEverySessionOfEveryKind(t *testing.T) {
+	w, ctx := newWorld(t), watched()
+	alice, bob := w.user(t, "alice"), w.user(t, "bob")
+	played, _, err := w.Sessions.OfKind(Lab, SessionPolicy{RefreshTTL: time.Hour, MaxAge: time.Hour}).Create(ctx, alice.ID, true, Device{})
+	fatal(t, err)
+	out := w.session(t, bob)
+	_, err = w.Sessions.End(ctx, bob.ID, out.ID, LoggedOut)
+	fatal(t, err)
+	live := []bson.ObjectID{w.session(t, alice).ID, w.session(t, alice).ID, w.session(t, bob).ID, played.ID}
+	var told []bson.ObjectID
+	note := func(_ context.Context, s *Session) error { told = append(told, s.ID); return nil }
+	fatal(t, w.Sessions.EndAll(ctx, Restored, note))
+	for _, id := range live {
+		s, err := w.Sessions.sessions.ByID(ctx, id)
+		fatal(t, err)
+		if s.EndedFor != Restored || !slices.Contains(told, id) {
+			t.Errorf("ended for %q, and told: %v", s.EndedFor, slices.Contains(told, id))
+		}
+	}
+	if s, err := w.Sessions.sessions.ByID(ctx, out.ID); err != nil || s.EndedFor != LoggedOut || len(told) != len(live) {
+		t.Errorf("one that had ended before: %+v, %v; told of %d", s, err, len(told))
+	}
 }
 
 // The sessions of the site and those of the Token lab open nothing of each other.

@@ -92,7 +92,7 @@ func NewEngine(app *controllers.App, templates, static fs.FS, code *source.Code)
 // register adds the features, a line each.
 func register(app *controllers.App, engine *gin.Engine, code *source.Code) error {
 	access := middlewares.NewAccess(engine, app.Auth, article)
-	controllers.Health{App: app}.Routes(access)
+	controllers.NewHealth(app).Routes(access)
 	controllers.Keys{App: app}.Routes(access)
 	controllers.UserActions{App: app}.Routes(access)
 	controllers.SessionActions{App: app}.Routes(access)

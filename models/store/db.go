@@ -27,6 +27,7 @@ import (
 type Settings struct {
 	MongoURI, MongoDatabase string // a MongoDB, or, where the address is empty,
 	File                    string // a file of the embedded engine
+	ReadOnly                bool   // which is then only read, also where it may not be written; no Prepare
 	Files                   Files
 	Now                     func() time.Time
 	Log                     *slog.Logger // what fails in the background
@@ -37,6 +38,8 @@ type Files interface {
 	Delete(ctx context.Context, names ...string) error
 	Each(ctx context.Context, prefix string, visit func(media.Info) error) error
 	Exists(ctx context.Context, name string) (bool, error)
+	RemoveDrafts(ctx context.Context, before time.Time) (removed, young int, err error)
+	Local() bool // their times are by this machine's clock
 }
 
 // DB is the open database and the registry of the kinds of documents in it.
@@ -45,6 +48,7 @@ type DB struct {
 	clock    func() time.Time
 	files    Files
 	log      *slog.Logger
+	opened   time.Time
 	kinds    []*kind
 	removals collection
 	grace    time.Duration // see engine.grace
@@ -64,6 +68,10 @@ type engine interface {
 	transactional() bool  // see DB.Transactions
 	grace() time.Duration // how long an insert that saw its parent may still arrive
 	ping(ctx context.Context) error
+	alone() bool // no other process works on the same data
+	removeLeftovers()
+	writable() error
+	space(ctx context.Context) (localdb.Space, error)
 	scans() int64
 	warnOfScans() // from now on
 	close(ctx context.Context) error
@@ -92,7 +100,7 @@ func Open(ctx context.Context, s Settings) (*DB, error) {
 }
 
 func newDB(e engine, s Settings) *DB {
-	db := &DB{engine: e, clock: s.Now, files: s.Files, log: s.Log, removals: e.collection("removals"), grace: e.grace(), pause: 100 * time.Millisecond}
+	db := &DB{engine: e, clock: s.Now, files: s.Files, log: s.Log, opened: time.Now(), removals: essential{e.collection("removals")}, grace: e.grace(), pause: 100 * time.Millisecond}
 	db.working, db.stop = context.WithCancel(context.Background())
 	return db
 }
@@ -101,11 +109,16 @@ func openEngine(ctx context.Context, s Settings) (engine, error) {
 	if s.MongoURI != "" {
 		return openMongo(ctx, s)
 	}
+	warns := new(atomic.Bool)
+	scans := localdb.OnScan(scanLog(s.Log, warns))
+	if s.ReadOnly {
+		db, err := localdb.OpenStill(s.File, scans)
+		return embedded{db, warns}, err
+	}
 	if err := os.MkdirAll(filepath.Dir(s.File), 0o700); err != nil {
 		return nil, fmt.Errorf("the data folder cannot be created: %w", err)
 	}
-	warns := new(atomic.Bool)
-	db, err := localdb.Open(s.File, localdb.WithClock(s.Now), localdb.OnScan(scanLog(s.Log, warns)))
+	db, err := localdb.Open(s.File, localdb.WithClock(s.Now), scans, localdb.WithReserve(reserve))
 	if err != nil {
 		return nil, err
 	}
@@ -125,8 +138,8 @@ func scanLog(log *slog.Logger, warns *atomic.Bool) func(collection string, field
 	}
 }
 
-// Prepare makes the indexes that the kinds need, resumes removals that an earlier process left unfinished, and looks for
-// files that no document names, now and once a day. From then on a query that no index serves is a fault, of which the
+// Prepare makes the indexes that the kinds need, resumes removals that an earlier process left unfinished, and removes
+// files that no document names, and half-written ones, now and once a day. From then on a query that no index serves is a fault, of which the
 // log warns; Repair, which reads everything, needs no Prepare.
 func (db *DB) Prepare(ctx context.Context) error {
 	for _, k := range db.kinds {
@@ -135,6 +148,7 @@ func (db *DB) Prepare(ctx context.Context) error {
 		}
 	}
 	db.engine.warnOfScans()
+	db.removeLeftovers(ctx)
 	db.sweepDaily()
 	return db.resumeRemovals(ctx)
 }
@@ -143,8 +157,17 @@ func (db *DB) Prepare(ctx context.Context) error {
 // (serverStatus, metrics.queryExecutor.collectionScans); Scans returns 0 then.
 func (db *DB) Scans() int64 { return db.engine.scans() }
 
-// Ping tells whether the database responds.
+// Ping tells whether the database responds, and takes writes, as far as it knows.
 func (db *DB) Ping(ctx context.Context) error { return translate(db.engine.ping(ctx)) }
+
+// Writable tells whether the folder of the embedded engine takes a small file.
+func (db *DB) Writable() error { return db.engine.writable() }
+
+// Space is the size of the embedded engine's file, and how much of it is free; nothing is known of a MongoDB.
+func (db *DB) Space(ctx context.Context) (localdb.Space, error) {
+	s, err := db.engine.space(ctx)
+	return s, translate(err)
+}
 
 // Transactions tells whether changes that belong together happen together, as they do everywhere but on a standalone
 // MongoDB.
@@ -166,6 +189,9 @@ func (db *DB) Background(work func(ctx context.Context)) {
 	db.jobs.Go(func() { work(db.working) })
 }
 
+// reserve is for some thousand deletes and logins on a full disk.
+const reserve = 1 << 20
+
 // embedded is the engine inside the process.
 type embedded struct {
 	db    *localdb.DB
@@ -177,8 +203,19 @@ func (e embedded) transactional() bool               { return true }
 func (e embedded) grace() time.Duration              { return 0 } // one writer: what was checked still holds
 func (e embedded) scans() int64                      { return e.db.Scans() }
 func (e embedded) warnOfScans()                      { e.warns.Store(true) }
-func (e embedded) ping(ctx context.Context) error    { return e.db.Ping(ctx) }
-func (e embedded) close(context.Context) error       { return e.db.Close() }
+func (e embedded) alone() bool                       { return true } // the file is locked
+func (e embedded) writable() error                   { return e.db.Probe() }
+func (e embedded) removeLeftovers()                  { e.db.RemoveLeftovers() }
+func (e embedded) space(ctx context.Context) (localdb.Space, error) {
+	return e.db.Space(ctx)
+}
+func (e embedded) ping(ctx context.Context) error {
+	if err := e.db.Ping(ctx); err != nil || !e.db.Short() {
+		return err
+	}
+	return localdb.ErrFull
+}
+func (e embedded) close(context.Context) error { return e.db.Close() }
 func (e embedded) ensureIndexes(ctx context.Context, name string, indexes []mongo.IndexModel) error {
 	return e.db.Collection(name).EnsureIndexes(ctx, indexes)
 }

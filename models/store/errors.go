@@ -46,6 +46,8 @@ func translate(err error) error {
 		return ErrNotFound().Because(err)
 	case mongo.IsDuplicateKeyError(err):
 		return ErrTaken(duplicateField(err)).Because(err)
+	case errors.Is(err, localdb.ErrFull), full(err):
+		return apperr.Full().Because(err)
 	case outage(err):
 		e := apperr.New(apperr.Unavailable, "The database can't be reached right now. Please try again.").Because(err)
 		e.RetryAfter = 5 * time.Second
@@ -69,6 +71,12 @@ func duplicateField(err error) string {
 	}
 	field, _, _ := strings.Cut(name, "_")
 	return field
+}
+
+// full tells a server whose disk is full: OutOfDiskSpace.
+func full(err error) bool {
+	var reply mongo.ServerError
+	return errors.As(err, &reply) && reply.HasErrorCode(14031)
 }
 
 // outage tells errors that say nothing about what was asked, only that it was not done, or that nobody knows: the same may

@@ -17,20 +17,45 @@ const uploadTime = time.Hour
 
 var errTooManyFiles = errors.New("more files than are compared together")
 
+// removeLeftovers removes what a killed process was writing, before this one begins to: where nobody else is at work, all
+// of it is dead.
+func (db *DB) removeLeftovers(ctx context.Context) {
+	if !db.engine.alone() {
+		return
+	}
+	db.engine.removeLeftovers()
+	if _, _, err := db.files.RemoveDrafts(ctx, time.Now().Add(uploadTime)); err != nil { // whatever the clock of the files says
+		db.log.Warn("removing half-written files", "error", err)
+	}
+}
+
 // sweepDaily removes files that no document names, now and once a day: uploads whose process was killed before their
-// document was written.
+// document was written. Where nobody else is at work, that is true of all that were there before this process.
 func (db *DB) sweepDaily() {
 	db.loops.Go(func() {
+		before := db.settledAtStart()
 		for wait(db.working, 0) == nil {
-			db.sweep(db.working)
+			db.sweep(db.working, before)
 			_ = wait(db.working, 24*time.Hour)
+			before = settled(time.Now())
 		}
 	})
 }
 
-func (db *DB) sweep(ctx context.Context) {
-	r := &repair{Repair: Repair{Say: func(string, ...any) {}}, db: db, filesAtOnce: filesAtOnce}
-	if err := r.compareFiles(ctx, ""); err != nil && ctx.Err() == nil {
+// settledAtStart is settled when the database is opened.
+func (db *DB) settledAtStart() time.Time {
+	if db.engine.alone() && db.files.Local() {
+		return db.opened
+	}
+	return settled(time.Now())
+}
+
+// settled is the time before which a file was written for whose document nobody waits any more.
+func settled(now time.Time) time.Time { return now.Add(-uploadTime) }
+
+func (db *DB) sweep(ctx context.Context, before time.Time) {
+	r := &repair{Repair: Repair{Say: func(string, ...any) {}}, db: db, before: before, filesAtOnce: filesAtOnce}
+	if err := errors.Join(r.compareFiles(ctx, ""), r.removeDrafts(ctx)); err != nil && ctx.Err() == nil {
 		db.log.Warn("looking for files that no document names", "error", err)
 	}
 	if r.Mended > 0 {
@@ -46,7 +71,7 @@ func (r *repair) compareFiles(ctx context.Context, prefix string) error {
 		if len(young) == r.filesAtOnce {
 			return errTooManyFiles
 		}
-		young[i.Name] = time.Since(i.Changed) < uploadTime
+		young[i.Name] = !i.Changed.Before(r.before)
 		return nil
 	})
 	if errors.Is(err, errTooManyFiles) {
@@ -130,6 +155,7 @@ func (r *repair) missing(ctx context.Context, k *kind, id bson.RawValue, field, 
 func (r *repair) removeUnnamed(ctx context.Context, unnamed map[string]bool) error {
 	for name, young := range unnamed {
 		if young {
+			r.Young++
 			continue
 		}
 		if err := r.db.files.Delete(ctx, name); err != nil {
@@ -138,4 +164,15 @@ func (r *repair) removeUnnamed(ctx context.Context, unnamed map[string]bool) err
 		r.mended("file %s: removed, no document names it", name)
 	}
 	return nil
+}
+
+// removeDrafts removes half-written files.
+func (r *repair) removeDrafts(ctx context.Context) error {
+	removed, young, err := r.db.files.RemoveDrafts(ctx, r.before)
+	r.Young += young
+	if removed > 0 {
+		r.Mended += removed - 1
+		r.mended("half-written files: removed %d, of uploads that were cut off", removed)
+	}
+	return err
 }

@@ -245,6 +245,18 @@ type shelf struct {
 	deletes int
 	early   bool // no files are listed yet
 	asked   int  // how often they were asked for too early
+	drafts  []time.Time
+	remote  bool // see Files.Local
+}
+
+func (s *shelf) Local() bool { return !s.remote }
+
+func (s *shelf) RemoveDrafts(_ context.Context, before time.Time) (removed, young int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := len(s.drafts)
+	s.drafts = slices.DeleteFunc(s.drafts, before.After)
+	return all - len(s.drafts), len(s.drafts), nil
 }
 
 var errNoStorage = errors.New("the storage is away")

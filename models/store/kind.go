@@ -22,6 +22,9 @@ type Kind struct {
 	Files    []string // fields that name a stored file
 	Cached   bool     // see Documents.Cached
 	Obsolete []string // fields that an earlier version kept: ignored, until Repair removes them
+
+	// Essential documents are small and pass: they are written on a full disk too, so that people can log in and make room.
+	Essential bool
 }
 
 // Parent says what a document hangs on: it is inserted only while its parent is there, and goes with it.
@@ -45,6 +48,9 @@ type kind struct {
 
 func (db *DB) register(k Kind) *kind {
 	registered := &kind{collection: db.engine.collection(k.Name), Kind: k, db: db}
+	if k.Essential {
+		registered.collection = essential{registered.collection}
+	}
 	registered.leaf = sync.OnceValue(func() bool {
 		return len(k.Files) == 0 && !slices.ContainsFunc(db.kinds, func(other *kind) bool { return len(other.hangsOn(k.Name)) > 0 })
 	})

@@ -14,6 +14,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver"
+
+	"tokentube/utils/localdb"
 )
 
 // server is a MongoDB: one pool of connections for the whole process.
@@ -109,8 +111,14 @@ func (s *server) transactional() bool               { return s.transactions }
 func (s *server) grace() time.Duration              { return s.timeout }
 func (s *server) ping(ctx context.Context) error    { return s.db.Client().Ping(ctx, nil) }
 func (s *server) scans() int64                      { return 0 }
-func (s *server) warnOfScans()                      {} // its own log tells of slow queries
-func (s *server) close(ctx context.Context) error   { return s.db.Client().Disconnect(ctx) }
+func (s *server) alone() bool                       { return false }
+func (s *server) writable() error                   { return nil }
+func (s *server) removeLeftovers()                  {}
+func (s *server) space(context.Context) (localdb.Space, error) {
+	return localdb.Space{}, nil
+}
+func (s *server) warnOfScans()                    {} // its own log tells of slow queries
+func (s *server) close(ctx context.Context) error { return s.db.Client().Disconnect(ctx) }
 func (s *server) ensureIndexes(ctx context.Context, name string, indexes []mongo.IndexModel) error {
 	if len(indexes) == 0 {
 		return nil

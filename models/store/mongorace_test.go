@@ -53,6 +53,10 @@ type mongoNoFiles struct{}
 func (mongoNoFiles) Delete(context.Context, ...string) error                    { return nil }
 func (mongoNoFiles) Each(context.Context, string, func(media.Info) error) error { return nil }
 func (mongoNoFiles) Exists(context.Context, string) (bool, error)               { return true, nil }
+func (mongoNoFiles) Local() bool                                                { return true }
+func (mongoNoFiles) RemoveDrafts(context.Context, time.Time) (removed, young int, err error) {
+	return 0, 0, nil
+}
 
 // newMongoWorld is on the MongoDB of MONGODB_URI where that is set, and otherwise on the embedded engine.
 func newMongoWorld(t *testing.T) *mongoWorld {

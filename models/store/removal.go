@@ -54,7 +54,7 @@ func (d *Documents[T]) Remove(ctx context.Context, id bson.ObjectID, conditions 
 
 // mark hides a document and takes it out of its parents' counts, and tells whether it was this call that did.
 func (k *kind) mark(ctx context.Context, filter bson.D, going bson.ObjectID) (bool, error) {
-	raw, err := k.FindOneAndUpdateRaw(ctx, filter, bson.D{Set(deletedAt, k.db.Now())})
+	raw, err := essential{k.collection}.FindOneAndUpdateRaw(ctx, filter, bson.D{Set(deletedAt, k.db.Now())}) // it makes room
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return false, nil
 	}

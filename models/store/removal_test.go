@@ -392,7 +392,7 @@ func TestSweepRemovesFilesThatNoDocumentNames(t *testing.T) {
 		}
 	}
 	named := len(w.files.there) - 1
-	w.sweep(t.Context())
+	w.sweep(t.Context(), settled(time.Now()))
 	w.files.set(func() {
 		if _, there := w.files.there[old]; there || len(w.files.there) != named {
 			t.Errorf("%d files are left, want %d", len(w.files.there), named)
@@ -400,14 +400,25 @@ func TestSweepRemovesFilesThatNoDocumentNames(t *testing.T) {
 	})
 	fatal(t, w.Close(context.Background()))
 
-	w.files.add(48*time.Hour, old)
-	w = where.openOnly(t, nil)
-	w.files.set(func() { w.files.early = false })
-	fatal(t, w.Prepare(t.Context()))
-	eventually(t, "the sweep at the start", func() bool { return !w.files.has(old) })
-	fatal(t, w.Close(context.Background())) // returns, though the next sweep is tomorrow
-	if !w.files.has(young) {
-		t.Error("a file that may be waiting for its document was removed")
+	for _, remote := range []bool{true, false} {
+		w.files.add(48*time.Hour, old)
+		w.files.set(func() {
+			w.files.remote, w.files.drafts = remote, []time.Time{time.Now(), time.Now().Add(-48 * time.Hour)}
+		})
+		w = where.openOnly(t, nil)
+		w.files.set(func() { w.files.early = false })
+		fatal(t, w.Prepare(t.Context()))
+		alone := w.engine.alone()
+		w.files.set(func() {
+			if alone && len(w.files.drafts) > 0 {
+				t.Error("half-written files are there after a start, and nobody else can be writing them")
+			}
+		})
+		eventually(t, "the sweep at the start", func() bool { return !w.files.has(old) })
+		fatal(t, w.Close(context.Background())) // returns, though the next sweep is tomorrow
+		if kept := !alone || remote; w.files.has(young) != kept {
+			t.Errorf("remote %v: a young file that no document names is there: %v", remote, !kept)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -22,6 +23,7 @@ type Repaired struct {
 	Mended int // things that are right now
 	Lost   int // things that were reported and cannot be mended
 	Busy   int // things that kept changing: another run may look at them
+	Young  int // files that no document names, and that one may be about to name
 }
 
 // repair is one that is under way. It works through the registry, so that every kind is looked at, and reads in pages, so
@@ -30,6 +32,7 @@ type repair struct {
 	Repair
 	Repaired
 	db          *DB
+	before      time.Time // files older than this are nobody's, if no document names them
 	filesAtOnce int
 }
 
@@ -47,7 +50,7 @@ const (
 func (db *DB) Repair(ctx context.Context, how Repair) (Repaired, error) {
 	ctx, cancel := context.WithTimeout(ctx, repairTime)
 	defer cancel()
-	r := &repair{Repair: how, db: db, filesAtOnce: filesAtOnce}
+	r := &repair{Repair: how, db: db, before: db.settledAtStart(), filesAtOnce: filesAtOnce}
 	if err := db.finishNoted(ctx); err != nil {
 		return r.Repaired, translate(err)
 	}
@@ -58,7 +61,7 @@ func (db *DB) Repair(ctx context.Context, how Repair) (Repaired, error) {
 			}
 		}
 	}
-	return r.Repaired, r.compareFiles(ctx, "")
+	return r.Repaired, errors.Join(r.compareFiles(ctx, ""), r.removeDrafts(ctx))
 }
 
 func (r *repair) mended(format string, args ...any) {

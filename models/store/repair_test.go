@@ -135,9 +135,12 @@ func TestRepairOfFiles(t *testing.T) {
 			unnamed = append(unnamed, file(n))
 		}
 		var said []string
-		r := &repair{Repair: Repair{Say: func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }}, db: w.DB, filesAtOnce: atOnce}
+		r := &repair{Repair: Repair{Say: func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }}, db: w.DB, before: settled(time.Now()), filesAtOnce: atOnce}
+		w.files.set(func() { w.files.drafts = []time.Time{time.Now(), settled(time.Now()).Add(-time.Second)} })
 		fatal(t, r.compareFiles(t.Context(), ""))
-		for _, name := range unnamed {
+		fatal(t, r.removeDrafts(t.Context()))
+		unnamed = append(unnamed, "a draft")
+		for _, name := range unnamed[:len(unnamed)-1] {
 			if w.files.has(name) || told(said, name, "no document names it") != 1 {
 				t.Errorf("%d at once: %s is left", atOnce, name)
 			}
@@ -147,7 +150,7 @@ func TestRepairOfFiles(t *testing.T) {
 				t.Errorf("%d at once: %s is gone", atOnce, name)
 			}
 		}
-		if r.Mended != len(unnamed) || r.Lost != 1 || told(said, "authors", alice.Hex(), "portrait is lost", gone) != 1 {
+		if r.Mended != len(unnamed) || r.Lost != 1 || r.Young != 2 || told(said, "half-written files: removed 1") != 1 || told(said, "authors", alice.Hex(), "portrait is lost", gone) != 1 {
 			t.Errorf("%d at once: %+v, %q", atOnce, r.Repaired, said)
 		}
 	}

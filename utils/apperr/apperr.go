@@ -29,6 +29,7 @@ const (
 	UnsupportedMedia Code = "unsupported_media"  // a type of content that is not taken
 	RateLimited      Code = "rate_limited"       // too many requests
 	Unavailable      Code = "unavailable"        // for the moment; try again
+	NoRoom           Code = "no_room"            // the disk is full; reading and deleting go on
 	Internal         Code = "internal"           // our fault
 )
 
@@ -44,6 +45,7 @@ var statuses = map[Code]int{
 	UnsupportedMedia: http.StatusUnsupportedMediaType,
 	RateLimited:      http.StatusTooManyRequests,
 	Unavailable:      http.StatusServiceUnavailable,
+	NoRoom:           http.StatusInsufficientStorage,
 	Internal:         http.StatusInternalServerError,
 }
 
@@ -58,7 +60,7 @@ type Error struct {
 	Code       Code
 	Message    string        // for people: plain, short, and without secrets
 	Fields     []Field       // with Invalid and Conflict
-	RetryAfter time.Duration // with RateLimited and Unavailable
+	RetryAfter time.Duration // with RateLimited, Unavailable and NoRoom
 	cause      error
 }
 
@@ -92,15 +94,26 @@ func (e *Error) Unwrap() error { return e.cause }
 // Status is the HTTP status code that belongs to the error's code.
 func (e *Error) Status() int { return statuses[e.Code] }
 
-// From finds the *Error in err. A full disk is Unavailable; any other error becomes
-// Internal, with a fixed message, so that nothing of its text reaches the outside.
+// Full is the error of a disk that has no room left.
+func Full() *Error {
+	e := New(NoRoom, "The site has no room left to store anything. Deleting and reading still work. Please try again later.")
+	e.RetryAfter = time.Minute
+	return e
+}
+
+// From finds the *Error in err. A full disk is NoRoom, one that takes no writes
+// Unavailable; any other error becomes Internal, with a fixed message, so that
+// nothing of its text reaches the outside.
 func From(err error) *Error {
 	var e *Error
 	if errors.As(err, &e) {
 		return e
 	}
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		e = New(Unavailable, "The site has no room left to store anything. Please try again later.").Because(err)
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return Full().Because(err)
+	case errors.Is(err, syscall.EROFS):
+		e = New(Unavailable, "The site can't store anything right now. Please try again later.").Because(err)
 		e.RetryAfter = time.Minute
 		return e
 	}

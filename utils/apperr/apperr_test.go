@@ -13,7 +13,7 @@ import (
 func TestEveryCodeHasItsStatus(t *testing.T) {
 	for code, want := range map[Code]int{
 		Malformed: 400, Unauthorized: 401, Forbidden: 403, NotFound: 404, MethodNotAllowed: 405, Conflict: 409, TooLarge: 413,
-		UnsupportedMedia: 415, Invalid: 422, RateLimited: 429, Internal: 500, Unavailable: 503,
+		UnsupportedMedia: 415, Invalid: 422, RateLimited: 429, Internal: 500, Unavailable: 503, NoRoom: 507,
 	} {
 		if got := New(code, "x").Status(); got != want {
 			t.Errorf("%s is %d, want %d", code, got, want)
@@ -47,10 +47,17 @@ func TestInvalidFieldNamesTheField(t *testing.T) {
 	}
 }
 
-func TestFullDiskIsUnavailable(t *testing.T) {
+func TestReadOnlyDiskIsUnavailable(t *testing.T) {
+	e := From(fmt.Errorf("storing: %w", &fs.PathError{Op: "open", Path: "/srv/media/x", Err: syscall.EROFS}))
+	if e.Code != Unavailable || e.RetryAfter == 0 || strings.Contains(e.Message, "/srv") {
+		t.Errorf("%+v", e)
+	}
+}
+
+func TestFullDiskIsNoRoom(t *testing.T) {
 	full := &fs.PathError{Op: "write", Path: "/srv/tokentube.db", Err: syscall.ENOSPC}
 	e := From(fmt.Errorf("storing: %w", full))
-	if e.Code != Unavailable || e.RetryAfter == 0 || strings.Contains(e.Message, "/srv") || !errors.Is(e, syscall.ENOSPC) {
+	if e.Code != NoRoom || e.RetryAfter == 0 || strings.Contains(e.Message, "/srv") || !errors.Is(e, syscall.ENOSPC) {
 		t.Errorf("%+v", e)
 	}
 }

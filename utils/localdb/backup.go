@@ -60,6 +60,7 @@ func removeLeftovers(dir string, before time.Time) {
 func (d *DB) RemoveLeftovers() {
 	removeLeftovers(filepath.Dir(d.bolt.Path()), time.Now())
 	_ = os.Remove(d.bolt.Path() + compacting)
+	_ = os.Remove(filepath.Join(filepath.Dir(d.bolt.Path()), probeFile))
 }
 
 // CheckFile is Check for a file that nobody has open. It changes nothing in it, and nothing in it expires.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -60,6 +62,18 @@ func (w *writeTx) note(before, after value) {
 
 // Short tells that the disk is full, as far as the last writes have shown.
 func (d *DB) Short() bool { return d.short.Load() }
+
+const (
+	probeFile  = "probe.tmp"
+	probeBytes = 64 << 10
+)
+
+// Probe writes a small file beside the data file, and removes it again. One caller at a time.
+func (d *DB) Probe() error {
+	path := filepath.Join(filepath.Dir(d.bolt.Path()), probeFile)
+	err := os.WriteFile(path, make([]byte, probeBytes), 0o600)
+	return errors.Join(err, os.RemoveAll(path))
+}
 
 // findShort notes that a write found no room.
 func (d *DB) findShort() {

@@ -23,8 +23,7 @@ const (
 	draftEnding = ".tmp"
 	// Former versions could keep a file's type in a second file.
 	sidecarEnding = ".attrs"
-	// A draft this old belongs to no upload: those are cut off after an hour.
-	draftAge = 24 * time.Hour
+	probeBytes    = 64 << 10
 )
 
 func openFolder(dir string, create bool) (Bucket, error) {
@@ -38,7 +37,7 @@ func openFolder(dir string, create bool) (Bucket, error) {
 		return nil, err
 	}
 	f := folder{root}
-	if err := errors.Join(f.makeFolders(), f.removeDrafts(time.Now().Add(-draftAge))); err != nil {
+	if err := f.makeFolders(); err != nil {
 		return nil, errors.Join(err, root.Close())
 	}
 	return f, nil
@@ -53,25 +52,40 @@ func (f folder) makeFolders() error {
 	return f.flush(".")
 }
 
-// removeDrafts removes half-written files that a crash left behind. The young
-// ones stay: another process may be writing them.
-func (f folder) removeDrafts(before time.Time) error {
+// removeDrafts removes half-written files that a crash left behind, and counts those that are too young to be told from
+// one that is being written.
+func (f folder) removeDrafts(ctx context.Context, before time.Time) (removed, young int, err error) {
 	for _, dir := range Folders() {
 		found, err := fs.Glob(f.root.FS(), dir+"*"+draftEnding)
 		if err != nil {
-			return err
+			return removed, young, err
 		}
 		for _, name := range found {
 			info, err := f.root.Stat(name)
-			if err != nil || info.ModTime().After(before) {
+			if err != nil {
+				continue // gone, or about to be
+			}
+			if !info.ModTime().Before(before) {
+				young++
 				continue
 			}
-			if err := f.remove(name); err != nil {
-				return err
+			if err := errors.Join(ctx.Err(), f.remove(name)); err != nil {
+				return removed, young, err
 			}
+			removed++
 		}
 	}
-	return nil
+	return removed, young, nil
+}
+
+// writable tells whether a file can be written, by writing one.
+func (f folder) writable() error {
+	name := private + "probe" + draftEnding
+	if err := f.remove(name); err != nil {
+		return err
+	}
+	err := f.write(name, func(w io.Writer) error { _, err := w.Write(make([]byte, probeBytes)); return err })
+	return errors.Join(err, f.remove(name))
 }
 
 func (f folder) Put(ctx context.Context, name, _ string, write func(io.Writer) error) error {

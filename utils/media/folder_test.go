@@ -78,6 +78,10 @@ func TestFolderLosesLeftovers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
+	removed, left, err := s.RemoveDrafts(t.Context(), time.Now().Add(-time.Hour))
+	if removed != 1 || left != 1 || err != nil {
+		t.Errorf("removed %d, %d are young, %v", removed, left, err)
+	}
 	if got := files(t, dir); !slices.Equal(got, []string{young}) {
 		t.Errorf("the folder has %v, want %s alone", got, young)
 	}

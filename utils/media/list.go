@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"time"
 )
 
 // Folders are where names begin, in the order of names.
@@ -67,4 +68,36 @@ var ErrHeld = errors.New("the files are held")
 func (s *Store) Hold() (release func()) {
 	s.holders.Add(1)
 	return func() { s.holders.Add(-1) }
+}
+
+// RemoveDrafts removes what uploads left that were cut off by a kill, if it was last written before that time, and counts
+// what is younger. A bucket keeps no half-written files.
+func (s *Store) RemoveDrafts(ctx context.Context, before time.Time) (removed, young int, err error) {
+	f, ok := s.bucket.(folder)
+	if !ok {
+		return 0, 0, nil
+	}
+	removed, young, err = f.removeDrafts(ctx, before)
+	if err != nil {
+		return removed, young, fmt.Errorf("remove half-written files: %w", err)
+	}
+	return removed, young, nil
+}
+
+// Local tells whether the files' times are by this machine's clock.
+func (s *Store) Local() bool {
+	_, ok := s.bucket.(folder)
+	return ok
+}
+
+// Writable tells whether the folder takes a small file. A bucket is not asked: that costs money.
+func (s *Store) Writable() error {
+	f, ok := s.bucket.(folder)
+	if !ok {
+		return nil
+	}
+	if err := f.writable(); err != nil {
+		return fmt.Errorf("the media folder takes no files: %w", err)
+	}
+	return nil
 }

@@ -73,7 +73,7 @@ func Back(c *gin.Context, otherwise string) string {
 
 func (r *Responder) logError(c *gin.Context, e *apperr.Error, err error) {
 	level := slog.LevelDebug
-	if e.Code == apperr.Internal || e.Code == apperr.Unavailable {
+	if e.Code == apperr.Internal || e.Code == apperr.Unavailable || e.Code == apperr.NoRoom {
 		level = slog.LevelError
 	}
 	if errors.Is(err, context.Canceled) && c.Request.Context().Err() != nil {

@@ -137,7 +137,7 @@ func Invalid(c *gin.Context, page string, data any, err error) error {
 // it later.
 func aboutInput(e *apperr.Error) bool {
 	switch e.Code {
-	case apperr.Invalid, apperr.Conflict, apperr.UnsupportedMedia, apperr.TooLarge, apperr.Unauthorized, apperr.RateLimited:
+	case apperr.Invalid, apperr.Conflict, apperr.UnsupportedMedia, apperr.TooLarge, apperr.Unauthorized, apperr.RateLimited, apperr.NoRoom:
 		return true
 	}
 	return false

@@ -102,16 +102,35 @@ func (k *Kind) Sign(c Claims) (string, error) {
 // claims are returned beside it; they prove who the token was made for, no more.
 var ErrExpired = errors.New("token has expired")
 
+// ErrFromFuture is Verify's error for a token that was issued later than now, beyond the leeway, and is otherwise valid: the
+// clock was set back, or another machine's runs ahead. The claims are returned beside it.
+var ErrFromFuture = errors.New("token was issued in the future")
+
+// Ours tells of an error of Verify that the token was made by this site all the same: it is only too old, or too new.
+func Ours(err error) bool {
+	return err == nil || errors.Is(err, ErrExpired) || errors.Is(err, ErrFromFuture)
+}
+
 // Verify checks a token of this kind and returns its claims, which are shared: do
 // not change them. What is true of a token for good (its signature, its claims) is
 // worked out once and remembered under the token's hash; its age is looked at
 // each time.
 func (k *Kind) Verify(raw string) (*Claims, error) {
 	claims, err := k.verified.Get(sha256.Sum256([]byte(raw)), func() (*Claims, error) { return k.verify(raw) })
-	if err == nil && !k.now().Before(claims.ExpiresAt.Time) {
+	if err != nil {
+		return claims, err
+	}
+	now := k.now()
+	early, expired := claims.IssuedAt.After(now.Add(leeway)), !now.Before(claims.ExpiresAt.Time)
+	switch {
+	case early && expired:
+		return nil, jwt.ErrTokenUsedBeforeIssued // no clock explains that
+	case early:
+		return claims, ErrFromFuture
+	case expired:
 		return claims, ErrExpired
 	}
-	return claims, err
+	return claims, nil
 }
 
 // alphabet: base64url and dots, so no JSON serialisation, no white space, and no
@@ -148,10 +167,8 @@ func (k *Kind) keyFor(t *jwt.Token) (any, error) {
 func (k *Kind) checkOwn(c *Claims) error {
 	latest := k.now().Add(leeway)
 	switch {
-	case c.ExpiresAt == nil:
+	case c.ExpiresAt == nil, c.IssuedAt == nil:
 		return jwt.ErrTokenRequiredClaimMissing
-	case c.IssuedAt == nil || c.IssuedAt.After(latest):
-		return jwt.ErrTokenUsedBeforeIssued
 	case c.NotBefore != nil && c.NotBefore.After(latest):
 		return jwt.ErrTokenNotValidYet
 	case c.UserID == "" || c.Subject != c.UserID || c.SessionID == "" || c.ID == "":
