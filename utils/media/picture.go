@@ -81,7 +81,7 @@ func (s *Store) Receive(ctx context.Context, field string, r io.Reader, of ...st
 
 func notTaken(data []byte) error {
 	if b := brand(data); isPictureBrand(b) {
-		return apperr.New(apperr.UnsupportedMedia, "HEIC and AVIF pictures are not taken. Export the picture as JPEG.")
+		return apperr.New(apperr.UnsupportedMedia, "HEIC and AVIF pictures aren't supported. Export the picture as a JPEG.")
 	}
 	return apperr.New(apperr.UnsupportedMedia, "A picture must be JPEG, PNG, GIF or WebP.")
 }
@@ -95,13 +95,13 @@ func checkJPEG(j jpegFile) error {
 		return unsupportedJPEG()
 	}
 	if j.scans > maxScans {
-		return apperr.New(apperr.TooLarge, "This JPEG goes over its picture %d times; at most %d are taken. Save it as an ordinary JPEG.", j.scans, maxScans)
+		return apperr.New(apperr.TooLarge, "This JPEG has %d scans; the limit is %d. Save it as an ordinary JPEG.", j.scans, maxScans)
 	}
 	return nil
 }
 
 func unsupportedJPEG() *apperr.Error {
-	return apperr.New(apperr.UnsupportedMedia, "This kind of JPEG is not supported. Open it in a picture program and save it as an ordinary JPEG (8 bits, Huffman coding).")
+	return apperr.New(apperr.UnsupportedMedia, "This kind of JPEG isn't supported. Open it in an image editor and save it as an ordinary JPEG (8 bits, Huffman coding).")
 }
 
 // measure reads the size from the header, and works out what decoding takes, in bytes. For PNG and WebP the format allows
@@ -152,7 +152,7 @@ func (s *Store) checkSize(field string, size image.Point, cost int64) error {
 }
 
 func tooExpensive() *apperr.Error {
-	return apperr.New(apperr.TooLarge, "Opening this picture takes too much time or memory. Save it smaller, or as an ordinary JPEG.")
+	return apperr.New(apperr.TooLarge, "Opening this picture takes too much time or memory. Save a smaller copy, or an ordinary JPEG.")
 }
 
 func damagedPicture(field string, cause error) error {
