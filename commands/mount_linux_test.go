@@ -145,6 +145,25 @@ func TestRestoreThatCannotWork(t *testing.T) {
 	}
 }
 
+// What only reads works on a read-only mount; what writes says what to do.
+func TestCommandsOnAReadOnlyMount(t *testing.T) {
+	if !mayMount(t) {
+		return
+	}
+	cfg := embedded(t)
+	done(t, cfg, []string{"admin", "add", "alice"})
+	bind(t, cfg.DataDir, cfg.DataDir, syscall.MS_RDONLY)
+	path := filepath.Join(t.TempDir(), "site.tar")
+	done(t, cfg, []string{"backup", path}, "the database, the media files and the secrets", "is whole")
+	done(t, cfg, []string{"admin", "list"}, "alice")
+	done(t, elsewhere(t, cfg), []string{"restore", path}, "Restored")
+	for _, command := range [][]string{{"admin", "remove", "alice"}, {"repair"}, {"seed"}} {
+		refused(t, cfg, command, "mounted for writing", "DATA_DIR", cfg.DataDir)
+	}
+	refused(t, cfg, []string{"compact"}, "mounted for writing")
+	refused(t, cfg, []string{"restore", "--force", path}, "nothing was changed")
+}
+
 func backupOfAlice(t *testing.T) (path string) {
 	t.Helper()
 	cfg := embedded(t)

@@ -72,7 +72,8 @@ func (r *reader) missingSecrets(c *Config) {
 		err = errors.New(secretsFile + " in it is damaged")
 	}
 	if err != nil {
-		r.fault("DATA_DIR", "cannot keep the token secrets: %s", err)
+		r.fault("DATA_DIR", "cannot keep the token secrets: %s; let the user that runs this program write the folder "+
+			"(a file system that is mounted read-only must be mounted for writing), or set it to another one", err)
 		return
 	}
 	if c.AccessTokenSecret == "" {
