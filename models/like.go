@@ -8,52 +8,68 @@ import (
 	"tokentube/models/store"
 )
 
-// Likes are who likes which post.
+// Likes are who likes which post, or which comment.
 type Likes struct {
-	likes *store.Relation
-	posts *Posts
+	likes   *store.Relation
+	visible func(ctx context.Context, viewer, id bson.ObjectID) error
 }
 
-// NewLikes registers the likes.
-func NewLikes(db *store.DB, posts *Posts) *Likes {
-	return &Likes{posts: posts, likes: store.NewRelation(db, "likes", store.Parent{Kind: "users"}, store.Parent{Kind: "posts", Counter: "likesCount"})}
+// NewLikes registers the likes of one kind of document. The function loads one that the viewer may see.
+func NewLikes[T any](db *store.DB, name, kind string, visible func(ctx context.Context, viewer, id bson.ObjectID) (T, error)) *Likes {
+	return &Likes{
+		likes: store.NewRelation(db, name, store.Parent{Kind: "users"}, store.Parent{Kind: kind, Counter: "likesCount"}),
+		visible: func(ctx context.Context, viewer, id bson.ObjectID) error {
+			_, err := visible(ctx, viewer, id)
+			return err
+		},
+	}
 }
 
-// Add lets a user like a post that they can see. Doing it again changes nothing.
-func (m *Likes) Add(ctx context.Context, user, post bson.ObjectID) error {
-	if _, err := m.posts.Visible(ctx, user, post); err != nil {
+// Add lets a user like what they can see. Doing it again changes nothing.
+func (m *Likes) Add(ctx context.Context, user, id bson.ObjectID) error {
+	if err := m.visible(ctx, user, id); err != nil {
 		return err
 	}
-	return m.likes.Add(ctx, user, post)
+	return m.likes.Add(ctx, user, id)
 }
 
 // Remove takes a like back. Doing it again changes nothing.
-func (m *Likes) Remove(ctx context.Context, user, post bson.ObjectID) error {
-	if _, err := m.posts.Visible(ctx, user, post); err != nil {
+func (m *Likes) Remove(ctx context.Context, user, id bson.ObjectID) error {
+	if err := m.visible(ctx, user, id); err != nil {
 		return err
 	}
-	return m.likes.Remove(ctx, user, post)
+	return m.likes.Remove(ctx, user, id)
 }
 
-// Toggle likes the post, or takes the like back.
-func (m *Likes) Toggle(ctx context.Context, user, post bson.ObjectID) error {
-	return toggle(ctx, m, user, post)
+// Toggle likes it, or takes the like back.
+func (m *Likes) Toggle(ctx context.Context, user, id bson.ObjectID) error {
+	return toggle(ctx, m, user, id)
+}
+
+// Of tells which of them a user likes.
+func (m *Likes) Of(ctx context.Context, user bson.ObjectID, ids []bson.ObjectID) (map[bson.ObjectID]bool, error) {
+	return m.likes.Of(ctx, user, ids)
+}
+
+func (m *Likes) page(ctx context.Context, user bson.ObjectID, p store.Paging) (store.Page[*store.Related], error) {
+	return m.likes.Page(ctx, user, p)
+}
+
+// PostLikes are who likes which post. Users find again what they like.
+type PostLikes struct {
+	*Likes
+	posts *Posts
 }
 
 // Page lists the posts that a user likes, the latest like first. Posts that they can't see now are left out, and come back
 // if they can.
-func (m *Likes) Page(ctx context.Context, user bson.ObjectID, p store.Paging) (store.Page[*Post], error) {
-	page, err := m.likes.Page(ctx, user, p)
+func (m *PostLikes) Page(ctx context.Context, user bson.ObjectID, p store.Paging) (store.Page[*Post], error) {
+	page, err := m.page(ctx, user, p)
 	if err != nil {
 		return store.Page[*Post]{}, err
 	}
 	posts, err := m.posts.VisibleAll(ctx, user, store.Targets(page.Items))
 	return store.Page[*Post]{Items: posts, Next: page.Next}, err
-}
-
-// Of tells which of the posts a user likes.
-func (m *Likes) Of(ctx context.Context, user bson.ObjectID, posts []bson.ObjectID) (map[bson.ObjectID]bool, error) {
-	return m.likes.Of(ctx, user, posts)
 }
 
 // related is a relation with the rules of its model.

@@ -52,6 +52,7 @@ type Post struct {
 	Views         int64         `bson:"views"`
 	LikesCount    int64         `bson:"likesCount"`
 	CommentsCount int64         `bson:"commentsCount"`
+	CommentsOff   bool          `bson:"commentsOff"` // nobody adds any, and those that there are stay hidden
 	EditedAt      *time.Time    `bson:"editedAt,omitempty"`
 	CreatedAt     time.Time     `bson:"createdAt"`
 	UpdatedAt     time.Time     `bson:"updatedAt"`
@@ -76,7 +77,7 @@ type (
 // Check trims the post's texts and says what is wrong with them.
 func (p *Post) Check() error {
 	for _, text := range []*string{&p.Title, &p.Description, &p.Alt} {
-		*text = strings.TrimSpace(strings.ReplaceAll(*text, "\r\n", "\n"))
+		*text = normalText(*text)
 	}
 	p.Tags = normalTags(p.Tags)
 	if p.Visibility == "" {
@@ -248,6 +249,7 @@ type PostChanges struct {
 	Tags                    *[]string
 	Visibility              *Visibility
 	Thumbnail               *string
+	CommentsOff             *bool
 }
 
 // Update changes the fields that are given and returns the post as it is then.
@@ -262,9 +264,11 @@ func (m *Posts) Update(ctx context.Context, user, id bson.ObjectID, c PostChange
 		return nil, err
 	}
 	set = append(set, bson.E{Key: "updatedAt", Value: now})
-	if changed.Visibility == p.Visibility {
+	edits := c
+	edits.CommentsOff = nil
+	if changed.Visibility == p.Visibility && edits != (PostChanges{}) {
 		set = append(set, bson.E{Key: "editedAt", Value: now})
-	} else if p.PublishedAt == nil {
+	} else if changed.Visibility == Public && p.PublishedAt == nil {
 		set = append(set, bson.E{Key: "publishedAt", Value: now})
 	}
 	asRead := store.Where("_id", p.ID, "owner", user, "visibility", p.Visibility)
@@ -289,6 +293,7 @@ func (c PostChanges) apply(p *Post) (set bson.D, err error) {
 	assign(&set, "tags", &p.Tags, c.Tags)
 	assign(&set, "thumbnail", &p.Thumbnail, c.Thumbnail)
 	assign(&set, "visibility", &p.Visibility, c.Visibility)
+	assign(&set, "commentsOff", &p.CommentsOff, c.CommentsOff)
 	return set, p.Check()
 }
 
@@ -302,7 +307,7 @@ func assign[T any](set *bson.D, name string, field, value *T) {
 	*set = append(*set, bson.E{Key: name, Value: field})
 }
 
-// Delete removes a post with its files, likes and views.
+// Delete removes a post with its files, comments, likes and views.
 func (m *Posts) Delete(ctx context.Context, user, id bson.ObjectID) error {
 	if _, err := m.Own(ctx, user, id); err != nil {
 		return err

@@ -41,6 +41,9 @@ func newRules() *validator.Validate {
 	return v
 }
 
+// normalText is how text of several lines is kept.
+func normalText(s string) string { return strings.TrimSpace(strings.ReplaceAll(s, "\r\n", "\n")) }
+
 // plain tells text without control characters, but for those allowed. Text of
 // spaces alone was trimmed to nothing before.
 func plain(s, allowed string) bool {

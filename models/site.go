@@ -20,18 +20,22 @@ type Site struct {
 	Events   *Events
 	Attempts *Attempts
 	Posts    *Posts
-	Likes    *Likes
+	Likes    *PostLikes
 	Views    *Views
 	Requests *Requests
 
 	Subscriptions *Subscriptions
 	History       *History
+
+	Comments     *Comments
+	CommentLikes *Likes
 }
 
 // New registers every kind of document. Prepare the database before they are used.
 func New(db *store.DB, s Settings) *Site {
 	users := NewUsers(db)
 	posts := NewPosts(db, users)
+	comments := NewComments(db, posts, users)
 	return &Site{
 		DB:       db,
 		Users:    users,
@@ -39,11 +43,14 @@ func New(db *store.DB, s Settings) *Site {
 		Events:   NewEvents(db),
 		Attempts: NewAttempts(db, s.Key),
 		Posts:    posts,
-		Likes:    NewLikes(db, posts),
+		Likes:    &PostLikes{NewLikes(db, "likes", "posts", posts.Visible), posts},
 		Views:    NewViews(db, posts, s.Key),
 		Requests: NewRequests(db, s.Key),
 
 		Subscriptions: NewSubscriptions(db, users),
 		History:       NewHistory(db, users, posts),
+
+		Comments:     comments,
+		CommentLikes: NewLikes(db, "commentLikes", "comments", comments.Visible),
 	}
 }

@@ -93,7 +93,7 @@ func normalName(s string) string { return strings.ToLower(strings.TrimSpace(s)) 
 // Check normalises the user's fields and says what is wrong with them.
 func (u *User) Check() error {
 	u.Username, u.Email = normalName(u.Username), normalName(u.Email)
-	u.FullName, u.Bio = strings.TrimSpace(u.FullName), strings.TrimSpace(strings.ReplaceAll(u.Bio, "\r\n", "\n"))
+	u.FullName, u.Bio = strings.TrimSpace(u.FullName), normalText(u.Bio)
 	return validate(u)
 }
 

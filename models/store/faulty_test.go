@@ -204,6 +204,15 @@ var changes = []change{
 		return w.notes.Upsert(ctx, Where("_id", "b"), bson.D{Set("key", "b", "n", 2)})
 	}},
 	{"remove a review", func(ctx context.Context, w *library) error { return w.reviews.Remove(ctx, praise, nil) }},
+	{"answer a placeholder", func(ctx context.Context, w *library) error {
+		return w.talks.Insert(ctx, &talk{ID: id(56), Book: his, Author: bob, To: empty, State: "said"})
+	}},
+	{"remove a talk", func(ctx context.Context, w *library) error { return w.talks.Remove(ctx, lone, Where("author", alice)) }},
+	{"leave a placeholder", func(ctx context.Context, w *library) error { return w.talks.Remove(ctx, asked, Where("author", alice)) }},
+	{"remove an answer", func(ctx context.Context, w *library) error {
+		return w.talks.Remove(ctx, answered, Where("author", bob))
+	}},
+	{"remove the last answer", func(ctx context.Context, w *library) error { return w.talks.Remove(ctx, late, Where("author", alice)) }},
 	{"remove a book", func(ctx context.Context, w *library) error { return w.books.Remove(ctx, his, Where("author", bob)) }},
 	{"remove an author", func(ctx context.Context, w *library) error { return w.authors.Remove(ctx, alice, nil) }},
 }

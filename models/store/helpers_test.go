@@ -49,6 +49,7 @@ type (
 		At           time.Time     `bson:"at"`
 		StarsCount   int64         `bson:"starsCount"`
 		ReviewsCount int64         `bson:"reviewsCount"`
+		TalksCount   int64         `bson:"talksCount"`
 		Visits       int64         `bson:"visits"`
 	}
 	review struct { // hangs on its own kind too
@@ -57,6 +58,15 @@ type (
 		Author       *bson.ObjectID `bson:"author,omitempty"`
 		To           bson.ObjectID  `bson:"to"`
 		AnswersCount int64          `bson:"answersCount"`
+	}
+	talk struct { // hangs on its own kind, and stays as a placeholder
+		ID           bson.ObjectID `bson:"_id"`
+		Book         bson.ObjectID `bson:"book"`
+		Author       bson.ObjectID `bson:"author"`
+		To           bson.ObjectID `bson:"to"`
+		State        string        `bson:"state"`
+		AnswersCount int64         `bson:"answersCount"`
+		CheersCount  int64         `bson:"cheersCount"`
 	}
 	visit struct { // a leaf that nothing counts
 		ID   bson.ObjectID `bson:"_id"`
@@ -78,6 +88,8 @@ type library struct {
 	stars   *Relation // authors star books
 	follows *Relation // and follow one another
 	reviews *Documents[review]
+	talks   *Documents[talk]
+	cheers  *Relation // authors cheer talks
 	visits  *Documents[visit]
 	notes   *Documents[note]
 
@@ -115,6 +127,18 @@ func (w *library) register() {
 			{Kind: "reviews", Field: "to", Counter: "answersCount"},
 		},
 	})
+	said := bson.E{Key: "state", Value: "said"}
+	w.talks = Register[talk](w.DB, Kind{
+		Name:    "talks",
+		Indexes: []mongo.IndexModel{Index("book", "-_id"), Index("author"), Index("to")},
+		Parents: []Parent{
+			{Kind: "books", Field: "book", Counter: "talksCount", If: said},
+			{Kind: "authors", Field: "author"},
+			{Kind: "talks", Field: "to", Counter: "answersCount", If: said},
+		},
+		Placeholder: &Placeholder{Mark: bson.E{Key: "state", Value: "gone"}, Drops: []string{"author"}},
+	})
+	w.cheers = NewRelation(w.DB, "cheers", Parent{Kind: "authors"}, Parent{Kind: "talks", Counter: "cheersCount"})
 	w.visits = Register[visit](w.DB, Kind{Name: "visits", Indexes: []mongo.IndexModel{Index("book")}, Parents: []Parent{{Kind: "books", Field: "book"}}})
 	w.notes = Register[note](w.DB, Kind{Name: "notes", Indexes: []mongo.IndexModel{Unique("key")}})
 }
@@ -356,6 +380,8 @@ var (
 	saga                          = id(5)
 	published, draft, his, single = id(11), id(12), id(13), id(14)
 	praise, answer, anonymous     = id(21), id(22), id(23)
+	asked, answered, empty, late  = id(51), id(52), id(53), id(54) // alice asks, bob answers; what was asked first is gone, and one answered late
+	lone                          = id(55)
 )
 
 // stock fills a library: alice, who will go, has books that others star, and stars those of bob.
@@ -388,6 +414,15 @@ func (w *library) stock(t testing.TB) {
 	for _, r := range []review{{ID: praise, Book: his, Author: &alice}, {ID: answer, Book: his, Author: &bob, To: praise}, {ID: anonymous, Book: published}} {
 		fatal(t, w.reviews.Insert(ctx, &r))
 	}
+	for _, k := range []talk{
+		{ID: asked, Book: his, Author: alice}, {ID: answered, Book: his, Author: bob, To: asked},
+		{ID: empty, Book: his, Author: carol}, {ID: late, Book: his, Author: alice, To: empty}, {ID: lone, Book: his, Author: alice},
+	} {
+		k.State = "said"
+		fatal(t, w.talks.Insert(ctx, &k))
+		fatal(t, w.cheers.Add(ctx, carol, k.ID))
+	}
+	fatal(t, w.talks.Remove(ctx, empty, nil))
 	fatal(t, w.visits.Insert(ctx, &visit{ID: id(31), Book: published}))
 	fatal(t, w.visits.Insert(ctx, &visit{ID: id(32), Book: his}))
 	fatal(t, w.notes.Insert(ctx, &note{ID: "a", Key: "a", N: 1}))

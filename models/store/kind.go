@@ -25,6 +25,8 @@ type Kind struct {
 
 	// Essential documents are small and pass: they are written on a full disk too, so that people can log in and make room.
 	Essential bool
+
+	Placeholder *Placeholder // what stays of a document that others of its own kind hang on; nil: nothing
 }
 
 // Parent says what a document hangs on: it is inserted only while its parent is there, and goes with it.
@@ -54,6 +56,9 @@ func (db *DB) register(k Kind) *kind {
 	registered.leaf = sync.OnceValue(func() bool {
 		return len(k.Files) == 0 && !slices.ContainsFunc(db.kinds, func(other *kind) bool { return len(other.hangsOn(k.Name)) > 0 })
 	})
+	if k.Placeholder != nil {
+		k.Placeholder.check(registered)
+	}
 	db.kinds = append(db.kinds, registered)
 	return registered
 }
@@ -149,6 +154,10 @@ func (k *kind) count(ctx context.Context, doc bson.Raw, by int64, going bson.Obj
 			continue
 		}
 		err := k.countOn(ctx, p, doc, by)
+		if err == nil && by < 0 && k.Placeholder != nil && p.Kind == k.Name {
+			id, _ := p.id(doc)
+			err = k.dropPlaceholder(ctx, id)
+		}
 		switch {
 		case apperr.Is(err, apperr.NotFound):
 			gone = err

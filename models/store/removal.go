@@ -39,17 +39,28 @@ func (d *Documents[T]) Remove(ctx context.Context, id bson.ObjectID, conditions 
 		if err := d.kind.one(ctx, filter, func(bson.Raw) error { return nil }); err != nil {
 			return err
 		}
-		job := removal{ID: d.kind.Name + "/" + id.Hex(), Collection: d.kind.Name, Document: id, NotedAt: d.kind.db.Now()}
-		if err := d.kind.db.noteRemoval(ctx, job); err != nil {
-			return err
+		var removed bool
+		var err error
+		if d.kind.leavesPlaceholder("") {
+			removed, err = d.kind.giveWay(ctx, filter, bson.ObjectID{})
+		} else {
+			removed, err = d.kind.markNoted(ctx, id, filter)
 		}
-		after(ctx, func() { d.kind.db.inBackground(job) })
-		marked, err := d.kind.mark(ctx, filter, bson.ObjectID{})
-		if err == nil && !marked {
+		if err == nil && !removed {
 			err = ErrNotFound() // changed or removed by another request at the same moment
 		}
 		return err
 	})
+}
+
+// markNoted marks a document and notes that what hangs on it must go.
+func (k *kind) markNoted(ctx context.Context, id bson.ObjectID, filter bson.D) (bool, error) {
+	job := removal{ID: k.Name + "/" + id.Hex(), Collection: k.Name, Document: id, NotedAt: k.db.Now()}
+	if err := k.db.noteRemoval(ctx, job); err != nil {
+		return false, err
+	}
+	after(ctx, func() { k.db.inBackground(job) })
+	return k.mark(ctx, filter, bson.ObjectID{})
 }
 
 // mark hides a document and takes it out of its parents' counts, and tells whether it was this call that did.
@@ -235,7 +246,7 @@ func (k *kind) clearOf(ctx context.Context, p Parent, going bson.ObjectID, erase
 		if err != nil || len(ids) == 0 {
 			return err
 		}
-		if err := k.clearEach(ctx, ids, going, erase); err != nil {
+		if err := k.clearEach(ctx, p, ids, going, erase); err != nil {
 			return err
 		}
 	}
@@ -250,24 +261,27 @@ func (k *kind) countedBeside(going Parent) bool {
 	return false
 }
 
-func (k *kind) clearEach(ctx context.Context, ids []bson.ObjectID, going bson.ObjectID, erase bool) error {
-	leaf := k.isLeaf()
-	hide := k.mark
-	if leaf {
-		hide = k.deleteCounted
-	}
+// clearEach clears documents whose parent is going. What became a placeholder stays, or is noted as going by itself.
+func (k *kind) clearEach(ctx context.Context, p Parent, ids []bson.ObjectID, going bson.ObjectID, erase bool) error {
+	hide := k.hider(p.Field)
+	var marked []bson.ObjectID
 	err := k.db.Atomically(ctx, func(ctx context.Context) error {
+		marked = marked[:0]
 		for _, id := range ids {
-			if _, err := hide(ctx, k.live(Where("_id", id)), going); err != nil {
+			hidden, err := hide(ctx, k.live(Where("_id", id)), going)
+			if err != nil {
 				return err
+			}
+			if !hidden || !k.leavesPlaceholder(p.Field) {
+				marked = append(marked, id)
 			}
 		}
 		return nil
 	})
-	if err != nil || leaf {
+	if err != nil || k.isLeaf() {
 		return err
 	}
-	for _, id := range ids {
+	for _, id := range marked {
 		if err := k.clear(ctx, id, erase); err != nil {
 			return err
 		}

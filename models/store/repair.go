@@ -44,7 +44,7 @@ const (
 
 // Repair mends what a crash can leave behind on a database without transactions, and what a restored backup or a hand in
 // the database may: duplicates that keep a unique index from being made, marks of removals of which nothing is noted,
-// documents whose parent is gone, counts, and files that no document names. Removals that are noted it finishes first, as
+// documents whose parent is gone, counts, placeholders of nothing, and files that no document names. Removals that are noted it finishes first, as
 // the next start would: a site that was killed, or a backup of a running one, has some, and they are nothing to mend. The
 // database need not be prepared.
 func (db *DB) Repair(ctx context.Context, how Repair) (Repaired, error) {
@@ -54,7 +54,7 @@ func (db *DB) Repair(ctx context.Context, how Repair) (Repaired, error) {
 	if err := db.finishNoted(ctx); err != nil {
 		return r.Repaired, translate(err)
 	}
-	for _, step := range []func(context.Context, *kind) error{r.makeIndexes, r.finishRemovals, r.removeOrphans, r.recount, r.dropObsolete} {
+	for _, step := range []func(context.Context, *kind) error{r.makeIndexes, r.finishRemovals, r.removeOrphans, r.recount, r.dropPlaceholders, r.dropObsolete} {
 		for _, k := range db.kinds {
 			if err := step(ctx, k); err != nil {
 				return r.Repaired, translate(err)

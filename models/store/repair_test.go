@@ -48,6 +48,8 @@ func (w *library) damage(t *testing.T) {
 	w.write(t, w.books.kind, his, Set("starsCount", int64(99))) // too many
 	w.write(t, w.authors.kind, bob, Unset("booksCount"))        // none
 	w.write(t, w.series.kind, saga, Set("booksCount", "many"))  // no number
+	_, err = w.talks.kind.InsertOne(ctx, bson.D{{Key: "_id", Value: id(57)}, {Key: "book", Value: his}, {Key: "state", Value: "gone"}, {Key: "answersCount", Value: int64(0)}, {Key: "cheersCount", Value: int64(0)}})
+	fatal(t, err)
 	for _, star := range []Related{
 		{ID: bson.NewObjectID(), User: bob, Target: bson.NewObjectID()}, // of nothing
 		{ID: bson.NewObjectID(), User: bson.NewObjectID(), Target: his}, // of nobody
@@ -78,6 +80,7 @@ func TestRepairMendsAndThenFindsNothing(t *testing.T) {
 		{"follows", "is not among the authors"},
 		{"stars", "target", "is not among the books"},
 		{"stars", "user", "is not among the authors"},
+		{"talks", "a placeholder on which nothing hangs"},
 		{"starsCount is 3, and was"},
 		{"booksCount is 2, and was missing"},
 		{`booksCount is 2, and was "many"`},

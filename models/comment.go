@@ -1,0 +1,222 @@
+package models
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"tokentube/models/store"
+	"tokentube/utils/apperr"
+)
+
+// CommentState says what is left of a comment. Only those that are shown are counted.
+type CommentState string
+
+// The states.
+const (
+	CommentShown   CommentState = "shown"
+	CommentDeleted CommentState = "deleted" // a placeholder, for as long as it has replies: without owner and words
+)
+
+// Comment is what a user says about a post, or in reply to a comment on it. Replies have no replies.
+type Comment struct {
+	ID           bson.ObjectID `bson:"_id"`
+	Post         bson.ObjectID `bson:"post"`
+	Parent       bson.ObjectID `bson:"parent"` // what it replies to; zero: nothing
+	Owner        bson.ObjectID `bson:"owner"`  // zero: nobody any more
+	Content      string        `bson:"content" validate:"required,max=2000,text"`
+	State        CommentState  `bson:"state"`
+	LikesCount   int64         `bson:"likesCount"`
+	RepliesCount int64         `bson:"repliesCount"`
+	EditedAt     *time.Time    `bson:"editedAt,omitempty"`
+	CreatedAt    time.Time     `bson:"createdAt"`
+	UpdatedAt    time.Time     `bson:"updatedAt"`
+}
+
+// Check trims the words and says what is wrong with them.
+func (c *Comment) Check() error {
+	c.Content = normalText(c.Content)
+	return validate(c)
+}
+
+// Thread is the comment that a reply replies to, or else the comment itself.
+func (c *Comment) Thread() bson.ObjectID {
+	if c.Parent.IsZero() {
+		return c.ID
+	}
+	return c.Parent
+}
+
+// Comments are the comments on posts.
+type Comments struct {
+	db       *store.DB
+	comments *store.Documents[Comment]
+	posts    *Posts
+	users    *Users
+}
+
+// NewComments registers the comments.
+func NewComments(db *store.DB, posts *Posts, users *Users) *Comments {
+	shown := bson.E{Key: "state", Value: CommentShown}
+	return &Comments{db: db, posts: posts, users: users, comments: store.Register[Comment](db, store.Kind{
+		Name: "comments",
+		Indexes: []mongo.IndexModel{
+			store.Index("parent", "post", "-_id"), // all that reply to nothing have one parent, the zero id
+			store.Index("post", "parent", "-likesCount", "-_id"),
+			store.Index("owner", "-_id"),
+		},
+		Parents: []store.Parent{
+			{Kind: "posts", Field: "post", Counter: "commentsCount", If: shown},
+			{Kind: "comments", Field: "parent", Counter: "repliesCount", If: shown},
+			{Kind: "users", Field: "owner"},
+		},
+		Placeholder: &store.Placeholder{
+			Mark:  bson.E{Key: "state", Value: CommentDeleted},
+			Drops: []string{"owner", "content", "editedAt"},
+		},
+	})}
+}
+
+// visible is the one place that decides who may see a comment: it returns those of the comments that the viewer (zero:
+// nobody) may see, in their order. A comment is seen where its post is, unless comments are turned off there, and goes out
+// of sight with its owner's account. A placeholder says nothing of anybody.
+func (m *Comments) visible(ctx context.Context, viewer bson.ObjectID, comments []*Comment) ([]*Comment, error) {
+	on, by := make([]bson.ObjectID, len(comments)), make([]bson.ObjectID, len(comments))
+	for i, c := range comments {
+		on[i], by[i] = c.Post, c.Owner
+	}
+	posts, err := m.posts.VisibleAll(ctx, viewer, slices.Compact(on))
+	if err != nil {
+		return nil, err
+	}
+	owners, err := m.users.CachedByIDs(ctx, by)
+	if err != nil {
+		return nil, err
+	}
+	open := map[bson.ObjectID]bool{}
+	for _, p := range posts {
+		open[p.ID] = !p.CommentsOff
+	}
+	return slices.DeleteFunc(comments, func(c *Comment) bool {
+		owner := owners[c.Owner]
+		return !open[c.Post] || c.State != CommentDeleted && (owner == nil || owner.DisabledAt != nil)
+	}), nil
+}
+
+// InThread loads a comment, or a placeholder, that the viewer may see. One that they may not see is not found.
+func (m *Comments) InThread(ctx context.Context, viewer, id bson.ObjectID) (*Comment, error) {
+	c, err := m.comments.ByID(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	seen, err := m.visible(ctx, viewer, []*Comment{c})
+	if err == nil && len(seen) == 0 {
+		err = store.ErrNotFound()
+	}
+	return c, err
+}
+
+// Visible loads a comment that the viewer may see: to read it, to like it, to reply to it.
+func (m *Comments) Visible(ctx context.Context, viewer, id bson.ObjectID) (*Comment, error) {
+	c, err := m.InThread(ctx, viewer, id)
+	if err == nil && c.State != CommentShown {
+		err = store.ErrNotFound()
+	}
+	return c, err
+}
+
+// Own loads a comment that the user may change.
+func (m *Comments) Own(ctx context.Context, user, id bson.ObjectID) (*Comment, error) {
+	c, err := m.Visible(ctx, user, id)
+	if err == nil && c.Owner != user {
+		err = apperr.New(apperr.Forbidden, "Only its author can change this comment.")
+	}
+	return c, err
+}
+
+// CommentQuery says which comments a list is of.
+type CommentQuery struct {
+	Post   *Post         // that the viewer may see
+	Parent bson.ObjectID // the replies to this one; zero: the comments that reply to nothing
+	Top    bool          // by likes instead of by age
+	Oldest bool          // the other way round
+}
+
+// Page lists comments that the viewer may see, the latest, or the most liked, first.
+func (m *Comments) Page(ctx context.Context, viewer bson.ObjectID, q CommentQuery, p store.Paging) (store.Page[*Comment], error) {
+	if q.Post.CommentsOff {
+		return store.Page[*Comment]{}, nil
+	}
+	order := store.Order{"-_id"}
+	if q.Top {
+		order = store.Order{"-likesCount", "-_id"}
+	}
+	if q.Oldest {
+		order = order.Reversed()
+	}
+	page, err := m.comments.Page(ctx, store.Where("post", q.Post.ID, "parent", q.Parent), order, p)
+	if err != nil {
+		return page, err
+	}
+	page.Items, err = m.visible(ctx, viewer, page.Items)
+	return page, err
+}
+
+// Create adds a comment of its owner. A reply to a reply joins the thread.
+func (m *Comments) Create(ctx context.Context, c *Comment) error {
+	if err := c.Check(); err != nil {
+		return err
+	}
+	post, err := m.posts.Visible(ctx, c.Owner, c.Post)
+	if err != nil {
+		return err
+	}
+	if post.CommentsOff {
+		return apperr.New(apperr.Forbidden, "Comments are turned off for this post.")
+	}
+	if !c.Parent.IsZero() {
+		to, err := m.Visible(ctx, c.Owner, c.Parent)
+		if err != nil {
+			return err
+		}
+		if to.Post != c.Post {
+			return store.ErrNotFound()
+		}
+		c.Parent = to.Thread()
+	}
+	c.ID, c.State, c.CreatedAt = bson.NewObjectID(), CommentShown, m.db.Now()
+	c.UpdatedAt = c.CreatedAt
+	return m.comments.Insert(ctx, c)
+}
+
+// Update replaces the words and returns the comment as it is then.
+func (m *Comments) Update(ctx context.Context, user, id bson.ObjectID, content string) (*Comment, error) {
+	c, err := m.Own(ctx, user, id)
+	if err != nil {
+		return nil, err
+	}
+	before, now := c.Content, m.db.Now()
+	c.Content = content
+	if err := c.Check(); err != nil || c.Content == before {
+		return c, err
+	}
+	shown := store.Where("_id", id, "owner", user, "state", CommentShown)
+	return m.comments.Update(ctx, shown, bson.D{store.Set("content", c.Content, "editedAt", now, "updatedAt", now)})
+}
+
+// Delete removes a comment, for its author or for the owner of the post. While it has replies, a placeholder stays.
+func (m *Comments) Delete(ctx context.Context, user, id bson.ObjectID) (*Comment, error) {
+	c, err := m.Visible(ctx, user, id)
+	if err != nil {
+		return nil, err
+	}
+	if c.Owner != user {
+		if _, err := m.posts.Own(ctx, user, c.Post); err != nil {
+			return nil, err
+		}
+	}
+	return c, m.comments.Remove(ctx, id, store.Where("owner", c.Owner))
+}

@@ -1,0 +1,97 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+)
+
+// Placeholder is what stays of a document that is removed while others of its own kind are counted on it, until the last
+// of them goes: replies are not lost with the comment that they reply to. It goes like any other document when a parent
+// goes that it still names.
+type Placeholder struct {
+	Mark  bson.E   // the field and the value that tell a placeholder; every parent that counts the kind asks this field (If)
+	Drops []string // the fields that it doesn't keep, those that name a parent too
+}
+
+// check panics where a description contradicts itself.
+func (p *Placeholder) check(k *kind) {
+	own := k.hangsOn(k.Name)
+	if len(own) != 1 || own[0].Counter == "" || len(k.Files) > 0 {
+		panic("store: a placeholder of " + k.Name + " needs one counted parent of its own kind, and no files")
+	}
+	for _, parent := range k.Parents {
+		if parent.Counter != "" && (parent.If.Key != p.Mark.Key || parent.If.Value == p.Mark.Value) {
+			panic("store: " + parent.Field + " would count the placeholders of " + k.Name)
+		}
+	}
+}
+
+// hider is how documents go whose parent in this field goes (empty: a document that is removed for itself). It tells
+// whether it was this call that took the document out of sight.
+func (k *kind) hider(parent string) func(ctx context.Context, filter bson.D, going bson.ObjectID) (bool, error) {
+	switch {
+	case k.isLeaf():
+		return k.deleteCounted
+	case k.leavesPlaceholder(parent):
+		return k.giveWay
+	}
+	return k.mark
+}
+
+func (k *kind) leavesPlaceholder(parent string) bool {
+	return k.Placeholder != nil && (parent == "" || slices.Contains(k.Placeholder.Drops, parent))
+}
+
+// giveWay makes a document a placeholder, which goes at once where nothing is counted on it.
+func (k *kind) giveWay(ctx context.Context, filter bson.D, going bson.ObjectID) (bool, error) {
+	unset := bson.D{}
+	for _, field := range k.Placeholder.Drops {
+		unset = append(unset, bson.E{Key: field, Value: ""})
+	}
+	update := bson.D{{Key: "$set", Value: bson.D{k.Placeholder.Mark}}, {Key: "$unset", Value: unset}}
+	raw, err := k.FindOneAndUpdateRaw(ctx, filter, update)
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	k.noteChange(ctx, idOf(raw))
+	if err := k.count(ctx, raw, -1, going); err != nil {
+		return false, err
+	}
+	return true, k.dropPlaceholder(ctx, idOf(raw))
+}
+
+// dropPlaceholder removes a document if it is a placeholder on which nothing is counted any more.
+func (k *kind) dropPlaceholder(ctx context.Context, id bson.ObjectID) error {
+	empty := k.live(append(Where("_id", id, k.hangsOn(k.Name)[0].Counter, Where("$lte", 0)), k.Placeholder.Mark))
+	err := k.one(ctx, empty, func(bson.Raw) error { return nil })
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = k.markNoted(ctx, id, empty)
+	return err
+}
+
+// dropPlaceholders removes the placeholders on which nothing is counted: without transactions, a crash may leave some.
+func (r *repair) dropPlaceholders(ctx context.Context, k *kind) error {
+	if k.Placeholder == nil {
+		return nil
+	}
+	counter := k.hangsOn(k.Name)[0].Counter
+	return k.walk(ctx, k.live(bson.D{k.Placeholder.Mark}), []string{counter}, func(page []bson.Raw) error {
+		empty := slices.DeleteFunc(page, func(doc bson.Raw) bool {
+			n, ok := doc.Lookup(counter).AsInt64OK()
+			return !ok || n > 0
+		})
+		return r.remove(ctx, k, empty, func(bson.Raw) string { return "a placeholder on which nothing hangs" })
+	})
+}
