@@ -34,7 +34,9 @@ type App struct {
 	Log        *slog.Logger
 	Now        func() time.Time
 	Sleep      func(context.Context, time.Duration) error // until then, or until the request ends
-	decorators []Decorator
+	decorators []Decorator[Post]
+
+	commentDecorators []Decorator[Comment]
 }
 
 // New makes the App from the open database and file storage.
@@ -128,12 +130,17 @@ func (a *App) owner(u *models.User) Owner {
 	return Owner{ID: u.ID.Hex(), Username: u.Username, FullName: u.FullName, Avatar: a.file(u.Avatar), SubscribersCount: u.SubscribersCount}
 }
 
-// Decorator adds to posts what the viewer has to do with them, in a fixed number of queries for all of them. A feature
-// registers its own.
-type Decorator func(ctx context.Context, viewer bson.ObjectID, ids []bson.ObjectID, posts []Post) error
+// Decorator adds to posts, or to comments, what the viewer has to do with them, in a fixed number of queries for all of
+// them. A feature registers its own.
+type Decorator[T any] func(ctx context.Context, viewer bson.ObjectID, ids []bson.ObjectID, outputs []T) error
 
-// Decorate registers a Decorator.
-func (a *App) Decorate(d Decorator) { a.decorators = append(a.decorators, d) }
+// Decorate registers a Decorator of posts.
+func (a *App) Decorate(d Decorator[Post]) { a.decorators = append(a.decorators, d) }
+
+// DecorateComments registers a Decorator of comments.
+func (a *App) DecorateComments(d Decorator[Comment]) {
+	a.commentDecorators = append(a.commentDecorators, d)
+}
 
 // posts makes the outputs of posts that the viewer may see.
 func (a *App) posts(ctx context.Context, viewer bson.ObjectID, posts []*models.Post) ([]Post, error) {
@@ -186,8 +193,11 @@ func (a *App) post(p *models.Post, owner *models.User, viewer bson.ObjectID) Pos
 	out := Post{
 		ID: p.ID.Hex(), Kind: string(p.Kind), Title: p.Title, Description: p.Description, Tags: p.Tags,
 		Owner: a.owner(owner), IsPublished: p.Visibility == models.Public, PublishedAt: p.PublishedAt,
-		Views: p.Views, LikesCount: p.LikesCount, CommentsCount: p.CommentsCount,
+		Views: p.Views, LikesCount: p.LikesCount, CommentsCount: p.CommentsCount, CommentsOff: p.CommentsOff,
 		CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt, EditedAt: p.EditedAt, IsMine: p.Owner == viewer,
+	}
+	if p.CommentsOff {
+		out.CommentsCount = 0 // nobody sees any
 	}
 	original := Address{a.Config.BaseURL, "/media/posts/" + out.ID}
 	thumbnail := Address{}

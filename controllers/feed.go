@@ -47,12 +47,8 @@ func (f Feeds) query(c *gin.Context) (q models.PostQuery, err error) {
 	if in.SortBy != "" && in.SortBy != "createdAt" {
 		return q, apperr.InvalidField("sortBy", "Sort by createdAt.")
 	}
-	switch in.SortType {
-	case "", "desc", "des":
-	case "asc":
-		q.Oldest = true
-	default:
-		return q, apperr.InvalidField("sortType", "Use asc or desc.")
+	if q.Oldest, err = ascending(in.SortType); err != nil {
+		return q, err
 	}
 	if in.Kind != "" {
 		if q.Kind, err = kindOf(in.Kind); err != nil {

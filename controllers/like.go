@@ -77,6 +77,10 @@ func (l LikeActions) change(c *gin.Context, do func(ctx context.Context, user, p
 	if err != nil {
 		return err
 	}
-	message := map[bool]string{true: "You like this.", false: "You no longer like this."}[post.IsLiked]
-	return respond.Done(c, message, post.Path(), likeState{post.IsLiked, post.LikesCount})
+	return likeDone(c, post.Path(), likeState{post.IsLiked, post.LikesCount})
+}
+
+func likeDone(c *gin.Context, path string, now likeState) error {
+	message := map[bool]string{true: "You like this.", false: "You no longer like this."}[now.IsLiked]
+	return respond.Done(c, message, path, now)
 }

@@ -8,6 +8,7 @@ import (
 	"tokentube/middlewares"
 	"tokentube/models"
 	"tokentube/models/store"
+	"tokentube/utils/apperr"
 	"tokentube/utils/input"
 )
 
@@ -23,6 +24,17 @@ func paging(c *gin.Context) (store.Paging, error) {
 	return store.NewPaging(in.After, in.Limit)
 }
 
+// ascending reads sortType, which is desc where nothing is said.
+func ascending(sortType string) (bool, error) {
+	switch sortType {
+	case "", "desc", "des":
+		return false, nil
+	case "asc":
+		return true, nil
+	}
+	return false, apperr.InvalidField("sortType", "Use asc or desc.")
+}
+
 // next is how a list goes on: the cursor of the next page for the API, and its address for the page.
 type next struct {
 	Next *string `json:"next"`
@@ -30,12 +42,16 @@ type next struct {
 }
 
 func nextOf(c *gin.Context, cursor string) next {
+	return nextAt(c.Request.URL.Path, c.Request.URL.Query(), cursor)
+}
+
+// nextAt is nextOf for a list that has a page of its own.
+func nextAt(path string, query url.Values, cursor string) next {
 	if cursor == "" {
 		return next{}
 	}
-	query := c.Request.URL.Query()
 	query.Set("after", cursor)
-	return next{&cursor, (&url.URL{Path: c.Request.URL.Path, RawQuery: query.Encode()}).String()}
+	return next{&cursor, (&url.URL{Path: path, RawQuery: query.Encode()}).String()}
 }
 
 // postList is a page of posts.

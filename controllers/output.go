@@ -72,6 +72,7 @@ type Post struct {
 	LikesCount    int64      `json:"likesCount"`
 	IsLiked       bool       `json:"isLiked"`
 	CommentsCount int64      `json:"commentsCount"`
+	CommentsOff   bool       `json:"commentsOff"`
 	CreatedAt     time.Time  `json:"createdAt"`
 	UpdatedAt     time.Time  `json:"updatedAt"`
 	EditedAt      *time.Time `json:"editedAt"`
@@ -94,3 +95,31 @@ func (p Post) Path() string { return postPaths[p.Kind] + "/" + p.ID }
 
 // postPaths are the pages of each kind of post.
 var postPaths = map[string]string{"video": "/watch", "photo": "/photos", "text": "/posts"}
+
+// Comment is what somebody said about a post. A placeholder has neither owner nor content.
+type Comment struct {
+	ID           string     `json:"_id"`
+	Video        string     `json:"video"`  // the post's id
+	Parent       *string    `json:"parent"` // the comment that it replies to
+	Content      string     `json:"content"`
+	Owner        *Owner     `json:"owner"`
+	LikesCount   int64      `json:"likesCount"`
+	IsLiked      bool       `json:"isLiked"`
+	RepliesCount int64      `json:"repliesCount"`
+	IsDeleted    bool       `json:"isDeleted"`
+	CreatedAt    time.Time  `json:"createdAt"`
+	UpdatedAt    time.Time  `json:"updatedAt"`
+	EditedAt     *time.Time `json:"editedAt"`
+	IsMine       bool       `json:"-"` // for the page: what the viewer may do
+	CanDelete    bool       `json:"-"`
+	ByPoster     bool       `json:"-"` // the post's owner said it
+}
+
+// Path is the address of the thread, at this comment.
+func (c Comment) Path() string {
+	thread := c.ID
+	if c.Parent != nil {
+		thread = *c.Parent
+	}
+	return "/comments/c/" + thread + "#comment-" + c.ID
+}

@@ -63,6 +63,7 @@ type postInput struct {
 	Tags        *string `form:"tags" json:"tags"`       // separated by commas
 	Alt         *string `form:"alt" json:"alt"`         // of a photo
 	Visibility  *string `form:"visibility" json:"visibility"`
+	CommentsOff *bool   `form:"commentsOff" json:"commentsOff"`
 }
 
 // postForm is the form as the page shows it.
@@ -75,12 +76,14 @@ type postForm struct {
 	Tags        string `json:"tags"`
 	Alt         string `json:"alt"`
 	Visibility  string `json:"visibility"`
+	CommentsOff bool   `json:"commentsOff"`
 }
 
 func (in postInput) form(kind models.Kind) postForm {
 	return postForm{
 		Kind: string(kind), Title: text(in.Title), Description: text(in.Description), Content: text(in.Content),
 		Tags: text(in.Tags), Alt: text(in.Alt), Visibility: text(in.Visibility),
+		CommentsOff: in.CommentsOff != nil && *in.CommentsOff,
 	}
 }
 
@@ -162,6 +165,7 @@ func (p postsOf) files(c *gin.Context, post *models.Post, sent **media.Picture, 
 func (p postsOf) create(c *gin.Context, in postInput, post *models.Post, sent *media.Picture, files *uploads) error {
 	post.Title, post.Description, post.Alt = text(in.Title), text(in.Description), text(in.Alt)
 	post.Tags, post.Visibility = models.ParseTags(text(in.Tags)), models.Visibility(text(in.Visibility))
+	post.CommentsOff = in.CommentsOff != nil && *in.CommentsOff
 	if p.kind == models.Text {
 		post.Description = text(in.Content)
 	}

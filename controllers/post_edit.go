@@ -39,6 +39,9 @@ func (p postsOf) editForm(c *gin.Context, post *models.Post, in postInput) (post
 			*field.typed = *field.kept
 		}
 	}
+	if in.CommentsOff == nil {
+		in.CommentsOff = &post.CommentsOff
+	}
 	form := in.form(p.kind)
 	form.Post = &out
 	return form, nil
@@ -96,7 +99,7 @@ func (p postsOf) invalid(c *gin.Context, post *models.Post, in postInput, err er
 }
 
 func (p postsOf) changes(in postInput) models.PostChanges {
-	changes := models.PostChanges{Title: in.Title, Description: in.Description, Alt: in.Alt, Visibility: (*models.Visibility)(in.Visibility)}
+	changes := models.PostChanges{Title: in.Title, Description: in.Description, Alt: in.Alt, Visibility: (*models.Visibility)(in.Visibility), CommentsOff: in.CommentsOff}
 	if p.kind == models.Text {
 		changes.Title, changes.Description, changes.Alt = nil, in.Content, nil
 	}
@@ -149,7 +152,7 @@ func (p postsOf) ConfirmDelete(c *gin.Context) error {
 	return respond.Show(c, "posts/delete", postForm{Post: &out, Kind: out.Kind})
 }
 
-// Delete is DELETE /watch/:id (and so on): with its files, likes and views.
+// Delete is DELETE /watch/:id (and so on): with its files, comments, likes and views.
 func (p postsOf) Delete(c *gin.Context) error {
 	post, err := p.own(c)
 	if err != nil {

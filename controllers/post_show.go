@@ -34,14 +34,15 @@ func (p postsOf) own(c *gin.Context) (*models.Post, error) {
 }
 
 type postPage struct {
-	Post Post   `json:"post"`
-	More []Post `json:"more"`
+	Post     Post        `json:"post"`
+	More     []Post      `json:"more"`
+	Comments commentList `json:"comments"`
 }
 
 const moreFromOwner = 6
 
-// Show is GET /watch/:id, /photos/:id and /posts/:id: the post and others of its
-// owner.
+// Show is GET /watch/:id, /photos/:id and /posts/:id: the post, its comments and
+// others of its owner.
 func (p postsOf) Show(c *gin.Context) error {
 	post, out, err := p.viewed(c)
 	if err != nil {
@@ -56,7 +57,11 @@ func (p postsOf) Show(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return respond.Show(c, "posts/show", postPage{out, more[:min(len(more), moreFromOwner)]})
+	comments, err := p.commentList(c, post, out)
+	if err != nil {
+		return err
+	}
+	return respond.Show(c, "posts/show", postPage{out, more[:min(len(more), moreFromOwner)], comments})
 }
 
 func without(posts []*models.Post, one *models.Post) []*models.Post {

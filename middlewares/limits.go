@@ -34,6 +34,8 @@ var (
 	renewalLimit = ratelimit.Limit{Name: "renewal", Quota: 30, Window: 5 * time.Minute}
 	// Changes by one user.
 	writeLimit = ratelimit.Limit{Name: "write", Quota: 120, Window: time.Minute}
+	// Comments by one user: others are asked to read them.
+	commentLimit = ratelimit.Limit{Name: "comment", Quota: 30, Window: 10 * time.Minute}
 	// Views that are counted: of one post by one viewer, by one viewer, from one network, and in all.
 	viewOnceLimit    = ratelimit.Limit{Name: "view", Quota: 1, Window: time.Hour}
 	viewerLimit      = ratelimit.Limit{Name: "views", Quota: 300, Window: time.Hour}
@@ -49,7 +51,7 @@ type Limits struct {
 	attempts                                  *models.Attempts
 	key                                       []byte // of the device cookies
 	hosts, accounts, rights, rightNetworks    *ratelimit.Limiter
-	registers, renewals, writes               *ratelimit.Limiter
+	registers, renewals, writes, comments     *ratelimit.Limiter
 	viewsOnce, viewers, viewNetworks, viewAll *ratelimit.Limiter
 }
 
@@ -61,7 +63,7 @@ func NewLimits(attempts *models.Attempts, key string, now func() time.Time) *Lim
 		attempts: attempts, key: []byte("device:" + key),
 		hosts: limiter(hostLimit), accounts: limiter(accountLimit),
 		rights: limiter(rightLimit), rightNetworks: limiter(rightNetworkLimit),
-		registers: limiter(registerLimit), renewals: limiter(renewalLimit), writes: limiter(writeLimit),
+		registers: limiter(registerLimit), renewals: limiter(renewalLimit), writes: limiter(writeLimit), comments: limiter(commentLimit),
 		viewsOnce: limiter(viewOnceLimit), viewers: limiter(viewerLimit), viewNetworks: limiter(viewNetworkLimit), viewAll: limiter(viewLimit),
 	}
 }
@@ -113,6 +115,13 @@ func (l *Limits) Renewals(c *gin.Context) {
 func (l *Limits) Writes(c *gin.Context) {
 	if l != nil {
 		stopAt(c, l.writes.Take(UserID(c).Hex()))
+	}
+}
+
+// Comments limits how often a user may comment. It comes after the guard.
+func (l *Limits) Comments(c *gin.Context) {
+	if l != nil {
+		stopAt(c, l.comments.Take(UserID(c).Hex()))
 	}
 }
 

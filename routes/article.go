@@ -42,6 +42,7 @@ var article = middlewares.Names{
 	"PUT /likes/v/:id":           {"/likes/v/:id", "/likes/t/:id"},
 	"DELETE /likes/v/:id":        {"/likes/v/:id", "/likes/t/:id"},
 	"POST /likes/v/:id/toggle":   {"/likes/toggle/v/:id", "/likes/toggle/t/:id"},
+	"POST /likes/c/:id/toggle":   {"/likes/toggle/c/:id"},
 
 	"POST /subscriptions/c/:id/toggle": {"/subscriptions/c/:id"},
 

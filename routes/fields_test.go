@@ -52,6 +52,8 @@ func fill(words, visibility string) url.Values {
 		}
 	}
 	form.Set("visibility", visibility)
+	form.Set("commentsOff", "false") // or there would be no comments
+	form.Set("parent", "")           // nor would there be in reply to what is none
 	return form
 }
 

@@ -142,7 +142,7 @@ func tuples(r route, foreign, own []string) (all [][]string) {
 func useEverything(t testing.TB, site *testsite.Site, c *testsite.Client, words string, visibilities ...string) {
 	t.Helper()
 	files := allFiles(t)
-	for _, again := range []bool{false, true} {
+	for _, again := range []bool{false, true, true} { // the last time with what came of the second
 		var mine []string
 		if again {
 			mine = ids(belongings(site, c, nil))
@@ -264,7 +264,7 @@ func ids(documents []testsite.Document) (all []string) {
 // checkVariety fails where useEverything made less than the site has long had.
 func checkVariety(t testing.TB, documents []testsite.Document) {
 	t.Helper()
-	for _, want := range []string{"posts video", "posts photo", "posts text", "sessions lab", "events", "likes"} {
+	for _, want := range []string{"posts video", "posts photo", "posts text", "sessions lab", "events", "likes", "comments", "commentLikes"} {
 		if !slices.ContainsFunc(documents, func(d testsite.Document) bool { return kindOf(d) == want }) {
 			t.Fatalf("nothing of this kind was made: %s", want)
 		}

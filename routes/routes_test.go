@@ -18,6 +18,8 @@ const public = `
 GET    /
 GET    /.well-known/jwks.json               other services verify our tokens with these keys
 GET    /@:username
+GET    /api/v1/comments/:id                 the action asks who may see the post
+GET    /api/v1/comments/c/:id               the action asks who may see the comment
 GET    /api/v1/feed
 GET    /api/v1/healthcheck
 GET    /api/v1/photos/:id
@@ -27,6 +29,8 @@ GET    /api/v1/tweets/user/:userId
 GET    /api/v1/users/channel/:username
 GET    /api/v1/videos
 GET    /api/v1/videos/:id
+GET    /comments/:id                        the action asks who may see the post
+GET    /comments/c/:id                      the action asks who may see the comment
 GET    /healthz
 GET    /learn
 GET    /learn/:slug

@@ -56,7 +56,7 @@ func TestPages(t *testing.T) {
 			t.Errorf("no page is rendered by templates/%s: link it from another one, or give it a route", name)
 		}
 	}
-	for _, field := range []string{"fullName", "bio", "title", "description", "content", "tags", "alt", "query"} {
+	for _, field := range []string{"fullName", "bio", "title", "description", "content", "tags", "alt", "query", "reply", "edited"} {
 		if !x.shown[field] {
 			t.Errorf("no page shows a %s that is an attack: the test tests nothing", field)
 		}
@@ -72,6 +72,7 @@ func TestPages(t *testing.T) {
 var states = []string{
 	`class="theft"`, `class="flash"`, `role="alert"`, `aria-invalid="true"`, `class="empty"`, `class="badge draft"`, `class="owner-bar"`,
 	`aria-pressed="true"`, `class="entry bad"`, `class="entry odd"`, `class="entry-count"`, `class="mark-here"`, `class="lab-result"`, `data-timeline`, `data-more`,
+	`rel="nofollow ugc noopener"`, "(edited)", "This comment was deleted.", "Comments are turned off", "data-replies>", "Log in to comment", ">Author<",
 }
 
 // furnish makes what pages have shown for long: posts of all kinds, more than one
@@ -99,10 +100,33 @@ func (x *crawler) furnish() {
 	for _, post := range posts[3:] {
 		bob.JSON("PUT", "/api/v1/likes/v/"+post, nil).Status(http.StatusOK)
 	}
+	x.comment(alice, bob, posts[3])
 	x.site.SignIn("alice")
 	x.site.SignIn("alice").JSON("DELETE", "/api/v1/users/sessions", nil).Status(http.StatusOK)
 	x.steal(carol)
 	x.appoint("dave")
+}
+
+// comment lets two talk about a post: over more than one page, with replies, edited, liked, deleted with a reply left, and
+// where comments are turned off afterwards.
+func (x *crawler) comment(alice, bob *testsite.Client, post string) {
+	say := func(c *testsite.Client, post, parent, words string) string {
+		return c.JSON("POST", "/api/v1/comments/"+post, testsite.M{"content": words, "parent": parent}).Status(http.StatusCreated).ID()
+	}
+	for i := range 21 {
+		say(bob, post, "", "Words "+strconv.Itoa(i))
+	}
+	deleted := say(bob, post, "", "Words.")
+	say(alice, post, deleted, "To nothing.")
+	bob.JSON("DELETE", "/api/v1/comments/c/"+deleted, nil).Status(http.StatusOK)
+	first := say(bob, post, "", "@alice, look: https://elsewhere.example/a?b=<script>"+attack("linked"))
+	for range 21 {
+		say(alice, post, first, "@bob "+attack("reply"))
+	}
+	bob.JSON("PATCH", "/api/v1/comments/c/"+first, testsite.M{"content": "@alice, https://elsewhere.example/ and " + attack("edited")}).Status(http.StatusOK)
+	alice.JSON("PUT", "/api/v1/likes/c/"+first, nil).Status(http.StatusOK)
+	off := alice.JSON("POST", "/api/v1/tweets", testsite.M{"content": "No comment.", "commentsOff": true}).Status(http.StatusCreated).ID()
+	bob.JSON("POST", "/api/v1/comments/"+off, testsite.M{"content": "Words."}).Status(http.StatusForbidden)
 }
 
 // steal uses a refresh token of a session that has long had others.
@@ -223,6 +247,9 @@ func checkPolicy(fault report, n *html.Node) {
 		case strings.HasPrefix(a.Key, "on") || a.Key == "style" || a.Key == "srcdoc":
 			fault("%s=%q on <%s>", a.Key, a.Val, n.Data)
 		case slices.Contains(addresses, a.Key) || a.Key == "content" && strings.HasPrefix(a.Val, "http"):
+			if n.Data == "a" && attr(n, "rel") == "nofollow ugc noopener" && strings.HasPrefix(a.Val, "https://elsewhere.example/") {
+				continue // a user's, and marked as such
+			}
 			to, err := url.Parse(a.Val)
 			if err != nil || to.Host != "" && to.Host != "localhost" || to.Scheme != "" && to.Scheme != "https" || to.Opaque != "" {
 				fault("<%s %s=%q> leads elsewhere", n.Data, a.Key, a.Val)

@@ -5,6 +5,9 @@ import (
 	"html/template"
 	"strconv"
 	"time"
+
+	"tokentube/utils/autolink"
+	"tokentube/utils/isolate"
 )
 
 // Funcs are the small functions that templates may call. The asset function
@@ -20,8 +23,12 @@ func Funcs(asset func(string) string, now func() time.Time) template.FuncMap {
 		"plural":   plural,
 		"clock":    clock,
 		"dict":     dict,
+		"linked":   linked, // for every text of several lines that a user wrote
 	}
 }
+
+// linked is a text with its links. The renderer isolates only what is not HTML yet.
+func linked(text string) template.HTML { return autolink.HTML(isolate.Text(text)) }
 
 // icon draws a symbol of the sprite. It is decoration: the text beside it, or
 // the button's label, says what it means.

@@ -1,0 +1,188 @@
+package controllers
+
+import (
+	"context"
+
+	"github.com/gin-gonic/gin"
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"tokentube/middlewares"
+	"tokentube/models"
+	"tokentube/models/store"
+	"tokentube/utils/apperr"
+	"tokentube/utils/input"
+)
+
+// commentList is a part of the comments on a post.
+type commentList struct {
+	Comments []Comment `json:"comments"`
+	next
+	CommentsCount int64  `json:"commentsCount"` // of the whole post, replies included
+	CommentsOff   bool   `json:"commentsOff"`
+	Post          Post   `json:"-"`
+	SortBy        string `json:"-"`
+	Content       string `json:"-"` // what was typed, and not taken
+}
+
+// commentPage is a comment with the replies to it.
+type commentPage struct {
+	Comment Comment `json:"comment"`
+	commentList
+}
+
+// commentedPost loads the post of the address, for somebody who looks at its comments.
+func (a *App) commentedPost(c *gin.Context) (*models.Post, Post, error) {
+	viewer, id, err := target(c)
+	if err != nil {
+		return nil, Post{}, err
+	}
+	post, err := a.Posts.Visible(c, viewer, id)
+	if err != nil {
+		return nil, Post{}, err
+	}
+	out, err := a.onePost(c, post)
+	return post, out, err
+}
+
+// commentList is the part of a post's comments that the address asks for.
+func (a *App) commentList(c *gin.Context, post *models.Post, out Post) (commentList, error) {
+	var in struct {
+		Parent string `form:"parent"`
+	}
+	if err := input.Query(c.Request, &in); err != nil {
+		return commentList{}, err
+	}
+	q := models.CommentQuery{Post: post}
+	if in.Parent != "" {
+		parent, err := store.ParseID(in.Parent)
+		if err != nil {
+			return commentList{}, err
+		}
+		q.Parent = parent
+	}
+	return a.comments(c, q, out, "/comments/"+out.ID)
+}
+
+// comments makes the output of a list of comments that is at this path.
+func (a *App) comments(c *gin.Context, q models.CommentQuery, post Post, path string) (commentList, error) {
+	list := commentList{Comments: []Comment{}, CommentsCount: post.CommentsCount, CommentsOff: post.CommentsOff, Post: post}
+	var in struct {
+		SortBy   string `form:"sortBy"`
+		SortType string `form:"sortType"`
+	}
+	p, err := paging(c)
+	if err == nil {
+		err = input.Query(c.Request, &in)
+	}
+	if err != nil {
+		return list, err
+	}
+	if in.SortBy != "" && in.SortBy != "createdAt" && in.SortBy != "likes" {
+		return list, apperr.InvalidField("sortBy", "Sort by createdAt or likes.")
+	}
+	list.SortBy, q.Top = in.SortBy, in.SortBy == "likes"
+	q.Oldest = !q.Parent.IsZero() && in.SortBy == "" // a thread is read from its beginning
+	if in.SortType != "" {
+		if q.Oldest, err = ascending(in.SortType); err != nil {
+			return list, err
+		}
+	}
+	page, err := a.Comments.Page(c, middlewares.UserID(c), q, p)
+	if err != nil {
+		return list, err
+	}
+	list.next = nextAt(path, c.Request.URL.Query(), page.Next)
+	list.Comments, err = a.commentOutputs(c, middlewares.UserID(c), q.Post, page.Items)
+	return list, err
+}
+
+// thread is a comment with a part of the replies to it; a reply is shown in its thread.
+func (a *App) thread(c *gin.Context, viewer, id bson.ObjectID) (page commentPage, err error) {
+	top, err := a.Comments.InThread(c, viewer, id)
+	if err == nil && !top.Parent.IsZero() {
+		top, err = a.Comments.InThread(c, viewer, top.Parent)
+	}
+	if err != nil {
+		return page, err
+	}
+	post, err := a.Posts.Visible(c, viewer, top.Post)
+	if err != nil {
+		return page, err
+	}
+	out, err := a.onePost(c, post)
+	if err != nil {
+		return page, err
+	}
+	if page.Comment, err = a.commentOutput(c, viewer, post, top); err != nil {
+		return page, err
+	}
+	page.commentList, err = a.comments(c, models.CommentQuery{Post: post, Parent: top.ID}, out, "/comments/c/"+page.Comment.ID)
+	return page, err
+}
+
+// shownComment is the output of a comment that the viewer may see.
+func (a *App) shownComment(ctx context.Context, viewer bson.ObjectID, comment *models.Comment) (Comment, error) {
+	post, err := a.Posts.Visible(ctx, viewer, comment.Post)
+	if err != nil {
+		return Comment{}, err
+	}
+	return a.commentOutput(ctx, viewer, post, comment)
+}
+
+func (a *App) commentOutput(ctx context.Context, viewer bson.ObjectID, post *models.Post, comment *models.Comment) (Comment, error) {
+	out, err := a.commentOutputs(ctx, viewer, post, []*models.Comment{comment})
+	if err == nil && len(out) == 0 {
+		err = store.ErrNotFound()
+	}
+	if err != nil {
+		return Comment{}, err
+	}
+	return out[0], nil
+}
+
+// commentOutputs makes the outputs of comments on one post that the viewer may see.
+func (a *App) commentOutputs(ctx context.Context, viewer bson.ObjectID, post *models.Post, comments []*models.Comment) ([]Comment, error) {
+	ids, owners := make([]bson.ObjectID, 0, len(comments)), make([]bson.ObjectID, len(comments))
+	for i, c := range comments {
+		owners[i] = c.Owner
+	}
+	users, err := a.Users.CachedByIDs(ctx, owners)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Comment, 0, len(comments))
+	for _, c := range comments {
+		owner := users[c.Owner]
+		if owner == nil && c.State == models.CommentShown {
+			continue // gone a moment ago
+		}
+		ids, out = append(ids, c.ID), append(out, a.comment(c, owner, viewer, post.Owner))
+	}
+	for _, decorate := range a.commentDecorators {
+		if err := decorate(ctx, viewer, ids, out); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// comment is the output of a comment, or, where there is no owner, of a placeholder.
+func (a *App) comment(c *models.Comment, owner *models.User, viewer, poster bson.ObjectID) Comment {
+	out := Comment{
+		ID: c.ID.Hex(), Video: c.Post.Hex(), Content: c.Content, LikesCount: c.LikesCount, RepliesCount: c.RepliesCount,
+		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, EditedAt: c.EditedAt,
+	}
+	if !c.Parent.IsZero() {
+		parent := c.Parent.Hex()
+		out.Parent = &parent
+	}
+	if c.State != models.CommentShown {
+		out.IsDeleted, out.LikesCount = true, 0
+		return out
+	}
+	by := a.owner(owner)
+	out.Owner, out.ByPoster = &by, c.Owner == poster
+	out.IsMine = c.Owner == viewer
+	out.CanDelete = out.IsMine || poster == viewer
+	return out
+}

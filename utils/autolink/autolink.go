@@ -1,0 +1,98 @@
+// Package autolink makes what users write into HTML in which addresses, @names and #tags are links.
+//
+// Does not belong here: other markup. Everything else that a user types is shown as it was typed.
+package autolink
+
+import (
+	"html/template"
+	"net/url"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// candidates may be links. An address ends before a space, a quotation mark, or a character that is not seen: one that turns
+// the direction of the text could make a link look like another.
+var candidates = regexp.MustCompile(`(?i)(?:https?://|www\.)[^\s\p{Z}\p{C}<>"]+|@[a-z0-9_.-]+|#[\p{L}\p{M}\p{N}_]+`)
+
+const (
+	minName, maxName = 3, 30 // of users
+	maxTag           = 30
+)
+
+// HTML escapes the text and makes links in it. Those that lead elsewhere tell search engines, and the pages that they lead
+// to, that they are not ours.
+func HTML(text string) template.HTML {
+	var b strings.Builder
+	end := 0
+	for _, at := range candidates.FindAllStringIndex(text, -1) {
+		shown, href := link(text[at[0]:at[1]])
+		before, _ := utf8.DecodeLastRuneInString(text[:at[0]])
+		if href == "" || at[0] > 0 && joins(before) || text[at[0]] == '@' && strings.HasPrefix(text[at[1]:], "@") {
+			continue
+		}
+		b.WriteString(template.HTMLEscapeString(text[end:at[0]]))
+		b.WriteString(`<a href="` + template.HTMLEscapeString(href) + `"`)
+		if href[0] != '/' {
+			b.WriteString(` rel="nofollow ugc noopener"`)
+		}
+		b.WriteString(`><bdi>` + template.HTMLEscapeString(shown) + `</bdi></a>`)
+		end = at[0] + len(shown)
+	}
+	b.WriteString(template.HTMLEscapeString(text[end:]))
+	return template.HTML(b.String()) // #nosec G203 -- everything of the user's is escaped
+}
+
+// joins tells characters after which a candidate is a part of something else: of an email address, a path, an entity.
+func joins(r rune) bool {
+	return unicode.In(r, unicode.L, unicode.M, unicode.N) || strings.ContainsRune(`_-./\@#&=+~%$`, r)
+}
+
+// link returns how much of a candidate is a link, and where it leads; nowhere if it is none.
+func link(text string) (shown, href string) {
+	switch text[0] {
+	case '@':
+		shown = strings.TrimRight(text, ".-") // the end of a sentence
+		if n := len(shown) - 1; n >= minName && n <= maxName {
+			href = "/" + strings.ToLower(shown)
+		}
+	case '#':
+		word := text[1:]
+		if strings.ContainsFunc(word, unicode.IsLetter) && utf8.RuneCountInString(word) <= maxTag {
+			shown, href = text, "/search?q=%23"+url.QueryEscape(word)
+		}
+	default:
+		shown = withoutTail(text)
+		href = address(shown)
+	}
+	return shown, href
+}
+
+// withoutTail cuts off the punctuation that belongs to the sentence around an address.
+func withoutTail(text string) string {
+	for {
+		last, size := utf8.DecodeLastRuneInString(text)
+		opening := map[rune]string{')': "(", ']': "[", '}': "{"}[last]
+		unbalanced := opening != "" && strings.Count(text, opening) < strings.Count(text, string(last))
+		if !unbalanced && !strings.ContainsRune(`.,:;!?'*…”’»`, last) {
+			return text
+		}
+		text = text[:len(text)-size]
+	}
+}
+
+// address is where a web address leads. One with a user name in it is none: that is how a link pretends to lead elsewhere.
+func address(text string) string {
+	if text == "" {
+		return ""
+	}
+	if strings.EqualFold(text[:min(4, len(text))], "www.") {
+		text = "https://" + text
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https" {
+		return ""
+	}
+	return u.String()
+}
