@@ -197,7 +197,11 @@ func (a CommentActions) like(do func(ctx context.Context, user, comment bson.Obj
 		if err != nil {
 			return err
 		}
-		return likeDone(c, out.Path(), likeState{out.IsLiked, out.LikesCount})
+		path := out.Path()
+		if page := respond.Back(c, ""); page != "" {
+			path = page + "#comment-" + out.ID
+		}
+		return likeDone(c, path, likeState{out.IsLiked, out.LikesCount})
 	}
 }
 

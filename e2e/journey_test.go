@@ -107,7 +107,7 @@ const (
 // likes waits until the button is pressed, or not, and shows the count.
 func (p *tab) likes(pressed, count string) {
 	p.t.Helper()
-	p.until("a like button that says "+count, `((b) => b?.getAttribute("aria-pressed") === `+quote(pressed)+
+	p.until("a like button that says "+count, `((b) => b?.form.ariaBusy !== "true" && b.getAttribute("aria-pressed") === `+quote(pressed)+
 		` && b.textContent.replace(/\D/g, "") === `+quote(count)+`)(`+likeButton+`)`)
 }
 

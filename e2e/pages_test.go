@@ -39,12 +39,22 @@ func (s *site) furnish() pages {
 	}
 	alice.JSON("PUT", "/api/v1/subscriptions/c/"+ids["bob"], nil).Status(http.StatusOK)
 	bob.JSON("PUT", "/api/v1/subscriptions/c/"+ids["alice"], nil).Status(http.StatusOK)
+	say := func(c *testsite.Client, parent, words string) string {
+		return c.JSON("POST", "/api/v1/comments/"+strings.TrimPrefix(video, "/watch/"), testsite.M{"content": words, "parent": parent}).Status(http.StatusCreated).ID()
+	}
+	comment := say(bob, "", "Look at https://example.com/"+strings.Repeat("longaddress", 20)+" @alice\n\nIt is #square.")
+	say(alice, comment, "Thank you!")
+	say(alice, say(bob, "", "Gone soon."), "An answer.")
+	mine := say(alice, "", strings.Repeat("Longword", 40))
+	bob.JSON("DELETE", "/api/v1/comments/c/"+comment, nil).Status(http.StatusOK)
+	comment = say(bob, "", "Still here: "+strings.Repeat("\u0321\u0489", 60))
 
-	open := []string{"/", "/?kind=video", "/?kind=photo", "/?kind=text", video, picture, words, "/@alice", "/@bob", "/no-such-page"}
+	open := []string{"/", "/?kind=video", "/?kind=photo", "/?kind=text", video, picture, words, "/@alice", "/@bob", "/no-such-page",
+		"/comments/" + strings.TrimPrefix(video, "/watch/"), "/comments/c/" + comment}
 	return pages{
 		guest: append(append(open, "/login", "/register"), s.lessons()...),
 		user: append(open, draft, "/@alice?kind=text", "/@alice?tab=drafts", "/create?kind=video", "/create?kind=photo", "/create?kind=text",
-			video+"/edit", picture+"/edit", words+"/edit", words+"/delete",
+			video+"/edit", picture+"/edit", words+"/edit", words+"/delete", "/comments/c/"+mine+"/edit",
 			"/subscriptions", "/history", "/liked", "/subscriptions/c/"+ids["alice"],
 			"/settings/profile", "/settings/account", "/settings/password", "/settings/sessions", "/settings/security", "/settings/delete", "/token-lab"),
 	}

@@ -167,15 +167,15 @@ func (m *Comments) Page(ctx context.Context, viewer bson.ObjectID, q CommentQuer
 
 // Create adds a comment of its owner. A reply to a reply joins the thread.
 func (m *Comments) Create(ctx context.Context, c *Comment) error {
-	if err := c.Check(); err != nil {
-		return err
-	}
 	post, err := m.posts.Visible(ctx, c.Owner, c.Post)
 	if err != nil {
 		return err
 	}
 	if post.CommentsOff {
 		return apperr.New(apperr.Forbidden, "Comments are turned off for this post.")
+	}
+	if err := c.Check(); err != nil {
+		return err
 	}
 	if !c.Parent.IsZero() {
 		to, err := m.Visible(ctx, c.Owner, c.Parent)

@@ -138,7 +138,7 @@ func (p *person) at(where string) string { return cmp.Or(p.user, "a visitor") + 
 
 // look opens everything that there is for the person: the routes without
 // parameters, what is linked from there, and the routes that nothing led to, with
-// every id there is.
+// ids of everything there is.
 func (p *person) look() {
 	for _, path := range p.pageRoutes() {
 		if parameter.MatchString(path) {
@@ -163,8 +163,10 @@ func (p *person) look() {
 		if linked {
 			continue
 		}
+		tried := map[string]int{} // by collection
 		for _, d := range p.site.Documents() {
-			if id := d.ID(); id != "" {
+			if id := d.ID(); id != "" && tried[d.Collection] < 20 {
+				tried[d.Collection]++
 				p.open(parameter.ReplaceAllLiteralString(path, id), "")
 			}
 		}

@@ -11,9 +11,9 @@ arrive();
 keepSent();
 
 for (const [selector, module] of [
-  ["[data-like]", "./like.js"],
   ["[data-toggle]", "./toggle.js"],
   ["[data-watch]", "./watch.js"],
+  ["[data-comments]", "./comments.js"],
   ["[data-more]", "./more.js"],
   ["[data-drop]", "./files.js"],
   ["[data-upload]", "./upload.js"],

@@ -4,10 +4,19 @@ import { say, toLogin } from "./say.js";
 // the server refuses. The form says where to send (data-toggle), and what the answer calls the state (data-is) and the
 // count beside it (data-counts).
 export function enhance(form) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    toggle(form);
+  });
+}
+
+// toggle does it for a form that may have come later.
+export async function toggle(form) {
   const { toggle: address, is, counts } = form.dataset;
   const button = form.querySelector("button");
   const count = form.querySelector("[data-count]");
-  let busy = false;
+  if (form.ariaBusy === "true") return;
+  form.ariaBusy = "true";
 
   const show = (on, n) => {
     button.setAttribute("aria-pressed", String(on));
@@ -17,30 +26,25 @@ export function enhance(form) {
     count.textContent = short(n);
   };
 
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    if (busy) return;
-    busy = true;
-    const on = button.getAttribute("aria-pressed") === "true";
-    const n = Number(count?.dataset.count ?? 0);
-    show(!on, n + (on ? -1 : 1));
-    try {
-      const answer = await fetch(address, { method: on ? "DELETE" : "PUT", headers: { Accept: "application/json" } });
-      if (answer.status === 401) return toLogin();
-      const body = await answer.json();
-      if (!answer.ok) {
-        show(on, n);
-        return say(body.message);
-      }
-      show(body.data[is], body.data[counts]);
-      say(body.message, true);
-    } catch {
+  const on = button.getAttribute("aria-pressed") === "true";
+  const n = Number(count?.dataset.count ?? 0);
+  show(!on, n + (on ? -1 : 1));
+  try {
+    const answer = await fetch(address, { method: on ? "DELETE" : "PUT", headers: { Accept: "application/json" }, keepalive: true }); // also if the page is left
+    if (answer.status === 401) return toLogin();
+    const body = await answer.json();
+    if (!answer.ok) {
       show(on, n);
-      say("Couldn’t reach the server. Try again.");
-    } finally {
-      busy = false;
+      return say(body.message);
     }
-  });
+    show(body.data[is], body.data[counts]);
+    say(body.message, true);
+  } catch {
+    show(on, n);
+    say("Couldn’t reach the server. Try again.");
+  } finally {
+    form.ariaBusy = "false";
+  }
 }
 
 // short writes a count as the pages do: 999, 1.2K, 15K, 3.4M.
