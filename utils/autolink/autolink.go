@@ -22,9 +22,10 @@ const (
 )
 
 // HTML escapes the text and makes links in it. Those that lead elsewhere tell search engines, and the pages that they lead
-// to, that they are not ours.
-func HTML(text string) template.HTML {
+// to, that they are not ours. Each piece of text is shown as the function says.
+func HTML(text string, show func(string) string) template.HTML {
 	var b strings.Builder
+	piece := func(text string) { b.WriteString(template.HTMLEscapeString(show(text))) }
 	end := 0
 	for _, at := range candidates.FindAllStringIndex(text, -1) {
 		shown, href := link(text[at[0]:at[1]])
@@ -32,15 +33,17 @@ func HTML(text string) template.HTML {
 		if href == "" || at[0] > 0 && joins(before) || text[at[0]] == '@' && strings.HasPrefix(text[at[1]:], "@") {
 			continue
 		}
-		b.WriteString(template.HTMLEscapeString(text[end:at[0]]))
+		piece(text[end:at[0]])
 		b.WriteString(`<a href="` + template.HTMLEscapeString(href) + `"`)
 		if href[0] != '/' {
 			b.WriteString(` rel="nofollow ugc noopener"`)
 		}
-		b.WriteString(`><bdi>` + template.HTMLEscapeString(shown) + `</bdi></a>`)
+		b.WriteString(`><bdi>`)
+		piece(shown)
+		b.WriteString(`</bdi></a>`)
 		end = at[0] + len(shown)
 	}
-	b.WriteString(template.HTMLEscapeString(text[end:]))
+	piece(text[end:])
 	return template.HTML(b.String()) // #nosec G203 -- everything of the user's is escaped
 }
 

@@ -70,7 +70,7 @@ func TestLinks(t *testing.T) {
 		"https://go.dev/a\u00a0https://b": a("https://go.dev/a", "https://go.dev/a") + "\u00a0" + a("https://b", "https://b"),
 		"https://go.dev/…":                a("https://go.dev/", "https://go.dev/") + "…",
 	} {
-		if got := string(HTML(text)); got != want {
+		if got := string(HTML(text, strings.Clone)); got != want {
 			t.Errorf("%q\n got %s\nwant %s", text, got, want)
 		}
 	}
@@ -88,7 +88,7 @@ func FuzzHTML(f *testing.F) {
 		if !utf8.ValidString(text) || strings.ContainsAny(text, "\x00\r") {
 			return // no text of a user has them; parsers replace them
 		}
-		doc, err := html.Parse(strings.NewReader("<body><p>" + string(HTML(text))))
+		doc, err := html.Parse(strings.NewReader("<body><p>" + string(HTML(text, strings.Clone))))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -28,7 +28,7 @@ func Funcs(asset func(string) string, now func() time.Time) template.FuncMap {
 }
 
 // linked is a text with its links. The renderer isolates only what is not HTML yet.
-func linked(text string) template.HTML { return autolink.HTML(isolate.Text(text)) }
+func linked(text string) template.HTML { return autolink.HTML(text, isolate.Text) }
 
 // icon draws a symbol of the sprite. It is decoration: the text beside it, or
 // the button's label, says what it means.
