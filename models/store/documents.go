@@ -51,10 +51,20 @@ func (d *Documents[T]) Insert(ctx context.Context, doc *T) error {
 		if err := d.kind.checkParents(ctx, raw); err != nil {
 			return err
 		}
-		if _, err := d.kind.InsertOne(ctx, bson.Raw(raw)); err != nil {
+		if err := d.kind.count(ctx, raw, 1, bson.ObjectID{}, bounded); err != nil {
 			return err
 		}
-		return d.kind.count(ctx, raw, 1, bson.ObjectID{})
+		if _, err := d.kind.InsertOne(ctx, bson.Raw(raw)); err != nil {
+			// Without transactions, what was taken is given back, unless the document may be there after all.
+			if d.kind.db.Transactions() || InDoubt(err) {
+				return err
+			}
+			if failed := d.kind.count(ctx, raw, -1, bson.ObjectID{}, bounded); failed != nil {
+				err = errors.Join(err, failed)
+			}
+			return err
+		}
+		return d.kind.count(ctx, raw, 1, bson.ObjectID{}, unbounded)
 	})
 }
 
@@ -167,12 +177,11 @@ func (k *kind) update(ctx context.Context, filter, update bson.D, returned optio
 
 // mayFlip tells whether an update sets or removes a field on which a count depends.
 func (k *kind) mayFlip(update bson.D) bool {
-	for _, p := range k.Parents {
-		if _, sets := setsField(update, p.If.Key); sets {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(k.Parents, func(p Parent) bool { return p.dependsOn(update) })
+}
+
+func (p Parent) dependsOn(update bson.D) bool {
+	return slices.ContainsFunc(append([]string{p.If.Key}, p.Sum...), func(field string) bool { _, sets := setsField(update, field); return sets })
 }
 
 // setsField returns what an update sets a field to: nil, where it removes it.
@@ -203,13 +212,11 @@ func (k *kind) updateCounted(ctx context.Context, filter, update bson.D, visit f
 		return err
 	}
 	for _, p := range k.Parents {
-		value, sets := setsField(update, p.If.Key)
-		if !sets {
+		if !p.dependsOn(update) {
 			continue
 		}
-		was, is := p.counts(before), equal(rawValue(value), p.If.Value)
-		if was != is {
-			if err := k.countOn(ctx, p, before, map[bool]int64{true: 1, false: -1}[is]); err != nil {
+		if by := p.amount(changed(before, update, append([]string{p.If.Key}, p.Sum...))) - p.amount(before); by != 0 {
+			if err := k.countOn(ctx, p, before, by); err != nil {
 				return err
 			}
 		}
@@ -217,9 +224,22 @@ func (k *kind) updateCounted(ctx context.Context, filter, update bson.D, visit f
 	return k.one(ctx, Where("_id", before.Lookup("_id")), visit)
 }
 
-func rawValue(v any) bson.RawValue {
-	t, data, _ := bson.MarshalValue(v) // the update was accepted with it
-	return bson.RawValue{Type: t, Value: data}
+// changed is the document with what an update sets of some fields.
+func changed(before bson.Raw, update bson.D, fields []string) bson.Raw {
+	doc := bson.D{}
+	elements, _ := before.Elements() // it came from the database
+	for _, e := range elements {
+		if _, sets := setsField(update, e.Key()); !sets || !slices.Contains(fields, e.Key()) {
+			doc = append(doc, bson.E{Key: e.Key(), Value: e.Value()})
+		}
+	}
+	for _, field := range fields {
+		if value, sets := setsField(update, field); sets && value != nil {
+			doc = append(doc, bson.E{Key: field, Value: value})
+		}
+	}
+	after, _ := bson.Marshal(doc) // the update was accepted with it
+	return after
 }
 
 // one visits the document that matches, live or not.

@@ -178,7 +178,7 @@ type change struct {
 
 var changes = []change{
 	{"insert a book", func(ctx context.Context, w *library) error {
-		return w.books.Insert(ctx, &book{ID: id(15), Author: alice, Series: saga, Visibility: "public"})
+		return w.books.Insert(ctx, &book{ID: id(15), Author: alice, Series: saga, Visibility: "public", Pages: 7})
 	}},
 	{"insert a draft", func(ctx context.Context, w *library) error {
 		return w.books.Insert(ctx, &book{ID: id(15), Author: alice, Visibility: "draft"})

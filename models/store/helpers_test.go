@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -37,6 +38,7 @@ type (
 		ID         bson.ObjectID `bson:"_id"`
 		Title      string        `bson:"title"`
 		BooksCount int64         `bson:"booksCount"` // all
+		Pages      int64         `bson:"pages"`      // of all books, within shelfPages
 	}
 	book struct { // hangs on two, of which one may be missing, is counted by one only while it is public, has two files
 		ID           bson.ObjectID `bson:"_id"`
@@ -51,6 +53,8 @@ type (
 		ReviewsCount int64         `bson:"reviewsCount"`
 		TalksCount   int64         `bson:"talksCount"`
 		Visits       int64         `bson:"visits"`
+		Pages        int64         `bson:"pages"`
+		Plates       int           `bson:"plates"` // pages of another kind
 	}
 	review struct { // hangs on its own kind too
 		ID           bson.ObjectID  `bson:"_id"`
@@ -78,6 +82,8 @@ type (
 		N   int64  `bson:"n"`
 	}
 )
+
+const shelfPages = 1000
 
 // library is an open database with the kinds of the tests, and a clock that the test sets.
 type library struct {
@@ -111,6 +117,7 @@ func (w *library) register() {
 		Parents: []Parent{
 			{Kind: "authors", Field: "author", Counter: "booksCount", If: public},
 			{Kind: "series", Field: "series", Counter: "booksCount"},
+			{Kind: "series", Field: "series", Counter: "pages", Sum: []string{"pages", "plates"}, Max: shelfPages},
 		},
 		Files: []string{"cover", "scan"},
 
@@ -394,9 +401,9 @@ func (w *library) stock(t testing.TB) {
 	}
 	fatal(t, w.series.Insert(ctx, &series{ID: saga, Title: "saga"}))
 	for n, b := range []book{
-		{ID: published, Author: alice, Series: saga, Visibility: "public"},
+		{ID: published, Author: alice, Series: saga, Visibility: "public", Pages: 100, Plates: 3},
 		{ID: draft, Author: alice, Visibility: "draft"},
-		{ID: his, Author: bob, Series: saga, Visibility: "public"},
+		{ID: his, Author: bob, Series: saga, Visibility: "public", Pages: 20},
 		{ID: single, Author: bob, Visibility: "public"},
 	} {
 		b.Cover, b.Scan, b.At = file(11+n), file(21+n), w.Now()
@@ -516,7 +523,18 @@ func (w *library) checkCounts(t testing.TB, name string, k *kind) {
 				if p.If.Key != "" {
 					filter = append(filter, p.If)
 				}
-				if n := len(child.all(t, filter)); doc[p.Counter] != int64(n) {
+				n := int64(0)
+				for _, counted := range child.all(t, filter) {
+					if p.Sum == nil {
+						n++
+					}
+					for _, field := range p.Sum {
+						if v := reflect.ValueOf(counted[field]); v.IsValid() { // else it is not there
+							n += v.Int()
+						}
+					}
+				}
+				if doc[p.Counter] != n {
 					t.Errorf("%s: %s of %v in %s is %v, want %d", name, p.Counter, doc["_id"], k.Name, doc[p.Counter], n)
 				}
 			}

@@ -210,7 +210,10 @@ func (k *kind) clear(ctx context.Context, id bson.ObjectID, erase bool) error {
 		return err
 	}
 	for _, child := range k.db.kinds {
-		for _, p := range child.hangsOn(k.Name) {
+		for _, p := range child.links() {
+			if p.Kind != k.Name {
+				continue
+			}
 			if err := child.clearOf(ctx, p, id, erase); err != nil {
 				return err
 			}

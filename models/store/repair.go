@@ -150,14 +150,14 @@ func (r *repair) remove(ctx context.Context, k *kind, docs []bson.Raw, why func(
 // for gone which is only just coming.
 func (r *repair) removeOrphans(ctx context.Context, k *kind) error {
 	var fields []string
-	for _, p := range k.Parents {
+	for _, p := range k.links() {
 		fields = append(fields, p.Field)
 	}
 	if fields == nil {
 		return nil
 	}
 	return k.walk(ctx, bson.D{}, fields, func(page []bson.Raw) error {
-		for _, p := range k.Parents {
+		for _, p := range k.links() {
 			there, err := r.there(ctx, p, page)
 			if err != nil {
 				return err

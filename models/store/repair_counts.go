@@ -3,10 +3,12 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
 const (
@@ -94,17 +96,28 @@ func (r *repair) recount(ctx context.Context, k *kind) error {
 func (c counter) check(ctx context.Context, doc bson.Raw) (suspect, error) {
 	s := suspect{id: idOf(doc), stored: doc.Lookup(c.field)}
 	for _, what := range c.counts {
-		filter := Where(what.Field, s.id)
-		if what.If.Key != "" {
-			filter = append(filter, what.If)
-		}
-		n, err := what.CountDocuments(ctx, what.live(filter))
+		n, err := what.total(ctx, s.id)
 		if err != nil {
 			return s, err
 		}
 		s.n += n
 	}
 	return s, nil
+}
+
+// total counts the documents of a parent, or adds them up.
+func (c counted) total(ctx context.Context, parent bson.ObjectID) (n int64, err error) {
+	filter := Where(c.Field, parent)
+	if c.If.Key != "" {
+		filter = append(filter, c.If)
+	}
+	if c.Sum == nil {
+		return c.CountDocuments(ctx, c.live(filter))
+	}
+	fields := append([]string{c.Field, c.If.Key}, c.Sum...)
+	fields = slices.DeleteFunc(fields, func(name string) bool { return name == "" })
+	err = c.Each(ctx, c.live(filter), func(raw bson.Raw) error { n += c.amount(raw); return nil }, options.Find().SetProjection(keys(fields...)))
+	return n, err
 }
 
 // correct sets the counters that are as wrong as they were, however often they are checked. A post that is liked and unliked

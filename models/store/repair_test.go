@@ -239,7 +239,11 @@ func TestRepairLeavesCountsThatMove(t *testing.T) {
 	r := &repair{Repair: Repair{Say: func(string, ...any) {}}, db: w.DB}
 	counters := w.books.kind.counters()
 	c := counters[slices.IndexFunc(counters, func(c counter) bool { return c.field == "starsCount" })]
-	value := func(n int64) bson.RawValue { return rawValue(n) }
+	value := func(n int64) bson.RawValue {
+		kind, data, err := bson.MarshalValue(n)
+		fatal(t, err)
+		return bson.RawValue{Type: kind, Value: data}
+	}
 	for _, step := range []struct {
 		now, want int64
 		busy      int
