@@ -43,7 +43,7 @@ func OpenWith(ctx context.Context, cfg config.Config, log *slog.Logger, now func
 func open(ctx context.Context, cfg config.Config, log *slog.Logger, now func() time.Time, readOnly bool) (*Data, error) {
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	files, err := media.Open(ctx, cfg.MediaURL, cfg.MediaDir(), media.Limits{ImageBytes: cfg.MaxImageBytes, VideoBytes: cfg.MaxVideoBytes, Pixels: pixels})
+	files, err := media.Open(ctx, cfg.MediaURL, cfg.MediaDir(), media.Limits{ImageBytes: cfg.MaxImageBytes, VideoBytes: cfg.MaxVideoBytes, Pixels: pixels, Reserve: cfg.DiskReserve})
 	if err != nil {
 		return nil, fmt.Errorf("the file storage cannot be opened: %w", err)
 	}
@@ -55,6 +55,7 @@ func open(ctx context.Context, cfg config.Config, log *slog.Logger, now func() t
 	}
 	site := models.New(db, models.Settings{
 		Sessions: models.SessionPolicy{RefreshTTL: cfg.RefreshTokenExpiry, Grace: cfg.RefreshTokenGrace, MaxAge: cfg.SessionMaxAge},
+		Quota:    cfg.UserQuota,
 		Key:      cfg.RefreshTokenSecret,
 	})
 	return &Data{Site: site, Media: files, Log: log}, nil

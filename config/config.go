@@ -61,6 +61,8 @@ type Config struct {
 	TrustedProxies []string
 	MaxImageBytes  int64
 	MaxVideoBytes  int64
+	UserQuota      int64  // bytes that the files of a user's posts may take; 0: no bound
+	DiskReserve    int64  // bytes of free disk space that uploads leave; 0: none
 	LogFormat      string // text or json
 	LogLevel       string // debug, info, warn or error
 }
@@ -133,6 +135,8 @@ func Load(env map[string]string) (Config, error) {
 		TrustedProxies: r.proxies("TRUSTED_PROXIES"),
 		MaxImageBytes:  int64(r.number("MAX_IMAGE_MB", 10, 1, 100)) << 20,
 		MaxVideoBytes:  int64(r.number("MAX_VIDEO_MB", 500, 1, 100_000)) << 20,
+		UserQuota:      int64(r.number("USER_QUOTA_MB", 10_000, 0, 1_000_000_000)) << 20,
+		DiskReserve:    int64(r.number("DISK_RESERVE_MB", 512, 0, 1_000_000_000)) << 20,
 		LogFormat:      r.oneOf("LOG_FORMAT", "text", "json"),
 		LogLevel:       r.oneOf("LOG_LEVEL", "info", "debug", "warn", "error"),
 	}

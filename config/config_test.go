@@ -53,6 +53,8 @@ func TestDefaults(t *testing.T) {
 		{"MAX_CONNECTIONS_PER_ADDRESS", got.MaxPerAddress, 256},
 		{"MAX_IMAGE_MB", got.MaxImageBytes, int64(10 << 20)},
 		{"MAX_VIDEO_MB", got.MaxVideoBytes, int64(500 << 20)},
+		{"USER_QUOTA_MB", got.UserQuota, int64(10_000 << 20)},
+		{"DISK_RESERVE_MB", got.DiskReserve, int64(512 << 20)},
 		{"LOG_LEVEL", got.LogLevel, "info"},
 		{"LOG_FORMAT", got.LogFormat, "text"},
 	} {
@@ -110,6 +112,8 @@ func TestOneFaultIsNamed(t *testing.T) {
 		"TRUSTED_PROXIES":      {"*", "10.0.0.0/33", "10.0.0", "proxy.example", "10.0.0.1,x"},
 		"MAX_IMAGE_MB":         {"0", "101", "10MB"},
 		"MAX_VIDEO_MB":         {"0", "-500"},
+		"USER_QUOTA_MB":        {"-1", "10GB"},
+		"DISK_RESERVE_MB":      {"-1", "1%"},
 		"LOG_FORMAT":           {"xml"},
 		"LOG_LEVEL":            {"trace"},
 		"ACCESS_TOKEN_EXPIRY":  {"11d", "0m"},

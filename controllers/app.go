@@ -7,7 +7,6 @@ package controllers
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -57,7 +56,8 @@ func New(cfg config.Config, site *models.Site, files *media.Store, log *slog.Log
 	auth := &middlewares.Auth{
 		Tokens: tokens, Users: site.Users, Sessions: site.Sessions, Events: site.Events, Requests: site.Requests,
 		Cookies: middlewares.Cookies{Prefix: cfg.CookiePrefix, Path: "/", Secure: secureCookies(cfg)},
-		Streams: middlewares.NewStreams(), Log: log, Now: now, Clock: new(middlewares.ClockWarning),
+		Streams: middlewares.NewStreams(), Uploads: middlewares.NewUploads(), Room: files.Room,
+		Log: log, Now: now, Clock: new(middlewares.ClockWarning),
 	}
 	if cfg.RateLimit {
 		auth.Limits = middlewares.NewLimits(site.Attempts, cfg.RefreshTokenSecret, now)
@@ -218,47 +218,4 @@ func (a *App) post(p *models.Post, owner *models.User, viewer bson.ObjectID) Pos
 		out.Content, out.Description = p.Description, ""
 	}
 	return out
-}
-
-// uploads are the files that a request has stored so far.
-type uploads struct {
-	db    *store.DB
-	names []string
-}
-
-// discard removes them again, unless they are named by now: no failed request leaves a file behind, also when its client
-// is gone.
-func (u *uploads) discard(c *gin.Context) {
-	_ = u.db.DeleteFiles(context.WithoutCancel(c), u.names...)
-}
-
-// settle is called with how writing the document ended that names the files. They stay if it was written, or may have
-// been: the daily sweep removes what nothing names after all.
-func (u *uploads) settle(err error) {
-	if err == nil || store.InDoubt(err) {
-		u.names = nil
-	}
-}
-
-// add remembers stored files.
-func (u *uploads) add(names ...string) { u.names = append(u.names, names...) }
-
-// receive takes the upload of a picture. It is not decoded before everything else of the request is known to be right.
-func (a *App) receive(c *gin.Context, field string, to **media.Picture) func(io.Reader) error {
-	return func(r io.Reader) (err error) {
-		*to, err = a.Media.Receive(c, field, r, middlewares.Turn(c, middlewares.UserID(c)).Of...)
-		return err
-	}
-}
-
-// picture decodes and stores a picture under one name, if one was received.
-func (u *uploads) picture(c *gin.Context, p *media.Picture, save func(context.Context, *media.Picture) (string, error)) (string, error) {
-	if p == nil {
-		return "", nil
-	}
-	name, err := save(c, p)
-	if err == nil {
-		u.add(name)
-	}
-	return name, err
 }

@@ -77,6 +77,8 @@ type postForm struct {
 	Alt         string `json:"alt"`
 	Visibility  string `json:"visibility"`
 	CommentsOff bool   `json:"commentsOff"`
+
+	Space *spaceUsed `json:"-"` // for the page
 }
 
 func (in postInput) form(kind models.Kind) postForm {
@@ -100,7 +102,7 @@ func (p PostActions) New(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return respond.Show(c, "posts/new", postForm{Kind: string(kind), Visibility: string(models.Public)})
+	return respond.Show(c, "posts/new", postForm{Kind: string(kind), Visibility: string(models.Public), Space: p.spaceUsed(c)})
 }
 
 func kindOf(text string) (models.Kind, error) {
@@ -119,11 +121,17 @@ func (p postsOf) Create(c *gin.Context) error {
 	post := &models.Post{Owner: middlewares.UserID(c), Kind: p.kind}
 	files := uploads{db: p.DB}
 	defer files.discard(c)
-	if err := input.Read(c.Request, &in, p.files(c, post, &sent, &files)); err != nil {
-		return respond.Invalid(c, "posts/new", in.form(p.kind), err)
+	err := p.checkSpace(c)
+	if err == nil {
+		err = p.read(c, &in, p.files(c, post, &sent, &files), &files)
 	}
-	if err := p.create(c, in, post, sent, &files); err != nil {
-		return respond.Invalid(c, "posts/new", in.form(p.kind), err)
+	if err == nil {
+		err = p.create(c, in, post, sent, &files)
+	}
+	if err != nil {
+		form := in.form(p.kind)
+		form.Space = p.spaceUsed(c)
+		return respond.Invalid(c, "posts/new", form, err)
 	}
 	out := p.post(post, middlewares.Current(c).User, post.Owner)
 	message := "Your post is published."
@@ -147,8 +155,8 @@ func (p postsOf) files(c *gin.Context, post *models.Post, sent **media.Picture, 
 	switch p.kind {
 	case models.Video:
 		return input.Files{
-			"videoFile": func(r io.Reader) error {
-				video, err := p.Media.SaveVideo(c, r)
+			videoFile: func(r io.Reader) error {
+				video, err := p.Media.SaveVideo(c, p.withinQuota(c, r))
 				post.Media, post.Width, post.Height = video.Name, video.Width, video.Height
 				post.Duration, post.Size = video.Duration, video.Size
 				files.add(video.Name)
@@ -175,7 +183,11 @@ func (p postsOf) create(c *gin.Context, in postInput, post *models.Post, sent *m
 	if err := p.pictures(c, post, sent, files); err != nil {
 		return err
 	}
-	err := p.Posts.Create(c, post)
+	var err error
+	if post.ThumbnailSize, err = p.Media.Size(c, post.Thumbnail); err != nil {
+		return err
+	}
+	err = p.Posts.Create(c, post)
 	files.settle(err)
 	return err
 }
@@ -192,7 +204,7 @@ func (p postsOf) pictures(c *gin.Context, post *models.Post, sent *media.Picture
 		files.add(photo.Name, photo.Thumbnail)
 		return err
 	case p.kind == models.Video && post.Media == "":
-		return apperr.InvalidField("videoFile", "Choose a file.")
+		return apperr.InvalidField(videoFile, "Choose a file.")
 	case p.kind == models.Video && sent != nil:
 		post.Thumbnail, err = files.picture(c, sent, p.Media.SaveThumbnail)
 		return err

@@ -64,7 +64,7 @@ func (p postsOf) Update(c *gin.Context) error {
 	if p.kind == models.Video {
 		taken = input.Files{"thumbnail": p.receive(c, "thumbnail", &sent)}
 	}
-	if err := input.Read(c.Request, &in, taken); err != nil {
+	if err := p.read(c, &in, taken, &files); err != nil {
 		return p.invalid(c, post, in, err)
 	}
 	changes := p.changes(in)
@@ -76,7 +76,11 @@ func (p postsOf) Update(c *gin.Context) error {
 		return p.invalid(c, post, in, err)
 	}
 	if thumbnail != "" {
-		changes.Thumbnail = &thumbnail
+		size, err := p.Media.Size(c, thumbnail)
+		if err != nil {
+			return err
+		}
+		changes.Thumbnail, changes.ThumbnailSize = &thumbnail, &size
 	}
 	changed, err := p.Posts.Update(c, post.Owner, post.ID, changes)
 	files.settle(err)

@@ -86,23 +86,25 @@ type account struct {
 	Username string `form:"username" json:"username"`
 	Email    string `form:"email" json:"email"`
 	Password string `form:"password" json:"password,omitempty"`
+
+	Space *spaceUsed `form:"-" json:"-"` // for the page
 }
 
-func accountOf(c *gin.Context) account {
+func (s Settings) accountOf(c *gin.Context) account {
 	u := middlewares.Current(c).User
-	return account{Username: u.Username, Email: u.Email}
+	return account{Username: u.Username, Email: u.Email, Space: s.spaceUsed(c)}
 }
 
 // EditAccount is GET /settings/account.
 func (s Settings) EditAccount(c *gin.Context) error {
-	return respond.Show(c, "settings/account", accountOf(c))
+	return respond.Show(c, "settings/account", s.accountOf(c))
 }
 
 // UpdateUsername is PATCH /settings/username.
 func (s Settings) UpdateUsername(c *gin.Context) error {
 	var in account
 	err := input.Read(c.Request, &in, nil)
-	in.Email = accountOf(c).Email
+	in.Email, in.Space = s.accountOf(c).Email, s.spaceUsed(c)
 	if err != nil {
 		return respond.Invalid(c, "settings/account", in, err)
 	}
@@ -117,7 +119,7 @@ func (s Settings) UpdateUsername(c *gin.Context) error {
 func (s Settings) UpdateEmail(c *gin.Context) error {
 	var in account
 	err := input.Read(c.Request, &in, nil)
-	in.Username = accountOf(c).Username
+	in.Username, in.Space = s.accountOf(c).Username, s.spaceUsed(c)
 	if err != nil {
 		return respond.Invalid(c, "settings/account", in, err)
 	}
@@ -185,7 +187,7 @@ func (s Settings) updatePicture(c *gin.Context, p models.Picture, save func(cont
 	var sent *media.Picture
 	files := uploads{db: s.DB}
 	defer files.discard(c)
-	err := input.Read(c.Request, &struct{}{}, input.Files{string(p): s.receive(c, string(p), &sent)})
+	err := s.read(c, &struct{}{}, input.Files{string(p): s.receive(c, string(p), &sent)}, &files)
 	if err == nil && sent == nil {
 		err = apperr.InvalidField(string(p), "Choose a picture.")
 	}

@@ -46,15 +46,15 @@ func (u UserActions) Create(c *gin.Context) error {
 	var in registration
 	var user models.User
 	var avatar, cover *media.Picture
-	err := input.Read(c.Request, &in, input.Files{
+	files := uploads{db: u.DB}
+	defer files.discard(c)
+	err := u.read(c, &in, input.Files{
 		"avatar":     u.receive(c, "avatar", &avatar),
 		"coverImage": u.receive(c, "coverImage", &cover),
-	})
+	}, &files)
 	if err != nil {
 		return respond.Invalid(c, "users/new", in, err)
 	}
-	files := uploads{db: u.DB}
-	defer files.discard(c)
 	session, err := u.register(c, in, &user, registrationPictures{avatar, cover}, &files)
 	if err != nil {
 		return respond.Invalid(c, "users/new", in, err)

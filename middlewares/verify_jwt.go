@@ -49,8 +49,10 @@ type Auth struct {
 	Sessions *models.Sessions
 	Events   *models.Events
 	Cookies  Cookies
-	Limits   *Limits                       // nil: none
-	Requests *models.Requests              // nil: a key for sending a request once means nothing
+	Limits   *Limits          // nil: none
+	Requests *models.Requests // nil: a key for sending a request once means nothing
+	Uploads  *Uploads
+	Room     func(bytes int64) error       // refuses an upload for which the disk has no room; nil: nobody knows
 	Streams  *budget.Budget[bson.ObjectID] // of each user
 	Log      *slog.Logger
 	Now      func() time.Time

@@ -2,6 +2,8 @@ package models
 
 import (
 	"context"
+	"errors"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -45,8 +47,9 @@ type Post struct {
 	Alt           string        `bson:"alt"`
 	Width         int           `bson:"width"` // pixels
 	Height        int           `bson:"height"`
-	Duration      float64       `bson:"duration"` // seconds
-	Size          int64         `bson:"size"`     // bytes
+	Duration      float64       `bson:"duration"`      // seconds
+	Size          int64         `bson:"size"`          // bytes of the media
+	ThumbnailSize int64         `bson:"thumbnailSize"` // and of the thumbnail
 	Visibility    Visibility    `bson:"visibility"`
 	PublishedAt   *time.Time    `bson:"publishedAt,omitempty"` // the first time
 	Views         int64         `bson:"views"`
@@ -109,11 +112,12 @@ type Posts struct {
 	db    *store.DB
 	posts *store.Documents[Post]
 	users *Users
+	quota int64
 }
 
-// NewPosts registers the posts.
-func NewPosts(db *store.DB, users *Users) *Posts {
-	return &Posts{db: db, users: users, posts: store.Register[Post](db, store.Kind{
+// NewPosts registers the posts. The files of a user's posts may take quota bytes (0: no bound).
+func NewPosts(db *store.DB, users *Users, quota int64) *Posts {
+	return &Posts{db: db, users: users, quota: quota, posts: store.Register[Post](db, store.Kind{
 		Name: "posts",
 		Indexes: []mongo.IndexModel{
 			store.Index("visibility", "-publishedAt", "-_id"),
@@ -123,8 +127,11 @@ func NewPosts(db *store.DB, users *Users) *Posts {
 			store.Index("owner", "visibility", "-_id"),
 			store.Index("thumbnail"),
 		},
-		Parents: []store.Parent{{Kind: "users", Field: "owner", Counter: "postsCount", If: bson.E{Key: "visibility", Value: Public}}},
-		Files:   []string{"media", "thumbnail"},
+		Parents: []store.Parent{
+			{Kind: "users", Field: "owner", Counter: "postsCount", If: bson.E{Key: "visibility", Value: Public}},
+			{Kind: "users", Field: "owner", Counter: "storedBytes", Sum: []string{"size", "thumbnailSize"}, Max: quota},
+		},
+		Files: []string{"media", "thumbnail"},
 
 		Obsolete: []string{"counted", "uncounted", "visibilityChanges"},
 	})}
@@ -230,7 +237,29 @@ func (q PostQuery) filter() (bson.D, store.Order) {
 	return filter, order
 }
 
-// Create adds a post of its owner.
+// Space is what the files of a user's posts take, and may take, in bytes.
+type Space struct{ Used, Quota int64 }
+
+// Bounded tells whether there is a quota.
+func (s Space) Bounded() bool { return s.Quota > 0 }
+
+// Left is how many more bytes they may take.
+func (s Space) Left() int64 {
+	if !s.Bounded() {
+		return math.MaxInt64
+	}
+	return max(0, s.Quota-s.Used)
+}
+
+// ErrOver is the error for a file that does not fit.
+func (s Space) ErrOver() error {
+	return apperr.New(apperr.TooLarge, "Your posts may take %d MB, and %d MB of that are left. Delete a post with a large file to make room.", s.Quota>>20, s.Left()>>20)
+}
+
+// Space tells how much room a user has, as far as this copy of the user knows. Create decides.
+func (m *Posts) Space(u *User) Space { return Space{u.StoredBytes, m.quota} }
+
+// Create adds a post of its owner, if its files fit in the owner's quota. Of several at once, those that fit are added.
 func (m *Posts) Create(ctx context.Context, p *Post) error {
 	if err := p.Check(); err != nil {
 		return err
@@ -240,7 +269,19 @@ func (m *Posts) Create(ctx context.Context, p *Post) error {
 	if p.Visibility == Public && p.PublishedAt == nil {
 		p.PublishedAt = &p.CreatedAt
 	}
-	return m.posts.Insert(ctx, p)
+	return m.withinQuota(ctx, p.Owner, m.posts.Insert(ctx, p))
+}
+
+// withinQuota says it in a sentence if there was not enough room.
+func (m *Posts) withinQuota(ctx context.Context, owner bson.ObjectID, err error) error {
+	if !errors.Is(err, store.ErrOverMax) {
+		return err
+	}
+	u, failed := m.users.ByID(ctx, owner)
+	if failed != nil {
+		return failed
+	}
+	return m.Space(u).ErrOver()
 }
 
 // PostChanges are the fields that an owner may edit; nil leaves one as it is.
@@ -250,6 +291,7 @@ type PostChanges struct {
 	Visibility              *Visibility
 	Thumbnail               *string
 	CommentsOff             *bool
+	ThumbnailSize           *int64 // bytes; goes with it
 }
 
 // Update changes the fields that are given and returns the post as it is then.
@@ -276,7 +318,7 @@ func (m *Posts) Update(ctx context.Context, user, id bson.ObjectID, c PostChange
 	if apperr.Is(err, apperr.NotFound) { // published, unpublished or deleted in another tab meanwhile
 		return nil, apperr.New(apperr.Conflict, "This post was changed at the same time. Please check it and try again.").Because(err)
 	}
-	return after, err
+	return after, m.withinQuota(ctx, user, err)
 }
 
 // Check says what would be wrong with a post after the changes.
@@ -292,6 +334,7 @@ func (c PostChanges) apply(p *Post) (set bson.D, err error) {
 	assign(&set, "alt", &p.Alt, c.Alt)
 	assign(&set, "tags", &p.Tags, c.Tags)
 	assign(&set, "thumbnail", &p.Thumbnail, c.Thumbnail)
+	assign(&set, "thumbnailSize", &p.ThumbnailSize, c.ThumbnailSize)
 	assign(&set, "visibility", &p.Visibility, c.Visibility)
 	assign(&set, "commentsOff", &p.CommentsOff, c.CommentsOff)
 	return set, p.Check()

@@ -9,6 +9,7 @@ import "tokentube/models/store"
 // Settings are what the models need to know of the configuration.
 type Settings struct {
 	Sessions SessionPolicy
+	Quota    int64  // bytes that the files of a user's posts may take; 0: no bound
 	Key      string // makes hashes of what must not be kept as it is: viewers, addresses
 }
 
@@ -34,7 +35,7 @@ type Site struct {
 // New registers every kind of document. Prepare the database before they are used.
 func New(db *store.DB, s Settings) *Site {
 	users := NewUsers(db)
-	posts := NewPosts(db, users)
+	posts := NewPosts(db, users, s.Quota)
 	comments := NewComments(db, posts, users)
 	return &Site{
 		DB:       db,

@@ -30,6 +30,7 @@ type User struct {
 	SubscribersCount   int64         `bson:"subscribersCount"`
 	SubscriptionsCount int64         `bson:"subscriptionsCount"`
 	PostsCount         int64         `bson:"postsCount"`        // published ones
+	StoredBytes        int64         `bson:"storedBytes"`       // that the files of their posts take
 	TheftAt            *time.Time    `bson:"theftAt,omitempty"` // see NoteTheft
 	DisabledAt         *time.Time    `bson:"disabledAt,omitempty"`
 	HistoryPaused      bool          `bson:"historyPaused"` // see History

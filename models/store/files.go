@@ -12,8 +12,9 @@ import (
 	"tokentube/utils/media"
 )
 
-// uploadTime is longer than a file may wait for the document that will name it: an upload is cut off after an hour.
-const uploadTime = time.Hour
+// uploadTime is longer than a file may wait for the document that will name it: a video waits for the rest of its request,
+// of which the largest part is a picture (middlewares.Progress, MAX_IMAGE_MB).
+const uploadTime = 4 * time.Hour
 
 var errTooManyFiles = errors.New("more files than are compared together")
 

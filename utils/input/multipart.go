@@ -3,6 +3,7 @@ package input
 import (
 	"bufio"
 	"io"
+	"math"
 	"mime/multipart"
 	"net/url"
 	"strings"
@@ -16,9 +17,11 @@ func readMultipart(body io.Reader, boundary string, dst any, files Files) error 
 	if boundary == "" {
 		return apperr.New(apperr.Malformed, "The multipart form has no boundary.")
 	}
-	reader := multipart.NewReader(io.MultiReader(body, strings.NewReader("\r\n"), cutOff{}), boundary)
+	metered := &meter{r: io.MultiReader(body, strings.NewReader("\r\n"), cutOff{})}
+	reader := multipart.NewReader(metered, boundary)
 	values, seen, left := url.Values{}, map[string]bool{}, int64(TextLimit)
-	for {
+	for parts := 0; ; parts++ {
+		metered.left = headLimit + readAhead
 		part, err := reader.NextPart()
 		if err == io.EOF {
 			finish(body)
@@ -27,7 +30,11 @@ func readMultipart(body io.Reader, boundary string, dst any, files Files) error 
 		if err != nil {
 			return broken(err)
 		}
+		metered.left = math.MaxInt64 // what is in a part has bounds of its own
 		name := part.FormName()
+		if parts == partLimit || len(name) > nameLimit {
+			return apperr.New(apperr.TooLarge, "At most %d fields can be sent at once, with names of at most %d bytes.", partLimit, nameLimit)
+		}
 		if save, isFile := files[name]; isFile {
 			if err := readFile(part, save, seen); err != nil {
 				return err
@@ -49,6 +56,29 @@ func readMultipart(body io.Reader, boundary string, dst any, files Files) error 
 // finish reads what little may follow the last part. Only with the end of the body does the server begin to notice that a
 // client leaves, and the deadline of the upload end.
 func finish(body io.Reader) { _, _ = io.CopyN(io.Discard, body, TextLimit) }
+
+// What surrounds the content of a multipart form. Our own have a dozen fields.
+const (
+	partLimit = 100
+	nameLimit = 100
+	headLimit = 8 << 10 // of a part, its boundary included
+	readAhead = 8 << 10 // more than the standard library's buffer
+)
+
+// meter ends what is read between the contents of two parts. The standard library would read a head of 10 MB.
+type meter struct {
+	r    io.Reader
+	left int64
+}
+
+func (m *meter) Read(p []byte) (int, error) {
+	if m.left <= 0 {
+		return 0, apperr.New(apperr.TooLarge, "The head of a field in the multipart form is larger than %d kB.", headLimit>>10)
+	}
+	n, err := m.r.Read(p)
+	m.left -= int64(n)
+	return n, err
+}
 
 // cutOff follows the body. The standard library takes a form that ends within the
 // header of a part for a complete one; with this behind it, it is not.
@@ -74,6 +104,9 @@ func readFile(part *multipart.Part, save func(io.Reader) error, seen map[string]
 	seen[part.FormName()] = true
 	source := &source{r: content}
 	err := save(source)
+	if err == nil && source.err == nil {
+		_, _ = io.Copy(io.Discard, source) // what nobody wanted
+	}
 	if source.err != nil {
 		return broken(source.err) // the client's fault, whatever the reader made of it
 	}

@@ -45,6 +45,22 @@ func (s *Store) Exists(ctx context.Context, name string) (bool, error) {
 	return true, file.Close()
 }
 
+// Size is how many bytes a file has; one that is not there has none.
+func (s *Store) Size(ctx context.Context, name string) (int64, error) {
+	if !IsName(name) {
+		return 0, nil
+	}
+	file, err := s.bucket.Open(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("measure %s: %w", name, err)
+	}
+	n, err := file.Seek(0, io.SeekEnd)
+	return n, errors.Join(err, file.Close())
+}
+
 // ErrGone: the file was deleted since it was listed.
 var ErrGone = errors.New("the file is gone")
 

@@ -27,6 +27,7 @@ type Limits struct {
 	Memory     int64 // for decoding a picture, 512 MB
 
 	DecodeTime time.Duration // of a processor, for a large picture, 15 s; a small one has a third
+	Reserve    int64         // bytes of free disk space that uploads leave; zero is none
 }
 
 func (l Limits) withDefaults() Limits {
@@ -54,6 +55,8 @@ type Store struct {
 	limits  Limits
 	decoder *decoder
 	random  io.Reader // where names come from
+	free    func() (int64, error)
+	held    held
 
 	holders atomic.Int32 // see Hold
 }
@@ -72,6 +75,8 @@ func Open(ctx context.Context, url, dir string, limits Limits) (*Store, error) {
 		limits:  limits,
 		decoder: newDecoder(limits.DecodeTime),
 		random:  rand.Reader,
+		free:    freeSpaceOf(bucket),
+		held:    newHeld(),
 	}, nil
 }
 

@@ -32,6 +32,9 @@ const videoField = "videoFile"
 // its way through; of any size, it takes the same small memory. When it turns
 // out to be wrong, or the context ends, nothing is kept.
 func (s *Store) SaveVideo(ctx context.Context, r io.Reader) (Video, error) {
+	if err := s.Room(0); err != nil {
+		return Video{}, err
+	}
 	src := &source{ctx: ctx, r: r, limit: s.limits.VideoBytes, what: "video"}
 	in := bufio.NewReaderSize(src, 4<<10)
 	head, err := in.Peek(16)
@@ -51,7 +54,7 @@ func (s *Store) SaveVideo(ctx context.Context, r io.Reader) (Video, error) {
 	}
 	var found stream
 	err = s.put(ctx, name, contentType, func(w io.Writer) (err error) {
-		found, err = passThrough(inspect, src, in, w)
+		found, err = passThrough(inspect, src, in, &sink{w: w, room: s.Room})
 		return err
 	})
 	if err != nil {
@@ -74,9 +77,8 @@ func videoFormat(head []byte) (contentType string, inspect func(*cursor) (stream
 	return "", nil, apperr.New(apperr.UnsupportedMedia, "A video must be MP4 with H.264 or AV1, or WebM.")
 }
 
-// passThrough copies all of in to w while inspect reads along.
-func passThrough(inspect func(*cursor) (stream, error), src *source, in io.Reader, w io.Writer) (stream, error) {
-	out := &sink{w: w}
+// passThrough copies all of in to out while inspect reads along.
+func passThrough(inspect func(*cursor) (stream, error), src *source, in io.Reader, out *sink) (stream, error) {
 	all := bufio.NewReaderSize(io.TeeReader(in, out), 256<<10)
 	found, err := inspect(&cursor{r: all})
 	if err == nil {
@@ -96,14 +98,27 @@ func passThrough(inspect func(*cursor) (stream, error), src *source, in io.Reade
 	return found, nil
 }
 
-// sink remembers whether it was the storage that failed.
+// sink remembers whether it was the storage that failed. It looks now and then whether there is room for more: many videos
+// may be under way at once.
 type sink struct {
-	w   io.Writer
-	err error
+	w      io.Writer
+	room   func(int64) error
+	looked int64 // up to where there was room
+	n      int64
+	err    error
 }
 
+const lookEvery = 16 << 20
+
 func (s *sink) Write(p []byte) (int, error) {
+	if s.n >= s.looked && s.room != nil {
+		if s.err = s.room(lookEvery); s.err != nil {
+			return 0, s.err
+		}
+		s.looked = s.n + lookEvery
+	}
 	n, err := s.w.Write(p)
+	s.n += int64(n)
 	if err != nil {
 		s.err = err
 	}

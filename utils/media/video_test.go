@@ -241,7 +241,7 @@ func FuzzVideo(f *testing.F) {
 		}
 		src := &source{ctx: context.Background(), r: bytes.NewReader(data), limit: 1 << 20, what: "video"}
 		var stored bytes.Buffer
-		got, err := passThrough(inspect, src, src, &stored)
+		got, err := passThrough(inspect, src, src, &sink{w: &stored})
 		if err == nil && (!bytes.Equal(stored.Bytes(), data) || got.check() != nil) {
 			t.Errorf("got %+v and %d of %d bytes", got, stored.Len(), len(data))
 		}
