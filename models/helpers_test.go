@@ -21,6 +21,9 @@ import (
 	"tokentube/utils/media"
 )
 
+// worldQuota is what the files of a user may take in tests.
+const worldQuota = 10 << 20
+
 // world is an open database with its models, a clock that the test sets and a list of the files that were deleted.
 type world struct {
 	*Site
@@ -57,7 +60,7 @@ func (p place) open(t testing.TB) *world {
 	ctx, w := context.Background(), &world{place: p, at: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}
 	db, err := store.Open(ctx, store.Settings{MongoURI: p.uri, MongoDatabase: p.database, File: p.file, Files: w, Now: w.now, Log: slog.New(scanCatcher{slog.DiscardHandler, w})})
 	fatal(t, err)
-	w.Site = New(db, Settings{Sessions: SessionPolicy{RefreshTTL: 10 * 24 * time.Hour, Grace: 30 * time.Second, MaxAge: 90 * 24 * time.Hour}, Key: "key"})
+	w.Site = New(db, Settings{Sessions: SessionPolicy{RefreshTTL: 10 * 24 * time.Hour, Grace: 30 * time.Second, MaxAge: 90 * 24 * time.Hour}, Quota: worldQuota, Key: "key"})
 	fatal(t, db.Prepare(ctx))
 	return w
 }

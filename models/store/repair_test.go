@@ -128,13 +128,13 @@ func TestRepairOfFiles(t *testing.T) {
 		twice, private := file(31), fmt.Sprintf("private/%032x.png", 32)
 		gone, old, young := fmt.Sprintf("public/f%031x.png", 3), file(41), file(42)
 		w.files.add(48*time.Hour, twice, private, old)
-		w.files.add(59*time.Minute, young)
+		w.files.add(uploadTime-time.Minute, young)
 		w.write(t, w.books.kind, his, Set("cover", private, "scan", twice))
 		w.write(t, w.books.kind, single, Set("cover", twice, "scan", twice))
 		w.write(t, w.authors.kind, alice, Set("portrait", gone))
 		unnamed := []string{old}
 		for _, n := range []int{1, 13, 23, 14, 24} { // what they had before
-			w.files.add(61*time.Minute, file(n))
+			w.files.add(uploadTime+time.Minute, file(n))
 			unnamed = append(unnamed, file(n))
 		}
 		var said []string

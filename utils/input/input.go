@@ -157,9 +157,6 @@ func broken(err error) error {
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return apperr.New(apperr.TooLarge, "At most %s can be sent at once.", Size(tooLarge.Limit)).Because(err)
 	}
-	if known := (*apperr.Error)(nil); errors.As(err, &known) {
-		return known
-	}
 	return apperr.New(apperr.Malformed, "The upload was cut off.").Because(err)
 }
 

@@ -27,6 +27,9 @@ func readMultipart(body io.Reader, boundary string, dst any, files Files) error 
 			finish(body)
 			return setFields(dst, values)
 		}
+		if metered.over != nil {
+			return metered.over // whatever the reader made of it
+		}
 		if err != nil {
 			return broken(err)
 		}
@@ -69,11 +72,13 @@ const (
 type meter struct {
 	r    io.Reader
 	left int64
+	over error
 }
 
 func (m *meter) Read(p []byte) (int, error) {
 	if m.left <= 0 {
-		return 0, apperr.New(apperr.TooLarge, "The head of a field in the multipart form is larger than %d kB.", headLimit>>10)
+		m.over = apperr.New(apperr.TooLarge, "The head of a field in the multipart form is larger than %d kB.", headLimit>>10)
+		return 0, m.over
 	}
 	n, err := m.r.Read(p)
 	m.left -= int64(n)

@@ -96,3 +96,59 @@ func TestSize(t *testing.T) {
 		}
 	}
 }
+
+// counting tells how much of a body was read.
+type counting struct {
+	r io.Reader
+	n int
+}
+
+func (c *counting) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += n
+	return n, err
+}
+
+// What surrounds the content of a form is bounded as well, however small the content is.
+func TestPartsBombs(t *testing.T) {
+	const many = 340_000
+	file := filePart("photo", "a.png", "PHOTO")
+	for name, body := range map[string]string{
+		"empty parts":                   strings.Repeat(part("", ""), many),
+		"empty parts of one name":       strings.Repeat(part("a", ""), many),
+		"empty files":                   strings.Repeat(filePart("photo", "", ""), many),
+		"empty parts behind a file":     file + strings.Repeat(part("", ""), many),
+		"a long name":                   part(strings.Repeat("a", nameLimit+1), ""),
+		"a long file name":              filePart("photo", strings.Repeat("a", 5<<20), "x"),
+		"many headers":                  "--B\r\n" + strings.Repeat("X-Some: thing\r\n", many) + "\r\nx\r\n",
+		"a long header":                 "--B\r\nX-Some: " + strings.Repeat("a", 5<<20) + "\r\n\r\nx\r\n",
+		"a header without an end":       "--B\r\n" + strings.Repeat("a", 5<<20),
+		"something before the boundary": strings.Repeat("preamble\r\n", many) + part("identifier", "alice"),
+	} {
+		r := request(typeMany, "")
+		read := &counting{r: strings.NewReader(body + end)}
+		r.Body = io.NopCloser(read)
+		err := input.Read(r, &form{}, input.Files{"photo": func(r io.Reader) error { _, err := io.ReadAll(r); return err }})
+		must(t, name, err, apperr.TooLarge, "")
+		if most := 64 << 10; read.n > most {
+			t.Errorf("%s: %d bytes were read", name, read.n)
+		}
+	}
+}
+
+const nameLimit = 100
+
+// What is just within the bounds is read, and a large file is not taken for a head.
+func TestPartsWithinBounds(t *testing.T) {
+	large := strings.Repeat("content ", 100_000)
+	var kept []byte
+	body := strings.Repeat(part("tags", "x"), 98) + part(strings.Repeat("a", nameLimit), "y") + filePart("photo", "a.png", large)
+	if err := input.Read(request(typeMany, body+end), &form{}, input.Files{"photo": keep(&kept)}); err != nil || string(kept) != large {
+		t.Errorf("100 parts: %d bytes, %v", len(kept), err)
+	}
+	ignored := func(io.Reader) error { return nil }
+	var got form
+	if err := input.Read(request(typeMany, filePart("photo", "a.png", large)+part("identifier", "alice")+end), &got, input.Files{"photo": ignored}); err != nil || got.Identifier != "alice" {
+		t.Errorf("a large file that nobody reads: %+v, %v", got, err)
+	}
+}
