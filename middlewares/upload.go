@@ -12,7 +12,7 @@ import (
 
 const (
 	uploadsEach    = 3  // of a person
-	uploadsNetwork = 10 // of a network, such as an office
+	uploadsNetwork = 24 // of a network, such as an office
 	uploadsAll     = 96
 )
 
