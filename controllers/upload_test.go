@@ -271,7 +271,7 @@ func TestUploadsInAll(t *testing.T) {
 			<-s.answer
 		}
 	}()
-	for i := range 12 {
+	for i := range 24 {
 		waiting = append(waiting, stall(t, server, site.User(fmt.Sprint("user", i)).Cookies["AccessToken"], make([]byte, 60<<10)))
 	}
 	last := site.User("last")
