@@ -2,6 +2,8 @@ package models
 
 import (
 	"context"
+	"errors"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -32,6 +34,55 @@ func BenchmarkFeed(b *testing.B) {
 	b.ReportMetric(float64(atFew.Microseconds())/float64(b.N), "µs/1000-posts")
 	b.ReportMetric(float64(atMany.Microseconds())/float64(b.N), "µs/50000-posts")
 	b.ReportMetric(atMany.Seconds()/atFew.Seconds(), "50000/1000")
+}
+
+// BenchmarkComments reads 20 comments, the latest and the most liked, where a post has 1 000 and 100 000, by turns. It must
+// not cost more when there are more.
+func BenchmarkComments(b *testing.B) {
+	few, many := commented(b, 1_000), commented(b, 100_000)
+	for name, top := range map[string]bool{"latest": false, "top": true} {
+		b.Run(name, func(b *testing.B) {
+			read := func(page func(top bool) error) time.Duration {
+				start := time.Now()
+				fatal(b, page(top))
+				return time.Since(start)
+			}
+			var atFew, atMany time.Duration
+			for b.Loop() {
+				atFew += read(few)
+				atMany += read(many)
+			}
+			b.ReportMetric(float64(atFew.Microseconds())/float64(b.N), "µs/1000-comments")
+			b.ReportMetric(float64(atMany.Microseconds())/float64(b.N), "µs/100000-comments")
+			b.ReportMetric(atMany.Seconds()/atFew.Seconds(), "100000/1000")
+		})
+	}
+}
+
+// commented makes a post with comments, and reads a page of them.
+func commented(b *testing.B, size int) func(top bool) error {
+	w, ctx := newWorld(b), context.Background()
+	alice := w.user(b, "alice")
+	post := w.post(b, alice, Public)
+	const together = 500
+	for range size / together {
+		fatal(b, w.DB.Atomically(ctx, func(ctx context.Context) error {
+			for range together {
+				c := &Comment{ID: bson.NewObjectID(), Owner: alice.ID, Post: post.ID, Content: "hello, this is a comment", State: CommentShown, LikesCount: rand.Int64N(50)}
+				if err := w.Comments.comments.Insert(ctx, c); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+	}
+	return func(top bool) error {
+		page, err := w.Comments.Page(ctx, alice.ID, CommentQuery{Post: post, Top: top}, store.Paging{})
+		if err == nil && len(page.Items) != store.DefaultLimit {
+			err = errors.New("the page is not full")
+		}
+		return err
+	}
 }
 
 // BenchmarkCreatePost adds 64 posts by one writer and by 16 at once, by turns. It
