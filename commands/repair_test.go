@@ -1,6 +1,7 @@
 package commands_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -40,6 +41,37 @@ func TestRepairPrintsWhatItMended(t *testing.T) {
 		refused(t, cfg, []string{"admin", "list"}, "the site is running", "stop it first")
 	} else {
 		done(t, cfg, []string{"repair"}, "nothing to mend") // while it runs
+	}
+	site.Close()
+}
+
+// What a kill left half-written goes at the start and by repair. Where other processes may be at work, what is young stays,
+// and repair says so.
+func TestHalfWrittenFilesGo(t *testing.T) {
+	cfg := prepared(t)
+	draft := filepath.Join(cfg.MediaDir(), "private", fmt.Sprintf("%032x.mp4.tmp", 1))
+	half := func(age time.Duration) {
+		check(t, os.WriteFile(draft, []byte("half of a video"), 0o600))
+		then := time.Now().Add(-age)
+		check(t, os.Chtimes(draft, then, then))
+	}
+	gone := func() bool { _, err := os.Stat(draft); return errors.Is(err, os.ErrNotExist) }
+	half(time.Second)
+	if cfg.MongoURI != "" {
+		done(t, cfg, []string{"repair"}, "nothing to mend", "too young to be told from uploads under way: 1.")
+		half(2 * time.Hour)
+	}
+	done(t, cfg, []string{"repair"}, "half-written files: removed 1", "Mended one thing.")
+	if !gone() {
+		t.Error("it is there after repair")
+	}
+	if cfg.MongoURI != "" {
+		return
+	}
+	half(0)
+	site := testsite.Start(t, cfg)
+	if !gone() {
+		t.Error("it is there after a start")
 	}
 	site.Close()
 }
