@@ -61,7 +61,11 @@ func TestHalfWrittenFilesGo(t *testing.T) {
 		done(t, cfg, []string{"repair"}, "nothing to mend", "too young to be told from uploads under way: 1.")
 		half(2 * time.Hour)
 	}
-	done(t, cfg, []string{"repair"}, "half-written files: removed 1", "Mended one thing.")
+	if cfg.MongoURI != "" {
+		done(t, cfg, []string{"repair"}, "half-written files: removed 1", "Mended one thing.")
+	} else {
+		done(t, cfg, []string{"repair"}, "nothing to mend") // as the next start would
+	}
 	if !gone() {
 		t.Error("it is there after repair")
 	}

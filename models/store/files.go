@@ -67,12 +67,12 @@ func (db *DB) sweep(ctx context.Context, before time.Time) {
 // compareFiles compares the files whose names begin with prefix with the documents. Where there are more than fit in
 // memory, it divides them: names are random.
 func (r *repair) compareFiles(ctx context.Context, prefix string) error {
-	young := map[string]bool{}
+	listed := map[string]fileAge{}
 	err := r.db.files.Each(ctx, prefix, func(i media.Info) error {
-		if len(young) == r.filesAtOnce {
+		if len(listed) == r.filesAtOnce {
 			return errTooManyFiles
 		}
-		young[i.Name] = !i.Changed.Before(r.before)
+		listed[i.Name] = r.age(i.Changed)
 		return nil
 	})
 	if errors.Is(err, errTooManyFiles) {
@@ -87,13 +87,32 @@ func (r *repair) compareFiles(ctx context.Context, prefix string) error {
 		return err
 	}
 	// The files were listed before the documents are read: what a document has named since is no older than that.
-	unnamed := young
+	unnamed := listed
 	for _, k := range r.db.kinds {
 		if err := r.nameFiles(ctx, k, prefix, unnamed); err != nil {
 			return translate(err)
 		}
 	}
 	return r.removeUnnamed(ctx, unnamed)
+}
+
+// fileAge says what is to be done with a file that no document names.
+type fileAge int
+
+const (
+	old     fileAge = iota // it goes
+	cutOff                 // it goes, as at the next start: what was under way when the site ended is nothing to mend
+	waiting                // it stays: a document may be about to name it
+)
+
+func (r *repair) age(changed time.Time) fileAge {
+	switch {
+	case !changed.Before(r.before):
+		return waiting
+	case !changed.Before(settled(time.Now())):
+		return cutOff
+	}
+	return old
 }
 
 func divide(prefix string) (longer []string) {
@@ -107,7 +126,7 @@ func divide(prefix string) (longer []string) {
 }
 
 // nameFiles takes the files that documents name off the list, and reports those that are not on it.
-func (r *repair) nameFiles(ctx context.Context, k *kind, prefix string, unnamed map[string]bool) error {
+func (r *repair) nameFiles(ctx context.Context, k *kind, prefix string, unnamed map[string]fileAge) error {
 	if len(k.Files) == 0 {
 		return nil
 	}
@@ -153,16 +172,18 @@ func (r *repair) missing(ctx context.Context, k *kind, id bson.RawValue, field, 
 	return nil
 }
 
-func (r *repair) removeUnnamed(ctx context.Context, unnamed map[string]bool) error {
-	for name, young := range unnamed {
-		if young {
+func (r *repair) removeUnnamed(ctx context.Context, unnamed map[string]fileAge) error {
+	for name, age := range unnamed {
+		if age == waiting {
 			r.Young++
 			continue
 		}
 		if err := r.db.files.Delete(ctx, name); err != nil {
 			return err
 		}
-		r.mended("file %s: removed, no document names it", name)
+		if age == old {
+			r.mended("file %s: removed, no document names it", name)
+		}
 	}
 	return nil
 }
@@ -171,7 +192,7 @@ func (r *repair) removeUnnamed(ctx context.Context, unnamed map[string]bool) err
 func (r *repair) removeDrafts(ctx context.Context) error {
 	removed, young, err := r.db.files.RemoveDrafts(ctx, r.before)
 	r.Young += young
-	if removed > 0 {
+	if removed > 0 && !r.db.engine.alone() { // the next start removes them there
 		r.Mended += removed - 1
 		r.mended("half-written files: removed %d, of uploads that were cut off", removed)
 	}

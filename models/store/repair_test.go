@@ -142,8 +142,11 @@ func TestRepairOfFiles(t *testing.T) {
 		w.files.set(func() { w.files.drafts = []time.Time{time.Now(), settled(time.Now()).Add(-time.Second)} })
 		fatal(t, r.compareFiles(t.Context(), ""))
 		fatal(t, r.removeDrafts(t.Context()))
-		unnamed = append(unnamed, "a draft")
-		for _, name := range unnamed[:len(unnamed)-1] {
+		drafts := 0
+		if !w.engine.alone() {
+			drafts = 1
+		}
+		for _, name := range unnamed {
 			if w.files.has(name) || told(said, name, "no document names it") != 1 {
 				t.Errorf("%d at once: %s is left", atOnce, name)
 			}
@@ -153,7 +156,7 @@ func TestRepairOfFiles(t *testing.T) {
 				t.Errorf("%d at once: %s is gone", atOnce, name)
 			}
 		}
-		if r.Mended != len(unnamed) || r.Lost != 1 || r.Young != 2 || told(said, "half-written files: removed 1") != 1 || told(said, "authors", alice.Hex(), "portrait is lost", gone) != 1 {
+		if r.Mended != len(unnamed)+drafts || r.Lost != 1 || r.Young != 2 || told(said, "half-written files: removed 1") != drafts || told(said, "authors", alice.Hex(), "portrait is lost", gone) != 1 {
 			t.Errorf("%d at once: %+v, %q", atOnce, r.Repaired, said)
 		}
 	}
