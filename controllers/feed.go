@@ -41,7 +41,7 @@ func (f Feeds) query(c *gin.Context) (q models.PostQuery, err error) {
 	if err := input.Query(c.Request, &in); err != nil {
 		return q, err
 	}
-	if in.Tab != "" && in.Tab != "home" && in.Tab != "drafts" {
+	if in.Tab != "" && in.Tab != "home" && in.Tab != "drafts" && in.Tab != "playlists" {
 		return q, apperr.InvalidField("tab", "There is no such tab.")
 	}
 	if in.SortBy != "" && in.SortBy != "createdAt" {
@@ -129,6 +129,8 @@ type channelPage struct {
 	Channel channel `json:"channel"`
 	Tab     string  `json:"tab"`
 	IsMine  bool    `json:"isMine"`
+
+	Playlists []Playlist `json:"playlists,omitempty"` // of that tab
 }
 
 // Channel is GET /@:username: the channel with its posts; its owner sees the
@@ -153,6 +155,13 @@ func (f Feeds) Channel(c *gin.Context) error {
 			return store.ErrNotFound()
 		}
 		page.Tab, q.Drafts, q.Kind = "drafts", true, ""
+	}
+	if c.Query("tab") == "playlists" {
+		page.Tab = "playlists"
+		if page.Playlists, page.next, err = f.playlists(c, user.ID); err != nil {
+			return err
+		}
+		return respond.Show(c, "channels/show", page)
 	}
 	if page.postList, err = f.list(c, q); err != nil {
 		return err

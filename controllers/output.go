@@ -78,6 +78,8 @@ type Post struct {
 	EditedAt      *time.Time `json:"editedAt"`
 	IsSubscribed  bool       `json:"isSubscribed"` // to its owner
 	Position      float64    `json:"position"`     // seconds, how far the viewer got
+	IsSaved       bool       `json:"isSaved"`      // in any playlist of the viewer
+	IsWatchLater  bool       `json:"isWatchLater"` // in their Watch later
 	IsMine        bool       `json:"-"`            // for the page: show the owner's buttons
 
 	VideoFile *Address `json:"videoFile,omitempty"`

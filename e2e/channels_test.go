@@ -106,3 +106,66 @@ func TestHistory(t *testing.T) {
 	p.Press("Clear all of it")
 	p.Sees("Nothing watched yet")
 }
+
+// TestPlaylists saves a post with scripts, in a dialog, and sorts a playlist without them.
+func TestPlaylists(t *testing.T) {
+	s := open(t)
+	alice := s.User("alice")
+	write := func(text string) string {
+		return alice.JSON("POST", "/api/v1/tweets", testsite.M{"content": text}).Status(201).ID()
+	}
+	first, second := write("The first words"), write("The second words")
+	s.User("bob")
+	p := s.Browser()
+	p.Go("/login?next=/posts/" + first)
+	p.logIn("bob", testsite.Password)
+	p.At("/posts/" + first)
+	const later = `document.querySelector("form[action^='/playlists/watch-later/']")`
+	p.enhanced(later, "submit")
+	p.click(later + `?.querySelector("button")`)
+	p.until("a pressed button", later+`.querySelector("button").getAttribute("aria-pressed") === "true"`)
+	p.Sees("Saved to “Watch later”.") // the server says so too
+
+	p.enhanced(`document.querySelector("[data-save]")`, "click")
+	p.Follow("Save to playlist")
+	p.until("the dialog", `document.querySelector("dialog[open]")?.innerText.includes("Watch later")`)
+	p.Fill("New playlist", "Words to keep")
+	p.Press("Make a private playlist")
+	p.At("/posts/" + first)
+	p.Sees("The playlist is made.")
+	p.enhanced(`document.querySelector("[data-save]")`, "click")
+	p.Follow("Save to playlist")
+	const save = `document.querySelector("dialog[open] form[action*='/items/']")`
+	p.enhanced(save, "submit")
+	p.click(save + `?.querySelector("button")`)
+	p.until("a pressed button", save+`.querySelector("button").getAttribute("aria-pressed") === "true"`)
+	p.Press("Close")
+	p.until("no dialog", `!document.querySelector("dialog")`)
+
+	q := p.Tab().withoutScripts()
+	q.Go("/posts/" + second)
+	q.Follow("Save to playlist")
+	q.Press("Save to Words to keep")
+	q.Sees("Saved to the playlist.")
+	q.Go("/playlists")
+	q.Follow("Words to keep")
+	q.Sees("The first words", "The second words")
+	q.click(`document.querySelectorAll("form[action^='/playlists/move/'] button")[3]`) // the second one down: stays
+	q.Sees("Moved down.")
+	q.click(`document.querySelectorAll("form[action^='/playlists/move/'] button")[2]`) // the second one up
+	q.Sees("Moved up.")
+	q.until("the other order", `document.querySelector(".post-item h2").innerText === "The second words"`)
+	q.Press("Remove")
+	q.Sees("Removed from the playlist.")
+	q.Follow("Edit")
+	q.Fill("Name", "Kept words")
+	q.Choose("Public")
+	q.Press("Save")
+	q.Sees("Kept words", "Public")
+	q.Go("/@bob?tab=playlists")
+	q.Sees("Kept words")
+	q.Follow("Kept words")
+	q.Follow("Edit")
+	q.Press("Delete the playlist")
+	q.Sees("The playlist is deleted.")
+}

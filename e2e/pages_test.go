@@ -37,6 +37,10 @@ func (s *site) furnish() pages {
 	for name, c := range map[string]*testsite.Client{"alice": alice, "bob": bob} {
 		ids[name] = c.JSON("GET", "/api/v1/users/get-current-user", nil).Status(http.StatusOK).ID()
 	}
+	playlist := alice.JSON("POST", "/api/v1/playlist", testsite.M{"name": "Squares " + strings.Repeat("andmore", 12), "description": "All that goes by.", "visibility": "public"}).Status(http.StatusCreated).ID()
+	for _, path := range []string{video, picture, words} {
+		alice.JSON("PATCH", "/api/v1/playlist/add/"+path[strings.LastIndex(path, "/")+1:]+"/"+playlist, nil).Status(http.StatusOK)
+	}
 	alice.JSON("PUT", "/api/v1/subscriptions/c/"+ids["bob"], nil).Status(http.StatusOK)
 	bob.JSON("PUT", "/api/v1/subscriptions/c/"+ids["alice"], nil).Status(http.StatusOK)
 	say := func(c *testsite.Client, parent, words string) string {
@@ -55,7 +59,7 @@ func (s *site) furnish() pages {
 		guest: append(append(open, "/login", "/register"), s.lessons()...),
 		user: append(open, draft, "/@alice?kind=text", "/@alice?tab=drafts", "/create?kind=video", "/create?kind=photo", "/create?kind=text",
 			video+"/edit", picture+"/edit", words+"/edit", words+"/delete", "/comments/c/"+mine+"/edit",
-			"/subscriptions", "/history", "/liked", "/subscriptions/c/"+ids["alice"],
+			"/subscriptions", "/history", "/liked", "/playlists", "/playlists/watch-later", "/playlists/"+playlist, "/playlists/"+playlist+"/edit", "/playlists/save/"+strings.TrimPrefix(video, "/watch/"), "/@alice?tab=playlists", "/subscriptions/c/"+ids["alice"],
 			"/settings/profile", "/settings/account", "/settings/password", "/settings/sessions", "/settings/security", "/settings/delete", "/token-lab"),
 	}
 }

@@ -39,10 +39,28 @@ func TestScreenshots(t *testing.T) {
 	p.Go(p.first("/@"))
 	p.click(subscribeButton)
 	p.Sees("Subscribed")
+	p.Go("/playlists")
+	p.Fill("Name", "Boats and water")
+	p.Press("Make the playlist")
+	p.Sees("Boats and water")
+	for _, kind := range []string{"/watch/", "/photos/", "/posts/"} {
+		p.Go("/")
+		p.Go(p.first(kind))
+		p.Follow("Save to playlist")
+		p.Press("Save to Boats and water")
+		p.Sees("Saved to Boats and water")
+		if kind == "/watch/" {
+			p.photograph(folder, "saving")
+		}
+	}
+	p.Go("/playlists")
+	p.Follow("Boats and water")
+	p.Sees("Remove")
+	p.photograph(folder, "playlist")
 	p.Go("/")
 	for name, path := range map[string]string{
 		"home": "/", "video": p.first("/watch/"), "photo": p.first("/photos/"), "words": p.first("/posts/"), "channel": p.first("/@"),
-		"create": "/create?kind=video", "profile": "/settings/profile", "password": "/settings/password", "sessions": "/settings/sessions", "security": "/settings/security", "own-channel": "/@alice", "subscriptions": "/subscriptions", "history": "/history", "liked": "/liked", "learn": "/learn", "lesson": "/learn/rotation",
+		"create": "/create?kind=video", "profile": "/settings/profile", "password": "/settings/password", "sessions": "/settings/sessions", "security": "/settings/security", "own-channel": "/@alice", "subscriptions": "/subscriptions", "history": "/history", "playlists": "/playlists", "liked": "/liked", "learn": "/learn", "lesson": "/learn/rotation",
 	} {
 		p.Go(path)
 		p.photograph(folder, name)

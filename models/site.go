@@ -27,6 +27,7 @@ type Site struct {
 
 	Subscriptions *Subscriptions
 	History       *History
+	Playlists     *Playlists
 
 	Comments     *Comments
 	CommentLikes *Likes
@@ -50,6 +51,7 @@ func New(db *store.DB, s Settings) *Site {
 
 		Subscriptions: NewSubscriptions(db, users),
 		History:       NewHistory(db, users, posts),
+		Playlists:     NewPlaylists(db, users, posts),
 
 		Comments:     comments,
 		CommentLikes: NewLikes(db, "commentLikes", "comments", comments.Visible),

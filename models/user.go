@@ -31,6 +31,7 @@ type User struct {
 	SubscriptionsCount int64         `bson:"subscriptionsCount"`
 	PostsCount         int64         `bson:"postsCount"`        // published ones
 	StoredBytes        int64         `bson:"storedBytes"`       // that the files of their posts take
+	PlaylistsCount     int64         `bson:"playlistsCount"`    // all, so it is never shown
 	TheftAt            *time.Time    `bson:"theftAt,omitempty"` // see NoteTheft
 	DisabledAt         *time.Time    `bson:"disabledAt,omitempty"`
 	HistoryPaused      bool          `bson:"historyPaused"` // see History

@@ -46,6 +46,19 @@ var article = middlewares.Names{
 
 	"POST /subscriptions/c/:id/toggle": {"/subscriptions/c/:id"},
 
+	"POST /playlists":                   {"/playlist"},
+	"GET /playlists/:id":                {"/playlist/:id"},
+	"PATCH /playlists/:id":              {"/playlist/:id"},
+	"DELETE /playlists/:id":             {"/playlist/:id"},
+	"GET /playlists/user/:id":           {"/playlist/user/:id"},
+	"GET /playlists/save/:id":           {"/playlist/save/:id"},
+	"PATCH /playlists/add/:post/:id":    {"/playlist/add/:post/:id"},
+	"PATCH /playlists/remove/:post/:id": {"/playlist/remove/:post/:id"},
+	"PATCH /playlists/move/:post/:id":   {"/playlist/move/:post/:id"},
+	"GET /playlists/watch-later":        {"/playlist/watch-later"},
+	"PUT /playlists/watch-later/:id":    {"/playlist/watch-later/:id"},
+	"DELETE /playlists/watch-later/:id": {"/playlist/watch-later/:id"},
+
 	"GET /liked":          {"/likes/videos"},
 	"GET /history":        {"/users/get-watch-history"},
 	"PATCH /history":      {"/users/watch-history"},

@@ -23,6 +23,8 @@ GET    /api/v1/comments/c/:id               the action asks who may see the comm
 GET    /api/v1/feed
 GET    /api/v1/healthcheck
 GET    /api/v1/photos/:id
+GET    /api/v1/playlist/:id                 private ones are their owner's alone
+GET    /api/v1/playlist/user/:id
 GET    /api/v1/tweets
 GET    /api/v1/tweets/:id
 GET    /api/v1/tweets/user/:userId
@@ -39,6 +41,7 @@ GET    /media/posts/:id                     the action asks who may see the post
 GET    /media/posts/:id/thumbnail           the action asks who may see the post
 GET    /media/public/:name                  avatars, under names that nobody can guess
 GET    /photos/:id
+GET    /playlists/:id                       private ones are their owner's alone
 GET    /posts/:id
 GET    /readyz
 GET    /register

@@ -12,6 +12,7 @@ keepSent();
 
 for (const [selector, module] of [
   ["[data-toggle]", "./toggle.js"],
+  ["[data-save]", "./save.js"],
   ["[data-watch]", "./watch.js"],
   ["[data-comments]", "./comments.js"],
   ["[data-more]", "./more.js"],

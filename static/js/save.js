@@ -1,0 +1,38 @@
+import { enhance as toggle } from "./toggle.js";
+import { say } from "./say.js";
+
+// enhance opens the page of the link in a dialog, in place.
+export function enhance(link) {
+  link.addEventListener("click", async (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    try {
+      const answer = await fetch(link.href, { headers: { Accept: "text/html" } });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const saver = page.querySelector("[data-saver]");
+      if (!saver) return location.assign(link.href); // the login, or an error
+      show(saver, link);
+    } catch {
+      say("Couldn’t reach the server. Try again.");
+    }
+  });
+}
+
+function show(saver, link) {
+  const dialog = document.createElement("dialog");
+  dialog.className = "sheet";
+  const title = saver.querySelector("h1");
+  const heading = document.createElement("h2");
+  heading.id = "saver-title";
+  heading.textContent = title.textContent;
+  title.replaceWith(heading);
+  dialog.setAttribute("aria-labelledby", heading.id);
+  const close = saver.querySelector(".quiet");
+  close.textContent = "Close";
+  close.addEventListener("click", (event) => { event.preventDefault(); dialog.close(); });
+  dialog.append(document.adoptNode(saver));
+  dialog.addEventListener("close", () => { dialog.remove(); link.focus(); });
+  document.body.append(dialog);
+  dialog.querySelectorAll("[data-toggle]").forEach(toggle);
+  dialog.showModal();
+}
