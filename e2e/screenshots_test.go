@@ -48,7 +48,7 @@ func TestScreenshots(t *testing.T) {
 		p.Go(p.first(kind))
 		p.Follow("Save to playlist")
 		p.Press("Save to Boats and water")
-		p.Sees("Saved to Boats and water")
+		p.Sees("Saved to the playlist.")
 		if kind == "/watch/" {
 			p.photograph(folder, "saving")
 		}

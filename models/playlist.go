@@ -94,7 +94,14 @@ func NewPlaylists(db *store.DB, users *Users, posts *Posts) *Playlists {
 			Indexes: []mongo.IndexModel{store.Unique("owner", "key"), store.Index("owner", "-_id"), store.Index("owner", "visibility", "-_id")},
 			Parents: []store.Parent{{Kind: "users", Field: "owner", Counter: "playlistsCount", Max: 200, Full: "You can have at most 200 playlists."}},
 		}),
-		items: registerPlaylistItems(db),
+		items: store.Register[PlaylistItem](db, store.Kind{
+			Name:    "playlistItems",
+			Indexes: []mongo.IndexModel{store.Unique("playlist", "post"), store.Index("playlist", "position", "_id"), store.Index("owner", "post"), store.Index("post")},
+			Parents: []store.Parent{
+				{Kind: "playlists", Field: "playlist", Counter: "itemsCount", Max: 500, Full: "A playlist holds at most 500 posts."},
+				{Kind: "posts", Field: "post"},
+			},
+		}),
 	}
 }
 

@@ -21,17 +21,6 @@ type PlaylistItem struct {
 	Position int64         `bson:"position"` // the lowest comes first
 }
 
-func registerPlaylistItems(db *store.DB) *store.Documents[PlaylistItem] {
-	return store.Register[PlaylistItem](db, store.Kind{
-		Name:    "playlistItems",
-		Indexes: []mongo.IndexModel{store.Unique("playlist", "post"), store.Index("playlist", "position", "_id"), store.Index("owner", "post"), store.Index("post")},
-		Parents: []store.Parent{
-			{Kind: "playlists", Field: "playlist", Counter: "itemsCount", Max: 500, Full: "A playlist holds at most 500 posts."},
-			{Kind: "posts", Field: "post"},
-		},
-	})
-}
-
 var itemOrder = store.Order{"position", "_id"}
 
 // Items lists the posts of a playlist that was found visible. Posts that the viewer can't see are left out, and come back if

@@ -27,9 +27,12 @@ function show(saver, link) {
   heading.textContent = title.textContent;
   title.replaceWith(heading);
   dialog.setAttribute("aria-labelledby", heading.id);
-  const close = saver.querySelector(".quiet");
+  const close = document.createElement("button");
+  close.type = "button";
+  close.className = "button quiet";
   close.textContent = "Close";
-  close.addEventListener("click", (event) => { event.preventDefault(); dialog.close(); });
+  close.addEventListener("click", () => dialog.close());
+  saver.querySelector("a.quiet").replaceWith(close);
   dialog.append(document.adoptNode(saver));
   dialog.addEventListener("close", () => { dialog.remove(); link.focus(); });
   document.body.append(dialog);
