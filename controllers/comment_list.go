@@ -177,7 +177,7 @@ func (a *App) comment(c *models.Comment, owner *models.User, viewer, poster bson
 		out.Parent = &parent
 	}
 	if c.State != models.CommentShown {
-		out.IsDeleted, out.LikesCount = true, 0
+		out.IsDeleted, out.IsBlocked, out.LikesCount = c.State == models.CommentDeleted, c.State == models.CommentBlocked, 0
 		return out
 	}
 	by := a.owner(owner)

@@ -109,6 +109,7 @@ type Comment struct {
 	IsLiked      bool       `json:"isLiked"`
 	RepliesCount int64      `json:"repliesCount"`
 	IsDeleted    bool       `json:"isDeleted"`
+	IsBlocked    bool       `json:"isBlocked"` // its owner is, by the viewer; words and owner aren't shown
 	CreatedAt    time.Time  `json:"createdAt"`
 	UpdatedAt    time.Time  `json:"updatedAt"`
 	EditedAt     *time.Time `json:"editedAt"`
@@ -116,6 +117,9 @@ type Comment struct {
 	CanDelete    bool       `json:"-"`
 	ByPoster     bool       `json:"-"` // the post's owner said it
 }
+
+// Gone tells a comment of which only its place is shown.
+func (c Comment) Gone() bool { return c.Owner == nil }
 
 // Path is the address of the thread, at this comment.
 func (c Comment) Path() string {

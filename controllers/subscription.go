@@ -32,12 +32,36 @@ func (s SubscriptionActions) Routes(r middlewares.Access) {
 type channel struct {
 	User
 	IsSubscribed bool `json:"isSubscribed"`
+	IsBlocked    bool `json:"isBlocked"`
 }
 
 func (a *App) channel(c *gin.Context, u *models.User) (channel, error) {
-	viewer := middlewares.UserID(c)
-	follows, err := a.Subscriptions.Of(c, viewer, []bson.ObjectID{u.ID})
-	return channel{a.user(u, u.ID == viewer), follows[u.ID]}, err
+	out, err := a.channels(c, []*models.User{u})
+	if err != nil {
+		return channel{}, err
+	}
+	if viewer := middlewares.UserID(c); u.ID == viewer {
+		out[0].User = a.user(u, true)
+	}
+	return out[0], nil
+}
+
+// channels makes the outputs of users as everybody sees them, with what the viewer has to do with them.
+func (a *App) channels(c *gin.Context, users []*models.User) ([]channel, error) {
+	ids, viewer := make([]bson.ObjectID, len(users)), middlewares.UserID(c)
+	for i, u := range users {
+		ids[i] = u.ID
+	}
+	follows, err := a.Subscriptions.Of(c, viewer, ids)
+	if err != nil {
+		return nil, err
+	}
+	blocked, err := a.Blocks.Of(c, viewer, ids)
+	out := make([]channel, len(users))
+	for i, u := range users {
+		out[i] = channel{a.user(u, false), follows[u.ID], blocked[u.ID]}
+	}
+	return out, err
 }
 
 // isSubscribed marks the posts whose owner the viewer follows.
@@ -85,7 +109,7 @@ func (s SubscriptionActions) OfUser(c *gin.Context) error {
 }
 
 func (s SubscriptionActions) showChannels(c *gin.Context, of bson.ObjectID) error {
-	list, next, err := s.channels(c, of, s.Subscriptions.Channels)
+	list, next, err := s.list(c, of, s.Subscriptions.Channels)
 	if err != nil {
 		return err
 	}
@@ -101,15 +125,15 @@ func (s SubscriptionActions) Subscribers(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	list, next, err := s.channels(c, user, s.Subscriptions.Subscribers)
+	list, next, err := s.list(c, user, s.Subscriptions.Subscribers)
 	if err != nil {
 		return err
 	}
 	return respond.Show(c, "subscriptions/subscribers", subscriberList{list, next})
 }
 
-// channels makes the output of a page of users.
-func (s SubscriptionActions) channels(c *gin.Context, of bson.ObjectID, load func(context.Context, bson.ObjectID, store.Paging) (store.Page[*models.User], error)) ([]channel, next, error) {
+// list makes the output of a page of users.
+func (s SubscriptionActions) list(c *gin.Context, of bson.ObjectID, load func(context.Context, bson.ObjectID, store.Paging) (store.Page[*models.User], error)) ([]channel, next, error) {
 	p, err := paging(c)
 	if err != nil {
 		return nil, next{}, err
@@ -118,15 +142,7 @@ func (s SubscriptionActions) channels(c *gin.Context, of bson.ObjectID, load fun
 	if err != nil {
 		return nil, next{}, err
 	}
-	ids := make([]bson.ObjectID, len(page.Items))
-	for i, u := range page.Items {
-		ids[i] = u.ID
-	}
-	follows, err := s.Subscriptions.Of(c, middlewares.UserID(c), ids)
-	out := make([]channel, len(ids))
-	for i, u := range page.Items {
-		out[i] = channel{s.user(u, false), follows[u.ID]}
-	}
+	out, err := s.channels(c, page.Items)
 	return out, nextOf(c, page.Next), err
 }
 

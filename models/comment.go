@@ -19,6 +19,7 @@ type CommentState string
 const (
 	CommentShown   CommentState = "shown"
 	CommentDeleted CommentState = "deleted" // a placeholder, for as long as it has replies: without owner and words
+	CommentBlocked CommentState = "blocked" // never kept: what a viewer sees, who blocked its owner, where others replied
 )
 
 // Comment is what a user says about a post, or in reply to a comment on it. Replies have no replies.
@@ -56,12 +57,13 @@ type Comments struct {
 	comments *store.Documents[Comment]
 	posts    *Posts
 	users    *Users
+	blocks   *Blocks
 }
 
 // NewComments registers the comments.
-func NewComments(db *store.DB, posts *Posts, users *Users) *Comments {
+func NewComments(db *store.DB, posts *Posts, users *Users, blocks *Blocks) *Comments {
 	shown := bson.E{Key: "state", Value: CommentShown}
-	return &Comments{db: db, posts: posts, users: users, comments: store.Register[Comment](db, store.Kind{
+	return &Comments{db: db, posts: posts, users: users, blocks: blocks, comments: store.Register[Comment](db, store.Kind{
 		Name: "comments",
 		Indexes: []mongo.IndexModel{
 			store.Index("parent", "post", "-_id"), // all that reply to nothing have one parent, the zero id
@@ -82,7 +84,8 @@ func NewComments(db *store.DB, posts *Posts, users *Users) *Comments {
 
 // visible is the one place that decides who may see a comment: it returns those of the comments that the viewer (zero:
 // nobody) may see, in their order. A comment is seen where its post is, unless comments are turned off there, and goes out
-// of sight with its owner's account. A placeholder says nothing of anybody.
+// of sight with its owner's account. A placeholder says nothing of anybody. Whoever has blocked its owner sees another
+// placeholder while it has replies, and otherwise nothing.
 func (m *Comments) visible(ctx context.Context, viewer bson.ObjectID, comments []*Comment) ([]*Comment, error) {
 	on, by := make([]bson.ObjectID, len(comments)), make([]bson.ObjectID, len(comments))
 	for i, c := range comments {
@@ -96,14 +99,34 @@ func (m *Comments) visible(ctx context.Context, viewer bson.ObjectID, comments [
 	if err != nil {
 		return nil, err
 	}
+	blocked, err := m.blocks.Of(ctx, viewer, by)
+	if err != nil {
+		return nil, err
+	}
 	open := map[bson.ObjectID]bool{}
 	for _, p := range posts {
 		open[p.ID] = !p.CommentsOff
 	}
-	return slices.DeleteFunc(comments, func(c *Comment) bool {
+	seen := make([]*Comment, 0, len(comments))
+	for _, c := range comments {
 		owner := owners[c.Owner]
-		return !open[c.Post] || c.State != CommentDeleted && (owner == nil || owner.DisabledAt != nil)
-	}), nil
+		switch {
+		case !open[c.Post], c.State != CommentDeleted && (owner == nil || owner.DisabledAt != nil):
+		case !blocked[c.Owner]:
+			seen = append(seen, c)
+		case c.RepliesCount > 0:
+			seen = append(seen, c.withoutWords())
+		}
+	}
+	return seen, nil
+}
+
+// withoutWords is the comment as somebody sees it who has blocked its owner.
+func (c *Comment) withoutWords() *Comment {
+	return &Comment{
+		ID: c.ID, Post: c.Post, Parent: c.Parent, State: CommentBlocked, RepliesCount: c.RepliesCount,
+		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
+	}
 }
 
 // InThread loads a comment, or a placeholder, that the viewer may see. One that they may not see is not found.
@@ -116,14 +139,17 @@ func (m *Comments) InThread(ctx context.Context, viewer, id bson.ObjectID) (*Com
 	if err == nil && len(seen) == 0 {
 		err = store.ErrNotFound()
 	}
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	return seen[0], nil
 }
 
 // Visible loads a comment that the viewer may see: to read it, to like it, to reply to it.
 func (m *Comments) Visible(ctx context.Context, viewer, id bson.ObjectID) (*Comment, error) {
 	c, err := m.InThread(ctx, viewer, id)
 	if err == nil && c.State != CommentShown {
-		err = store.ErrNotFound()
+		return nil, store.ErrNotFound()
 	}
 	return c, err
 }
@@ -177,19 +203,32 @@ func (m *Comments) Create(ctx context.Context, c *Comment) error {
 	if err := c.Check(); err != nil {
 		return err
 	}
-	if !c.Parent.IsZero() {
-		to, err := m.Visible(ctx, c.Owner, c.Parent)
-		if err != nil {
-			return err
-		}
-		if to.Post != c.Post {
-			return store.ErrNotFound()
-		}
-		c.Parent = to.Thread()
+	to, err := m.join(ctx, c)
+	if err != nil {
+		return err
+	}
+	if err := m.blocks.Refuse(ctx, c.Owner, "You can't comment here.", append(to, post.Owner)...); err != nil {
+		return err
 	}
 	c.ID, c.State, c.CreatedAt = bson.NewObjectID(), CommentShown, m.db.Now()
 	c.UpdatedAt = c.CreatedAt
 	return m.comments.Insert(ctx, c)
+}
+
+// join puts a reply into its thread, and returns whom it replies to: the author of the comment, if it replies to one.
+func (m *Comments) join(ctx context.Context, c *Comment) (to []bson.ObjectID, err error) {
+	if c.Parent.IsZero() {
+		return nil, nil
+	}
+	parent, err := m.Visible(ctx, c.Owner, c.Parent)
+	if err == nil && parent.Post != c.Post {
+		err = store.ErrNotFound()
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.Parent = parent.Thread()
+	return []bson.ObjectID{parent.Owner}, nil
 }
 
 // Update replaces the words and returns the comment as it is then.

@@ -31,13 +31,15 @@ type Site struct {
 
 	Comments     *Comments
 	CommentLikes *Likes
+	Blocks       *Blocks
 }
 
 // New registers every kind of document. Prepare the database before they are used.
 func New(db *store.DB, s Settings) *Site {
 	users := NewUsers(db)
 	posts := NewPosts(db, users, s.Quota)
-	comments := NewComments(db, posts, users)
+	blocks := NewBlocks(db, users)
+	comments := NewComments(db, posts, users, blocks)
 	return &Site{
 		DB:       db,
 		Users:    users,
@@ -49,11 +51,12 @@ func New(db *store.DB, s Settings) *Site {
 		Views:    NewViews(db, posts, s.Key),
 		Requests: NewRequests(db, s.Key),
 
-		Subscriptions: NewSubscriptions(db, users),
+		Subscriptions: NewSubscriptions(db, users, blocks),
 		History:       NewHistory(db, users, posts),
 		Playlists:     NewPlaylists(db, users, posts),
 
 		Comments:     comments,
 		CommentLikes: NewLikes(db, "commentLikes", "comments", comments.Visible),
+		Blocks:       blocks,
 	}
 }

@@ -13,13 +13,21 @@ import (
 type Subscriptions struct {
 	subscriptions *store.Relation
 	users         *Users
+	blocks        *Blocks
 }
 
-// NewSubscriptions registers the subscriptions.
-func NewSubscriptions(db *store.DB, users *Users) *Subscriptions {
+// NewSubscriptions registers the subscriptions. A block ends them, in both directions.
+func NewSubscriptions(db *store.DB, users *Users, blocks *Blocks) *Subscriptions {
 	subscriber := store.Parent{Kind: "users", Counter: "subscriptionsCount", Max: 2000, Full: "You can subscribe to at most 2,000 channels. Unsubscribe from one first."}
 	channel := store.Parent{Kind: "users", Counter: "subscribersCount"}
-	return &Subscriptions{users: users, subscriptions: store.NewRelation(db, "subscriptions", subscriber, channel)}
+	m := &Subscriptions{users: users, blocks: blocks, subscriptions: store.NewRelation(db, "subscriptions", subscriber, channel)}
+	blocks.Ends(func(ctx context.Context, user, blocked bson.ObjectID) error {
+		if err := m.remove(ctx, blocked, user); err != nil {
+			return err
+		}
+		return m.remove(ctx, user, blocked)
+	})
+	return m
 }
 
 // Add lets a user follow a channel. Doing it again changes nothing.
@@ -34,7 +42,22 @@ func (m *Subscriptions) Add(ctx context.Context, user, channel bson.ObjectID) er
 	if err != nil {
 		return err
 	}
-	return m.subscriptions.Add(ctx, user, channel)
+	return m.subscriptions.AddWith(ctx, user, channel, func(ctx context.Context) error {
+		return m.refuseBlocked(ctx, user, channel)
+	})
+}
+
+// refuseBlocked is asked in the transaction of the subscription. Both it and a block count on the channel's account: of the two
+// at once, the second sees the first.
+func (m *Subscriptions) refuseBlocked(ctx context.Context, user, channel bson.ObjectID) error {
+	blocked, err := m.blocks.Of(ctx, user, []bson.ObjectID{channel})
+	if err != nil {
+		return err
+	}
+	if blocked[channel] {
+		return apperr.New(apperr.Conflict, "You have blocked this channel. Unblock it first.")
+	}
+	return m.blocks.Refuse(ctx, user, "You can't subscribe to this channel.", channel)
 }
 
 // Remove lets a user follow a channel no longer. Doing it again changes nothing.
@@ -42,6 +65,10 @@ func (m *Subscriptions) Remove(ctx context.Context, user, channel bson.ObjectID)
 	if _, err := m.users.Cached(ctx, channel); err != nil {
 		return err
 	}
+	return m.remove(ctx, user, channel)
+}
+
+func (m *Subscriptions) remove(ctx context.Context, user, channel bson.ObjectID) error {
 	return m.subscriptions.Remove(ctx, user, channel)
 }
 
@@ -58,27 +85,17 @@ func (m *Subscriptions) Of(ctx context.Context, user bson.ObjectID, channels []b
 // Channels lists the channels that a user follows, the latest first.
 func (m *Subscriptions) Channels(ctx context.Context, user bson.ObjectID, p store.Paging) (store.Page[*User], error) {
 	page, err := m.subscriptions.Page(ctx, user, p)
-	return m.people(ctx, page, store.Targets, err)
+	if err != nil {
+		return store.Page[*User]{}, err
+	}
+	return m.users.related(ctx, page, store.Targets)
 }
 
 // Subscribers lists who follows the user's own channel, the latest first.
 func (m *Subscriptions) Subscribers(ctx context.Context, user bson.ObjectID, p store.Paging) (store.Page[*User], error) {
 	page, err := m.subscriptions.PageOf(ctx, user, p)
-	return m.people(ctx, page, store.Users, err)
-}
-
-// people loads those on one side of the page. Who is just being removed is left out.
-func (m *Subscriptions) people(ctx context.Context, page store.Page[*store.Related], side func([]*store.Related) []bson.ObjectID, err error) (store.Page[*User], error) {
 	if err != nil {
 		return store.Page[*User]{}, err
 	}
-	ids := side(page.Items)
-	found, err := m.users.CachedByIDs(ctx, ids)
-	people := make([]*User, 0, len(ids))
-	for _, id := range ids {
-		if u := found[id]; u != nil {
-			people = append(people, u)
-		}
-	}
-	return store.Page[*User]{Items: people, Next: page.Next}, err
+	return m.users.related(ctx, page, store.Users)
 }

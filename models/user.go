@@ -29,6 +29,7 @@ type User struct {
 	Roles              []string      `bson:"roles"`
 	SubscribersCount   int64         `bson:"subscribersCount"`
 	SubscriptionsCount int64         `bson:"subscriptionsCount"`
+	BlocksCount        int64         `bson:"blocksCount"`
 	PostsCount         int64         `bson:"postsCount"`        // published ones
 	StoredBytes        int64         `bson:"storedBytes"`       // that the files of their posts take
 	PlaylistsCount     int64         `bson:"playlistsCount"`    // all, so it is never shown
@@ -165,6 +166,19 @@ func (m *Users) Cached(ctx context.Context, id bson.ObjectID) (*User, error) {
 // CachedByIDs loads several users at once, as Cached does. Those who are gone are missing.
 func (m *Users) CachedByIDs(ctx context.Context, ids []bson.ObjectID) (map[bson.ObjectID]*User, error) {
 	return m.users.CachedByIDs(ctx, ids)
+}
+
+// related loads those on one side of a page of a relation. Who is just being removed is left out.
+func (m *Users) related(ctx context.Context, page store.Page[*store.Related], side func([]*store.Related) []bson.ObjectID) (store.Page[*User], error) {
+	ids := side(page.Items)
+	found, err := m.CachedByIDs(ctx, ids)
+	people := make([]*User, 0, len(ids))
+	for _, id := range ids {
+		if u := found[id]; u != nil {
+			people = append(people, u)
+		}
+	}
+	return store.Page[*User]{Items: people, Next: page.Next}, err
 }
 
 // ByLogin finds the user that a login names by username or email address. A username has no "@", so that no name can be

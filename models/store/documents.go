@@ -255,6 +255,16 @@ func (k *kind) one(ctx context.Context, filter bson.D, visit func(bson.Raw) erro
 	return err
 }
 
+// UpdateAll changes all documents that match. It is for kinds of which nobody keeps copies, and for fields on which no count
+// depends.
+func (d *Documents[T]) UpdateAll(ctx context.Context, filter, update bson.D) error {
+	if d.kind.mayFlip(update) || d.kind.changed != nil {
+		return errors.New("store: " + d.kind.Name + " are not updated all at once")
+	}
+	_, err := d.kind.UpdateMany(ctx, d.kind.live(filter), update)
+	return translate(err)
+}
+
 // Upsert updates the document that matches, or inserts what the filter and the update say. It is for kinds that hang on
 // nothing.
 func (d *Documents[T]) Upsert(ctx context.Context, filter, update bson.D) error {

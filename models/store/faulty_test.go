@@ -170,6 +170,10 @@ func (c faulty) DeleteMany(ctx context.Context, f any, o ...options.Lister[optio
 	return made(c.call, func() (*mongo.DeleteResult, error) { return c.collection.DeleteMany(ctx, f, o...) })
 }
 
+func (c faulty) UpdateMany(ctx context.Context, f, u any, o ...options.Lister[options.UpdateManyOptions]) (*mongo.UpdateResult, error) {
+	return made(c.call, func() (*mongo.UpdateResult, error) { return c.collection.UpdateMany(ctx, f, u, o...) })
+}
+
 // change is something that people do.
 type change struct {
 	name string

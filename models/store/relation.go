@@ -33,12 +33,21 @@ func NewRelation(db *DB, name string, user, target Parent) *Relation {
 
 // Add relates the user to the target. Doing it again changes nothing.
 func (r *Relation) Add(ctx context.Context, user, target bson.ObjectID) error {
+	return r.AddWith(ctx, user, target, nothing)
+}
+
+// AddWith is Add with what belongs to it: if the two were not related before, that is done in the same transaction, last. By
+// then the counts of the parents make others wait who relate to the same.
+func (r *Relation) AddWith(ctx context.Context, user, target bson.ObjectID, also func(ctx context.Context) error) error {
 	err := r.docs.kind.db.Atomically(ctx, func(ctx context.Context) error {
 		// A clash would undo what else belongs to the change.
 		if related, err := r.Of(ctx, user, []bson.ObjectID{target}); err != nil || related[target] {
 			return err
 		}
-		return r.docs.Insert(ctx, &Related{ID: bson.NewObjectID(), User: user, Target: target, CreatedAt: r.docs.kind.db.Now()})
+		if err := r.docs.Insert(ctx, &Related{ID: bson.NewObjectID(), User: user, Target: target, CreatedAt: r.docs.kind.db.Now()}); err != nil {
+			return err
+		}
+		return also(ctx)
 	})
 	if mongo.IsDuplicateKeyError(err) { // another request was first, between the two
 		return nil
@@ -48,9 +57,21 @@ func (r *Relation) Add(ctx context.Context, user, target bson.ObjectID) error {
 
 // Remove ends it. Doing it again changes nothing.
 func (r *Relation) Remove(ctx context.Context, user, target bson.ObjectID) error {
-	_, err := r.docs.Delete(ctx, Where("user", user, "target", target))
-	return err
+	return r.RemoveWith(ctx, user, target, nothing)
 }
+
+// RemoveWith is Remove with what belongs to it: if the two were related, that is done in the same transaction.
+func (r *Relation) RemoveWith(ctx context.Context, user, target bson.ObjectID, also func(ctx context.Context) error) error {
+	return r.docs.kind.db.Atomically(ctx, func(ctx context.Context) error {
+		removed, err := r.docs.Delete(ctx, Where("user", user, "target", target))
+		if err != nil || !removed {
+			return err
+		}
+		return also(ctx)
+	})
+}
+
+func nothing(context.Context) error { return nil }
 
 // Of tells which of the targets the user is related to, in one query.
 func (r *Relation) Of(ctx context.Context, user bson.ObjectID, targets []bson.ObjectID) (map[bson.ObjectID]bool, error) {
@@ -62,6 +83,19 @@ func (r *Relation) Of(ctx context.Context, user bson.ObjectID, targets []bson.Ob
 		related[raw.Lookup("target").ObjectID()] = true
 		return nil
 	}, options.Find().SetProjection(keys("target")))
+	return related, translate(err)
+}
+
+// By tells which of the users are related to the target, in one query.
+func (r *Relation) By(ctx context.Context, users []bson.ObjectID, target bson.ObjectID) (map[bson.ObjectID]bool, error) {
+	related := make(map[bson.ObjectID]bool, len(users))
+	if len(users) == 0 || target.IsZero() {
+		return related, nil
+	}
+	err := r.docs.kind.Each(ctx, Where("user", In(users), "target", target), func(raw bson.Raw) error {
+		related[raw.Lookup("user").ObjectID()] = true
+		return nil
+	}, options.Find().SetProjection(keys("user")))
 	return related, translate(err)
 }
 
