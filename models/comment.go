@@ -58,6 +58,7 @@ type Comments struct {
 	posts    *Posts
 	users    *Users
 	blocks   *Blocks
+	changed  func(c *Comment, by int64) // told of each that is made (1) or deleted (-1)
 }
 
 // NewComments registers the comments.
@@ -75,6 +76,8 @@ func NewComments(db *store.DB, posts *Posts, users *Users, blocks *Blocks) *Comm
 			{Kind: "comments", Field: "parent", Counter: "repliesCount", If: shown},
 			{Kind: "users", Field: "owner"},
 		},
+		// What it replies to is somebody else's, and so is the post, but for its id.
+		Export: store.Export{By: "owner", Fields: []string{"post", "content", "likesCount", "createdAt", "editedAt"}},
 		Placeholder: &store.Placeholder{
 			Mark:  bson.E{Key: "state", Value: CommentDeleted},
 			Drops: []string{"owner", "content", "editedAt"},
@@ -212,7 +215,11 @@ func (m *Comments) Create(ctx context.Context, c *Comment) error {
 	}
 	c.ID, c.State, c.CreatedAt = bson.NewObjectID(), CommentShown, m.db.Now()
 	c.UpdatedAt = c.CreatedAt
-	return m.comments.Insert(ctx, c)
+	if err := m.comments.Insert(ctx, c); err != nil {
+		return err
+	}
+	m.changed(c, 1)
+	return nil
 }
 
 // join puts a reply into its thread, and returns whom it replies to: the author of the comment, if it replies to one.
@@ -257,5 +264,9 @@ func (m *Comments) Delete(ctx context.Context, user, id bson.ObjectID) (*Comment
 			return nil, err
 		}
 	}
-	return c, m.comments.Remove(ctx, id, store.Where("owner", c.Owner))
+	if err := m.comments.Remove(ctx, id, store.Where("owner", c.Owner)); err != nil {
+		return c, err
+	}
+	m.changed(c, -1)
+	return c, nil
 }

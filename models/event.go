@@ -69,6 +69,10 @@ func NewEvents(db *store.DB) *Events {
 		Name: "events", Essential: true,
 		Indexes: []mongo.IndexModel{store.Index("user", "-createdAt", "-_id"), store.Index("user", "type", "createdAt"), store.Expiry("expiresAt")},
 		Parents: []store.Parent{{Kind: "users", Field: "user"}},
+		Loose:   map[string]string{"session": "the log tells of sessions that are over"},
+		Export: store.Export{By: "user", Order: store.Order{"-createdAt", "-_id"}, Fields: []string{
+			"type", "userAgent", "ip", "ended", "why", "count", "createdAt", "lastAt",
+		}},
 	})}
 }
 

@@ -41,6 +41,7 @@ func NewHistory(db *store.DB, users *Users, posts *Posts) *History {
 		Name:    "history",
 		Indexes: []mongo.IndexModel{store.Unique("user", "post"), store.Index("user", "-watchedAt", "-_id"), store.Index("post"), store.Expiry("expiresAt")},
 		Parents: []store.Parent{{Kind: "users", Field: "user"}, {Kind: "posts", Field: "post"}},
+		Export:  store.Export{By: "user", Order: store.Order{"-watchedAt", "-_id"}, Fields: []string{"post", "position", "watchedAt"}},
 	})}
 }
 

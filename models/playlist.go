@@ -93,10 +93,13 @@ func NewPlaylists(db *store.DB, users *Users, posts *Posts) *Playlists {
 			Name:    "playlists",
 			Indexes: []mongo.IndexModel{store.Unique("owner", "key"), store.Index("owner", "-_id"), store.Index("owner", "visibility", "-_id")},
 			Parents: []store.Parent{{Kind: "users", Field: "owner", Counter: "playlistsCount", Max: 200, Full: "You can have at most 200 playlists."}},
+			Export:  store.Export{By: "owner", Fields: []string{"name", "description", "visibility", "itemsCount", "createdAt", "updatedAt"}},
 		}),
 		items: store.Register[PlaylistItem](db, store.Kind{
 			Name:    "playlistItems",
-			Indexes: []mongo.IndexModel{store.Unique("playlist", "post"), store.Index("playlist", "position", "_id"), store.Index("owner", "post"), store.Index("post")},
+			Indexes: []mongo.IndexModel{store.Unique("playlist", "post"), store.Index("playlist", "position", "_id"), store.Index("owner", "post"), store.Index("owner", "-_id"), store.Index("post")},
+			Loose:   map[string]string{"owner": "the playlist's, with which it goes"},
+			Export:  store.Export{By: "owner", Fields: []string{"playlist", "post", "position"}},
 			Parents: []store.Parent{
 				{Kind: "playlists", Field: "playlist", Counter: "itemsCount", Max: 500, Full: "A playlist holds at most 500 posts."},
 				{Kind: "posts", Field: "post"},

@@ -124,7 +124,8 @@ func NewPosts(db *store.DB, users *Users, quota int64) *Posts {
 			store.Index("visibility", "kind", "-publishedAt", "-_id"),
 			store.Index("owner", "visibility", "-publishedAt", "-_id"),
 			store.Index("owner", "visibility", "kind", "-publishedAt", "-_id"),
-			store.Index("owner", "visibility", "-_id"),
+			store.Index("owner", "visibility", "kind", "-_id"),
+			store.Index("owner", "-_id"),
 			store.Index("thumbnail"),
 		},
 		Parents: []store.Parent{
@@ -132,6 +133,10 @@ func NewPosts(db *store.DB, users *Users, quota int64) *Posts {
 			{Kind: "users", Field: "owner", Counter: "storedBytes", Sum: []string{"size", "thumbnailSize"}, Max: quota},
 		},
 		Files: []string{"media", "thumbnail"},
+		Export: store.Export{By: "owner", Fields: []string{
+			"kind", "title", "description", "tags", "media", "thumbnail", "alt", "width", "height", "duration", "size", "visibility",
+			"publishedAt", "views", "likesCount", "commentsCount", "commentsOff", "createdAt", "updatedAt", "editedAt",
+		}},
 
 		Obsolete: []string{"counted", "uncounted", "visibilityChanges"},
 	})}
@@ -225,7 +230,7 @@ func (q PostQuery) filter() (bson.D, store.Order) {
 		filter = store.Where("owner", q.Owner)
 	}
 	if q.Drafts {
-		return append(filter, store.Where("visibility", Draft)...), store.Order{"-_id"} // never published, perhaps
+		return append(filter, among("visibility", Draft), among("kind", q.Kind, Video, Photo, Text)), store.Order{"-_id"} // never published, perhaps
 	}
 	filter = append(filter, store.Where("visibility", Public)...)
 	if q.Kind != "" {

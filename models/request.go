@@ -55,6 +55,8 @@ func NewRequests(db *store.DB, key string) *Requests {
 		Name:    "requests",
 		Indexes: []mongo.IndexModel{store.Index("user", "_id"), store.Expiry("expiresAt")},
 		Parents: []store.Parent{{Kind: "users", Field: "user"}},
+		Loose:   map[string]string{"turn": "names an attempt, and no document"},
+		Export:  store.Export{Not: "for a day they keep a request from being done twice; what it did is in the other kinds"},
 	})}
 }
 

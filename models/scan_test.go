@@ -120,7 +120,7 @@ func source() (*code, error) {
 	return c, nil
 }
 
-// queries are the calls of methods of store.Documents and store.Relation, by file and line.
+// queries are the calls of methods of store.Documents and store.Relation that take a context, by file and line.
 func (c *code) queries() (map[string]string, error) {
 	fields, err := c.collections()
 	if err != nil {
@@ -153,7 +153,10 @@ func (c *code) queries() (map[string]string, error) {
 				if owner != nil && owner.Name == receiver { // a field of this name may be something else in another type
 					is = fields[field.Sel.Name][receiverType]
 				}
-				known := slices.ContainsFunc(methods, func(t reflect.Type) bool { _, has := t.MethodByName(method.Sel.Name); return has })
+				known := slices.ContainsFunc(methods, func(t reflect.Type) bool {
+					of, has := t.MethodByName(method.Sel.Name)
+					return has && of.Type.NumIn() > 1 && of.Type.In(1) == reflect.TypeFor[context.Context]()
+				})
 				if is && known {
 					at := c.fset.Position(call.Lparen)
 					found[fmt.Sprintf("%s:%d", at.Filename, at.Line)] = function.Name.Name + ": " + field.Sel.Name + "." + method.Sel.Name

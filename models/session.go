@@ -108,6 +108,9 @@ func NewSessions(db *store.DB, policy SessionPolicy) *Sessions {
 		Indexes: []mongo.IndexModel{store.Index("user", "createdAt"), store.Expiry("expiresAt")},
 		Parents: []store.Parent{{Kind: "users", Field: "user"}},
 		Cached:  true,
+		Export: store.Export{By: "user", Order: store.Order{"createdAt", "_id"}, Fields: []string{
+			"kind", "remember", "userAgent", "ip", "renewals", "createdAt", "lastSeenAt", "expiresAt", "revokedAt", "revokedFor",
+		}},
 	})}
 }
 

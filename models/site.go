@@ -32,6 +32,8 @@ type Site struct {
 	Comments     *Comments
 	CommentLikes *Likes
 	Blocks       *Blocks
+
+	Dailies *Dailies
 }
 
 // New registers every kind of document. Prepare the database before they are used.
@@ -40,7 +42,7 @@ func New(db *store.DB, s Settings) *Site {
 	posts := NewPosts(db, users, s.Quota)
 	blocks := NewBlocks(db, users)
 	comments := NewComments(db, posts, users, blocks)
-	return &Site{
+	site := &Site{
 		DB:       db,
 		Users:    users,
 		Sessions: NewSessions(db, s.Sessions),
@@ -58,5 +60,9 @@ func New(db *store.DB, s Settings) *Site {
 		Comments:     comments,
 		CommentLikes: NewLikes(db, "commentLikes", "comments", comments.Visible),
 		Blocks:       blocks,
+
+		Dailies: NewDailies(db, posts),
 	}
+	site.Dailies.follow(site)
+	return site
 }

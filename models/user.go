@@ -84,6 +84,11 @@ func NewUsers(db *store.DB) *Users {
 		Indexes: []mongo.IndexModel{store.Unique("username"), store.Unique("email")},
 		Files:   []string{"avatar", "coverImage"},
 		Cached:  true,
+		People:  true,
+		Export: store.Export{By: "_id", Fields: []string{
+			"username", "email", "fullName", "bio", "avatar", "coverImage", "roles", "historyPaused", "createdAt", "updatedAt",
+			"subscribersCount", "subscriptionsCount", "postsCount",
+		}},
 
 		Obsolete: []string{"counted", "uncounted"},
 	})}

@@ -29,6 +29,8 @@ type Views struct {
 	views *store.Documents[View]
 	posts *Posts
 	key   []byte
+
+	counted func(post bson.ObjectID) // told of each one
 }
 
 // NewViews registers the views. The key makes the viewers' hashes.
@@ -37,6 +39,7 @@ func NewViews(db *store.DB, posts *Posts, key string) *Views {
 		Name:    "views",
 		Indexes: []mongo.IndexModel{store.Unique("post", "viewer", "hour"), store.Expiry("expiresAt")},
 		Parents: []store.Parent{{Kind: "posts", Field: "post"}},
+		Export:  store.Export{Not: "nobody can tell whose they are; a post says how many it has"},
 	})}
 }
 
@@ -55,5 +58,9 @@ func (m *Views) Add(ctx context.Context, post bson.ObjectID, viewer string) (cou
 	if err != nil {
 		return false, err
 	}
-	return true, m.posts.addView(ctx, post)
+	if err := m.posts.addView(ctx, post); err != nil {
+		return true, err
+	}
+	m.counted(post)
+	return true, nil
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"time"
 
@@ -29,6 +30,7 @@ type Documents[T any] struct {
 // Register adds a kind of document to the database.
 func Register[T any](db *DB, k Kind) *Documents[T] {
 	d := &Documents[T]{kind: db.register(k), decoder: newDecoder[T]()}
+	d.kind.checkExport(reflect.TypeFor[T]())
 	if k.Cached {
 		d.cache = cache.New[bson.ObjectID, *T](CachedFor, cacheSize, db.clock)
 		d.kind.changed = func(id bson.ObjectID) { d.cache.Drop(id) }
@@ -300,14 +302,28 @@ func (d *Documents[T]) Add(ctx context.Context, id any, field string, by int64) 
 // Delete deletes the document that matches, takes it out of the counts of its parents, and tells whether there was one.
 // It is for leaves: documents without files, on which nothing hangs.
 func (d *Documents[T]) Delete(ctx context.Context, filter bson.D) (deleted bool, err error) {
+	doc, err := d.Take(ctx, filter)
+	return doc != nil, err
+}
+
+// Take is Delete that returns what it deleted: nil, if there was nothing.
+func (d *Documents[T]) Take(ctx context.Context, filter bson.D) (doc *T, err error) {
 	if !d.kind.isLeaf() {
-		return false, errors.New("store: " + d.kind.Name + " are not leaves: they are removed")
+		return nil, errors.New("store: " + d.kind.Name + " are not leaves: they are removed")
 	}
 	err = d.kind.db.Atomically(ctx, func(ctx context.Context) error {
-		deleted, err = d.kind.deleteCounted(ctx, filter, bson.ObjectID{})
-		return err
+		doc = nil
+		raw, err := d.kind.takeCounted(ctx, filter, bson.ObjectID{})
+		if err != nil || raw == nil {
+			return err
+		}
+		doc = new(T)
+		return d.decoder.decode(raw, doc)
 	})
-	return deleted, err
+	if err != nil {
+		return nil, err
+	}
+	return doc, nil
 }
 
 // DeleteAll deletes all documents that match. It is for leaves that nothing counts and of which nobody keeps copies.
@@ -322,15 +338,21 @@ func (d *Documents[T]) DeleteAll(ctx context.Context, filter bson.D) error {
 
 // deleteCounted deletes one document. A parent that is going itself needs no count.
 func (k *kind) deleteCounted(ctx context.Context, filter bson.D, going bson.ObjectID) (bool, error) {
+	raw, err := k.takeCounted(ctx, filter, going)
+	return raw != nil, err
+}
+
+// takeCounted is deleteCounted that returns the document, nil if there was none.
+func (k *kind) takeCounted(ctx context.Context, filter bson.D, going bson.ObjectID) (bson.Raw, error) {
 	raw, err := k.FindOneAndDeleteRaw(ctx, filter)
 	if errors.Is(err, mongo.ErrNoDocuments) {
-		return false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	k.noteChange(ctx, idOf(raw))
-	return true, k.count(ctx, raw, -1, going)
+	return raw, k.count(ctx, raw, -1, going)
 }
 
 // All visits all documents that match, in the order of their ids, page by page: it may take long. The ids are ObjectIDs.

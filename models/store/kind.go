@@ -27,6 +27,10 @@ type Kind struct {
 	// Essential documents are small and pass: they are written on a full disk too, so that people can log in and make room.
 	Essential bool
 
+	People bool              // each of these documents is a person
+	Export Export            // what a person gets of the documents that are theirs
+	Loose  map[string]string // fields with ids on which a document does not hang, and why
+
 	Placeholder *Placeholder // what stays of a document that others of its own kind hang on; nil: nothing
 }
 

@@ -19,16 +19,29 @@ type Related struct {
 
 // Relation is "who X what": likes, bookmarks, subscriptions. Each pair is there once, however often and from however many
 // tabs it is asked for, and is counted where the parents say so.
-type Relation struct{ docs *Documents[Related] }
+type Relation struct {
+	docs    *Documents[Related]
+	changed func(r *Related, by int64)
+}
 
 // NewRelation registers a relation of users to targets.
 func NewRelation(db *DB, name string, user, target Parent) *Relation {
 	user.Field, target.Field = "user", "target"
-	return &Relation{Register[Related](db, Kind{
+	return &Relation{docs: Register[Related](db, Kind{
 		Name:    name,
 		Indexes: []mongo.IndexModel{Unique("user", "target"), Index("user", "-_id"), Index("target", "-_id")},
 		Parents: []Parent{user, target},
+		Export:  Export{By: "user", Fields: []string{"target", "createdAt"}},
 	})}
+}
+
+// OnChange has f told of what was added (1) and removed (-1), when it is done. What goes with a user or a target isn't told.
+func (r *Relation) OnChange(f func(r *Related, by int64)) { r.changed = f }
+
+func (r *Relation) tell(ctx context.Context, related *Related, by int64) {
+	if r.changed != nil {
+		after(ctx, func() { r.changed(related, by) })
+	}
 }
 
 // Add relates the user to the target. Doing it again changes nothing.
@@ -44,10 +57,15 @@ func (r *Relation) AddWith(ctx context.Context, user, target bson.ObjectID, also
 		if related, err := r.Of(ctx, user, []bson.ObjectID{target}); err != nil || related[target] {
 			return err
 		}
-		if err := r.docs.Insert(ctx, &Related{ID: bson.NewObjectID(), User: user, Target: target, CreatedAt: r.docs.kind.db.Now()}); err != nil {
+		added := &Related{ID: bson.NewObjectID(), User: user, Target: target, CreatedAt: r.docs.kind.db.Now()}
+		if err := r.docs.Insert(ctx, added); err != nil {
 			return err
 		}
-		return also(ctx)
+		err := also(ctx)
+		if err == nil {
+			r.tell(ctx, added, 1)
+		}
+		return err
 	})
 	if mongo.IsDuplicateKeyError(err) { // another request was first, between the two
 		return nil
@@ -63,11 +81,15 @@ func (r *Relation) Remove(ctx context.Context, user, target bson.ObjectID) error
 // RemoveWith is Remove with what belongs to it: if the two were related, that is done in the same transaction.
 func (r *Relation) RemoveWith(ctx context.Context, user, target bson.ObjectID, also func(ctx context.Context) error) error {
 	return r.docs.kind.db.Atomically(ctx, func(ctx context.Context) error {
-		removed, err := r.docs.Delete(ctx, Where("user", user, "target", target))
-		if err != nil || !removed {
+		removed, err := r.docs.Take(ctx, Where("user", user, "target", target))
+		if err != nil || removed == nil {
 			return err
 		}
-		return also(ctx)
+		if err := also(ctx); err != nil {
+			return err
+		}
+		r.tell(ctx, removed, -1)
+		return nil
 	})
 }
 

@@ -1,0 +1,126 @@
+package models
+
+import (
+	"context"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"tokentube/models/store"
+	"tokentube/utils/apperr"
+)
+
+// Figures are what a channel got.
+type Figures struct {
+	Views       int64 `bson:"views" json:"views"`
+	Likes       int64 `bson:"likes" json:"likes"`
+	Comments    int64 `bson:"comments" json:"comments"`
+	Subscribers int64 `bson:"subscribers" json:"subscribers"`
+}
+
+// Daily is what a channel got on one day. A like, comment or subscription that is taken back is taken from the day on which
+// it was given, so a day never shows less than nothing; what goes with a deleted post or account stays in the days. They
+// are for a chart: nobody waits for them to be written, and a crash may lose one.
+type Daily struct {
+	ID        bson.ObjectID `bson:"_id"`
+	Owner     bson.ObjectID `bson:"owner"`
+	Day       time.Time     `bson:"day"` // when it begins, UTC
+	Figures   `bson:",inline"`
+	ExpiresAt time.Time `bson:"expiresAt"`
+}
+
+const (
+	// ChartDays is how many days a chart shows.
+	ChartDays   = 28
+	dailiesKept = 400 * day
+	day         = 24 * time.Hour
+)
+
+// Dailies are what channels got day by day.
+type Dailies struct {
+	db      *store.DB
+	dailies *store.Documents[Daily]
+	posts   *Posts
+}
+
+// NewDailies registers the days.
+func NewDailies(db *store.DB, posts *Posts) *Dailies {
+	return &Dailies{db: db, posts: posts, dailies: store.Register[Daily](db, store.Kind{
+		Name:    "dailies",
+		Indexes: []mongo.IndexModel{store.Unique("owner", "day"), store.Expiry("expiresAt")},
+		Parents: []store.Parent{{Kind: "users", Field: "owner"}},
+		Export:  store.Export{By: "owner", Order: store.Order{"day", "_id"}, Fields: []string{"day", "views", "likes", "comments", "subscribers"}},
+	})}
+}
+
+// follow counts what happens on the site.
+func (m *Dailies) follow(s *Site) {
+	s.Views.counted = func(post bson.ObjectID) { m.addOf(post, dailyViews, m.db.Now(), 1) }
+	s.Likes.likes.OnChange(func(r *store.Related, by int64) { m.addOf(r.Target, dailyLikes, r.CreatedAt, by) })
+	s.Comments.changed = func(c *Comment, by int64) { m.addOf(c.Post, dailyComments, c.CreatedAt, by) }
+	s.Subscriptions.subscriptions.OnChange(func(r *store.Related, by int64) { m.add(r.Target, dailySubscribers, r.CreatedAt, by) })
+}
+
+// The figures that are counted by day.
+const (
+	dailyViews       = "views"
+	dailyLikes       = "likes"
+	dailyComments    = "comments"
+	dailySubscribers = "subscribers"
+)
+
+// add counts something that a channel got, or lost again, on the day of at. It may fail: the chart is a little wrong then.
+func (m *Dailies) add(owner bson.ObjectID, figure string, at time.Time, by int64) {
+	m.db.Background(func(ctx context.Context) { _ = m.write(ctx, owner, figure, at, by) })
+}
+
+// addOf is add for the owner of a post.
+func (m *Dailies) addOf(post bson.ObjectID, figure string, at time.Time, by int64) {
+	m.db.Background(func(ctx context.Context) { _ = m.writeOf(ctx, post, figure, at, by) })
+}
+
+func (m *Dailies) writeOf(ctx context.Context, post bson.ObjectID, figure string, at time.Time, by int64) error {
+	p, err := m.posts.posts.ByID(ctx, post)
+	if err != nil {
+		return err
+	}
+	return m.write(ctx, p.Owner, figure, at, by)
+}
+
+func (m *Dailies) write(ctx context.Context, owner bson.ObjectID, figure string, at time.Time, by int64) error {
+	d := Daily{ID: bson.NewObjectID(), Owner: owner, Day: at.UTC().Truncate(day)}
+	d.ExpiresAt = d.Day.Add(dailiesKept)
+	if by < 0 { // there is something to take it from, or there is nothing to do
+		_, err := m.dailies.Update(ctx, store.Where("owner", owner, "day", d.Day, figure, store.Where("$gt", 0)), bson.D{store.Inc(figure, by)})
+		if apperr.Is(err, apperr.NotFound) {
+			return nil
+		}
+		return err
+	}
+	*d.figure(figure) = by
+	return m.dailies.Put(ctx, store.Where("owner", owner, "day", d.Day), bson.D{store.Inc(figure, by)}, &d)
+}
+
+func (f *Figures) figure(name string) *int64 {
+	return map[string]*int64{dailyViews: &f.Views, dailyLikes: &f.Likes, dailyComments: &f.Comments, dailySubscribers: &f.Subscribers}[name]
+}
+
+// Last lists the last days of a user's channel, today last: each of them, also those on which nothing happened.
+func (m *Dailies) Last(ctx context.Context, user bson.ObjectID, days int) ([]Daily, error) {
+	first := m.db.Now().Truncate(day).Add(-time.Duration(days-1) * day)
+	found, err := m.dailies.List(ctx, store.Where("owner", user, "day", store.Where("$gte", first)), store.Order{"day"}, days)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Daily, days)
+	for i := range all {
+		all[i].Day = first.Add(time.Duration(i) * day)
+	}
+	for _, d := range found {
+		if i := int(d.Day.Sub(first) / day); i < days {
+			all[i] = *d
+		}
+	}
+	return all, nil
+}
