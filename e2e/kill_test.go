@@ -13,7 +13,7 @@ import (
 // quiet are the settings of a site that many use at once.
 func quiet(t *testing.T, data string) env {
 	t.Helper()
-	return env{"DATA_DIR": data, "PORT": freePort(t), "BCRYPT_COST": "4", "RATE_LIMIT": "false", "ACCESS_TOKEN_EXPIRY": "5h", "LOG_LEVEL": "warn"}
+	return env{"DATA_DIR": data, "PORT": freePort(t), "BCRYPT_COST": "4", "RATE_LIMIT": "false", "DISK_RESERVE_MB": "0", "ACCESS_TOKEN_EXPIRY": "5h", "LOG_LEVEL": "warn"}
 }
 
 // kill ends the process as a failing machine does.

@@ -65,6 +65,7 @@ func Config(t testing.TB) config.Config {
 	cfg, err := config.Load(map[string]string{
 		"DATA_DIR": t.TempDir(), "BCRYPT_COST": "4", "BASE_URL": "https://localhost", "LOG_LEVEL": "error",
 		"RATE_LIMIT":           "false", // tests log in more often than people do
+		"DISK_RESERVE_MB":      "0",     // tests run where little is free, too
 		"ACCESS_TOKEN_SECRET":  "access secret of the tests 0123456789 abcdefghij",
 		"REFRESH_TOKEN_SECRET": "refresh secret of the tests 0123456789 abcdefghij",
 		"MONGODB_URI":          os.Getenv("MONGODB_URI"),
