@@ -12,8 +12,8 @@ import (
 
 var adminCommand = command{
 	name: "admin", args: "list | add USER | remove USER",
-	brief: "say who is an administrator, make a user one, or take it back",
-	help: `USER is a username or an e-mail address. Administrators may download a backup
+	brief: "list, add or remove administrators",
+	help: `USER is a username or an email address. Administrators may download a backup
 of the site (GET /api/v1/admin/backup). The change holds from the user's next
 request on; nobody has to log in again.
 
@@ -45,7 +45,7 @@ func listAdmins(ctx context.Context, s Site) error {
 			s.say("%s <%s>", u.Username, u.Email)
 		}
 		if len(admins) == 0 {
-			s.say("There is no administrator.")
+			s.say("There are no administrators.")
 		}
 		return nil
 	})
@@ -61,7 +61,7 @@ func setAdmin(name string, wanted bool) Run {
 				return err
 			}
 			if u.HasRole(models.Admin) == wanted {
-				s.say("%s %s", u.Username, map[bool]string{true: "is an administrator already.", false: "is no administrator."}[wanted])
+				s.say("%s %s", u.Username, map[bool]string{true: "is already an administrator.", false: "is not an administrator."}[wanted])
 				return nil
 			}
 			roles := slices.DeleteFunc(slices.Clone(u.Roles), func(r string) bool { return r == models.Admin })
@@ -71,7 +71,7 @@ func setAdmin(name string, wanted bool) Run {
 			if _, err := data.Users.SetRoles(ctx, u.ID, roles); err != nil {
 				return err
 			}
-			s.say("%s %s", u.Username, map[bool]string{true: "is an administrator now.", false: "is no administrator any more."}[wanted])
+			s.say("%s %s", u.Username, map[bool]string{true: "is an administrator now.", false: "is no longer an administrator."}[wanted])
 			return nil
 		})
 	}

@@ -8,14 +8,14 @@ import (
 
 func TestAdminsAreMadeAndListedAndUnmade(t *testing.T) {
 	cfg := prepared(t)
-	done(t, cfg, []string{"admin", "list"}, "There is no administrator.")
+	done(t, cfg, []string{"admin", "list"}, "There are no administrators.")
 	done(t, cfg, []string{"admin", "add", "alice"}, "alice is an administrator now.")
-	done(t, cfg, []string{"admin", "add", "Alice@Example.com"}, "is an administrator already")
+	done(t, cfg, []string{"admin", "add", "Alice@Example.com"}, "is already an administrator")
 	done(t, cfg, []string{"admin", "add", " BOB@example.com "}, "bob is an administrator now.")
 	done(t, cfg, []string{"admin", "list"}, "alice <alice@example.com>\nbob <bob@example.com>\n")
 	refused(t, cfg, []string{"admin", "add", "carol"}, `no user "carol"`)
-	done(t, cfg, []string{"admin", "remove", "alice"}, "alice is no administrator any more.")
-	done(t, cfg, []string{"admin", "remove", "alice"}, "alice is no administrator.")
+	done(t, cfg, []string{"admin", "remove", "alice"}, "alice is no longer an administrator.")
+	done(t, cfg, []string{"admin", "remove", "alice"}, "alice is not an administrator.")
 	done(t, cfg, []string{"admin", "list"}, "bob <bob@example.com>\n")
 
 	site := testsite.Start(t, cfg)

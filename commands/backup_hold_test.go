@@ -80,5 +80,5 @@ func TestFilesDeletedDuringABackupGoAtTheNextStart(t *testing.T) {
 		t.Errorf("%d files are left: bob has one picture", len(left))
 	}
 	again.Close()
-	done(t, cfg, []string{"repair"}, "There was nothing to mend.")
+	done(t, cfg, []string{"repair"}, "Nothing needed repair.")
 }

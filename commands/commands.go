@@ -90,7 +90,7 @@ func Parse(args []string, out io.Writer) (Run, error) {
 	}
 	i := slices.IndexFunc(all, func(c command) bool { return c.name == args[0] })
 	if i < 0 {
-		return nil, usage("there is no command %q. There is: %s.\n\"help\" says what they do.", args[0], names())
+		return nil, usage("unknown command %q. The commands are: %s.\nRun \"help\" to see what they do.", args[0], names())
 	}
 	return all[i].understand(args[1:], out)
 }
@@ -104,7 +104,7 @@ func (c command) understand(args []string, out io.Writer) (Run, error) {
 	}
 	run, err := c.parse(flags, args)
 	if err != nil {
-		return nil, usage("%s: %s.\nUsage: %s\n\"help %s\" says more.", c.name, err, c.line(), c.name)
+		return nil, usage("%s: %s.\nUsage: %s\nRun \"help %s\" for details.", c.name, err, c.line(), c.name)
 	}
 	return run, nil
 }
@@ -159,7 +159,7 @@ func printAll(out io.Writer) error {
 	for _, c := range all {
 		text += fmt.Sprintf("  %-8s %s\n", c.name, c.brief)
 	}
-	_, err := fmt.Fprintf(out, "%s\n\"tokentube help COMMAND\" says more about one.\n", text)
+	_, err := fmt.Fprintf(out, "%s\nRun \"tokentube help COMMAND\" for details.\n", text)
 	return errors.Join(flag.ErrHelp, err)
 }
 

@@ -18,7 +18,7 @@ var repairCommand = command{
 gone, doubles that keep a unique index from being made, and files that no document
 names, half-written ones too; it corrects every count (posts, likes ...) and tells of
 documents whose files are lost. Each thing that it mends is printed. It may be stopped
-at any time and run again: the second run finds nothing to mend.
+at any time and run again: the second run finds nothing to repair.
 
 With the embedded database the site must be stopped. With MONGODB_URI it may run: a
 count that is wrong is looked at again and again for half a minute, and left alone if
@@ -45,11 +45,11 @@ func repair(ctx context.Context, s Site) error {
 	}
 	switch done.Mended {
 	case 0:
-		s.say("There was nothing to mend.")
+		s.say("Nothing needed repair.")
 	case 1:
-		s.say("Mended one thing.")
+		s.say("Fixed 1 problem.")
 	default:
-		s.say("Mended %d things.", done.Mended)
+		s.say("Fixed %d problems.", done.Mended)
 	}
 	if done.Lost > 0 {
 		s.say("Lost files: %d. Put them back from a backup, or delete what names them.", done.Lost)

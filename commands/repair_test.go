@@ -13,13 +13,13 @@ import (
 
 func TestRepairPrintsWhatItMended(t *testing.T) {
 	cfg := prepared(t, func(s *testsite.Site) { upload(t, s.SignIn("bob")) })
-	done(t, cfg, []string{"repair"}, "There was nothing to mend.")
+	done(t, cfg, []string{"repair"}, "Nothing needed repair.")
 	stray := filepath.Join(cfg.MediaDir(), "public", fmt.Sprintf("%032x.png", 1))
 	check(t, os.MkdirAll(filepath.Dir(stray), 0o700))
 	check(t, os.WriteFile(stray, []byte("of a killed upload"), 0o600))
 	old := time.Now().Add(-5 * time.Hour)
 	check(t, os.Chtimes(stray, old, old))
-	done(t, cfg, []string{"repair"}, "file public/0000", "no document names it", "Mended one thing.")
+	done(t, cfg, []string{"repair"}, "file public/0000", "no document names it", "Fixed 1 problem.")
 	if _, err := os.Stat(stray); err == nil {
 		t.Error("it is still there")
 	}
@@ -31,7 +31,7 @@ func TestRepairPrintsWhatItMended(t *testing.T) {
 	for _, picture := range pictures {
 		check(t, os.Remove(picture))
 	}
-	done(t, cfg, []string{"repair"}, "its avatar is lost", "its thumbnail is lost", "its media is lost", "There was nothing to mend.", "Lost files: 4.")
+	done(t, cfg, []string{"repair"}, "its avatar is lost", "its thumbnail is lost", "its media is lost", "Nothing needed repair.", "Lost files: 4.")
 
 	site := testsite.Start(t, cfg)
 	if cfg.MongoURI == "" {
@@ -40,7 +40,7 @@ func TestRepairPrintsWhatItMended(t *testing.T) {
 		refused(t, cfg, []string{"seed"}, "the site is running", "stop it first")
 		refused(t, cfg, []string{"admin", "list"}, "the site is running", "stop it first")
 	} else {
-		done(t, cfg, []string{"repair"}, "nothing to mend") // while it runs
+		done(t, cfg, []string{"repair"}, "Nothing needed repair") // while it runs
 	}
 	site.Close()
 }
@@ -58,13 +58,13 @@ func TestHalfWrittenFilesGo(t *testing.T) {
 	gone := func() bool { _, err := os.Stat(draft); return errors.Is(err, os.ErrNotExist) }
 	half(time.Second)
 	if cfg.MongoURI != "" {
-		done(t, cfg, []string{"repair"}, "nothing to mend", "too young to be told from uploads under way: 1.")
+		done(t, cfg, []string{"repair"}, "Nothing needed repair", "too young to be told from uploads under way: 1.")
 		half(2 * time.Hour)
 	}
 	if cfg.MongoURI != "" {
-		done(t, cfg, []string{"repair"}, "half-written files: removed 1", "Mended one thing.")
+		done(t, cfg, []string{"repair"}, "half-written files: removed 1", "Fixed 1 problem.")
 	} else {
-		done(t, cfg, []string{"repair"}, "nothing to mend") // as the next start would
+		done(t, cfg, []string{"repair"}, "Nothing needed repair") // as the next start would
 	}
 	if !gone() {
 		t.Error("it is there after repair")

@@ -105,7 +105,7 @@ func sayRestored(s Site, head archive.Head, kept string) {
 	if !head.Secrets {
 		s.say("The backup holds no secrets: those of this folder or of the environment are used, or new ones are made.")
 	}
-	s.say("Everybody must log in again, with the password they had then.")
+	s.say("Everyone must log in again, with the password they had at that time.")
 }
 
 // asideName is a folder that is not there yet.

@@ -197,7 +197,7 @@ func TestRestoreEndsEverySession(t *testing.T) {
 	site.Close()
 	path := filepath.Join(t.TempDir(), "site.tar")
 	done(t, cfg, []string{"backup", path})
-	done(t, cfg, []string{"restore", "--force", path}, "Everybody must log in again")
+	done(t, cfg, []string{"restore", "--force", path}, "Everyone must log in again")
 	site = testsite.Start(t, cfg)
 	thief.CopyTo(site).JSON("GET", "/api/v1/users/get-current-user", nil).Status(401)
 	alice := site.SignIn("alice")

@@ -42,7 +42,7 @@ const day = 24 * time.Hour
 
 var seedCommand = command{
 	name:  "seed",
-	brief: "add three channels with sample content",
+	brief: "add three channels of sample content",
 	help: `The pictures and clips are drawn and free to use. It prints how to log in as one of the
 channels, and refuses where they are there already.
 
@@ -105,7 +105,7 @@ func Seed(ctx context.Context, app *Data, cost int, out io.Writer) error {
 	for _, channel := range samples {
 		user, err := seedChannel(ctx, app, channel, hash)
 		if apperr.Is(err, apperr.Conflict) {
-			return fmt.Errorf("the sample content is there already: the channel %s exists", channel.username)
+			return fmt.Errorf("the sample content was already added: the channel %s exists", channel.username)
 		} else if err != nil {
 			return err
 		}

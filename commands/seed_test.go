@@ -69,5 +69,5 @@ func TestSeedFillsASiteOnce(t *testing.T) {
 	if kinds["private.mp4"] != 4 || kinds["private.jpg"] != 5+4+5 || kinds["public.jpg"] != 3+3 || len(kinds) != 3 {
 		t.Errorf("the files are %v", kinds)
 	}
-	refused(t, cfg, []string{"seed"}, "the sample content is there already")
+	refused(t, cfg, []string{"seed"}, "the sample content was already added")
 }

@@ -32,7 +32,7 @@ func (b Backups) Routes(r middlewares.Access) {
 // to get them.
 func (b Backups) Show(c *gin.Context) error {
 	if !b.running.CompareAndSwap(false, true) {
-		return apperr.New(apperr.Conflict, "A backup is being made already.")
+		return apperr.New(apperr.Conflict, "A backup is already running.")
 	}
 	defer b.running.Store(false)
 	release := b.Media.Hold()

@@ -84,9 +84,9 @@ func (a CommentActions) Create(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	message, page := "Your comment is posted.", out.Path()+"#comment-"+shown.ID
+	message, page := "Comment posted.", out.Path()+"#comment-"+shown.ID
 	if shown.Parent != nil {
-		message, page = "Your reply is posted.", shown.Path()
+		message, page = "Reply posted.", shown.Path()
 	}
 	return respond.Created(c, message, page, "/api/v1/comments/c/"+shown.ID, shown)
 }
@@ -157,7 +157,7 @@ func (a CommentActions) Update(c *gin.Context) error {
 	if out, err = a.shownComment(c, user, comment); err != nil {
 		return err
 	}
-	return respond.Done(c, "Your changes are saved.", out.Path(), out)
+	return respond.Done(c, "Changes saved.", out.Path(), out)
 }
 
 // Delete is DELETE /comments/c/:id: for its author, and for the owner of the post.
@@ -174,7 +174,7 @@ func (a CommentActions) Delete(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return respond.Done(c, "The comment is deleted.", post.Path()+"#comments", struct {
+	return respond.Done(c, "Comment deleted.", post.Path()+"#comments", struct {
 		CommentsCount int64 `json:"commentsCount"`
 	}{post.CommentsCount})
 }

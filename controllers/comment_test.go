@@ -242,13 +242,13 @@ func TestCommentPages(t *testing.T) {
 		t.Errorf("a comment leads to %s", path)
 	}
 	w.bob.Get("/posts/"+w.post).Status(200).Has(
-		"Your comment is posted.", `<a href="https://example.com/" rel="nofollow ugc noopener">`, `<a href="/@alice">`, "3 comments", "Delete permanently", "Edit<span")
+		"Comment posted.", `<a href="https://example.com/" rel="nofollow ugc noopener">`, `<a href="/@alice">`, "3 comments", "Delete permanently", "Edit<span")
 	if path := to(w.bob, "/comments/"+w.post, url.Values{"content": {"yes"}, "parent": {w.answer}}); !strings.HasPrefix(path, "/comments/c/"+w.first+"#comment-") {
 		t.Errorf("a reply leads to %s", path)
 	}
 	w.nobody.Get("/posts/"+w.post).Status(200).Has("Log in to comment", `href="/login?next=%2fposts%2f`+w.post+`%23comments"`, "2 replies").HasNot("Delete permanently", `name="content"`)
 	w.bob.PostForm("/comments/"+w.post, url.Values{"content": {strings.Repeat("long ", 500)}}).Status(422).Has(
-		"At most 2000 characters.", strings.Repeat("long ", 500), "the first")
+		"Use at most 2000 characters.", strings.Repeat("long ", 500), "the first")
 	w.bob.PostForm("/comments/"+w.post, url.Values{"content": {"\u200b"}, "parent": {w.first}}).Status(422).Has("Use at least one visible character.", "an answer")
 	w.bob.Get("/comments/c/" + w.first + "/edit").Status(200).Has("the first")
 	w.carol.Get("/comments/c/" + w.first + "/edit").Status(403)

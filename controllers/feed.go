@@ -42,7 +42,7 @@ func (f Feeds) query(c *gin.Context) (q models.PostQuery, err error) {
 		return q, err
 	}
 	if in.Tab != "" && in.Tab != "home" && in.Tab != "drafts" && in.Tab != "playlists" {
-		return q, apperr.InvalidField("tab", "There is no such tab.")
+		return q, apperr.InvalidField("tab", "There's no such tab.")
 	}
 	if in.SortBy != "" && in.SortBy != "createdAt" {
 		return q, apperr.InvalidField("sortBy", "Sort by createdAt.")

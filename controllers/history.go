@@ -101,7 +101,7 @@ func (h HistoryActions) Update(c *gin.Context) error {
 	if err := h.History.Pause(c, middlewares.UserID(c), *in.IsPaused); err != nil {
 		return err
 	}
-	message := map[bool]string{true: "Your history is paused.", false: "Your history is on again."}[*in.IsPaused]
+	message := map[bool]string{true: "History paused.", false: "History turned on."}[*in.IsPaused]
 	return respond.Done(c, message, "/history", in)
 }
 
@@ -110,7 +110,7 @@ func (h HistoryActions) Clear(c *gin.Context) error {
 	if err := h.History.Clear(c, middlewares.UserID(c)); err != nil {
 		return err
 	}
-	return respond.Done(c, "Your history is empty.", "/history", nil)
+	return respond.Done(c, "History cleared.", "/history", nil)
 }
 
 type position struct {
@@ -135,7 +135,7 @@ func (h HistoryActions) SetPosition(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return respond.Done(c, "The position is kept.", "/history", in)
+	return respond.Done(c, "Position saved.", "/history", in)
 }
 
 // Delete is DELETE /history/:id: takes a post out of the history.

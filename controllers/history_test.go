@@ -63,7 +63,7 @@ func TestHistory(t *testing.T) {
 		{name: "what nobody knows", as: bob, method: "DELETE", path: one + nobodysID, status: 404},
 		{name: "somebody's draft", as: bob, method: "DELETE", path: one + draft, status: 404},
 		{name: "watch it again", as: bob, method: "GET", path: "/posts/" + text, status: 200},
-		{name: "paused", as: bob, method: "GET", path: "/history", status: 200, has: []string{"Your history is paused", "A square"}, hasNot: []string{"hello"}},
+		{name: "paused", as: bob, method: "GET", path: "/history", status: 200, has: []string{"History paused", "A square"}, hasNot: []string{"hello"}},
 		{name: "go on", as: bob, method: "PATCH", path: all, body: testsite.M{"isPaused": false}, status: 200, has: []string{`"isPaused":false`}},
 		{name: "watch it again", as: bob, method: "GET", path: "/posts/" + text, status: 200},
 		{name: "it is there", as: bob, method: "GET", path: list, status: 200, has: []string{"hello", "A square"}},

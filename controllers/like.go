@@ -81,6 +81,6 @@ func (l LikeActions) change(c *gin.Context, do func(ctx context.Context, user, p
 }
 
 func likeDone(c *gin.Context, path string, now likeState) error {
-	message := map[bool]string{true: "You like this.", false: "You no longer like this."}[now.IsLiked]
+	message := map[bool]string{true: "Liked.", false: "Like removed."}[now.IsLiked]
 	return respond.Done(c, message, path, now)
 }

@@ -32,7 +32,7 @@ func ascending(sortType string) (bool, error) {
 	case "asc":
 		return true, nil
 	}
-	return false, apperr.InvalidField("sortType", "Use asc or desc.")
+	return false, apperr.InvalidField("sortType", "Use “asc” or “desc”.")
 }
 
 // next is how a list goes on: the cursor of the next page for the API, and its address for the page.

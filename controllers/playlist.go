@@ -133,7 +133,7 @@ func (l PlaylistActions) Create(c *gin.Context) error {
 		return respond.Invalid(c, "playlists/index", playlistsPage{list, next, playlistFields{made.Name, made.Description, string(made.Visibility)}}, err)
 	}
 	out := l.playlist(made, user, user.ID)
-	return respond.Created(c, "The playlist is made.", respond.Back(c, out.Path()), "/api/v1/playlist/"+out.ID, out)
+	return respond.Created(c, "Playlist created.", respond.Back(c, out.Path()), "/api/v1/playlist/"+out.ID, out)
 }
 
 // deref is what was sent, if it was.
@@ -229,7 +229,7 @@ func (l PlaylistActions) Update(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return respond.Done(c, "The playlist is saved.", form.Path(), form.Playlist)
+	return respond.Done(c, "Playlist saved.", form.Path(), form.Playlist)
 }
 
 func (l PlaylistActions) update(c *gin.Context, in playlistInput) error {
@@ -245,7 +245,7 @@ func (l PlaylistActions) update(c *gin.Context, in playlistInput) error {
 			order := make([]bson.ObjectID, len(*in.Order))
 			for i, hex := range *in.Order {
 				if order[i], err = store.ParseID(hex); err != nil {
-					return apperr.InvalidField("order", "Name only posts that are in the playlist.")
+					return apperr.InvalidField("order", "List only posts that are in the playlist.")
 				}
 			}
 			if err := l.Playlists.Reorder(ctx, user, id, order); err != nil {
@@ -269,7 +269,7 @@ func (l PlaylistActions) Delete(c *gin.Context) error {
 	if err := l.Playlists.Delete(c, user, id); err != nil {
 		return err
 	}
-	return respond.Done(c, "The playlist is deleted.", "/playlists", nil)
+	return respond.Done(c, "Playlist deleted.", "/playlists", nil)
 }
 
 // isSaved marks the posts that are in the viewer's playlists.

@@ -141,7 +141,7 @@ func TestWatchLater(t *testing.T) {
 	draft := bob.JSON("POST", "/api/v1/tweets", testsite.M{"content": "secret", "visibility": "draft"}).Status(201).ID()
 	later := "/api/v1/playlist/watch-later"
 	alice.JSON("GET", later, nil).Status(200).Has(`"videos":[]`, `"isWatchLater":true`)
-	alice.Get("/playlists/watch-later").Status(200).Has("Nothing in it yet")
+	alice.Get("/playlists/watch-later").Status(200).Has("This playlist is empty")
 	var all sync.WaitGroup
 	for range 10 {
 		all.Go(func() {

@@ -111,7 +111,7 @@ func kindOf(text string) (models.Kind, error) {
 			return k.kind, nil
 		}
 	}
-	return "", apperr.InvalidField("kind", "One of: video, photo, text.")
+	return "", apperr.InvalidField("kind", "Use one of: video, photo, text.")
 }
 
 // Create is POST /watch, /photos and /posts.
@@ -134,9 +134,9 @@ func (p postsOf) Create(c *gin.Context) error {
 		return respond.Invalid(c, "posts/new", form, err)
 	}
 	out := p.post(post, middlewares.Current(c).User, post.Owner)
-	message := "Your post is published."
+	message := "Published. Anyone can see it now."
 	if !out.IsPublished {
-		message = "Your draft is saved."
+		message = "Draft saved. Only you can see it."
 	}
 	return respond.Created(c, message, out.Path(), p.apiPath()+out.ID, out)
 }
@@ -196,7 +196,7 @@ func (p postsOf) create(c *gin.Context, in postInput, post *models.Post, sent *m
 func (p postsOf) pictures(c *gin.Context, post *models.Post, sent *media.Picture, files *uploads) (err error) {
 	switch {
 	case p.kind == models.Photo && sent == nil:
-		return apperr.InvalidField("photo", "Choose a file.")
+		return apperr.InvalidField("photo", "Choose a photo.")
 	case p.kind == models.Photo:
 		photo, err := p.Media.SavePhoto(c, sent)
 		post.Media, post.Width, post.Height = photo.Name, photo.Width, photo.Height
@@ -204,7 +204,7 @@ func (p postsOf) pictures(c *gin.Context, post *models.Post, sent *media.Picture
 		files.add(photo.Name, photo.Thumbnail)
 		return err
 	case p.kind == models.Video && post.Media == "":
-		return apperr.InvalidField(videoFile, "Choose a file.")
+		return apperr.InvalidField(videoFile, "Choose a video.")
 	case p.kind == models.Video && sent != nil:
 		post.Thumbnail, err = files.picture(c, sent, p.Media.SaveThumbnail)
 		return err

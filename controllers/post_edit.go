@@ -119,9 +119,9 @@ func (p postsOf) updated(c *gin.Context, before, after *models.Post) error {
 	if err != nil {
 		return err
 	}
-	message := "Your changes are saved."
+	message := "Changes saved."
 	if before.Visibility != after.Visibility {
-		message = map[models.Visibility]string{models.Public: "Your post is published.", models.Draft: "Your post is a draft again."}[after.Visibility]
+		message = map[models.Visibility]string{models.Public: "Published. Anyone can see it now.", models.Draft: "Unpublished. It’s a draft now, and only you can see it."}[after.Visibility]
 	}
 	return respond.Done(c, message, out.Path(), out)
 }
@@ -169,5 +169,5 @@ func (p postsOf) Delete(c *gin.Context) error {
 	if err := p.Posts.Delete(c, post.Owner, post.ID); err != nil {
 		return err
 	}
-	return respond.Done(c, "Your post is deleted.", out.Owner.Path(), out)
+	return respond.Done(c, "Post deleted.", out.Owner.Path(), out)
 }

@@ -62,7 +62,7 @@ func TestPostAPhotoByForm(t *testing.T) {
 	c := site.User("alice")
 	to := c.Upload("POST", "/photos", map[string]string{"title": "Hills", "alt": "Some <hills>", "visibility": "public"},
 		testsite.File{Field: "photo", Name: "h.png", Content: png(t, 80, 60)}).Status(http.StatusSeeOther).Header.Get("Location")
-	c.Get(to).Status(200).Has("Your post is published.", "Some &lt;hills&gt;")
+	c.Get(to).Status(200).Has("Published. Anyone can see it now.", "Some &lt;hills&gt;")
 	id := strings.TrimPrefix(to, "/photos/")
 	read := site.Client().JSON("GET", "/api/v1/photos/"+id, nil).Status(200).Data()
 	if read["width"] != 80.0 || read["height"] != 60.0 || read["alt"] != "Some <hills>" {
@@ -110,7 +110,7 @@ func TestPostsRefuse(t *testing.T) {
 		t.Errorf("%d files stored, want the avatar alone", left)
 	}
 	c.JSON("POST", "/api/v1/tweets", testsite.M{"content": testsite.M{"a": 1}}).Status(422)
-	c.PostForm("/posts", url.Values{"content": {""}, "tags": {"<b>"}}).Status(422).Has("This is needed.", "&lt;b&gt;")
+	c.PostForm("/posts", url.Values{"content": {""}, "tags": {"<b>"}}).Status(422).Has("Enter some text.", "&lt;b&gt;")
 }
 
 func TestDraftsAreNobodyElses(t *testing.T) {

@@ -68,9 +68,9 @@ func logEntry(e *models.Event) LogEntry {
 	}
 	switch e.Why {
 	case models.TooMany:
-		out.Message = "The oldest device was signed out, because there were more than fifty"
+		out.Message = "The oldest device was signed out because more than 50 were logged in"
 	case models.Restored:
-		out.Message, out.Ended = "Every device was signed out, because the site was restored from a backup", nil
+		out.Message, out.Ended = "Every device was signed out because the site was restored from a backup", nil
 	}
 	return out
 }
@@ -79,11 +79,11 @@ var messages = map[models.EventType]string{
 	models.EventLogin:          "Logged in",
 	models.EventLoginFailed:    "Someone tried to log in with a wrong password",
 	models.EventLogout:         "Logged out",
-	models.EventSessionEnded:   "A device was signed out from another one",
-	models.EventPassword:       "The password was changed, and all other devices were signed out",
-	models.EventEmail:          "The e-mail address was changed",
-	models.EventTokenReuse:     "An old token was used again, as a thief would: that login was ended",
-	models.EventTokenElsewhere: "A token was renewed twice within moments, the second time from another address or browser",
+	models.EventSessionEnded:   "A device was signed out remotely",
+	models.EventPassword:       "Password changed, and all other devices signed out",
+	models.EventEmail:          "The email address was changed",
+	models.EventTokenReuse:     "A replaced token was used again, a sign of theft, so that login was signed out",
+	models.EventTokenElsewhere: "A token was renewed twice within moments, the second time from a different address or browser",
 }
 
 // Dismiss is DELETE /settings/security/notice: the notice of a theft was read.
@@ -92,5 +92,5 @@ func (s Security) Dismiss(c *gin.Context) error {
 	if err := s.Users.DismissTheft(c, id.User.ID, id.Session.CreatedAt); err != nil {
 		return err
 	}
-	return respond.Done(c, "The notice is put away. The security log keeps what happened.", "/settings/security", nil)
+	return respond.Done(c, "Notice dismissed. The details stay in your security log.", "/settings/security", nil)
 }

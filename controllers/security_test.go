@@ -78,7 +78,7 @@ func TestEveryEventIsLogged(t *testing.T) {
 			}
 		}
 	}
-	c.Get("/settings/security").Status(200).Has("Someone tried to log in with a wrong password", "192.0.2.7", "The e-mail address was changed").HasNot("alice@example.com")
+	c.Get("/settings/security").Status(200).Has("Someone tried to log in with a wrong password", "192.0.2.7", "The email address was changed").HasNot("alice@example.com")
 }
 
 // A logout that ends nothing, a failed login with a name that does not exist,
@@ -189,7 +189,7 @@ func steal(t *testing.T, site *testsite.Site, owner *testsite.Client) {
 	}
 }
 
-const stolen = "Somebody may have copied your login"
+const stolen = "Someone may have copied your login"
 
 func TestTheftIsToldAtTheNextLogin(t *testing.T) {
 	site := testsite.New(t)
@@ -203,7 +203,7 @@ func TestTheftIsToldAtTheNextLogin(t *testing.T) {
 
 	c := site.Client()
 	data := c.JSON("POST", "/api/v1/users/login", testsite.M{"identifier": "alice", "password": testsite.Password}).Status(200).Data()
-	if notice, _ := data["notice"].(string); !strings.Contains(notice, "That login was ended") {
+	if notice, _ := data["notice"].(string); !strings.Contains(notice, "We signed out the login") {
 		t.Errorf("the API says %q", notice)
 	}
 	for _, path := range []string{"/", "/settings/profile", "/no-such-page"} {
@@ -212,7 +212,7 @@ func TestTheftIsToldAtTheNextLogin(t *testing.T) {
 	if n := count(c, "token_reuse"); n != 1 {
 		t.Errorf("%d entries in the log, want 1", n)
 	}
-	c.Get("/settings/security").Has("An old token was used again", "curl")
+	c.Get("/settings/security").Has("A replaced token was used again", "curl")
 
 	elsewhere.PostForm("/settings/security/notice?_method=DELETE", nil).Status(http.StatusSeeOther)
 	c.Get("/").Has(stolen) // a session from before cannot put it away

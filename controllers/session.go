@@ -60,15 +60,15 @@ func (a *App) openDoor(c *gin.Context) door {
 	return door{Probe: true, Notice: middlewares.TwiceMessage(name)}
 }
 
-// name is the username or e-mail address, under whichever field it came.
+// name is the username or email address, under whichever field it came.
 func (in login) name() (string, error) {
 	name := strings.TrimSpace(cmp.Or(in.Identifier, in.Username, in.Email))
-	faults := apperr.New(apperr.Invalid, "Please fill in what is marked.")
+	faults := apperr.New(apperr.Invalid, "Please fix the highlighted fields.")
 	if name == "" {
-		faults.Fields = append(faults.Fields, apperr.Field{Name: "identifier", Message: "This is needed."})
+		faults.Fields = append(faults.Fields, apperr.Field{Name: "identifier", Message: "Enter your username or email address."})
 	}
 	if in.Password == "" {
-		faults.Fields = append(faults.Fields, apperr.Field{Name: "password", Message: "This is needed."})
+		faults.Fields = append(faults.Fields, apperr.Field{Name: "password", Message: "Enter your password."})
 	}
 	if faults.Fields != nil {
 		return "", faults
@@ -164,7 +164,7 @@ func (s SessionActions) authenticate(c *gin.Context, in login) (*models.User, er
 }
 
 func errWrongLogin() *apperr.Error {
-	return apperr.New(apperr.Unauthorized, "The name or the password is wrong.")
+	return apperr.New(apperr.Unauthorized, "Wrong username or password.")
 }
 
 // beginSession starts a session for the user in this browser, in place of the one whose cookies came with the request.
@@ -258,7 +258,7 @@ func (s SessionActions) Renew(c *gin.Context) error {
 		_, raw = s.Auth.Cookies.Read(c, s.Log)
 	}
 	if raw == "" {
-		return apperr.New(apperr.Unauthorized, "No refresh token was sent.")
+		return apperr.New(apperr.Unauthorized, "Send a refresh token.")
 	}
 	id, pair, err := s.Auth.Renew(c, raw)
 	if err != nil {
@@ -266,13 +266,13 @@ func (s SessionActions) Renew(c *gin.Context) error {
 	}
 	if id.State != middlewares.SignedIn {
 		c.Header("WWW-Authenticate", `Bearer realm="tokentube", error="invalid_token"`)
-		return apperr.New(apperr.Unauthorized, "This refresh token is no longer good. Please log in again.").Because(token.ErrExpired)
+		return apperr.New(apperr.Unauthorized, "This refresh token is no longer valid. Log in again.").Because(token.ErrExpired)
 	}
 	out := signedIn{User: s.user(id.User, true)}
 	if explicit && !fromBrowser(c) {
 		out.AccessToken, out.RefreshToken = pair.Access, pair.Refresh
 	}
-	return respond.Done(c, "The tokens are renewed.", "/", out)
+	return respond.Done(c, "Tokens renewed.", "/", out)
 }
 
 // rehash brings the stored hash to the present cost while the password is known.
@@ -292,8 +292,8 @@ func theftNotice(u *models.User, s *models.Session) string {
 	if u.TheftToTell(s) == nil {
 		return ""
 	}
-	return "An old token of yours was used a second time, which happens when somebody copied it. " +
-		"That login was ended. Look at the security log, and change your password if you do not know why."
+	return "One of your old tokens was used again after it had been replaced, which happens when someone else has a copy. " +
+		"We signed out the login it belongs to. Check your security log, and change your password unless you know why."
 }
 
 // noteFailure tells the owner of an account that somebody tried to get in. It
@@ -316,17 +316,17 @@ func (a *App) checkCookies(c *gin.Context, d door) error {
 	plain := !a.Config.HTTPS() && c.Request.TLS == nil && a.Auth.Cookies.IsSecure(c.Request)
 	if plain && fromBrowser(c) && !middlewares.Loopback(c.Request.Host) {
 		host := (&url.URL{Host: c.Request.Host}).Hostname()
-		return apperr.New(apperr.Invalid, "Over plain HTTP your browser keeps no login for %s. Open the site at %s, or by HTTPS.", host, a.Config.BaseURL)
+		return apperr.New(apperr.Invalid, "Over plain HTTP, your browser won't keep you logged in at %s. Open the site at %s, or use HTTPS.", host, a.Config.BaseURL)
 	}
 	if !d.Probe || a.Auth.Cookies.Probed(c.Request) {
 		return nil
 	}
 	a.Auth.Cookies.Probe(c) // it may only be that the browser was closed since
 	if plain {
-		return apperr.New(apperr.Invalid, "Your browser didn't keep the cookie of this form, so it wouldn't keep a login. "+
+		return apperr.New(apperr.Invalid, "Your browser blocked this form's cookie, so you couldn't stay logged in. "+
 			"Over plain HTTP, Safari drops Secure cookies: set COOKIE_SECURE=auto and restart the site, or use another browser. If you just allowed cookies, try again.")
 	}
-	return apperr.New(apperr.Invalid, "Your browser didn't keep the cookie of this form, so it wouldn't keep a login. Allow cookies for this site, then try again.")
+	return apperr.New(apperr.Invalid, "Your browser blocked this form's cookie, so you couldn't stay logged in. Allow cookies for this site, then try again.")
 }
 
 // fromBrowser tells a browser by what only browsers send, and what no page can

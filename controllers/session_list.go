@@ -93,7 +93,7 @@ func (d Devices) Delete(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return respond.Done(c, "That device is signed out.", "/settings/sessions", nil)
+	return respond.Done(c, "Device signed out.", "/settings/sessions", nil)
 }
 
 // endThis ends the session by its id, not by the tokens that came with the
@@ -127,7 +127,7 @@ func (d Devices) DeleteOthers(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return respond.Done(c, "All other devices are signed out.", "/settings/sessions", endedCount{len(ended)})
+	return respond.Done(c, "All other devices were signed out.", "/settings/sessions", endedCount{len(ended)})
 }
 
 // noteEnded notes in the security log which devices were signed out by this one.

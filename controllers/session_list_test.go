@@ -85,7 +85,7 @@ func TestEndOneSession(t *testing.T) {
 	bearer.Header.Set("Authorization", "Bearer "+lost.Cookies["AccessToken"])
 	id := own(lost)
 	keeper.PostForm("/settings/sessions/"+id+"?_method=DELETE", nil).Status(http.StatusSeeOther)
-	keeper.Get("/settings/sessions").Status(200).Has("That device is signed out.")
+	keeper.Get("/settings/sessions").Status(200).Has("Device signed out.")
 	if renew(lost) || renew(replay) || renew(bearer) {
 		t.Error("the tokens of the ended session live")
 	}

@@ -70,7 +70,7 @@ func (s Settings) UpdateProfile(c *gin.Context) error {
 	var in profile
 	err := input.Read(c.Request, &in, nil)
 	if err == nil && in.FullName == nil && in.Bio == nil {
-		err = apperr.InvalidField("fullName", "Send a fullName or a bio.")
+		err = apperr.InvalidField("fullName", "Enter your name or a bio.")
 	}
 	if err != nil {
 		return respond.Invalid(c, "settings/profile", s.profilePage(c, in), err)
@@ -79,7 +79,7 @@ func (s Settings) UpdateProfile(c *gin.Context) error {
 	if err != nil {
 		return respond.Invalid(c, "settings/profile", s.profilePage(c, in), err)
 	}
-	return respond.Done(c, "Your profile is saved.", "/settings/profile", user)
+	return respond.Done(c, "Profile saved.", "/settings/profile", user)
 }
 
 type account struct {
@@ -112,7 +112,7 @@ func (s Settings) UpdateUsername(c *gin.Context) error {
 	if err != nil {
 		return respond.Invalid(c, "settings/account", in, err)
 	}
-	return respond.Done(c, "Your username is changed.", "/settings/account", user)
+	return respond.Done(c, "Username changed.", "/settings/account", user)
 }
 
 // UpdateEmail is PATCH /settings/email. It needs the password: the address is one day the way to a new password.
@@ -130,7 +130,7 @@ func (s Settings) UpdateEmail(c *gin.Context) error {
 	if err != nil {
 		return respond.Invalid(c, "settings/account", in, err)
 	}
-	return respond.Done(c, "Your email address is changed.", "/settings/account", user)
+	return respond.Done(c, "Email address changed.", "/settings/account", user)
 }
 
 // update changes the user and makes a fresh access token, so that its claims are true at once.
@@ -168,19 +168,19 @@ func (s Settings) checkPassword(c *gin.Context, field, password string) error {
 	ok, err := s.Hasher.Matches(c, user.PasswordHash, password, attempt.Turn(c))
 	attempt.End(c, ok, err)
 	if err == nil && !ok {
-		return apperr.InvalidField(field, "This is not your password.")
+		return apperr.InvalidField(field, "That password is incorrect.")
 	}
 	return err
 }
 
 // UpdateAvatar is PATCH /settings/avatar.
 func (s Settings) UpdateAvatar(c *gin.Context) error {
-	return s.updatePicture(c, models.Avatar, s.Media.SaveAvatar, "Your picture is changed.")
+	return s.updatePicture(c, models.Avatar, s.Media.SaveAvatar, "Profile picture changed.")
 }
 
 // UpdateCover is PATCH /settings/cover.
 func (s Settings) UpdateCover(c *gin.Context) error {
-	return s.updatePicture(c, models.CoverImage, s.Media.SaveCover, "Your banner is changed.")
+	return s.updatePicture(c, models.CoverImage, s.Media.SaveCover, "Banner changed.")
 }
 
 func (s Settings) updatePicture(c *gin.Context, p models.Picture, save func(context.Context, *media.Picture) (string, error), message string) error {
@@ -230,5 +230,5 @@ func (s Settings) Delete(c *gin.Context) error {
 		return err
 	}
 	s.forget(c)
-	return respond.Done(c, "Your account is deleted.", "/", nil)
+	return respond.Done(c, "Your account was deleted.", "/", nil)
 }

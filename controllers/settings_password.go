@@ -36,7 +36,7 @@ func (s Settings) UpdatePassword(c *gin.Context) error {
 	if err != nil {
 		return respond.Invalid(c, "settings/password", passwordChange{}, err)
 	}
-	return respond.Done(c, "Your password is changed. All other devices are signed out.", "/settings/password", out)
+	return respond.Done(c, "Password changed. All other devices were signed out.", "/settings/password", out)
 }
 
 func (s Settings) changePassword(c *gin.Context, in passwordChange) (signedIn, error) {
@@ -45,13 +45,13 @@ func (s Settings) changePassword(c *gin.Context, in passwordChange) (signedIn, e
 		return signedIn{}, apperr.InvalidField("newPassword", "%s", fault)
 	}
 	if !password.Same(in.NewPassword, in.ConfirmPassword) {
-		return signedIn{}, apperr.InvalidField("confirmPassword", "This is not the same as the new password.")
+		return signedIn{}, apperr.InvalidField("confirmPassword", "The passwords don't match.")
 	}
 	if err := s.checkPassword(c, "oldPassword", in.OldPassword); err != nil {
 		return signedIn{}, err
 	}
 	if password.Same(in.NewPassword, in.OldPassword) {
-		return signedIn{}, apperr.InvalidField("newPassword", "This is your password already.")
+		return signedIn{}, apperr.InvalidField("newPassword", "That is already your password. Choose a new one.")
 	}
 	hash, err := s.Hasher.Hash(c, in.NewPassword, middlewares.Turn(c, id.User.ID))
 	if err != nil {
@@ -85,7 +85,7 @@ func (s Settings) setPassword(c *gin.Context, id middlewares.Identity, hash stri
 		return err
 	})
 	if apperr.Is(err, apperr.NotFound) { // changed in another tab meanwhile
-		err = apperr.InvalidField("oldPassword", "That is no longer your password.")
+		err = apperr.InvalidField("oldPassword", "That password was just changed. Enter the new one.")
 	}
 	return user, session, err
 }

@@ -25,7 +25,7 @@ func TestChangesShowInTheTokenAtOnce(t *testing.T) {
 	site := testsite.New(t)
 	c := site.User("alice")
 	c.PostForm("/settings/profile?_method=PATCH", url.Values{"fullName": {" New Name "}, "bio": {"one\r\ntwo"}}).Status(http.StatusSeeOther)
-	c.Get("/settings/profile").Status(200).Has("New Name", "Your profile is saved.")
+	c.Get("/settings/profile").Status(200).Has("New Name", "Profile saved.")
 	c.JSON("PATCH", "/api/v1/users/update-user-username", testsite.M{"username": "Alicia"}).Status(200)
 	c.JSON("PATCH", "/api/v1/users/update-user-email", testsite.M{"email": "New@example.com", "password": testsite.Password}).Status(200)
 	if username, email, name := claims(t, site, c); username != "alicia" || email != "new@example.com" || name != "New Name" {
@@ -67,9 +67,9 @@ func TestSettingsRefuse(t *testing.T) {
 			t.Errorf("%s %v names no fault of %s: %s", r.path, r.body, r.field, answer)
 		}
 	}
-	c.PostForm("/settings/username?_method=PATCH", url.Values{"username": {"taken"}}).Status(409).Has("already taken", "alice@example.com")
+	c.PostForm("/settings/username?_method=PATCH", url.Values{"username": {"taken"}}).Status(409).Has("already in use", "alice@example.com")
 	c.PostForm("/settings/email?_method=PATCH", url.Values{"email": {"new@example.com"}, "password": {"wrong words"}}).
-		Status(422).Has("new@example.com", "not your password").HasNot("wrong words")
+		Status(422).Has("new@example.com", "password is incorrect").HasNot("wrong words")
 	if username, email, _ := claims(t, site, c); username != "alice" || email != "alice@example.com" {
 		t.Errorf("something was changed: %s, %s", username, email)
 	}

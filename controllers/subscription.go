@@ -179,6 +179,6 @@ func (s SubscriptionActions) change(c *gin.Context, do func(ctx context.Context,
 	if err != nil {
 		return err
 	}
-	message := map[bool]string{true: "You are subscribed.", false: "You are no longer subscribed."}[out.IsSubscribed]
+	message := map[bool]string{true: "Subscribed.", false: "Unsubscribed."}[out.IsSubscribed]
 	return respond.Done(c, message, respond.Back(c, out.Path()), subscriptionState{out.IsSubscribed, out.SubscribersCount})
 }

@@ -114,7 +114,7 @@ func TestRegisterSaysEverythingThatIsWrong(t *testing.T) {
 	form := site.Client().PostForm("/register", url.Values{"username": {"alice"}, "fullName": {"<i>Al"}, "password": {"a very secret one"}})
 	form.Status(422).Has("&lt;i&gt;Al", `aria-invalid`).HasNot("a very secret one")
 	form = site.Client().PostForm("/register", url.Values{"username": {"taken"}, "email": {"b@example.com"}, "fullName": {"B"}, "password": {testsite.Password}})
-	form.Status(409).Has("already taken")
+	form.Status(409).Has("already in use")
 }
 
 func TestEightRegistrationsOfOneNameAtOnce(t *testing.T) {

@@ -27,7 +27,7 @@ func TestLostCookies(t *testing.T) {
 		_, err := chromedp.Call(p.ctx, network.ClearBrowserCookies, cdp.Empty{})
 		check(t, err)
 		p.logIn("alice", testsite.Password)
-		p.Sees("Your browser didn't keep the cookie of this form")
+		p.Sees("Your browser blocked this form's cookie")
 		if p.Cookie("AccessToken") != "" {
 			t.Error("it logged in all the same")
 		}
@@ -80,7 +80,7 @@ func TestSentAgain(t *testing.T) {
 	evaluate[bool](p, `((f) => { for (const after of [0, 2000]) setTimeout(() => f.requestSubmit(), after); return true; })(document.querySelector("form[action='/posts']"))`)
 	<-made
 	p.until("the post's page", `location.pathname.startsWith("/posts/")`)
-	p.Sees("Once is enough.", "Your post is published.")
+	p.Sees("Once is enough.", "Published. Anyone can see it now.")
 	me := alice.JSON("GET", "/api/v1/users/get-current-user", nil).Status(200).Data()
 	if n := me["postsCount"]; n != 1.0 || sent.Load() != 2 {
 		t.Errorf("%v posts of %d requests", n, sent.Load())

@@ -22,9 +22,9 @@ func TestJourney(t *testing.T) {
 	p.Follow("Create")
 	p.Follow("Photo")
 	p.Upload("Photo", save(t, "sunset.png", pictureBytes(t)))
-	p.Fill("What the photo shows", "A white square over colours")
+	p.Fill("Describe the photo", "A white square over colours")
 	p.Fill("Title", "My first photo")
-	p.Press("Share the photo")
+	p.Press("Publish photo")
 	p.Sees("My first photo")
 	p.until("the photo", `document.querySelector("main img[alt='A white square over colours']")?.naturalWidth > 0`)
 
@@ -33,8 +33,8 @@ func TestJourney(t *testing.T) {
 	p.enhanced(`document.querySelector("form[data-upload]")`, "submit")
 	p.Upload("Video", save(t, "square.mp4", testsite.Video))
 	p.Fill("Title", "A square goes by")
-	p.until("the picture from the video", named("button", "Use this moment as the picture")+" !== undefined")
-	p.Press("Share the video")
+	p.until("the picture from the video", named("button", "Use this frame as the thumbnail")+" !== undefined")
+	p.Press("Publish video")
 	p.until("the watch page", `location.pathname.startsWith("/watch/")`)
 	p.Sees("A square goes by")
 	p.plays()
@@ -50,15 +50,15 @@ func TestJourney(t *testing.T) {
 	before := evaluate[string](p, pictureAddress)
 	p.Upload("New picture", save(t, "me.png", pictureBytes(t)))
 	p.Press("Save picture")
-	p.Sees("Your picture is changed.")
+	p.Sees("Profile picture changed.")
 	p.until("the new picture", pictureAddress+" !== "+quote(before))
 
 	access, refresh := p.Cookie("AccessToken"), p.Cookie("RefreshToken")
 	s.Clock.Advance(16 * time.Minute) // the access token runs out
 	p.Follow("Account")
 	p.At("/settings/account")
-	if got := p.Value("E-mail"); got != "alice@example.com" {
-		t.Errorf("the e-mail field shows %q", got)
+	if got := p.Value("Email"); got != "alice@example.com" {
+		t.Errorf("the email field shows %q", got)
 	}
 	if p.Cookie("AccessToken") == access || p.Cookie("RefreshToken") == refresh {
 		t.Error("the tokens were not renewed")
@@ -84,16 +84,16 @@ func (p *tab) register(name string) {
 	p.t.Helper()
 	p.At("/register")
 	p.Fill("Username", name)
-	p.Fill("E-mail", name+"@example.com")
+	p.Fill("Email", name+"@example.com")
 	p.Fill("Your name", "The "+name)
 	p.Fill("Password", testsite.Password)
-	p.Press("Create the account")
+	p.Press("Create account")
 }
 
 // logIn fills in and sends the form of /login.
 func (p *tab) logIn(name, password string) {
 	p.t.Helper()
-	p.Fill("Username or e-mail", name)
+	p.Fill("Username or email", name)
 	p.Fill("Password", password)
 	p.Press("Log in")
 }

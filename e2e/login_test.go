@@ -17,8 +17,8 @@ func TestLogin(t *testing.T) {
 	p.At("/login?next=%2Fsettings%2Fprofile")
 	p.Expect("status of 401")
 	p.logIn("alice", "not her password at all")
-	p.Sees("The name or the password is wrong.")
-	if got := p.Value("Username or e-mail"); got != "alice" {
+	p.Sees("Wrong username or password.")
+	if got := p.Value("Username or email"); got != "alice" {
 		t.Errorf("the name is now %q", got)
 	}
 	if got := p.Value("Password"); got != "" {
@@ -45,10 +45,10 @@ func TestNext(t *testing.T) {
 	p.click(`document.querySelector("main a[data-next]")`)
 	p.until("the script", `location.pathname === "/register" && document.querySelector("input[name=next]").value.endsWith("#bio")`)
 	p.Fill("Username", "alice")
-	p.Fill("E-mail", "alice@example.com")
+	p.Fill("Email", "alice@example.com")
 	p.Fill("Your name", "Alice")
 	p.Fill("Password", testsite.Password)
-	p.Press("Create the account")
+	p.Press("Create account")
 	p.until("the page", `location.pathname === "/settings/profile" && location.hash === "#bio"`)
 }
 
@@ -60,10 +60,10 @@ func TestFieldErrors(t *testing.T) {
 	p.Expect("status of 422", "status of 409")
 	p.Go("/register")
 	p.register("alice")
-	p.faultAt("Username", "already taken")
+	p.faultAt("Username", "already in use")
 	p.Fill("Username", "no spaces, please")
 	p.Fill("Password", "password")
-	p.Press("Create the account")
+	p.Press("Create account")
 	p.faultAt("Username", "_")
 	p.faultAt("Password", "guess")
 	if got := p.Value("Your name"); got != "The alice" {

@@ -15,7 +15,7 @@ import (
 
 // checkUnavailable looks whether a 503 is in the site's own words.
 func (o *outage) checkUnavailable(answer *reply) {
-	const says = "The database can't be reached right now. Please try again."
+	const says = "The database can't be reached right now. Try again in a moment."
 	if strings.HasPrefix(answer.Header.Get("Content-Type"), "text/html") {
 		if !strings.Contains(html.UnescapeString(answer.body), says) || !strings.Contains(answer.body, "</html>") {
 			o.t.Errorf("not an error page of the site: %s", answer)

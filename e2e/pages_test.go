@@ -87,11 +87,11 @@ func TestPages(t *testing.T) {
 	}
 	p.Go("/login")
 	p.logIn("alice", "not her password at all")
-	p.Sees("The name or the password is wrong.")
+	p.Sees("Wrong username or password.")
 	p.inspect("/login (refused)", axe)
 	p.Go("/register")
 	p.register("alice")
-	p.faultAt("Username", "already taken")
+	p.faultAt("Username", "already in use")
 	p.inspect("/register (refused)", axe)
 
 	p.Go("/login")

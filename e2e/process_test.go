@@ -129,7 +129,7 @@ func (b binary) seeds(t *testing.T) {
 	p.is(login[1], p.logIn(login[1], login[2]))
 	p.stop()
 	out, err = b.command(t, settings, "repair").CombinedOutput()
-	if err != nil || strings.TrimSpace(string(out)) != "There was nothing to mend." { // and no warning that it read everything
+	if err != nil || strings.TrimSpace(string(out)) != "Nothing needed repair." { // and no warning that it read everything
 		t.Errorf("repair: %v, %s", err, out)
 	}
 	if out := b.fails(t, settings, "seed"); !strings.Contains(out, "already") {

@@ -41,7 +41,7 @@ func TestScreenshots(t *testing.T) {
 	p.Sees("Subscribed")
 	p.Go("/playlists")
 	p.Fill("Name", "Boats and water")
-	p.Press("Make the playlist")
+	p.Press("Create playlist")
 	p.Sees("Boats and water")
 	for _, kind := range []string{"/watch/", "/photos/", "/posts/"} {
 		p.Go("/")

@@ -63,7 +63,7 @@ func (b binary) settled(t *testing.T, settings env) stored {
 func (b binary) mends(t *testing.T, settings env) {
 	t.Helper()
 	out, err := b.command(t, settings, "repair").CombinedOutput()
-	if err != nil || strings.TrimSpace(string(out)) != "There was nothing to mend." {
+	if err != nil || strings.TrimSpace(string(out)) != "Nothing needed repair." {
 		t.Errorf("repair: %v: %s", err, out)
 	}
 }

@@ -196,7 +196,7 @@ func (a *Auth) RequireRole(role string) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		a.RequireFresh(c)
 		if !c.IsAborted() && !Current(c).User.HasRole(role) {
-			respond.Error(c, apperr.New(apperr.Forbidden, "This is not open to you."))
+			respond.Error(c, apperr.New(apperr.Forbidden, "You don't have access to this."))
 		}
 	}
 }
@@ -227,7 +227,7 @@ func refuse(c *gin.Context, id Identity) {
 		challenge += `, error="invalid_token"` // RFC 6750 3.1
 	}
 	c.Header("WWW-Authenticate", challenge)
-	message := "Please log in first."
+	message := "Log in first."
 	if id.Twice != "" {
 		message = TwiceMessage(id.Twice)
 	}

@@ -132,7 +132,7 @@ func (a *Attempt) countForAll(c *gin.Context) error {
 
 func (a *Attempt) refuse(c *gin.Context, s ratelimit.State) error {
 	tell(c, append(a.states, s)...)
-	err := tooMany(s, "Too many tries. Please wait before you try again.")
+	err := tooMany(s, "Too many attempts. Wait a while, then try again.")
 	a.End(c, false, err)
 	return err
 }

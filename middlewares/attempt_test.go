@@ -76,7 +76,7 @@ func TestLimitOnTheLoginPage(t *testing.T) {
 	for range 10 {
 		site.Client().PostForm("/login", form).Status(401)
 	}
-	answer := site.Client().PostForm("/login", form).Status(429).Has(`action="/login"`, `value="alice"`, "Too many tries").HasNot("wrong password\"")
+	answer := site.Client().PostForm("/login", form).Status(429).Has(`action="/login"`, `value="alice"`, "Too many attempts").HasNot("wrong password\"")
 	if answer.Header.Get("Retry-After") != "90" || answer.Header.Get("Cache-Control") == "" {
 		t.Errorf("%v", answer.Header)
 	}

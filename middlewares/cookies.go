@@ -116,7 +116,7 @@ func (k Cookies) Twice(r *http.Request) string {
 
 // TwiceMessage says what is wrong when a cookie comes twice, and how to get out of it: no login would change anything.
 func TwiceMessage(name string) string {
-	return "Your browser sends two different cookies named " + name + ", so this site can use neither, and logging in does not help. " +
+	return "Your browser sends two different cookies named " + name + ", so this site can use neither, and logging in again won't help. " +
 		"Delete this site's cookies, then log in: in Chrome, Edge and Firefox, select the icon to the left of the address, " +
 		"then the entry for cookies and site data; in Safari, open Settings, Privacy, Manage Website Data."
 }

@@ -131,7 +131,7 @@ func network(c *gin.Context) string { return ratelimit.Network(ClientIP(c)) }
 func stopAt(c *gin.Context, s ratelimit.State) {
 	tell(c, s)
 	if !s.OK {
-		respond.Error(c, tooMany(s, "That was too much at once. Please wait a little and try again."))
+		respond.Error(c, tooMany(s, "Too many requests. Wait a moment, then try again."))
 	}
 }
 

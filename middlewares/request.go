@@ -143,9 +143,9 @@ func endable(c *gin.Context) (r *http.Request, end, done func()) {
 
 // full is the error for a budget that is used up: by the client itself, or by everybody together.
 func full(err error, what string) error {
-	e := apperr.New(apperr.Unavailable, "The site is very busy. Please try again in a moment.").Because(err)
+	e := apperr.New(apperr.Unavailable, "The site is very busy. Try again in a moment.").Because(err)
 	if errors.Is(err, budget.ErrHolder) {
-		e = apperr.New(apperr.RateLimited, "You have too many %s open at once. Please try again in a moment.", what).Because(err)
+		e = apperr.New(apperr.RateLimited, "You have too many %s open at once. Try again in a moment.", what).Because(err)
 	}
 	e.RetryAfter = 5 * time.Second
 	return e

@@ -118,7 +118,7 @@ func allow(c *gin.Context, origin string) {
 func BodyLimit(max int64) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if c.Request.ContentLength > max {
-			respond.Error(c, apperr.New(apperr.TooLarge, "At most %s can be sent at once.", input.Size(max)))
+			respond.Error(c, apperr.New(apperr.TooLarge, "Send at most %s at once.", input.Size(max)))
 			return
 		}
 		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, max)

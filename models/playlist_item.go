@@ -143,7 +143,7 @@ func (m *Playlists) Reorder(ctx context.Context, user, id bson.ObjectID, order [
 		return nil
 	})
 	if apperr.Is(err, apperr.NotFound) { // removed in another tab meanwhile
-		return apperr.New(apperr.Conflict, "This playlist was changed at the same time. Please try again.").Because(err)
+		return apperr.New(apperr.Conflict, "This playlist was just changed somewhere else. Try again.").Because(err)
 	}
 	return err
 }
@@ -154,12 +154,12 @@ func reordered(items []*PlaylistItem, order []bson.ObjectID) ([]*PlaylistItem, e
 	for i, post := range order {
 		slots[i] = slices.Index(posts, post)
 		if slots[i] < 0 {
-			return nil, apperr.InvalidField("order", "Name only posts that are in the playlist.")
+			return nil, apperr.InvalidField("order", "List only posts that are in the playlist.")
 		}
 	}
 	places := slices.Sorted(slices.Values(slots))
 	if len(slices.Compact(slices.Clone(places))) < len(places) {
-		return nil, apperr.InvalidField("order", "Name each post once.")
+		return nil, apperr.InvalidField("order", "List each post only once.")
 	}
 	for i, place := range places {
 		sorted[place] = items[slots[i]]

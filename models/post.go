@@ -258,7 +258,7 @@ func (s Space) Left() int64 {
 
 // ErrOver is the error for a file that does not fit.
 func (s Space) ErrOver() error {
-	return apperr.New(apperr.TooLarge, "Your posts may take %d MB, and %d MB of that are left. Delete a post with a large file to make room.", s.Quota>>20, s.Left()>>20)
+	return apperr.New(apperr.TooLarge, "You have %[2]d MB of your %[1]d MB left. Delete a post with a large file to make room.", s.Quota>>20, s.Left()>>20)
 }
 
 // Space tells how much room a user has, as far as this copy of the user knows. Create decides.
@@ -321,7 +321,7 @@ func (m *Posts) Update(ctx context.Context, user, id bson.ObjectID, c PostChange
 	asRead := store.Where("_id", p.ID, "owner", user, "visibility", p.Visibility)
 	after, err := m.posts.Update(ctx, asRead, bson.D{{Key: "$set", Value: set}})
 	if apperr.Is(err, apperr.NotFound) { // published, unpublished or deleted in another tab meanwhile
-		return nil, apperr.New(apperr.Conflict, "This post was changed at the same time. Please check it and try again.").Because(err)
+		return nil, apperr.New(apperr.Conflict, "This post was just changed somewhere else. Check it and try again.").Because(err)
 	}
 	return after, m.withinQuota(ctx, user, err)
 }

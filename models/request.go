@@ -82,13 +82,13 @@ func (m *Requests) Take(ctx context.Context, user bson.ObjectID, route, key stri
 	case !now.Before(first.ExpiresAt): // the database has not removed it yet
 		return m.takeOver(ctx, first, r)
 	case !bytes.Equal(first.Content, r.Content):
-		return nil, apperr.New(apperr.Invalid, "This was already sent with other content. Open the form again, or use a new key, to send something else.")
+		return nil, apperr.New(apperr.Invalid, "This was already sent with different content. To send something else, open the form again or use a new key.")
 	case first.Result != nil:
 		return first, nil
 	case now.Before(first.Until):
 		return nil, errBusy(first.Until.Sub(now))
 	case first.Changed:
-		return nil, apperr.New(apperr.Conflict, "This was received before, and was probably done: the site stopped before it could respond. Look whether it is there before you send it again.")
+		return nil, apperr.New(apperr.Conflict, "This was received before and probably succeeded, but the site stopped before it could respond. Check whether it's there before you send it again.")
 	}
 	return m.takeOver(ctx, first, r)
 }
@@ -106,7 +106,7 @@ func (m *Requests) takeOver(ctx context.Context, dead, r *Request) (*Request, er
 }
 
 func errBusy(wait time.Duration) *apperr.Error {
-	e := apperr.New(apperr.Conflict, "This is being done right now. Please try again in a moment.")
+	e := apperr.New(apperr.Conflict, "This is already in progress. Try again in a moment.")
 	e.RetryAfter = max(wait, time.Second)
 	return e
 }

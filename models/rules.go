@@ -14,7 +14,7 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// The rules of a document stand in its struct, as validate tags; this file says
+// The rules of a document are in its struct, as validate tags; this file says
 // what the tags mean. Documents are validated by validate, whoever made them.
 
 var usernames = regexp.MustCompile(`^[a-z0-9_.-]{3,30}$`)
@@ -67,7 +67,7 @@ func validate(document any) error {
 	if !errors.As(err, &faults) {
 		return err
 	}
-	e := apperr.New(apperr.Invalid, "Please correct what is marked.")
+	e := apperr.New(apperr.Invalid, "Please fix the highlighted fields.")
 	for _, fault := range faults {
 		name, _, _ := strings.Cut(fault.Field(), "[") // "tags[2]" is a fault of "tags"
 		e.Fields = append(e.Fields, apperr.Field{Name: name, Message: explain(fault)})
@@ -78,24 +78,37 @@ func validate(document any) error {
 func explain(fault validator.FieldError) string {
 	switch fault.ActualTag() {
 	case "required":
-		return "This is needed."
+		return needed(fault.Field())
 	case "max":
 		if fault.Kind() == reflect.Slice {
-			return fmt.Sprintf("At most %s.", fault.Param())
+			return fmt.Sprintf("Use at most %s.", fault.Param())
 		}
-		return fmt.Sprintf("At most %s characters.", fault.Param())
+		return fmt.Sprintf("Use at most %s characters.", fault.Param())
 	case "username":
-		return "3 to 30 characters: a-z, 0-9, _ . -"
+		return "Use 3–30 characters: lowercase letters, digits, _ . -"
 	case "email":
-		return "This is not an e-mail address."
+		return "Enter an email address, such as name@example.com."
 	case "plain", "plain_lines":
-		return "This has characters that can't be shown."
+		return "This contains characters that can't be displayed."
 	case "visible":
 		return "Use at least one visible character."
 	case "oneof":
-		return "One of: " + strings.ReplaceAll(fault.Param(), " ", ", ") + "."
+		return "Use one of: " + strings.ReplaceAll(fault.Param(), " ", ", ") + "."
 	}
-	return "This cannot be taken."
+	return "This isn't accepted."
+}
+
+// needed names the field that was left empty, as the forms do.
+func needed(field string) string {
+	switch field {
+	case "fullName":
+		return "Enter your name."
+	case "email":
+		return "Enter your email address."
+	case "content":
+		return "Enter some text."
+	}
+	return "Enter a " + field + "."
 }
 
 func must(err error) {

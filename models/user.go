@@ -111,7 +111,7 @@ func (u *User) checkNamed() error {
 	if !reserved(u.Username) {
 		return err
 	}
-	fault := apperr.InvalidField("username", "This username is reserved. Please choose another.")
+	fault := apperr.InvalidField("username", "This username is reserved. Choose another.")
 	if err == nil {
 		return fault
 	}

@@ -82,8 +82,8 @@ func NewEngine(app *controllers.App, templates, static fs.FS, code *source.Code)
 		middlewares.OneRange,
 		crossOrigin,
 	)
-	engine.NoRoute(app.Auth.VerifyJWTNoRenew, fail(apperr.NotFound, "There is no such page."))
-	engine.NoMethod(app.Auth.VerifyJWTNoRenew, fail(apperr.MethodNotAllowed, "This address does not take this method."))
+	engine.NoRoute(app.Auth.VerifyJWTNoRenew, fail(apperr.NotFound, "There's no page at this address."))
+	engine.NoMethod(app.Auth.VerifyJWTNoRenew, fail(apperr.MethodNotAllowed, "This page can't be opened directly."))
 	engine.GET("/static/*name", middlewares.Progress, files.Serve)
 	engine.HEAD("/static/*name", files.Serve)
 	return engine, register(app, engine, code)

@@ -22,7 +22,7 @@ func ErrNotFound() *apperr.Error { return apperr.New(apperr.NotFound, "Not found
 
 // ErrTaken is the error for a value that must be unique and is not.
 func ErrTaken(field string) *apperr.Error {
-	e := apperr.New(apperr.Conflict, "This %s is already taken.", field)
+	e := apperr.New(apperr.Conflict, "This %s is already in use.", field)
 	e.Fields = []apperr.Field{{Name: field, Message: e.Message}}
 	return e
 }
@@ -49,7 +49,7 @@ func translate(err error) error {
 	case errors.Is(err, localdb.ErrFull), full(err):
 		return apperr.Full().Because(err)
 	case outage(err):
-		e := apperr.New(apperr.Unavailable, "The database can't be reached right now. Please try again.").Because(err)
+		e := apperr.New(apperr.Unavailable, "The database can't be reached right now. Try again in a moment.").Because(err)
 		e.RetryAfter = 5 * time.Second
 		return e
 	}

@@ -11,7 +11,7 @@ import (
 func (db *DB) Snapshot(ctx context.Context, dir string) (path string, err error) {
 	e, ok := db.engine.(embedded)
 	if !ok {
-		return "", apperr.New(apperr.Conflict, "This site keeps its documents in a MongoDB. Back it up with mongodump.")
+		return "", apperr.New(apperr.Conflict, "This site's data is in MongoDB. Back it up with mongodump.")
 	}
 	return e.db.Snapshot(ctx, dir)
 }

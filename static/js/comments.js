@@ -31,7 +31,7 @@ async function add(form, section) {
   if (form.ariaBusy === "true") return;
   clearErrors(form);
   const typed = form.elements.content.value;
-  if (!typed.trim()) return showErrors(form, "Please correct what is marked.", [{ field: "content", message: "This is needed." }]);
+  if (!typed.trim()) return showErrors(form, "Please fix the highlighted fields.", [{ field: "content", message: "Enter some text." }]);
   const values = new URLSearchParams(new FormData(form));
   form.ariaBusy = "true";
   const list = listFor(form, section);
@@ -64,7 +64,7 @@ async function add(form, section) {
     section.querySelector("[data-comments-none]")?.remove();
     count(section, 1);
     form.closest("details")?.removeAttribute("open");
-    say(form.elements.parent ? "Your reply is posted." : "Your comment is posted.");
+    say(form.elements.parent ? "Reply posted." : "Comment posted.");
   } catch {
     undo();
     say("Couldn’t reach the server. Try again.");
@@ -127,7 +127,7 @@ async function remove(form, section) {
     if (answer.status === 401) return toLogin();
     if (answer.status !== 404 && !answer.ok) return undo((await answer.json()).message);
     if (answer.ok) count(section, -1);
-    say("The comment is deleted.");
+    say("Comment deleted.");
     const left = comment.dataset.answered > 0 || comment.querySelector(".comment") ? await fromSite(comment.dataset.comment).catch(() => null) : null;
     if (left) {
       const replies = comment.querySelector(":scope > .comment-thread, :scope > .comment-list");

@@ -53,8 +53,8 @@ function giveBack(form, values) {
       else input.value = value;
     }
   }
-  const file = form.querySelector("input[type=file]") ? " Choose the file once more." : "";
-  say("You had been logged out. What you typed is here again." + file);
+  const file = form.querySelector("input[type=file]") ? " Please choose the file again." : "";
+  say("You were logged out. We restored what you typed." + file);
 }
 
 function texts(form) {

@@ -25,10 +25,10 @@ export function enhance(link) {
       const next = page.querySelector("[data-more]");
       if (next) link.href = next.getAttribute("href");
       else { watcher.disconnect(); link.parentElement.remove(); }
-      say(next ? `${items.length} more` : "That is all", true);
+      say(next ? `${items.length} more` : "End of the list", true);
     } catch {
       watcher.disconnect();
-      say("The next page did not come. Try “More” again.");
+      say("Couldn’t load more. Select “More” to try again.");
     } finally {
       busy = false;
       link.removeAttribute("aria-busy");

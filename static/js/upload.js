@@ -22,7 +22,7 @@ export function enhance(form) {
   };
   const progress = (part) => {
     bar.value = part;
-    text.textContent = part < 1 ? `Uploading: ${Math.floor(part * 100)} %` : "Arrived. The site looks at it …";
+    text.textContent = part < 1 ? `Uploading: ${Math.floor(part * 100)} %` : "Processing …";
   };
 
   // Back may show this page as it was left: sending.
@@ -53,13 +53,13 @@ export function enhance(form) {
         return location.assign(pages[answer.data.kind] + answer.data._id);
       }
       busy(false);
-      showErrors(form, answer?.message || "The site could not take it. Try again.", answer?.errors || []);
+      showErrors(form, answer?.message || "The upload failed. Try again.", answer?.errors || []);
     });
     request.addEventListener("error", () => {
       busy(false);
-      showErrors(form, "The upload broke off. Look at your connection and try again.", []);
+      showErrors(form, "The upload was interrupted. Check your connection and try again.", []);
     });
-    request.addEventListener("abort", () => { busy(false); say("The upload was stopped. Nothing was kept."); submit.focus(); });
+    request.addEventListener("abort", () => { busy(false); say("Upload cancelled. Nothing was saved."); submit.focus(); });
     progress(0);
     busy(true);
     box.querySelector("[data-cancel]").focus();
@@ -90,7 +90,7 @@ function videoFrame(form) {
       await goTo(video, 1);
       await take(video);
     } catch {
-      say("This browser cannot show the video, but you may still send it.");
+      say("This browser can’t preview the video, but you can still upload it.");
       return;
     }
     if (input.files[0] === file) preview.append(frameButton(() => take(video)));
@@ -103,7 +103,7 @@ function showFrame(input, picture) {
   if (!picture || input.files.length) return;
   const preview = input.closest("[data-drop]").querySelector("[data-preview]");
   const image = document.createElement("img");
-  image.alt = "The picture taken from the video";
+  image.alt = "The frame used as the thumbnail";
   image.src = URL.createObjectURL(picture);
   image.addEventListener("load", () => URL.revokeObjectURL(image.src), { once: true });
   preview.replaceChildren(image);
@@ -114,10 +114,10 @@ function frameButton(take) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "button";
-  button.textContent = "Use this moment as the picture";
+  button.textContent = "Use this frame as the thumbnail";
   button.addEventListener("click", async () => {
     await take();
-    say("This moment is the picture for lists now.");
+    say("This frame is now the thumbnail.");
   });
   return button;
 }

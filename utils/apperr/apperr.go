@@ -96,7 +96,7 @@ func (e *Error) Status() int { return statuses[e.Code] }
 
 // Full is the error of a disk that has no room left.
 func Full() *Error {
-	e := New(NoRoom, "The site has no room left to store anything. Deleting and reading still work. Please try again later.")
+	e := New(NoRoom, "The site is out of disk space. You can still read and delete. Try again later.")
 	e.RetryAfter = time.Minute
 	return e
 }
@@ -113,7 +113,7 @@ func From(err error) *Error {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return Full().Because(err)
 	case errors.Is(err, syscall.EROFS):
-		e = New(Unavailable, "The site can't store anything right now. Please try again later.").Because(err)
+		e = New(Unavailable, "The site can't save anything right now. Try again later.").Because(err)
 		e.RetryAfter = time.Minute
 		return e
 	}

@@ -58,7 +58,7 @@ func (f *Files) Serve(c *gin.Context) {
 	name := strings.TrimPrefix(c.Param("name"), "/")
 	file, ok := f.files[name]
 	if !ok {
-		respond.Error(c, apperr.New(apperr.NotFound, "There is no such file."))
+		respond.Error(c, apperr.New(apperr.NotFound, "This file doesn't exist."))
 		return
 	}
 	c.Header("Cache-Control", "no-cache")

@@ -100,7 +100,7 @@ func TestNothingElseIsServed(t *testing.T) {
 		"/css/../icons.svg", "//icons.svg", "/./icons.svg", "/icons.svg/", "/icons.svg\x00", `/css\base.css`, "/%2e%2e/icons.svg",
 	} {
 		w := get(h, http.MethodGet, "/static"+path)
-		if w.Code != 404 || strings.Contains(w.Header().Get("Cache-Control"), "immutable") || !strings.Contains(w.Body.String(), "no such file") {
+		if w.Code != 404 || strings.Contains(w.Header().Get("Cache-Control"), "immutable") || !strings.Contains(w.Body.String(), "This file") {
 			t.Errorf("%q: %d, %q, %v", path, w.Code, w.Body, w.Header())
 		}
 	}

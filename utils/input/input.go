@@ -34,7 +34,7 @@ type Files map[string]func(io.Reader) error
 // takes text, a number or true and false, or is a fault.
 func Read(r *http.Request, dst any, files Files) error {
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
-		return apperr.New(apperr.UnsupportedMedia, "Send the body as it is, without Content-Encoding.")
+		return apperr.New(apperr.UnsupportedMedia, "Send the body without Content-Encoding.")
 	}
 	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil && r.ContentLength == 0 {
@@ -64,14 +64,14 @@ func readJSON(body io.Reader, dst any) error {
 		return nil
 	}
 	if !utf8.Valid(text) { // RFC 8259 8.1; the library would put other characters there
-		return apperr.New(apperr.Malformed, "The body is not valid UTF-8 text.")
+		return apperr.New(apperr.Malformed, "The body isn't valid UTF-8.")
 	}
 	err = json.Unmarshal(text, dst)
 	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
 		return apperr.InvalidField(wrong.Field, "This must be %s.", describe(wrong.Type)).Because(err)
 	}
 	if err != nil {
-		return apperr.New(apperr.Malformed, "The body is not valid JSON.").Because(err)
+		return apperr.New(apperr.Malformed, "The body isn't valid JSON.").Because(err)
 	}
 	return nil
 }
@@ -79,7 +79,7 @@ func readJSON(body io.Reader, dst any) error {
 func readForm(body string, dst any) error {
 	values, err := url.ParseQuery(body)
 	if err != nil {
-		return apperr.New(apperr.Malformed, "The form cannot be read.").Because(err)
+		return apperr.New(apperr.Malformed, "Couldn't read the form.").Because(err)
 	}
 	return setFields(dst, values)
 }
@@ -88,7 +88,7 @@ func readForm(body string, dst any) error {
 func Query(r *http.Request, dst any) error {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return apperr.New(apperr.Malformed, "The address cannot be read.").Because(err)
+		return apperr.New(apperr.Malformed, "Couldn't read the address.").Because(err)
 	}
 	return setFields(dst, values)
 }
@@ -98,7 +98,7 @@ func setFields(dst any, values url.Values) error {
 	for name, all := range values {
 		for _, value := range all {
 			if !utf8.ValidString(value) {
-				return apperr.InvalidField(name, "This is not valid UTF-8 text.")
+				return apperr.InvalidField(name, "This isn't valid UTF-8.")
 			}
 		}
 		one := map[string][]string{name: all}
@@ -149,13 +149,13 @@ func readText(body io.Reader) ([]byte, error) {
 }
 
 func tooMuchText() error {
-	return apperr.New(apperr.TooLarge, "At most %d kB of text can be sent at once.", TextLimit>>10)
+	return apperr.New(apperr.TooLarge, "Send at most %d kB of text at once.", TextLimit>>10)
 }
 
 // broken is the error for a body that ended early or went over its limit.
 func broken(err error) error {
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return apperr.New(apperr.TooLarge, "At most %s can be sent at once.", Size(tooLarge.Limit)).Because(err)
+		return apperr.New(apperr.TooLarge, "Send at most %s at once.", Size(tooLarge.Limit)).Because(err)
 	}
 	return apperr.New(apperr.Malformed, "The upload was cut off.").Because(err)
 }

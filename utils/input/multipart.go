@@ -36,7 +36,7 @@ func readMultipart(body io.Reader, boundary string, dst any, files Files) error 
 		metered.left = math.MaxInt64 // what is in a part has bounds of its own
 		name := part.FormName()
 		if parts == partLimit || len(name) > nameLimit {
-			return apperr.New(apperr.TooLarge, "At most %d fields can be sent at once, with names of at most %d bytes.", partLimit, nameLimit)
+			return apperr.New(apperr.TooLarge, "Send at most %d fields at once, with names of at most %d bytes.", partLimit, nameLimit)
 		}
 		if save, isFile := files[name]; isFile {
 			if err := readFile(part, save, seen); err != nil {
@@ -77,7 +77,7 @@ type meter struct {
 
 func (m *meter) Read(p []byte) (int, error) {
 	if m.left <= 0 {
-		m.over = apperr.New(apperr.TooLarge, "The head of a field in the multipart form is larger than %d kB.", headLimit>>10)
+		m.over = apperr.New(apperr.TooLarge, "The headers of a field in the multipart form are larger than %d kB.", headLimit>>10)
 		return 0, m.over
 	}
 	n, err := m.r.Read(p)

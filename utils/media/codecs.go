@@ -16,15 +16,15 @@ func refuse(message string) error { return apperr.New(apperr.UnsupportedMedia, "
 func unplayable(codec string) error {
 	switch codec {
 	case "hvc1", "hev1", "dvh1", "dvhe":
-		return refuse("Most browsers cannot play HEVC (H.265). Export the video as MP4 with H.264 or AV1, or as WebM.")
+		return refuse("Most browsers can't play HEVC (H.265). Export the video as MP4 with H.264 or AV1, or as WebM.")
 	case "":
-		return refuse("The file has sound alone. A video needs a picture.")
+		return refuse("The file contains only sound. Upload a video.")
 	}
-	return refuse("Browsers cannot play this kind of video. Export it as MP4 with H.264 or AV1, or as WebM.")
+	return refuse("Browsers can't play this kind of video. Export it as MP4 with H.264 or AV1, or as WebM.")
 }
 
 func unplayableSound() error {
-	return refuse("Browsers cannot play the sound of this video. " + soundAdvice)
+	return refuse("Browsers can't play the sound of this video. " + soundAdvice)
 }
 
 // checkH264 reads "avcC" (ISO/IEC 14496-15 §5.3.3.1). What decoders go by is the profile in the parameter set, which it repeats.
@@ -40,9 +40,9 @@ func checkH264(config []byte) error {
 		switch profile {
 		case 66, 77, 88, 100: // Baseline, Main, Extended, High
 		case 110, 122, 244, 44: // High 10, High 4:2:2, High 4:4:4 Predictive, CAVLC 4:4:4 Intra
-			return refuse("Firefox and Safari cannot play H.264 with 10 bit colours, 4:2:2 or 4:4:4. " + advice)
+			return refuse("Firefox and Safari can't play H.264 with 10 bit colours, 4:2:2 or 4:4:4. " + advice)
 		default:
-			return refuse("Browsers cannot play this profile of H.264. " + advice)
+			return refuse("Browsers can't play this profile of H.264. " + advice)
 		}
 	}
 	return nil
@@ -54,7 +54,7 @@ func checkAV1(config []byte) error {
 		return damagedVideo()
 	}
 	if config[1]>>5 != 0 {
-		return refuse("Firefox and Safari cannot play AV1 with 12 bit colours, 4:2:2 or 4:4:4. " + advice)
+		return refuse("Firefox and Safari can't play AV1 with 12 bit colours, 4:2:2 or 4:4:4. " + advice)
 	}
 	return nil
 }
@@ -65,7 +65,7 @@ func checkVP9(frame byte) error {
 		return errStructure
 	}
 	if frame&0x20 != 0 {
-		return refuse("Safari cannot play VP9 in 4:2:2 or 4:4:4. Export the video in 4:2:0.")
+		return refuse("Safari can't play VP9 in 4:2:2 or 4:4:4. Export the video in 4:2:0.")
 	}
 	return nil
 }

@@ -72,7 +72,7 @@ func (d *decoder) enter(ctx context.Context, p *Picture) (leave func(), err erro
 }
 
 func tooBusy(cause error) error {
-	e := apperr.New(apperr.Unavailable, "Too many pictures are being opened at the moment. Please try again.").Because(cause)
+	e := apperr.New(apperr.Unavailable, "The site is processing too many pictures right now. Try again in a moment.").Because(cause)
 	e.RetryAfter = patience
 	return e
 }

@@ -246,7 +246,7 @@ func TestPlacesAreShared(t *testing.T) {
 		}()
 	}
 	err := <-flood // the one for which there was no room
-	wantCode(t, err, apperr.Unavailable, "Too many pictures")
+	wantCode(t, err, apperr.Unavailable, "too many pictures")
 	if apperr.From(err).RetryAfter == 0 {
 		t.Error("when to try again is not said")
 	}
@@ -258,7 +258,7 @@ func TestPlacesAreShared(t *testing.T) {
 		}
 		entered <- err
 	}()
-	wantCode(t, <-flood, apperr.Unavailable, "Too many pictures") // one of the flood made room
+	wantCode(t, <-flood, apperr.Unavailable, "too many pictures") // one of the flood made room
 	cancel()
 	for range cap(flood) - 2 {
 		<-flood

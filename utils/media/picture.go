@@ -95,13 +95,13 @@ func checkJPEG(j jpegFile) error {
 		return unsupportedJPEG()
 	}
 	if j.scans > maxScans {
-		return apperr.New(apperr.TooLarge, "This JPEG has %d scans; the limit is %d. Save it as an ordinary JPEG.", j.scans, maxScans)
+		return apperr.New(apperr.TooLarge, "This JPEG has %d scans; the limit is %d. Save it as a standard JPEG.", j.scans, maxScans)
 	}
 	return nil
 }
 
 func unsupportedJPEG() *apperr.Error {
-	return apperr.New(apperr.UnsupportedMedia, "This kind of JPEG isn't supported. Open it in an image editor and save it as an ordinary JPEG (8 bits, Huffman coding).")
+	return apperr.New(apperr.UnsupportedMedia, "This kind of JPEG isn't supported. Open it in an image editor and save it as a standard JPEG (8 bits, Huffman coding).")
 }
 
 // measure reads the size from the header, and works out what decoding takes, in bytes. For PNG and WebP the format allows
@@ -152,11 +152,11 @@ func (s *Store) checkSize(field string, size image.Point, cost int64) error {
 }
 
 func tooExpensive() *apperr.Error {
-	return apperr.New(apperr.TooLarge, "Opening this picture takes too much time or memory. Save a smaller copy, or an ordinary JPEG.")
+	return apperr.New(apperr.TooLarge, "This picture takes too much time or memory to open. Save a smaller copy or a standard JPEG.")
 }
 
 func damagedPicture(field string, cause error) error {
-	return apperr.InvalidField(field, "The picture is damaged and cannot be read.").Because(cause)
+	return apperr.InvalidField(field, "The picture is damaged and can't be read.").Because(cause)
 }
 
 func megapixels(n int) string {

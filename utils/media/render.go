@@ -80,7 +80,7 @@ func (r report) refusal(field string) error {
 	cause := errors.New(r.Detail)
 	switch r.Fault {
 	case faultIncomplete:
-		return apperr.InvalidField(field, "The picture is incomplete: its file was cut off.").Because(cause)
+		return apperr.InvalidField(field, "The picture is incomplete. The file was cut off.").Because(cause)
 	case faultUnsupported:
 		return unsupportedJPEG().Because(cause)
 	}

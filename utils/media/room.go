@@ -19,7 +19,7 @@ func (s *Store) Room(n int64) error {
 	if err != nil || free-n >= s.limits.Reserve {
 		return nil // if it is not known, writing will tell
 	}
-	e := apperr.New(apperr.NoRoom, "The site has no room for uploads right now. Everything else works. Please try again later.")
+	e := apperr.New(apperr.NoRoom, "The site has no room for uploads right now. Everything else works. Try again later.")
 	e.RetryAfter = time.Minute
 	return e
 }

@@ -17,11 +17,11 @@ import (
 // seen. A file that is not there is apperr.NotFound, and nothing is written.
 func (s *Store) Serve(w http.ResponseWriter, r *http.Request, name string) error {
 	if !names.MatchString(name) {
-		return apperr.New(apperr.NotFound, "There is no such file.")
+		return apperr.New(apperr.NotFound, "This file doesn't exist.")
 	}
 	file, err := s.bucket.Open(r.Context(), name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return apperr.New(apperr.NotFound, "There is no such file.").Because(err)
+		return apperr.New(apperr.NotFound, "This file doesn't exist.").Because(err)
 	}
 	if err != nil {
 		return fmt.Errorf("open %s: %w", name, err)

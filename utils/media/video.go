@@ -67,7 +67,7 @@ func (s *Store) SaveVideo(ctx context.Context, r io.Reader) (Video, error) {
 func videoFormat(head []byte) (contentType string, inspect func(*cursor) (stream, error), err error) {
 	switch {
 	case isQuickTime(head):
-		return "", nil, apperr.New(apperr.UnsupportedMedia, "Most browsers cannot play QuickTime (.mov). Export the video as MP4 with H.264 or AV1, or as WebM.")
+		return "", nil, apperr.New(apperr.UnsupportedMedia, "Most browsers can't play QuickTime (.mov). Export the video as MP4 with H.264 or AV1, or as WebM.")
 	case isPictureBrand(brand(head)):
 	case brand(head) != "":
 		return typeMP4, inspectMP4, nil

@@ -61,7 +61,7 @@ func inspectWebM(c *cursor) (stream, error) {
 		return stream{}, err
 	}
 	if w.docType != "webm" {
-		return stream{}, apperr.New(apperr.UnsupportedMedia, "Browsers cannot play this Matroska file. Save the video as WebM, or as MP4 with H.264 or AV1.")
+		return stream{}, apperr.New(apperr.UnsupportedMedia, "Browsers can't play this Matroska file. Save the video as WebM, or as MP4 with H.264 or AV1.")
 	}
 	if err := w.segment(); err != nil {
 		return stream{}, err

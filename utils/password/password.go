@@ -170,7 +170,7 @@ func (h *Hasher) bounded(ctx context.Context, t Turn, work func() error) error {
 }
 
 func busy(cause error) error {
-	e := apperr.New(apperr.Unavailable, "Too many people are logging in at the moment. Please try again.").Because(cause)
+	e := apperr.New(apperr.Unavailable, "Too many people are logging in right now. Try again in a moment.").Because(cause)
 	e.RetryAfter = queue
 	return e
 }
@@ -189,7 +189,7 @@ func Check(password string, names ...string) string {
 	case utf8.RuneCountInString(password) < shortest:
 		return "Use at least 8 characters."
 	case len(password) > longest:
-		return "Use at most 72 bytes: more would be cut off."
+		return "Use a shorter password: at most 72 bytes. Accented letters and emoji take more than one byte."
 	}
 	// Working out how hard a password is to guess takes long for long ones. What comes after the first bytes only makes it
 	// harder.

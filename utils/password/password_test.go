@@ -57,7 +57,7 @@ func TestCheck(t *testing.T) {
 		{"keys in a row", "qwertyuiop", "too easy"},
 		{"one letter", "aaaaaaaaaaaa", "too easy"},
 		{"one's own name", "alice.wonder", "too easy"},
-		{"one's own e-mail", "alice.wonder@example.com", "too easy"},
+		{"one's own email", "alice.wonder@example.com", "too easy"},
 		{"white space around", "  correct horse battery staple  ", ""},
 		{"words without rules", good, ""},
 	} {

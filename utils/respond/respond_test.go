@@ -218,7 +218,7 @@ func TestErrorsOfEachKind(t *testing.T) {
 }
 
 func TestUnauthorizedLeadsToTheLogin(t *testing.T) {
-	s := newSite(t, func(*gin.Context) error { return apperr.New(apperr.Unauthorized, "Please log in first.") })
+	s := newSite(t, func(*gin.Context) error { return apperr.New(apperr.Unauthorized, "Log in first.") })
 	s.want(s.do("GET", "/page?a=1&b=x%20y"), 303, M{"Location": "/login?next=%2Fpage%3Fa%3D1%26b%3Dx%2520y", "Cache-Control": "no-store"})
 	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE"} {
 		s.want(s.do(method, "/page?a=1"), 303, M{"Location": "/login"})
