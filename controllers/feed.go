@@ -1,7 +1,9 @@
 package controllers
 
 import (
+	"cmp"
 	"net/http"
+	"slices"
 
 	"github.com/gin-gonic/gin"
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -21,6 +23,7 @@ type Feeds struct{ *App }
 func (f Feeds) Routes(r middlewares.Access) {
 	r.Public.Both(http.MethodGet, "/", f.Index)
 	r.Public.API(http.MethodGet, "/posts", f.Posts)
+	r.Public.Both(http.MethodGet, "/search", f.Search)
 	r.Public.API(http.MethodGet, "/posts/text", f.Texts)
 	r.Public.API(http.MethodGet, "/posts/text/of/:userId", f.Texts)
 	r.Public.Page(http.MethodGet, "/@:username", f.Channel)
@@ -35,30 +38,32 @@ type listQuery struct {
 	SortType string `form:"sortType"`
 }
 
-// query reads which posts are asked for.
-func (f Feeds) query(c *gin.Context) (q models.PostQuery, err error) {
+// query reads which posts are asked for, and in which of the tabs, if the list has any.
+func (f Feeds) query(c *gin.Context, tabs ...string) (q models.PostQuery, tab string, err error) {
 	var in listQuery
 	if err := input.Query(c.Request, &in); err != nil {
-		return q, err
+		return q, "", err
 	}
-	if in.Tab != "" && in.Tab != "home" && in.Tab != "drafts" && in.Tab != "playlists" {
-		return q, apperr.InvalidField("tab", "There's no such tab.")
+	if in.Tab != "" && !slices.Contains(tabs, in.Tab) {
+		return q, "", apperr.InvalidField("tab", "There's no such tab.")
 	}
-	if in.SortBy != "" && in.SortBy != "createdAt" {
-		return q, apperr.InvalidField("sortBy", "Sort by createdAt.")
+	switch q.Sort = models.PostSort(in.SortBy); q.Sort {
+	case "", models.ByCreated, models.ByViews, models.ByLikes, models.ByTrending:
+	default:
+		return q, "", apperr.InvalidField("sortBy", "Sort by createdAt, views, likes or trending.")
 	}
-	if q.Oldest, err = ascending(in.SortType); err != nil {
-		return q, err
+	if q.Ascending, err = ascending(in.SortType); err != nil {
+		return q, "", err
 	}
 	if in.Kind != "" {
 		if q.Kind, err = kindOf(in.Kind); err != nil {
-			return q, err
+			return q, "", err
 		}
 	}
 	if in.UserID != "" {
 		q.Owner, err = store.ParseID(in.UserID)
 	}
-	return q, err
+	return q, in.Tab, err
 }
 
 func (f Feeds) list(c *gin.Context, q models.PostQuery) (postList, error) {
@@ -75,27 +80,66 @@ func (f Feeds) list(c *gin.Context, q models.PostQuery) (postList, error) {
 	return list, err
 }
 
-// Index is GET /: everybody's posts, the latest first.
+// The tabs of the home page.
+const (
+	tabHome          = "home"
+	tabSubscriptions = "subscriptions"
+	tabTrending      = "trending"
+)
+
+type homePage struct {
+	postList
+	Tab string `json:"-"`
+}
+
+// Index is GET /: everybody's posts, the latest first; those of the channels that the user follows; or those that trend.
 func (f Feeds) Index(c *gin.Context) error {
-	q, err := f.query(c)
+	q, tab, err := f.query(c, tabHome, tabSubscriptions, tabTrending)
 	if err != nil {
 		return err
 	}
 	q.Owner = bson.ObjectID{}
+	switch tab {
+	case tabTrending:
+		q.Sort, q.Ascending = models.ByTrending, false
+	case tabSubscriptions:
+		if middlewares.RequireUser(c); c.IsAborted() {
+			return nil
+		}
+		q.Sort, q.Ascending = models.ByCreated, false
+		if q.Among, err = f.Subscriptions.All(c, middlewares.UserID(c)); err != nil {
+			return err
+		}
+	default:
+		tab = tabHome
+	}
 	out, err := f.list(c, q)
 	if err != nil {
 		return err
 	}
-	return respond.Show(c, "home/index", out)
+	return respond.Show(c, "home/index", homePage{out, tab})
 }
 
-// Posts is GET /posts of the API: posts of all kinds, or of one, or of one user.
+// numberedList is a list with the article's page fields.
+type numberedList struct {
+	postList
+	Paginate *paginate `json:"paginate"` // null after a cursor, which has no number
+}
+
+// Posts is GET /posts of the API: posts of all kinds, or of one, or of one user; with query, those that it finds.
 func (f Feeds) Posts(c *gin.Context) error {
-	q, err := f.query(c)
+	q, _, err := f.query(c)
 	if err != nil {
 		return err
 	}
-	out, err := f.list(c, q)
+	if text := c.Query("query"); text != "" {
+		return f.showFound(c, text, q)
+	}
+	out := numberedList{}
+	if out.postList, err = f.list(c, q); err != nil {
+		return err
+	}
+	out.Paginate, err = numbered(c, func(limit int) (int, error) { return f.App.Posts.CountUpTo(c, q, limit) })
 	if err != nil {
 		return err
 	}
@@ -104,7 +148,7 @@ func (f Feeds) Posts(c *gin.Context) error {
 
 // Texts is GET /posts/text and /posts/text/of/:userId of the API: text posts.
 func (f Feeds) Texts(c *gin.Context) error {
-	q, err := f.query(c)
+	q, _, err := f.query(c)
 	if err != nil {
 		return err
 	}
@@ -124,10 +168,17 @@ func (f Feeds) Texts(c *gin.Context) error {
 	}{out.Videos, out.next})
 }
 
+// The tabs of a channel.
+const (
+	tabDrafts    = "drafts"
+	tabPlaylists = "playlists"
+)
+
 type channelPage struct {
 	postList
 	Channel channel `json:"channel"`
 	Tab     string  `json:"tab"`
+	Sort    string  `json:"-"`
 	IsMine  bool    `json:"isMine"`
 
 	Playlists []Playlist `json:"playlists,omitempty"` // of that tab
@@ -140,7 +191,7 @@ func (f Feeds) Channel(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	q, err := f.query(c)
+	q, tab, err := f.query(c, tabHome, tabDrafts, tabPlaylists)
 	if err != nil {
 		return err
 	}
@@ -149,15 +200,15 @@ func (f Feeds) Channel(c *gin.Context) error {
 		return err
 	}
 	page := channelPage{Channel: shown, IsMine: user.ID == middlewares.UserID(c)}
-	q.Owner = user.ID
-	if c.Query("tab") == "drafts" {
+	q.Owner, page.Sort = user.ID, string(cmp.Or(q.Sort, models.ByCreated))
+	if tab == tabDrafts {
 		if !page.IsMine {
 			return store.ErrNotFound()
 		}
-		page.Tab, q.Drafts, q.Kind = "drafts", true, ""
+		page.Tab, q.Drafts, q.Kind, q.Sort = tabDrafts, true, "", ""
 	}
-	if c.Query("tab") == "playlists" {
-		page.Tab = "playlists"
+	if tab == tabPlaylists {
+		page.Tab = tab
 		if page.Playlists, page.next, err = f.playlists(c, user.ID); err != nil {
 			return err
 		}

@@ -73,9 +73,9 @@ func (h Health) Ready(c *gin.Context) error {
 }
 
 // Metrics is GET /api/v1/admin/metrics: what an operator watches. Scans above 0 mean that a query lacks its index; the
-// log names it. Much of the data file being free is what the command "compact" gives back.
+// log names it. Queries are what the database was asked. Much of the data file being free is what the command "compact" gives back.
 func (h Health) Metrics(c *gin.Context) error {
-	out := gin.H{"scans": h.DB.Scans()}
+	out := gin.H{"scans": h.DB.Scans(), "queries": h.DB.Queries()}
 	if h.Config.MongoURI == "" {
 		space, err := h.DB.Space(c)
 		if err != nil {

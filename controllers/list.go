@@ -12,16 +12,17 @@ import (
 	"tokentube/utils/input"
 )
 
-// paging reads which part of a list is wanted: limit and after.
+// paging reads which part of a list is wanted: limit, and after or page.
 func paging(c *gin.Context) (store.Paging, error) {
 	var in struct {
 		After string `form:"after"`
 		Limit *int   `form:"limit"`
+		Page  *int   `form:"page"`
 	}
 	if err := input.Query(c.Request, &in); err != nil {
 		return store.Paging{}, err
 	}
-	return store.NewPaging(in.After, in.Limit)
+	return store.NewPaging(in.After, in.Limit, in.Page)
 }
 
 // ascending reads sortType, which is desc where nothing is said.
@@ -33,6 +34,25 @@ func ascending(sortType string) (bool, error) {
 		return true, nil
 	}
 	return false, apperr.InvalidField("sortType", "Use “asc” or “desc”.")
+}
+
+// paginate are the article's fields of a page with a number. They count what pages with numbers reach: store.MaxNumber of
+// them.
+type paginate struct {
+	CurrentPage int `json:"currentPage"`
+	TotalPages  int `json:"totalPages"`
+	Limit       int `json:"limit"`
+	TotalVideos int `json:"totalVideos"`
+}
+
+// numbered is the page fields of a list, which count counts up to a limit. There are none after a cursor.
+func numbered(c *gin.Context, count func(limit int) (int, error)) (*paginate, error) {
+	p, err := paging(c)
+	if err != nil || p.After != "" {
+		return nil, err
+	}
+	n, err := count(p.Reach())
+	return &paginate{CurrentPage: max(p.Number, 1), TotalPages: (n + p.Limit - 1) / p.Limit, Limit: p.Limit, TotalVideos: n}, err
 }
 
 // next is how a list goes on: the cursor of the next page for the API, and its address for the page.
@@ -51,6 +71,7 @@ func nextAt(path string, query url.Values, cursor string) next {
 		return next{}
 	}
 	query.Set("after", cursor)
+	query.Del("page")
 	return next{&cursor, (&url.URL{Path: path, RawQuery: query.Encode()}).String()}
 }
 

@@ -1,6 +1,11 @@
 package controllers
 
-import "time"
+import (
+	"net/url"
+	"time"
+
+	"tokentube/utils/words"
+)
 
 // Address is where a file can be fetched. Pages use the bare path, so that they
 // work under whatever name the site was opened; the API answers with the full URL.
@@ -94,6 +99,11 @@ type Post struct {
 
 // Path is the address of the post's page.
 func (p Post) Path() string { return postPaths[p.Kind] + "/" + p.ID }
+
+// TagPath is the address of the posts with a tag.
+func (p Post) TagPath(tag string) string {
+	return "/search?q=" + url.QueryEscape(words.Tag(tag))
+}
 
 // postPaths are the pages of each kind of post.
 var postPaths = map[string]string{"video": "/watch", "photo": "/photos", "text": "/posts"}

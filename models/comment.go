@@ -72,7 +72,7 @@ func NewComments(db *store.DB, posts *Posts, users *Users, blocks *Blocks) *Comm
 			store.Index("owner", "-_id"),
 		},
 		Parents: []store.Parent{
-			{Kind: "posts", Field: "post", Counter: "commentsCount", If: shown},
+			{Kind: "posts", Field: "post", Counter: "commentsCount", If: shown, Score: trend(commentHeat)},
 			{Kind: "comments", Field: "parent", Counter: "repliesCount", If: shown},
 			{Kind: "users", Field: "owner"},
 		},

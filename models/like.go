@@ -15,9 +15,9 @@ type Likes struct {
 }
 
 // NewLikes registers the likes of one kind of document. The function loads one that the viewer may see.
-func NewLikes[T any](db *store.DB, name, kind string, visible func(ctx context.Context, viewer, id bson.ObjectID) (T, error)) *Likes {
+func NewLikes[T any](db *store.DB, name, kind string, score store.Score, visible func(ctx context.Context, viewer, id bson.ObjectID) (T, error)) *Likes {
 	return &Likes{
-		likes: store.NewRelation(db, name, store.Parent{Kind: "users"}, store.Parent{Kind: kind, Counter: "likesCount"}),
+		likes: store.NewRelation(db, name, store.Parent{Kind: "users"}, store.Parent{Kind: kind, Counter: "likesCount", Score: score}),
 		visible: func(ctx context.Context, viewer, id bson.ObjectID) error {
 			_, err := visible(ctx, viewer, id)
 			return err

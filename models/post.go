@@ -56,6 +56,7 @@ type Post struct {
 	LikesCount    int64         `bson:"likesCount"`
 	CommentsCount int64         `bson:"commentsCount"`
 	CommentsOff   bool          `bson:"commentsOff"` // nobody adds any, and those that there are stay hidden
+	Trending      float64       `bson:"trending"`    // see trend
 	EditedAt      *time.Time    `bson:"editedAt,omitempty"`
 	CreatedAt     time.Time     `bson:"createdAt"`
 	UpdatedAt     time.Time     `bson:"updatedAt"`
@@ -126,7 +127,14 @@ func NewPosts(db *store.DB, users *Users, quota int64) *Posts {
 			store.Index("owner", "visibility", "kind", "-publishedAt", "-_id"),
 			store.Index("owner", "visibility", "kind", "-_id"),
 			store.Index("owner", "-_id"),
+			store.Index("visibility", "kind", "-views", "-_id"),
+			store.Index("visibility", "kind", "-likesCount", "-_id"),
+			store.Index("visibility", "kind", "-trending", "-_id"),
+			store.Index("owner", "visibility", "kind", "-views", "-_id"),
+			store.Index("owner", "visibility", "kind", "-likesCount", "-_id"),
+			store.Index("owner", "visibility", "kind", "-trending", "-_id"),
 			store.Index("thumbnail"),
+			store.Index("keywords", "-publishedAt", "-_id"),
 		},
 		Parents: []store.Parent{
 			{Kind: "users", Field: "owner", Counter: "postsCount", If: bson.E{Key: "visibility", Value: Public}},
@@ -137,6 +145,7 @@ func NewPosts(db *store.DB, users *Users, quota int64) *Posts {
 			"kind", "title", "description", "tags", "media", "thumbnail", "alt", "width", "height", "duration", "size", "visibility",
 			"publishedAt", "views", "likesCount", "commentsCount", "commentsOff", "createdAt", "updatedAt", "editedAt",
 		}},
+		Derived: derivedKeywords((*Post).keywords, "title", "description", "tags", "visibility"),
 
 		Obsolete: []string{"counted", "uncounted", "visibilityChanges"},
 	})}
@@ -206,21 +215,48 @@ func (m *Posts) HaveThumbnail(ctx context.Context, file string) (bool, error) {
 
 // PostQuery says which posts a list is of.
 type PostQuery struct {
-	Kind   Kind          // empty: all
-	Owner  bson.ObjectID // zero: everybody's
-	Drafts bool          // the owner's drafts instead of the published ones
-	Oldest bool          // the oldest first
+	Kind      Kind            // empty: all
+	Owner     bson.ObjectID   // zero: everybody's
+	Among     []bson.ObjectID // only posts of these users; nil: of anybody
+	Drafts    bool            // the owner's drafts instead of the published ones
+	Sort      PostSort        // empty: ByCreated
+	Ascending bool            // the oldest, or the least, first
 }
+
+// PostSort is what a list of posts is in the order of.
+type PostSort string
+
+// The orders. Each has an index, which serves both directions.
+const (
+	ByCreated  PostSort = "createdAt" // when it was published
+	ByViews    PostSort = "views"
+	ByLikes    PostSort = "likes"
+	ByTrending PostSort = "trending"
+)
+
+var sortFields = map[PostSort]string{ByViews: "views", ByLikes: "likesCount", ByTrending: "trending"}
 
 // Page lists posts that the viewer may see, the latest first.
 func (m *Posts) Page(ctx context.Context, viewer bson.ObjectID, q PostQuery, p store.Paging) (store.Page[*Post], error) {
 	filter, order := q.filter()
-	page, err := m.posts.Page(ctx, filter, order, p)
+	var page store.Page[*Post]
+	var err error
+	if q.Among != nil {
+		page, err = m.posts.PageIn(ctx, "owner", q.Among, filter, order, p)
+	} else {
+		page, err = m.posts.Page(ctx, filter, order, p)
+	}
 	if err != nil {
 		return page, err
 	}
 	page.Items, err = m.visible(ctx, viewer, page.Items)
 	return page, err
+}
+
+// CountUpTo counts the published posts of a list, up to a limit.
+func (m *Posts) CountUpTo(ctx context.Context, q PostQuery, limit int) (int, error) {
+	filter, _ := q.filter()
+	return m.posts.Count(ctx, filter, limit)
 }
 
 // filter is served by one of the indexes.
@@ -233,10 +269,17 @@ func (q PostQuery) filter() (bson.D, store.Order) {
 		return append(filter, among("visibility", Draft), among("kind", q.Kind, Video, Photo, Text)), store.Order{"-_id"} // never published, perhaps
 	}
 	filter = append(filter, store.Where("visibility", Public)...)
-	if q.Kind != "" {
-		filter = append(filter, store.Where("kind", q.Kind)...)
+	field, other := sortFields[q.Sort]
+	if other {
+		order[0] = "-" + field
 	}
-	if q.Oldest {
+	switch {
+	case q.Kind != "":
+		filter = append(filter, store.Where("kind", q.Kind)...)
+	case other: // these indexes have the kind, and are read at three places at once
+		filter = append(filter, store.Where("kind", store.In([]Kind{Video, Photo, Text}))...)
+	}
+	if q.Ascending {
 		order = order.Reversed()
 	}
 	return filter, order
@@ -365,5 +408,5 @@ func (m *Posts) Delete(ctx context.Context, user, id bson.ObjectID) error {
 
 // addView counts a look at a post, unless something goes wrong.
 func (m *Posts) addView(ctx context.Context, id bson.ObjectID) error {
-	return m.posts.Add(ctx, id, "views", 1)
+	return m.posts.Add(ctx, id, "views", 1, "trending", heat(viewHeat, m.db.Now()))
 }

@@ -179,7 +179,7 @@ func TestListsPageThroughPostsOfOneMoment(t *testing.T) {
 		want = append(want, w.post(t, alice, Public).ID)
 		drafts = append(drafts, w.post(t, alice, Draft).ID)
 	}
-	for _, q := range []PostQuery{{Owner: alice.ID}, {Owner: alice.ID, Oldest: true}, {Owner: alice.ID, Kind: Text}, {Owner: alice.ID, Kind: Text, Oldest: true}, {Owner: alice.ID, Drafts: true}, {}, {Oldest: true}, {Kind: Text}, {Kind: Photo}} {
+	for _, q := range []PostQuery{{Owner: alice.ID}, {Owner: alice.ID, Ascending: true}, {Owner: alice.ID, Kind: Text}, {Owner: alice.ID, Kind: Text, Ascending: true}, {Owner: alice.ID, Drafts: true}, {}, {Ascending: true}, {Kind: Text}, {Kind: Photo}} {
 		wanted := slices.Clone(want)
 		switch {
 		case q.Drafts:
@@ -190,7 +190,7 @@ func TestListsPageThroughPostsOfOneMoment(t *testing.T) {
 			wanted = append([]bson.ObjectID{}, want...)
 			wanted = slices.Insert(wanted, 0, bson.NilObjectID) // bob's, first of all
 		}
-		if !q.Oldest {
+		if !q.Ascending {
 			slices.Reverse(wanted)
 		}
 		for limit := 1; limit <= 14; limit++ {

@@ -49,7 +49,7 @@ func New(db *store.DB, s Settings) *Site {
 		Events:   NewEvents(db),
 		Attempts: NewAttempts(db, s.Key),
 		Posts:    posts,
-		Likes:    &PostLikes{NewLikes(db, "likes", "posts", posts.Visible), posts},
+		Likes:    &PostLikes{NewLikes(db, "likes", "posts", trend(likeHeat), posts.Visible), posts},
 		Views:    NewViews(db, posts, s.Key),
 		Requests: NewRequests(db, s.Key),
 
@@ -58,7 +58,7 @@ func New(db *store.DB, s Settings) *Site {
 		Playlists:     NewPlaylists(db, users, posts),
 
 		Comments:     comments,
-		CommentLikes: NewLikes(db, "commentLikes", "comments", comments.Visible),
+		CommentLikes: NewLikes(db, "commentLikes", "comments", store.Score{}, comments.Visible),
 		Blocks:       blocks,
 
 		Dailies: NewDailies(db, posts),

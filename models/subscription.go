@@ -9,6 +9,8 @@ import (
 	"tokentube/utils/apperr"
 )
 
+const maxSubscriptions = 2000
+
 // Subscriptions are who follows which channel.
 type Subscriptions struct {
 	subscriptions *store.Relation
@@ -18,7 +20,7 @@ type Subscriptions struct {
 
 // NewSubscriptions registers the subscriptions. A block ends them, in both directions.
 func NewSubscriptions(db *store.DB, users *Users, blocks *Blocks) *Subscriptions {
-	subscriber := store.Parent{Kind: "users", Counter: "subscriptionsCount", Max: 2000, Full: "You can subscribe to at most 2,000 channels. Unsubscribe from one first."}
+	subscriber := store.Parent{Kind: "users", Counter: "subscriptionsCount", Max: maxSubscriptions, Full: "You can subscribe to at most 2,000 channels. Unsubscribe from one first."}
 	channel := store.Parent{Kind: "users", Counter: "subscribersCount"}
 	m := &Subscriptions{users: users, blocks: blocks, subscriptions: store.NewRelation(db, "subscriptions", subscriber, channel)}
 	blocks.Ends(func(ctx context.Context, user, blocked bson.ObjectID) error {
@@ -80,6 +82,11 @@ func (m *Subscriptions) Toggle(ctx context.Context, user, channel bson.ObjectID)
 // Of tells which of the channels a user follows.
 func (m *Subscriptions) Of(ctx context.Context, user bson.ObjectID, channels []bson.ObjectID) (map[bson.ObjectID]bool, error) {
 	return m.subscriptions.Of(ctx, user, channels)
+}
+
+// All are the ids of the channels that a user follows.
+func (m *Subscriptions) All(ctx context.Context, user bson.ObjectID) ([]bson.ObjectID, error) {
+	return m.subscriptions.Targets(ctx, user, maxSubscriptions)
 }
 
 // Channels lists the channels that a user follows, the latest first.

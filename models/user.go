@@ -81,7 +81,7 @@ type Users struct {
 func NewUsers(db *store.DB) *Users {
 	return &Users{db: db, users: store.Register[User](db, store.Kind{
 		Name:    "users",
-		Indexes: []mongo.IndexModel{store.Unique("username"), store.Unique("email")},
+		Indexes: []mongo.IndexModel{store.Unique("username"), store.Unique("email"), store.Index("keywords", "-_id")},
 		Files:   []string{"avatar", "coverImage"},
 		Cached:  true,
 		People:  true,
@@ -89,6 +89,7 @@ func NewUsers(db *store.DB) *Users {
 			"username", "email", "fullName", "bio", "avatar", "coverImage", "roles", "historyPaused", "createdAt", "updatedAt",
 			"subscribersCount", "subscriptionsCount", "postsCount",
 		}},
+		Derived: derivedKeywords(func(u *User) []string { return keywords(nil, u.names()) }, "username", "fullName"),
 
 		Obsolete: []string{"counted", "uncounted"},
 	})}

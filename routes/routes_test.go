@@ -25,6 +25,7 @@ GET    /api/v1/healthcheck
 GET    /api/v1/photos/:id
 GET    /api/v1/playlist/:id                 private ones are their owner's alone
 GET    /api/v1/playlist/user/:id
+GET    /api/v1/search
 GET    /api/v1/tweets
 GET    /api/v1/tweets/:id
 GET    /api/v1/tweets/user/:userId
@@ -45,6 +46,7 @@ GET    /playlists/:id                       private ones are their owner's alone
 GET    /posts/:id
 GET    /readyz
 GET    /register
+GET    /search
 GET    /static/*name
 GET    /watch/:id
 POST   /api/v1/users/login

@@ -50,6 +50,7 @@ type DB struct {
 	log      *slog.Logger
 	opened   time.Time
 	kinds    []*kind
+	queries  atomic.Int64
 	removals collection
 	grace    time.Duration // see engine.grace
 	pause    time.Duration // before a removal is tried again, the first time
@@ -139,13 +140,16 @@ func scanLog(log *slog.Logger, warns *atomic.Bool) func(collection string, field
 	}
 }
 
-// Prepare makes the indexes that the kinds need, resumes removals that an earlier process left unfinished, and removes
+// Prepare makes the indexes that the kinds need, fills derived fields that documents of an earlier version lack, resumes removals that an earlier process left unfinished, and removes
 // files that no document names, and half-written ones, now and once a day. From then on a query that no index serves is a fault, of which the
 // log warns; Repair, which reads everything, needs no Prepare.
 func (db *DB) Prepare(ctx context.Context) error {
 	for _, k := range db.kinds {
 		if err := db.makeIndexes(ctx, k); err != nil {
 			return err
+		}
+		if err := k.deriveMissing(ctx); err != nil {
+			return translate(err)
 		}
 	}
 	db.engine.warnOfScans()

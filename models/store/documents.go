@@ -42,6 +42,9 @@ func Register[T any](db *DB, k Kind) *Documents[T] {
 // value that must be unique, it is a conflict.
 func (d *Documents[T]) Insert(ctx context.Context, doc *T) error {
 	raw, err := bson.Marshal(doc)
+	if err == nil {
+		raw, err = d.kind.derive(raw)
+	}
 	if err != nil {
 		return err
 	}
@@ -140,10 +143,17 @@ func (d *Documents[T]) Count(ctx context.Context, filter bson.D, limit int) (int
 	return int(n), translate(err)
 }
 
+// Frequency counts the documents that have this value of an indexed field, up to limit, also those that are being removed:
+// it reads the index alone.
+func (d *Documents[T]) Frequency(ctx context.Context, field string, value any, limit int) (int, error) {
+	n, err := d.kind.CountDocuments(ctx, Where(field, value), options.Count().SetLimit(int64(limit)))
+	return int(n), translate(err)
+}
+
 // Taken tells whether a document has this value of an indexed field, also one that is being removed.
 func (d *Documents[T]) Taken(ctx context.Context, field string, value any) (bool, error) {
-	n, err := d.kind.CountDocuments(ctx, Where(field, value), options.Count().SetLimit(1))
-	return n > 0, translate(err)
+	n, err := d.Frequency(ctx, field, value, 1)
+	return n > 0, err
 }
 
 // Update changes the document that matches and returns it as it is then. Where that changes whether its parents count
@@ -160,7 +170,7 @@ func (d *Documents[T]) Update(ctx context.Context, filter, update bson.D) (*T, e
 			return nil, errors.New("store: an update moves no document to another parent")
 		}
 	}
-	if d.kind.mayFlip(update) {
+	if d.kind.mayFlip(update) || d.kind.mayDerive(update) {
 		err = d.kind.db.Atomically(ctx, func(ctx context.Context) error { return d.kind.updateCounted(ctx, filter, update, decode) })
 	} else {
 		err = d.kind.update(ctx, filter, update, options.After, decode)
@@ -212,6 +222,11 @@ func (k *kind) updateCounted(ctx context.Context, filter, update bson.D, visit f
 	err := k.update(ctx, filter, update, options.Before, func(raw bson.Raw) error { before = raw; return nil })
 	if err != nil {
 		return err
+	}
+	if k.mayDerive(update) {
+		if err := k.deriveAgain(ctx, idOf(before)); err != nil {
+			return err
+		}
 	}
 	for _, p := range k.Parents {
 		if !p.dependsOn(update) {
@@ -290,9 +305,10 @@ func (d *Documents[T]) Put(ctx context.Context, filter, update bson.D, doc *T) e
 	return err
 }
 
-// Add adds to a field of a document, if it is there. It is for numbers that are worth no transaction.
-func (d *Documents[T]) Add(ctx context.Context, id any, field string, by int64) error {
-	_, err := d.kind.UpdateOne(ctx, d.kind.live(Where("_id", id)), bson.D{Inc(field, by)})
+// Add adds to fields of a document, names and numbers in turn, if it is there. It is for numbers that are worth no
+// transaction.
+func (d *Documents[T]) Add(ctx context.Context, id any, fieldsAndNumbers ...any) error {
+	_, err := d.kind.UpdateOne(ctx, d.kind.live(Where("_id", id)), bson.D{{Key: "$inc", Value: Where(fieldsAndNumbers...)}})
 	if id, is := id.(bson.ObjectID); is {
 		d.kind.noteChange(ctx, id)
 	}

@@ -23,6 +23,7 @@ type Kind struct {
 	Files    []string // fields that name a stored file
 	Cached   bool     // see Documents.Cached
 	Obsolete []string // fields that an earlier version kept: ignored, until Repair removes them
+	Derived  Derived  // fields that follow from others
 
 	// Essential documents are small and pass: they are written on a full disk too, so that people can log in and make room.
 	Essential bool
@@ -46,6 +47,8 @@ type Parent struct {
 	// Sum makes Counter add up these number fields of the documents, in place of counting them, up to Max. A parent that is
 	// older than the sum has none until a document is inserted, or Repair runs.
 	Sum []string
+
+	Score Score // what else each counted document adds to the parent
 }
 
 // ErrOverMax is the error for a document that would make a count or a sum larger than it may be.
@@ -61,7 +64,7 @@ type kind struct {
 }
 
 func (db *DB) register(k Kind) *kind {
-	registered := &kind{collection: db.engine.collection(k.Name), Kind: k, db: db}
+	registered := &kind{collection: counting{db.engine.collection(k.Name), &db.queries}, Kind: k, db: db}
 	if k.Essential {
 		registered.collection = essential{registered.collection}
 	}
@@ -216,7 +219,7 @@ func (k *kind) countOn(ctx context.Context, p Parent, doc bson.Raw, by int64) er
 	if p.Sum != nil { // what is not there is not kept up to date
 		filter = append(filter, bson.E{Key: p.Counter, Value: Where("$exists", true)})
 	}
-	result, err := parent.UpdateOne(ctx, filter, bson.D{Inc(p.Counter, by)})
+	result, err := parent.UpdateOne(ctx, filter, bson.D{p.inc(doc, by)})
 	if err == nil && by > 0 && result.MatchedCount == 0 && p.Sum == nil {
 		return ErrNotFound()
 	}

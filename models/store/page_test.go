@@ -18,7 +18,7 @@ func TestNewPaging(t *testing.T) {
 		limit *int
 		want  int // 0: refused
 	}{{nil, DefaultLimit}, {limit(1), 1}, {limit(20), 20}, {limit(100), 100}, {limit(101), 100}, {limit(1 << 40), 100}, {limit(0), 0}, {limit(-1), 0}} {
-		p, err := NewPaging("cursor", c.limit)
+		p, err := NewPaging("cursor", c.limit, nil)
 		if c.want == 0 {
 			wantCode(t, err, apperr.Invalid, "limit")
 			continue

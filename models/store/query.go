@@ -24,7 +24,7 @@ func Set(namesAndValues ...any) bson.E { return bson.E{Key: "$set", Value: Where
 func Unset(name string) bson.E { return bson.E{Key: "$unset", Value: Where(name, "")} }
 
 // Inc is the part of an update that adds to a field.
-func Inc(name string, by int64) bson.E { return bson.E{Key: "$inc", Value: Where(name, by)} }
+func Inc(name string, by any) bson.E { return bson.E{Key: "$inc", Value: Where(name, by)} }
 
 // In is the condition that a field has one of these values.
 func In[T any](values []T) bson.D { return Where("$in", values) }

@@ -121,6 +121,16 @@ func (r *Relation) By(ctx context.Context, users []bson.ObjectID, target bson.Ob
 	return related, translate(err)
 }
 
+// Targets are the ids of what the user is related to, the latest first, up to a limit.
+func (r *Relation) Targets(ctx context.Context, user bson.ObjectID, limit int) ([]bson.ObjectID, error) {
+	ids := []bson.ObjectID{}
+	err := r.docs.kind.Each(ctx, Where("user", user), func(raw bson.Raw) error {
+		ids = append(ids, raw.Lookup("target").ObjectID())
+		return nil
+	}, options.Find().SetSort(keys("-_id")).SetLimit(int64(limit)).SetProjection(keys("target")))
+	return ids, translate(err)
+}
+
 // Page lists what the user is related to, the latest first.
 func (r *Relation) Page(ctx context.Context, user bson.ObjectID, p Paging) (Page[*Related], error) {
 	return r.docs.Page(ctx, Where("user", user), Order{"-_id"}, p)

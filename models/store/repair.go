@@ -54,7 +54,7 @@ func (db *DB) Repair(ctx context.Context, how Repair) (Repaired, error) {
 	if err := db.finishNoted(ctx); err != nil {
 		return r.Repaired, translate(err)
 	}
-	for _, step := range []func(context.Context, *kind) error{r.makeIndexes, r.finishRemovals, r.removeOrphans, r.recount, r.dropPlaceholders, r.dropObsolete} {
+	for _, step := range []func(context.Context, *kind) error{r.makeIndexes, r.finishRemovals, r.removeOrphans, r.recount, r.dropPlaceholders, r.deriveAll, r.dropObsolete} {
 		for _, k := range db.kinds {
 			if err := step(ctx, k); err != nil {
 				return r.Repaired, translate(err)

@@ -3,6 +3,7 @@ package respond
 import (
 	"fmt"
 	"html/template"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -24,6 +25,7 @@ func Funcs(asset func(string) string, now func() time.Time) template.FuncMap {
 		"clock":    clock,
 		"dict":     dict,
 		"linked":   linked, // for every text of several lines that a user wrote
+		"searched": searched,
 	}
 }
 
@@ -97,6 +99,15 @@ func clock(seconds float64) string {
 		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
 	}
 	return fmt.Sprintf("%d:%02d", s/60, s%60)
+}
+
+// searched is what the search page at this address was asked for: the box in the header keeps it.
+func searched(path string) string {
+	u, err := url.Parse(path)
+	if err != nil || u.Path != "/search" {
+		return ""
+	}
+	return u.Query().Get("q")
 }
 
 // dict gives a partial several named values.

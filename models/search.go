@@ -1,0 +1,314 @@
+package models
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"tokentube/models/store"
+	"tokentube/utils/words"
+)
+
+// Search works by keywords: each post and each user keeps its words in an indexed array. Of the words of a query, the one
+// that the fewest have leads to the candidates; these are read, compared with the whole query, and ranked in memory. How
+// many have a word is counted in the index alone, and no further than to maxCandidates, so that neither a frequent word
+// nor a large site makes a search costly.
+
+const (
+	maxKeywords   = 300  // of a document: those of its title and tags come first
+	maxCandidates = 1000 // read for a query
+	maxNamesakes  = 20   // channels, for each word, whose posts are candidates
+	ofNamesakes   = 300  // the candidates among maxCandidates that they may give
+)
+
+// keywords are the words of texts, each once, and the tags.
+func keywords(tags []string, texts ...string) []string {
+	list := []string{}
+	seen := map[string]bool{}
+	add := func(some []string) {
+		for _, word := range some {
+			if !seen[word] && len(list) < maxKeywords {
+				seen[word] = true
+				list = append(list, word)
+			}
+		}
+	}
+	add(tags)
+	for _, text := range texts {
+		add(words.Of(text))
+	}
+	return list
+}
+
+// keywords of a post are there while others may see it.
+func (p *Post) keywords() []string {
+	if p.Visibility != Public {
+		return []string{}
+	}
+	return keywords(p.hashtags(), p.Title, strings.Join(p.Tags, " "), p.Description)
+}
+
+// hashtags are the post's tags, and those in its text.
+func (p *Post) hashtags() (tags []string) {
+	for _, tag := range p.Tags {
+		tags = append(tags, words.Tag(tag))
+	}
+	return append(tags, words.Tags(p.Title+"\n"+p.Description)...)
+}
+
+// names are what a channel is found by.
+func (u *User) names() string { return u.FullName + " " + u.Username }
+
+// derivedKeywords keeps the keywords of a kind.
+func derivedKeywords[T any](of func(*T) []string, from ...string) store.Derived {
+	return store.Derived{Field: "keywords", From: from, Of: func(raw bson.Raw) (any, error) {
+		doc := new(T)
+		err := bson.Unmarshal(raw, doc)
+		return of(doc), err
+	}}
+}
+
+// candidates reads the documents that a query may mean, at most a number of them, the latest first.
+func candidates[T any](ctx context.Context, docs *store.Documents[T], q words.Query, latest store.Order, most int) ([]*T, error) {
+	word, n, err := rarest(ctx, docs, q)
+	if err != nil || n == 0 {
+		return nil, err
+	}
+	if n < maxCandidates || len([]rune(q.Prefix)) < 3 && word != "" {
+		return docs.List(ctx, store.Where("keywords", word), latest, most)
+	}
+	return unfinished(ctx, docs, q.Prefix, latest, most)
+}
+
+// rarest is the word of a query that the fewest documents have, and how many, as far as maxCandidates. The unfinished word
+// is not counted: alone, it is the empty word that all have.
+func rarest[T any](ctx context.Context, docs *store.Documents[T], q words.Query) (word string, n int, err error) {
+	n = maxCandidates
+	for i, w := range append(slices.Clone(q.Tags), q.Words...) {
+		count, err := docs.Frequency(ctx, "keywords", w, maxCandidates)
+		if err != nil {
+			return "", 0, err
+		}
+		if i == 0 || count < n {
+			word, n = w, count
+		}
+	}
+	return word, n, nil
+}
+
+// unfinished reads the documents with a word that begins like this: first those that have just this word.
+func unfinished[T any](ctx context.Context, docs *store.Documents[T], prefix string, latest store.Order, most int) ([]*T, error) {
+	found, err := docs.List(ctx, store.Where("keywords", prefix), latest, most)
+	if err != nil || len(found) == most {
+		return found, err
+	}
+	longer := store.Where("$elemMatch", store.Where("$gt", prefix, "$lt", prefix+"\U0010ffff"))
+	more, err := docs.List(ctx, store.Where("keywords", longer), nil, most-len(found))
+	return append(found, more...), err
+}
+
+// field is a text of a document, with what it is worth to find a word there.
+type field struct {
+	worth int
+	words []string
+}
+
+// worth is how well fields answer a query: for each word the best field that has it, a bit more for a whole word than for
+// a beginning; 0 if one is nowhere.
+func worth(q words.Query, tags []string, fields ...field) (sum int) {
+	for _, tag := range q.Tags {
+		if !slices.Contains(tags, tag) {
+			return 0
+		}
+		sum += 2
+	}
+	best := func(is func(string) bool) (n int) {
+		for _, f := range fields {
+			if f.worth > n && slices.ContainsFunc(f.words, is) {
+				n = f.worth
+			}
+		}
+		return n
+	}
+	for _, word := range q.Words {
+		n := best(func(w string) bool { return w == word })
+		if n == 0 {
+			return 0
+		}
+		sum += 2 * n
+	}
+	if q.Prefix == "" {
+		return sum
+	}
+	whole, begun := best(func(w string) bool { return w == q.Prefix }), best(func(w string) bool { return strings.HasPrefix(w, q.Prefix) })
+	if begun == 0 {
+		return 0
+	}
+	return sum + max(2*whole, 2*begun-1)
+}
+
+// Search lists posts that the viewer may see and that have all words of a text in their title, tags, text, or their
+// channel's names. Without an order, the best come first: by where the words are, then the latest.
+func (m *Posts) Search(ctx context.Context, viewer bson.ObjectID, text string, q PostQuery, p store.Paging) (store.Page[*Post], error) {
+	ranked, err := m.ranked(ctx, viewer, words.ParseQuery(text), q)
+	if err != nil {
+		return store.Page[*Post]{}, err
+	}
+	order, key := q.rank()
+	page, err := store.Rank(ranked, order, key, p)
+	out := store.Page[*Post]{Next: page.Next, Total: page.Total, Items: make([]*Post, len(page.Items))}
+	for i, r := range page.Items {
+		out.Items[i] = r.Post
+	}
+	return out, err
+}
+
+type rankedPost struct {
+	*Post
+	worth int
+}
+
+// rank is the order of what was found.
+func (q PostQuery) rank() (store.Order, func(rankedPost) bson.D) {
+	_, order := q.filter()
+	if q.Sort == "" {
+		order = append(store.Order{"-worth"}, order...)
+	}
+	return order, func(r rankedPost) bson.D {
+		at := bson.E{Key: "publishedAt", Value: r.PublishedAt}
+		switch q.Sort {
+		case "":
+			return bson.D{{Key: "worth", Value: r.worth}, at, {Key: "_id", Value: r.ID}}
+		case ByViews:
+			at = bson.E{Key: "views", Value: r.Views}
+		case ByLikes:
+			at = bson.E{Key: "likesCount", Value: r.LikesCount}
+		case ByTrending:
+			at = bson.E{Key: "trending", Value: r.Trending}
+		}
+		return bson.D{at, {Key: "_id", Value: r.ID}}
+	}
+}
+
+func (m *Posts) ranked(ctx context.Context, viewer bson.ObjectID, query words.Query, q PostQuery) ([]rankedPost, error) {
+	if query.Empty() {
+		return nil, nil
+	}
+	found, err := m.found(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	found = slices.DeleteFunc(found, func(p *Post) bool {
+		return p.Visibility != Public || q.Kind != "" && p.Kind != q.Kind || !q.Owner.IsZero() && p.Owner != q.Owner
+	})
+	if found, err = m.visible(ctx, viewer, found); err != nil {
+		return nil, err
+	}
+	owners := make([]bson.ObjectID, len(found))
+	for i, p := range found {
+		owners[i] = p.Owner
+	}
+	users, err := m.users.CachedByIDs(ctx, owners)
+	if err != nil {
+		return nil, err
+	}
+	var ranked []rankedPost
+	for _, p := range found {
+		owner := users[p.Owner]
+		if owner == nil { // gone a moment ago
+			continue
+		}
+		n := worth(query, p.hashtags(), field{8, words.Of(p.Title)}, field{6, words.Of(strings.Join(p.Tags, " "))},
+			field{4, words.Of(owner.names())}, field{2, words.Of(p.Description)})
+		if n > 0 {
+			ranked = append(ranked, rankedPost{p, n})
+		}
+	}
+	return ranked, nil
+}
+
+var latestPosts = store.Order{"-publishedAt", "-_id"}
+
+// found are the candidates, each once: posts with the words, and the latest of channels that are called like one of them.
+func (m *Posts) found(ctx context.Context, query words.Query) ([]*Post, error) {
+	namesakes, err := m.users.namesakes(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	var theirs []*Post
+	if len(namesakes) > 0 {
+		page, err := m.posts.PageIn(ctx, "owner", namesakes, store.Where("visibility", Public), latestPosts, store.Paging{Limit: ofNamesakes})
+		if err != nil {
+			return nil, err
+		}
+		theirs = page.Items
+	}
+	found, err := candidates(ctx, m.posts, query, latestPosts, maxCandidates-len(theirs))
+	if err != nil {
+		return nil, err
+	}
+	seen := make(map[bson.ObjectID]bool, len(found))
+	for _, p := range found {
+		seen[p.ID] = true
+	}
+	return append(found, slices.DeleteFunc(theirs, func(p *Post) bool { return seen[p.ID] })...), nil
+}
+
+var latestUsers = store.Order{"-_id"}
+
+// namesakes are channels of whose names a word of the query is one.
+func (m *Users) namesakes(ctx context.Context, query words.Query) ([]bson.ObjectID, error) {
+	ids := []bson.ObjectID{}
+	add := func(users []*User) {
+		for _, u := range users {
+			if !slices.Contains(ids, u.ID) {
+				ids = append(ids, u.ID)
+			}
+		}
+	}
+	for _, word := range query.Words {
+		users, err := m.users.List(ctx, store.Where("keywords", word), latestUsers, maxNamesakes)
+		if err != nil {
+			return nil, err
+		}
+		add(users)
+	}
+	if query.Prefix == "" {
+		return ids, nil
+	}
+	users, err := unfinished(ctx, m.users, query.Prefix, latestUsers, maxNamesakes)
+	add(users)
+	return ids, err
+}
+
+// Search lists channels that have all words of a text in their names: the best first, then those with the most subscribers.
+func (m *Users) Search(ctx context.Context, text string, p store.Paging) (store.Page[*User], error) {
+	type ranked struct {
+		*User
+		worth int
+	}
+	query := words.ParseQuery(text)
+	var found []*User
+	var err error
+	if len(query.Tags) == 0 && !query.Empty() {
+		if found, err = candidates(ctx, m.users, query, latestUsers, maxCandidates); err != nil {
+			return store.Page[*User]{}, err
+		}
+	}
+	var all []ranked
+	for _, u := range found {
+		if n := worth(query, nil, field{1, words.Of(u.names())}); n > 0 && u.DisabledAt == nil {
+			all = append(all, ranked{u, n})
+		}
+	}
+	page, err := store.Rank(all, store.Order{"-worth", "-subscribersCount", "-_id"}, func(r ranked) bson.D {
+		return bson.D{{Key: "worth", Value: r.worth}, {Key: "subscribersCount", Value: r.SubscribersCount}, {Key: "_id", Value: r.ID}}
+	}, p)
+	out := store.Page[*User]{Next: page.Next, Total: page.Total, Items: make([]*User, len(page.Items))}
+	for i, r := range page.Items {
+		out.Items[i] = r.User
+	}
+	return out, err
+}
