@@ -36,6 +36,8 @@ var (
 	writeLimit = ratelimit.Limit{Name: "write", Quota: 120, Window: time.Minute}
 	// Comments by one user: others are asked to read them.
 	commentLimit = ratelimit.Limit{Name: "comment", Quota: 30, Window: 10 * time.Minute}
+	// Downloads of all that is a user's: each reads all of it.
+	exportLimit = ratelimit.Limit{Name: "export", Quota: 5, Window: time.Hour}
 	// Views that are counted: of one post by one viewer, by one viewer, from one network, and in all.
 	viewOnceLimit    = ratelimit.Limit{Name: "view", Quota: 1, Window: time.Hour}
 	viewerLimit      = ratelimit.Limit{Name: "views", Quota: 300, Window: time.Hour}
@@ -52,6 +54,7 @@ type Limits struct {
 	key                                       []byte // of the device cookies
 	hosts, accounts, rights, rightNetworks    *ratelimit.Limiter
 	registers, renewals, writes, comments     *ratelimit.Limiter
+	exports                                   *ratelimit.Limiter
 	viewsOnce, viewers, viewNetworks, viewAll *ratelimit.Limiter
 }
 
@@ -64,6 +67,7 @@ func NewLimits(attempts *models.Attempts, key string, now func() time.Time) *Lim
 		hosts: limiter(hostLimit), accounts: limiter(accountLimit),
 		rights: limiter(rightLimit), rightNetworks: limiter(rightNetworkLimit),
 		registers: limiter(registerLimit), renewals: limiter(renewalLimit), writes: limiter(writeLimit), comments: limiter(commentLimit),
+		exports:   limiter(exportLimit),
 		viewsOnce: limiter(viewOnceLimit), viewers: limiter(viewerLimit), viewNetworks: limiter(viewNetworkLimit), viewAll: limiter(viewLimit),
 	}
 }
@@ -122,6 +126,13 @@ func (l *Limits) Writes(c *gin.Context) {
 func (l *Limits) Comments(c *gin.Context) {
 	if l != nil {
 		stopAt(c, l.comments.Take(UserID(c).Hex()))
+	}
+}
+
+// Exports limits how often a user may download all that is theirs. It comes after the guard.
+func (l *Limits) Exports(c *gin.Context) {
+	if l != nil && c.Request.Method != http.MethodHead {
+		stopAt(c, l.exports.Take(UserID(c).Hex()))
 	}
 }
 

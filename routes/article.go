@@ -27,6 +27,13 @@ var article = middlewares.Names{
 	"GET /settings/security":           {"/users/security-log"},
 	"DELETE /settings/security/notice": {"/users/security-log/notice"},
 
+	"GET /settings/data/export": {"/users/export"},
+
+	"GET /dashboard": {"/dashboard/stats"},
+	"GET /studio":    {"/dashboard/videos"},
+	"PATCH /studio":  {"/dashboard/videos"},
+	"DELETE /studio": {"/dashboard/videos"},
+
 	"GET /posts":                 {"/videos"},
 	"POST /watch":                {"/videos/publish-video"},
 	"GET /watch/:id":             {"/videos/:id"},

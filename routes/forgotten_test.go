@@ -36,14 +36,14 @@ func TestForgottenGuardsAreFound(t *testing.T) {
 			site.Engine.Handlers = all
 		}, []string{"POST /boards takes Sec-Fetch-Site cross-site", "POST /boards takes Origin https://evil.example"}},
 		"an export that any page may start": {"no other site's link does anything", func(_ *testsite.Site, access middlewares.Access) {
-			access.Private.Both(http.MethodGet, "/users/export", func(c *gin.Context) error {
+			access.Private.Both(http.MethodGet, "/boards/export.zip", func(c *gin.Context) error {
 				c.Header("Content-Disposition", `attachment; filename="all.zip"`)
 				return nil
 			})
-		}, []string{"GET /users/export is saved for a cross-site page", "GET /api/v1/users/export is saved for a same-site page"}},
+		}, []string{"GET /boards/export.zip is saved for a cross-site page", "GET /api/v1/boards/export.zip is saved for a same-site page"}},
 		"a change by GET": {"no other site's link does anything", func(site *testsite.Site, access middlewares.Access) {
-			access.Private.Page(http.MethodGet, "/notifications/read", func(c *gin.Context) error { return site.Users.NoteTheft(c, middlewares.UserID(c)) })
-		}, []string{"GET /notifications/read changes"}},
+			access.Private.Page(http.MethodGet, "/boards/read", func(c *gin.Context) error { return site.Users.NoteTheft(c, middlewares.UserID(c)) })
+		}, []string{"GET /boards/read changes"}},
 		"open to all users": {"administrators' routes are theirs", func(_ *testsite.Site, access middlewares.Access) {
 			access.Private.Both(http.MethodPost, "/admin/users/:userId/disable", show)
 		}, []string{"POST /admin/users/:userId/disable lets in a user", "POST /api/v1/admin/users/:userId/disable lets in a user"}},

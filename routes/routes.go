@@ -108,6 +108,8 @@ func register(app *controllers.App, engine *gin.Engine, code *source.Code) error
 	controllers.HistoryActions{App: app}.Routes(access)
 	controllers.PlaylistActions{App: app}.Routes(access)
 	controllers.CommentActions{App: app}.Routes(access)
+	controllers.Studio{App: app}.Routes(access)
+	controllers.NewExports(app).Routes(access)
 	controllers.NewBackups(app).Routes(access)
 	learn, err := lab.NewLearn(code)
 	if err != nil {
