@@ -37,7 +37,7 @@ func TestLab(t *testing.T) {
 			p.logIn("alice", testsite.Password)
 			p.At("/token-lab")
 			p.Sees("No session yet")
-			p.Press("Begin a session")
+			p.Press("Start a session")
 			p.Sees("The tokens in your browser", "A1", "R1")
 			for _, button := range labButtons {
 				p.Press(button.label)
@@ -67,7 +67,7 @@ func TestLabIsLive(t *testing.T) {
 	p.Go("/login?next=/token-lab")
 	p.logIn("alice", testsite.Password)
 	p.At("/token-lab")
-	p.Press("Begin a session")
+	p.Press("Start a session")
 	p.Sees("have not come back yet")
 	p.until("the tokens' time", `/^[0-9]+ s left$|^has run out$/.test(document.querySelector("[data-expires]").textContent)`)
 	other := s.Browser()
@@ -91,7 +91,7 @@ func TestLabIsLive(t *testing.T) {
 func (p *tab) inspectLab(axe string) {
 	p.t.Helper()
 	p.Go("/token-lab")
-	p.Press("Begin a session")
+	p.Press("Start a session")
 	p.Sees("The tokens in your browser")
 	p.inspect("/token-lab (begun)", axe)
 	for _, button := range []string{"Send eight requests at once", "Replay the old refresh token after its grace"} {

@@ -67,7 +67,7 @@ func TestScreenshots(t *testing.T) {
 	}
 	p.Go("/token-lab")
 	p.photograph(folder, "lab-empty")
-	p.Press("Begin a session")
+	p.Press("Start a session")
 	p.Sees("The tokens in your browser")
 	p.photograph(folder, "lab")
 	p.Press("Replay the old refresh token after its grace")

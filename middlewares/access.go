@@ -85,7 +85,7 @@ func (g Group) Download() Group {
 	return g
 }
 
-// Stream is the group for event streams, of which a user may have a few.
+// Stream is the group for event streams, of which a viewer may have a few.
 func (g Group) Stream() Group {
 	g.noRenew = true
 	g.long = []gin.HandlerFunc{g.auth.Stream, Progress}

@@ -43,6 +43,10 @@ var (
 	viewerLimit      = ratelimit.Limit{Name: "views", Quota: 300, Window: time.Hour}
 	viewNetworkLimit = ratelimit.Limit{Name: "views-network", Quota: 1_000, Window: time.Hour}
 	viewLimit        = ratelimit.Limit{Name: "views-all", Quota: 6_000, Window: time.Minute}
+	// Buttons of the Token lab, pressed by one user, or from one network by those who are not logged in: a class has one
+	// network. And by all of the latter.
+	labLimit    = ratelimit.Limit{Name: "lab", Quota: 300, Window: 10 * time.Minute}
+	labAllLimit = ratelimit.Limit{Name: "lab-all", Quota: 3_000, Window: 10 * time.Minute}
 )
 
 // keysKept is how many keys each limit in this process keeps: some 2 MB.
@@ -56,6 +60,7 @@ type Limits struct {
 	registers, renewals, writes, comments     *ratelimit.Limiter
 	exports                                   *ratelimit.Limiter
 	viewsOnce, viewers, viewNetworks, viewAll *ratelimit.Limiter
+	labs, labAll                              *ratelimit.Limiter
 }
 
 // NewLimits makes the counters: of wrong passwords for an account and from a network in the database, for all processes,
@@ -69,6 +74,7 @@ func NewLimits(attempts *models.Attempts, key string, now func() time.Time) *Lim
 		registers: limiter(registerLimit), renewals: limiter(renewalLimit), writes: limiter(writeLimit), comments: limiter(commentLimit),
 		exports:   limiter(exportLimit),
 		viewsOnce: limiter(viewOnceLimit), viewers: limiter(viewerLimit), viewNetworks: limiter(viewNetworkLimit), viewAll: limiter(viewLimit),
+		labs: limiter(labLimit), labAll: limiter(labAllLimit),
 	}
 }
 
@@ -133,6 +139,17 @@ func (l *Limits) Comments(c *gin.Context) {
 func (l *Limits) Exports(c *gin.Context) {
 	if l != nil && c.Request.Method != http.MethodHead {
 		stopAt(c, l.exports.Take(UserID(c).Hex()))
+	}
+}
+
+// Labs limits how often somebody may press a button of the Token lab, which anybody may.
+func (l *Limits) Labs(c *gin.Context) {
+	if l == nil {
+		return
+	}
+	stopAt(c, l.labs.Take(Viewer(c)))
+	if !c.IsAborted() && UserID(c).IsZero() {
+		stopAt(c, l.labAll.Take(""))
 	}
 }
 

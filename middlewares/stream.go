@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"tokentube/models"
 	"tokentube/utils/budget"
@@ -18,27 +17,29 @@ const (
 	sessionLook = time.Second // so often a stream looks whether its session is over, mostly in the cache
 )
 
-// NewStreams makes the budget of the event streams that are open in this process.
-func NewStreams() *budget.Budget[bson.ObjectID] {
-	return budget.New[bson.ObjectID](streamsEach, streams)
+// NewStreams makes the budget of the event streams that are open in this process, by Viewer.
+func NewStreams() *budget.Budget[string] {
+	return budget.New[string](streamsEach, streams)
 }
 
-// Stream lets a user open an event stream, a few at once, whose request ends when their session does. An access token that was
+// Stream lets a viewer open an event stream, a few at once. That of a user ends when their session does: an access token that was
 // valid at the beginning would otherwise open the door for as long as the connection holds.
 func (a *Auth) Stream(c *gin.Context) {
 	ctx, end := context.WithCancel(c.Request.Context())
 	defer end()
-	giveBack, err := a.Streams.Take(UserID(c), end)
+	giveBack, err := a.Streams.Take(Viewer(c), end)
 	if err != nil {
 		respond.Error(c, full(err, "event streams"))
 		return
 	}
 	defer giveBack()
 	c.Request = c.Request.WithContext(ctx)
-	go func() {
-		defer end()
-		a.whileLive(ctx, Current(c).Session)
-	}()
+	if session := Current(c).Session; session != nil {
+		go func() {
+			defer end()
+			a.whileLive(ctx, session)
+		}()
+	}
 	c.Next()
 }
 

@@ -52,8 +52,8 @@ type Auth struct {
 	Limits   *Limits          // nil: none
 	Requests *models.Requests // nil: a key for sending a request once means nothing
 	Uploads  *Uploads
-	Room     func(bytes int64) error       // refuses an upload for which the disk has no room; nil: nobody knows
-	Streams  *budget.Budget[bson.ObjectID] // of each user
+	Room     func(bytes int64) error // refuses an upload for which the disk has no room; nil: nobody knows
+	Streams  *budget.Budget[string]  // of each viewer
 	Log      *slog.Logger
 	Now      func() time.Time
 	Clock    *ClockWarning

@@ -169,6 +169,7 @@ func useEverything(t testing.TB, site *testsite.Site, c *testsite.Client, words 
 			}
 		}
 	}
+	c.PostForm("/token-lab/session", nil).Status(http.StatusSeeOther) // which visitors have too, without leaving anything
 	c.Get("/settings/profile").Status(http.StatusOK)
 }
 

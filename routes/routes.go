@@ -120,7 +120,7 @@ func register(app *controllers.App, engine *gin.Engine, code *source.Code) error
 	if err != nil {
 		return err
 	}
-	tokenLab.Routes(access, middlewares.NewAccess(engine, tokenLab.Auth, nil))
+	tokenLab.Routes(engine, access)
 	return nil
 }
 

@@ -48,6 +48,8 @@ GET    /readyz
 GET    /register
 GET    /search
 GET    /static/*name
+GET    /token-lab                           visitors play with a throw-away identity
+GET    /token-lab/events                    of the lab's session that its cookies name
 GET    /watch/:id
 POST   /api/v1/users/login
 POST   /api/v1/users/logout                 an expired token ends its session too
@@ -56,8 +58,12 @@ POST   /api/v1/users/register
 POST   /login
 POST   /logout                              an expired token ends its session too
 POST   /register
+POST   /token-lab/experiments/:name         visitors play with a throw-away identity
+POST   /token-lab/session                   visitors play with a throw-away identity
 POST   /token-lab/target/logout             the lab's logout
 POST   /token-lab/target/renew              the lab's renewal
+POST   /token-lab/visitor/logout            the lab's logout, of a visitor
+POST   /token-lab/visitor/renew             the lab's renewal, of a visitor
 `
 
 type route struct{ method, path string }

@@ -35,7 +35,7 @@ type run struct {
 type request struct {
 	title   string
 	method  string // GET if empty
-	path    string // the target if empty
+	path    string // below the target
 	header  string // an access token for the Authorization header
 	cookies *middlewares.Pair
 	lost    bool // the client does not get the answer
@@ -157,7 +157,7 @@ func (r *run) exchange(q request) (*answer, Step, error) {
 }
 
 func (r *run) newRequest(q request, sent middlewares.Pair) (*http.Request, error) {
-	url := r.lab.Config.BaseURL + cmp.Or(q.path, target)
+	url := r.lab.Config.BaseURL + r.lab.target + q.path
 	req, err := http.NewRequestWithContext(r.c.Request.Context(), cmp.Or(q.method, http.MethodGet), url, nil)
 	if err != nil {
 		return nil, err

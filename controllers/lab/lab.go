@@ -20,20 +20,23 @@ import (
 	"tokentube/utils/source"
 )
 
-// Lab is the Token lab: a page on which users let tokens expire, change, lose and
+// Lab is the Token lab: a page on which people let tokens expire, change, lose and
 // replay them. Its requests go through the engine, the middlewares and the models
 // of the site; only the session is a throwaway one, of its own kind, with cookies
 // of its own that open nothing else.
 type Lab struct {
 	*controllers.App              // the site's, with the lab's sessions, cookies and tokens
 	site             http.Handler // answers the lab's requests
+	target           string       // where it answers them
 	code             map[string][]source.Piece
 	watchers         watchers
+	guests           *guests // nil: its players are the users of the site
+	visitors         *Lab    // for those who are not logged in; nil in itself
+	limits           *middlewares.Limits
 }
 
 const (
-	path   = "/token-lab"
-	target = path + "/target"
+	path = "/token-lab"
 
 	accessTTL = 10 * time.Second // short enough to wait for
 	grace     = 5 * time.Second
@@ -43,14 +46,7 @@ const (
 // New makes the lab of a site, whose handler answers the lab's requests. It is an
 // error if code that an experiment shows is gone.
 func New(app *controllers.App, code *source.Code, site http.Handler) (*Lab, error) {
-	auth, inside, documents := *app.Auth, *app, *app.Site
-	auth.Sessions = app.Sessions.OfKind(models.Lab, models.SessionPolicy{RefreshTTL: maxAge, Grace: grace, MaxAge: maxAge})
-	auth.Tokens = app.Auth.Tokens.ForLab(accessTTL)
-	auth.Cookies = middlewares.Cookies{Prefix: cookiePrefix(app.Config.CookiePrefix), Path: path, Secure: app.Auth.Cookies.Secure}
-	auth.Limits = nil // pressing a button counts among the user's changes
-	documents.Sessions = auth.Sessions
-	inside.Auth, inside.Site = &auth, &documents
-	l := &Lab{App: &inside, site: site, code: map[string][]source.Piece{}}
+	l := &Lab{App: playground(app, app.Site), site: site, limits: app.Auth.Limits, target: path + "/target", code: map[string][]source.Piece{}}
 	for _, e := range experiments {
 		shown, err := pieces(code, e.code)
 		if err != nil {
@@ -58,7 +54,26 @@ func New(app *controllers.App, code *source.Code, site http.Handler) (*Lab, erro
 		}
 		l.code[e.Name] = shown
 	}
+	guests, err := openGuests(app)
+	if err != nil { // no folder to write in: nothing else of the site needs one with a MongoDB and a bucket
+		app.Log.Warn("the Token lab is open to users only", "error", err)
+		return l, nil
+	}
+	l.visitors = &Lab{App: playground(app, guests.Site), site: site, target: path + "/visitor", code: l.code, guests: guests}
 	return l, nil
+}
+
+// playground is the site with sessions, cookies and tokens of the lab, on these documents.
+func playground(app *controllers.App, on *models.Site) *controllers.App {
+	auth, inside, documents := *app.Auth, *app, *on
+	auth.Sessions = on.Sessions.OfKind(models.Lab, models.SessionPolicy{RefreshTTL: maxAge, Grace: grace, MaxAge: maxAge})
+	auth.Users, auth.Events, auth.Requests = on.Users, on.Events, on.Requests
+	auth.Tokens = app.Auth.Tokens.ForLab(accessTTL)
+	auth.Cookies = middlewares.Cookies{Prefix: cookiePrefix(app.Config.CookiePrefix), Path: path, Secure: app.Auth.Cookies.Secure}
+	auth.Limits = nil // what counts is the button that is pressed
+	documents.Sessions = auth.Sessions
+	inside.Auth, inside.Site = &auth, &documents
+	return &inside
 }
 
 // cookiePrefix: "__Host-" is for cookies of the whole site (RFC 6265bis §4.1.3.2),
@@ -83,19 +98,42 @@ func pieces(code *source.Code, names []string) ([]source.Piece, error) {
 	return all, nil
 }
 
-// Routes registers the page, and what the lab's requests are sent to: actions of
-// the site behind the lab's own sessions, which inside knows. An experiment may
-// take seconds, so that its answer must not bring the site's cookies.
-func (l *Lab) Routes(site, inside middlewares.Access) {
-	site.Private.Page(http.MethodGet, path, l.Show)
-	site.Private.Page(http.MethodPost, path+"/session", l.Start)
-	site.Private.NoRenew().Page(http.MethodPost, path+"/experiments/:name", l.Run)
-	site.Private.Stream().Page(http.MethodGet, path+"/events", l.Watch)
+// Routes registers the page, which is open to everybody, and what the lab's
+// requests are sent to. An experiment may take seconds, so that its response must
+// not bring the site's cookies.
+func (l *Lab) Routes(router gin.IRouter, site middlewares.Access) {
+	buttons := site.Public.Limit(l.limits.Labs)
+	site.Public.Page(http.MethodGet, path, l.open((*Lab).Show))
+	buttons.Page(http.MethodPost, path+"/session", l.open((*Lab).Start))
+	buttons.NoRenew().Page(http.MethodPost, path+"/experiments/:name", l.open((*Lab).Run))
+	site.Public.Stream().Page(http.MethodGet, path+"/events", l.open((*Lab).Watch))
+	l.targets(router)
+	if l.visitors != nil {
+		l.visitors.targets(router)
+	}
+}
 
+// targets registers actions of the site behind the lab's own sessions.
+func (l *Lab) targets(router gin.IRouter) {
+	inside := middlewares.NewAccess(router, l.Auth, nil)
 	users, sessions := controllers.UserActions{App: l.App}, controllers.SessionActions{App: l.App}
-	inside.Private.Page(http.MethodGet, target, asJSON(users.Current))
-	inside.Guest.NoRenew().Page(http.MethodPost, target+"/renew", asJSON(sessions.Renew))
-	inside.Guest.NoRenew().Page(http.MethodPost, target+"/logout", asJSON(sessions.Delete))
+	inside.Private.Page(http.MethodGet, l.target, asJSON(users.Current))
+	inside.Guest.NoRenew().Page(http.MethodPost, l.target+"/renew", asJSON(sessions.Renew))
+	inside.Guest.NoRenew().Page(http.MethodPost, l.target+"/logout", asJSON(sessions.Delete))
+}
+
+// open is an action in the lab of whoever asks: users play with sessions of their
+// own account, visitors with those of a throw-away identity.
+func (l *Lab) open(action func(*Lab, *gin.Context) error) respond.Action {
+	return func(c *gin.Context) error {
+		if middlewares.Current(c).User != nil {
+			return action(l, c)
+		}
+		if l.visitors == nil {
+			return apperr.New(apperr.Unavailable, "Log in to use the Token lab.")
+		}
+		return action(l.visitors, c)
+	}
 }
 
 // asJSON is for actions that have no page of their own.
@@ -151,7 +189,11 @@ func (l *Lab) held(c *gin.Context) (*models.Session, middlewares.Pair) {
 	if err != nil {
 		return nil, pair
 	}
-	s, err := l.Sessions.OfUserByID(c, middlewares.UserID(c), id)
+	user := middlewares.UserID(c)
+	if l.guests != nil {
+		user, _ = store.ParseID(claims.UserID) // the token alone says which visitor it is
+	}
+	s, err := l.Sessions.OfUserByID(c, user, id)
 	if err != nil {
 		return nil, pair
 	}
@@ -167,12 +209,15 @@ func (l *Lab) Start(c *gin.Context) error {
 	if _, _, err := l.begin(c); err != nil {
 		return err
 	}
-	return respond.Done(c, "A session to play with has begun.", path, nil)
+	return respond.Redirect(c, path)
 }
 
-// begin starts a lab session for the user, who has one at most.
+// begin starts a lab session for the user, who has one at most, or for a new visitor.
 func (l *Lab) begin(c *gin.Context) (*models.Session, middlewares.Pair, error) {
-	user := middlewares.Current(c).User
+	user, err := l.player(c)
+	if err != nil {
+		return nil, middlewares.Pair{}, err
+	}
 	all, err := l.Sessions.OfUser(c, user.ID)
 	if err != nil {
 		return nil, middlewares.Pair{}, err
@@ -192,6 +237,19 @@ func (l *Lab) begin(c *gin.Context) (*models.Session, middlewares.Pair, error) {
 	}
 	pair, err := l.Auth.Issue(c, user, session)
 	return session, pair, err
+}
+
+// player is who a new session is for: the user, or a new throw-away identity in
+// place of the one before.
+func (l *Lab) player(c *gin.Context) (*models.User, error) {
+	if l.guests == nil {
+		return middlewares.Current(c).User, nil
+	}
+	if before, _ := l.held(c); before != nil {
+		l.guests.remove(c, before.User)
+		l.watchers.tell(before.ID)
+	}
+	return l.guests.add(c)
 }
 
 // Run is POST /token-lab/experiments/:name: presses a button. The answer is the

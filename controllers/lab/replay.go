@@ -80,7 +80,7 @@ func (r *run) logoutReplay() error {
 		return err
 	}
 	old := r.held
-	out, err := r.send(request{title: "Log out", method: http.MethodPost, path: target + "/logout"})
+	out, err := r.send(request{title: "Log out", method: http.MethodPost, path: "/logout"})
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (r *run) logoutReplay() error {
 	if err != nil {
 		return err
 	}
-	refresh, err := r.send(request{title: "And the refresh token", method: http.MethodPost, path: target + "/renew", cookies: &middlewares.Pair{Refresh: old.Refresh}})
+	refresh, err := r.send(request{title: "And the refresh token", method: http.MethodPost, path: "/renew", cookies: &middlewares.Pair{Refresh: old.Refresh}})
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ type Settings struct {
 	MongoURI, MongoDatabase string // a MongoDB, or, where the address is empty,
 	File                    string // a file of the embedded engine
 	ReadOnly                bool   // which is then only read, also where it may not be written; no Prepare
-	Files                   Files
+	Files                   Files  // nil: no document names any
 	Now                     func() time.Time
 	Log                     *slog.Logger // what fails in the background
 }
@@ -153,8 +153,10 @@ func (db *DB) Prepare(ctx context.Context) error {
 		}
 	}
 	db.engine.warnOfScans()
-	db.removeLeftovers(ctx)
-	db.sweepDaily()
+	if db.files != nil {
+		db.removeLeftovers(ctx)
+		db.sweepDaily()
+	}
 	return db.resumeRemovals(ctx)
 }
 
@@ -192,6 +194,11 @@ func (db *DB) Now() time.Time { return db.clock().UTC().Truncate(time.Millisecon
 // Background runs work that no request waits for. It ends with ctx, at the latest when the database is closed.
 func (db *DB) Background(work func(ctx context.Context)) {
 	db.jobs.Go(func() { work(db.working) })
+}
+
+// UntilClosed runs work that goes on for as long as the database is open, and ends with ctx.
+func (db *DB) UntilClosed(work func(ctx context.Context)) {
+	db.loops.Go(func() { work(db.working) })
 }
 
 // reserve is for some thousand deletes and logins on a full disk.

@@ -304,6 +304,9 @@ func (k *kind) filesOf(doc bson.Raw) (names []string) {
 // DeleteFiles deletes files that no document names any more; empty names are skipped. While a backup holds them, it notes
 // the job instead, so that they go after the backup, or at the next start.
 func (db *DB) DeleteFiles(ctx context.Context, names ...string) error {
+	if db.files == nil {
+		return nil
+	}
 	err := db.files.Delete(ctx, names...)
 	if !errors.Is(err, media.ErrHeld) {
 		return err

@@ -30,7 +30,7 @@ export function enhance(lab) {
         title.scrollIntoView({ block: "start" });
         say(`Done. ${lab.querySelectorAll(".lab-findings .held").length} of ${lab.querySelectorAll(".lab-findings li").length} findings hold.`, true);
       } else {
-        say("A session to play with has begun.", true);
+        say("A session has started.", true);
       }
     } catch {
       say("That did not reach the server. Try again.");

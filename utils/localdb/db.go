@@ -49,6 +49,7 @@ type DB struct {
 	reserve  int  // see WithReserve
 	short    atomic.Bool
 	refilled time.Time // the writer's: when that was tried last
+	fleeting bool      // see Fleeting
 }
 
 // Option changes how a database is opened.
@@ -64,6 +65,10 @@ func OnScan(note func(collection string, fields []string)) Option {
 	return func(d *DB) { d.note = note }
 }
 
+// Fleeting is for data that need not outlive the process: writes don't wait for the disk, and a crash may leave a file that
+// nobody can read.
+func Fleeting() Option { return func(d *DB) { d.fleeting = true } }
+
 // Open opens or creates the data file. One process has it at a time.
 func Open(path string, opts ...Option) (*DB, error) {
 	d := &DB{clock: time.Now, note: func(string, []string) {}, collections: map[string]*Collection{}, operations: make(chan *operation, maxBatch)}
@@ -75,6 +80,7 @@ func Open(path string, opts ...Option) (*DB, error) {
 		return nil, err
 	}
 	d.bolt = file
+	file.NoSync, file.NoGrowSync = d.fleeting, d.fleeting
 	err = d.prepare()
 	if err == nil {
 		err = d.fillReserve()

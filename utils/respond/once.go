@@ -17,17 +17,18 @@ const KeyField = "idempotencyKey"
 var formTag = regexp.MustCompile(`<form\b[^>]*>`)
 
 // withKeys gives every form of a template that makes something a key, a new one each time the page is rendered. It is the
-// first field, before any file. What has another method may be repeated anyway; and a login's result is for nobody twice.
+// first field, before any file. What has another method may be repeated anyway; a login's result is for nobody
+// twice; and a button of the Token lab, which visitors have too, makes nothing.
 func withKeys(text string) string {
 	return formTag.ReplaceAllStringFunc(text, func(tag string) string {
-		if !strings.Contains(tag, `method="post"`) || strings.Contains(tag, "_method=") || loginForm.MatchString(tag) {
+		if !strings.Contains(tag, `method="post"`) || strings.Contains(tag, "_method=") || keyless.MatchString(tag) {
 			return tag
 		}
 		return tag + "{{key}}"
 	})
 }
 
-var loginForm = regexp.MustCompile(`action="/(login|logout|register)"`)
+var keyless = regexp.MustCompile(`action="/((login|logout|register)"|token-lab/)`)
 
 // keyInput is the field. A browser that restores what was typed must not restore an old key.
 func keyInput() template.HTML {
