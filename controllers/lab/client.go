@@ -28,6 +28,7 @@ type run struct {
 	changed string   // the token that was tampered with
 	steps   []Step
 	found   []Finding
+	start   time.Time
 }
 
 // request is what an experiment sends. Without cookies or a header of its own it
@@ -39,6 +40,7 @@ type request struct {
 	header  string // an access token for the Authorization header
 	cookies *middlewares.Pair
 	lost    bool // the client does not get the answer
+	thief   bool // who holds a copy sends it
 }
 
 // answer is what came back.
@@ -106,8 +108,11 @@ func (r *run) wait(until time.Time, what string) error {
 		return nil
 	}
 	d = min(d, accessTTL) + 50*time.Millisecond
-	r.say("Waited " + d.Round(time.Second/10).String() + ", until " + what)
-	return r.lab.Sleep(r.c.Request.Context(), d)
+	before := r.lab.Now()
+	err := r.lab.Sleep(r.c.Request.Context(), d)
+	waited := r.lab.Now().Sub(before)
+	r.steps = append(r.steps, Step{Title: "Waited " + waited.Round(time.Second/10).String() + ", until " + what, trace: trace{waited: waited}})
+	return err
 }
 
 // say notes what the client does besides sending.
@@ -121,8 +126,16 @@ func (r *run) ask(title string) (*answer, error) { return r.send(request{title: 
 
 // send sends a request through the whole site, and takes its answer's cookies.
 func (r *run) send(q request) (*answer, error) {
+	before, err := r.look()
+	if err != nil {
+		return nil, err
+	}
 	a, step, err := r.exchange(q)
 	if err != nil {
+		return nil, err
+	}
+	step.before = before
+	if step.after, err = r.look(); err != nil {
 		return nil, err
 	}
 	r.arrive(a, step)
@@ -144,10 +157,15 @@ func (r *run) exchange(q request) (*answer, Step, error) {
 		return nil, Step{}, err
 	}
 	step := Step{Title: q.title, Request: append([]string{req.Method + " " + req.URL.Path}, fields(req.Header, "Authorization", "Cookie")...), Lost: q.lost}
+	step.trace = trace{at: r.lab.Now().Sub(r.start), thief: q.thief, sent: sent}
+	if q.header != "" {
+		step.sent.Access = q.header
+	}
 	a := &answer{header: http.Header{}}
 	r.lab.site.ServeHTTP(a, req)
 	r.lab.watchers.tell(r.session.ID)
 	r.take(a, &a.set)
+	step.got = a.set
 	r.mu.Lock()
 	r.seen = append(r.seen, r.held.Access, r.held.Refresh, q.header, sent.Access, sent.Refresh, a.set.Access, a.set.Refresh)
 	r.mu.Unlock()

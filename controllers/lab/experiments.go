@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"tokentube/middlewares"
+	"tokentube/models"
 )
 
 // experiment is a button of the lab, and the code that decides about what it
@@ -129,9 +130,13 @@ const leftOut = "With the refresh token alone, as if the access token had run ou
 
 // eightTogether sends eight requests at once, and takes their answers one after
 // the other.
-func (r *run) eightTogether() ([]*answer, error) {
+func (r *run) eightTogether() (answers []*answer, before, after *models.Session, err error) {
 	const n = 8
-	answers, steps, faults := make([]*answer, n), make([]Step, n), make([]error, n)
+	if before, err = r.look(); err != nil {
+		return nil, nil, nil, err
+	}
+	answers = make([]*answer, n)
+	steps, faults := make([]Step, n), make([]error, n)
 	var all sync.WaitGroup
 	for i := range n {
 		all.Go(func() {
@@ -141,27 +146,23 @@ func (r *run) eightTogether() ([]*answer, error) {
 	}
 	all.Wait()
 	if err := errors.Join(faults...); err != nil {
-		return nil, err
+		return nil, nil, nil, err
+	}
+	if after, err = r.look(); err != nil {
+		return nil, nil, nil, err
 	}
 	for i, a := range answers {
+		steps[i].together, steps[i].before, steps[i].after = true, before, after
 		r.arrive(a, steps[i])
 	}
-	return answers, nil
+	return answers, before, after, nil
 }
 
 func (r *run) eightAtOnce() error {
 	if err := r.ready(); err != nil {
 		return err
 	}
-	before, err := r.look()
-	if err != nil {
-		return err
-	}
-	answers, err := r.eightTogether()
-	if err != nil {
-		return err
-	}
-	after, err := r.look()
+	answers, before, after, err := r.eightTogether()
 	if err != nil {
 		return err
 	}

@@ -264,7 +264,7 @@ func (l *Lab) Run(c *gin.Context) error {
 }
 
 func (l *Lab) run(c *gin.Context, e experiment) error {
-	r := &run{lab: l, c: c}
+	r := &run{lab: l, c: c, start: l.Now()}
 	r.session, r.held = l.held(c)
 	if err := r.begin(); err != nil {
 		return err

@@ -58,7 +58,7 @@ func (r *run) replayAfterGrace() error {
 		}
 	}
 	owner := r.held
-	replay, err := r.send(request{title: "The old refresh token comes back: someone has a copy", cookies: &middlewares.Pair{Refresh: old}})
+	replay, err := r.send(request{title: "The old refresh token comes back: someone has a copy", thief: true, cookies: &middlewares.Pair{Refresh: old}})
 	if err != nil {
 		return err
 	}
@@ -85,11 +85,11 @@ func (r *run) logoutReplay() error {
 		return err
 	}
 	cleared := r.held == middlewares.Pair{}
-	access, err := r.send(request{title: "Somebody kept the access token, and shows it", header: old.Access})
+	access, err := r.send(request{title: "Somebody kept the access token, and shows it", thief: true, header: old.Access})
 	if err != nil {
 		return err
 	}
-	refresh, err := r.send(request{title: "And the refresh token", method: http.MethodPost, path: "/renew", cookies: &middlewares.Pair{Refresh: old.Refresh}})
+	refresh, err := r.send(request{title: "And the refresh token", thief: true, method: http.MethodPost, path: "/renew", cookies: &middlewares.Pair{Refresh: old.Refresh}})
 	if err != nil {
 		return err
 	}

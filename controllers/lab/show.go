@@ -190,6 +190,7 @@ type Result struct {
 	Steps    []Step         `json:"steps"`
 	Folded   bool           `json:"folded"` // many steps, shown one by one
 	Session  *Session       `json:"session"`
+	Drawing  Drawing        `json:"drawing"`
 	Code     []source.Piece `json:"code"`
 }
 
@@ -211,6 +212,18 @@ type Step struct {
 	Before     []string `json:"before"` // the cookies
 	After      []string `json:"after"`
 	Lost       bool     `json:"lost"` // the answer did not arrive
+	trace
+}
+
+// changed is the name of a token that was tampered with.
+const changed = "changed"
+
+// name is the mark of a token of the run.
+func (r *run) name(s *models.Session, raw string) string {
+	if raw == r.changed {
+		return changed
+	}
+	return r.lab.mark(s, raw)
 }
 
 // result writes down the run, with tokens by their marks and their ends.
@@ -222,11 +235,7 @@ func (r *run) result(e experiment, s *models.Session) *Result {
 			continue
 		}
 		done[raw] = true
-		mark := r.lab.mark(s, raw)
-		if raw == r.changed {
-			mark = "changed"
-		}
-		pairs = append(pairs, raw, mark+"…"+raw[max(0, len(raw)-6):])
+		pairs = append(pairs, raw, r.name(s, raw)+"…"+raw[max(0, len(raw)-6):])
 	}
 	brief := strings.NewReplacer(pairs...)
 	for i := range r.steps {
@@ -240,6 +249,6 @@ func (r *run) result(e experiment, s *models.Session) *Result {
 	}
 	return &Result{
 		Name: e.Name, Label: e.Label, Findings: r.found, Steps: r.steps, Folded: len(r.steps) > 6,
-		Session: newSession(s), Code: r.lab.code[e.Name],
+		Session: newSession(s), Drawing: r.draw(s), Code: r.lab.code[e.Name],
 	}
 }

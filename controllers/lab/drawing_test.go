@@ -1,0 +1,90 @@
+package lab_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+
+	"tokentube/e2e/testsite"
+)
+
+// Every run is drawn, from what happened, with its words for those who do not see it.
+func TestEveryRunIsDrawn(t *testing.T) {
+	site := testsite.New(t)
+	visitor := site.Client()
+	for name, words := range map[string][]string{
+		"expire":             {"the browser sends A", "seconds pass", "is replaced by", "200 OK, with A"},
+		"tamper-header":      {"sends changed", "401 Unauthorized"},
+		"tamper-cookie":      {"sends changed and R", "is replaced by", "200 OK"},
+		"eight-at-once":      {"sends R", "8 times at once", "once", "8 responses are 200 OK, with R"},
+		"lost-response":      {"gets lost on its way", "is replaced by"},
+		"replay-in-grace":    {"The session notes that R", "has arrived"},
+		"replay-after-grace": {"somebody with a copy sends R", "The session ends.", "401 Unauthorized"},
+		"logout-replay":      {"The session ends.", "somebody with a copy sends A", "somebody with a copy sends R"},
+	} {
+		drawing := press(t, visitor, name).Drawing
+		all := strings.Join(drawing.Words, " ")
+		for _, want := range words {
+			if !strings.Contains(all, want) {
+				t.Errorf("%s: %q is not said in %s", name, want, all)
+			}
+		}
+		for _, a := range drawing.Arrows {
+			for _, y := range []int{a.Y1, a.Y2} {
+				if y < 26 || y > drawing.Height || min(a.X1, a.X2) < 0 || max(a.X1, a.X2) > drawing.Width {
+					t.Errorf("%s: an arrow leaves the drawing: %+v", name, a)
+				}
+			}
+		}
+		for _, l := range append(slices.Clone(drawing.Pills), drawing.Labels...) {
+			if strings.Contains(l.Text, "?") || l.X < 0 || l.X+l.Width > drawing.Width || l.Y > drawing.Height {
+				t.Errorf("%s: %+v", name, l)
+			}
+		}
+	}
+}
+
+// Eight requests at once are eight arrows, which all lead to the place of one successor.
+func TestEightArrowsMeet(t *testing.T) {
+	drawing := press(t, testsite.New(t).Client(), "eight-at-once").Drawing
+	starts, ends := map[int]bool{}, map[string]bool{}
+	for _, a := range drawing.Arrows {
+		if a.Class == "write" {
+			starts[a.Y1], ends[fmt.Sprint(a.X2, a.Y2)] = true, true
+		}
+	}
+	if len(starts) != 8 || len(ends) != 1 {
+		t.Errorf("%d arrows to %d places: %+v", len(starts), len(ends), drawing.Arrows)
+	}
+}
+
+// The page holds the drawing without scripts, with a title and a description, and no style of its own.
+func TestTheDrawingOnThePage(t *testing.T) {
+	answer := testsite.New(t).Client().PostForm(page+"/experiments/eight-at-once", nil).Status(http.StatusOK)
+	var found *html.Node
+	for n := range answer.Page().Descendants() {
+		if class, _ := testsite.Attribute(n, "class"); class == "lab-drawing" {
+			found = n
+		}
+	}
+	if found == nil {
+		t.Fatal("there is no drawing")
+	}
+	texts := map[string]string{}
+	for n := range found.Descendants() {
+		if n.Type == html.ElementNode && (n.Data == "title" || n.Data == "desc") {
+			id, _ := testsite.Attribute(n, "id")
+			texts[id] = n.FirstChild.Data
+		}
+		if _, styled := testsite.Attribute(n, "style"); styled {
+			t.Errorf("<%s> has a style", n.Data)
+		}
+	}
+	if texts["drawing-title"] == "" || !strings.Contains(texts["drawing-words"], "8 times at once") {
+		t.Errorf("texts %v", texts)
+	}
+}
