@@ -129,7 +129,7 @@ func Seed(ctx context.Context, app *Data, cost int, out io.Writer) error {
 func seedChannel(ctx context.Context, app *Data, channel sampleChannel, hash string) (*models.User, error) {
 	user := &models.User{
 		Username: channel.username, Email: channel.username + "@example.com", FullName: channel.name,
-		Bio: channel.bio, PasswordHash: hash,
+		Bio: channel.bio, PasswordHash: hash, CreatedAt: time.Now().Add(-60 * day).UTC(),
 	}
 	if err := app.Users.Check(ctx, user); err != nil {
 		return nil, err
@@ -214,8 +214,34 @@ func withSample(name string, use func(io.Reader) error) error {
 	return use(file)
 }
 
-// seedReactions lets the channels look at and like one another's posts.
+// sampleTalk is what is said about the first posts, and the reply to it.
+var sampleTalk = [][2]string{
+	{"How long did you wait for that?", "Two hours. I brought tea."},
+	{"The colours are real?", "They are. I only made it a little darker."},
+	{"Saved for the next clear night.", "Take a second battery with you, they don't like the cold."},
+	{"Ten o'clock it is.", "See you on the hill!"},
+}
+
+// seedReactions lets the channels look at, like and talk about one another's posts, and follow one another.
 func seedReactions(ctx context.Context, app *Data, users, posts []bson.ObjectID) error {
+	for i, user := range users {
+		if err := app.Subscriptions.Add(ctx, user, users[(i+1)%len(users)]); err != nil {
+			return err
+		}
+		if err := app.Playlists.AddLater(ctx, user, posts[i]); err != nil {
+			return err
+		}
+	}
+	for i, words := range sampleTalk {
+		c := &models.Comment{Owner: users[i%len(users)], Post: posts[i], Content: words[0]}
+		if err := app.Comments.Create(ctx, c); err != nil {
+			return err
+		}
+		answer := &models.Comment{Owner: users[(i+1)%len(users)], Post: posts[i], Parent: c.ID, Content: words[1]}
+		if err := app.Comments.Create(ctx, answer); err != nil {
+			return err
+		}
+	}
 	for i, post := range posts {
 		for viewer := range 3 + i*7%23 {
 			if _, err := app.Views.Add(ctx, post, fmt.Sprint("sample viewer ", viewer)); err != nil {

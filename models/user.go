@@ -150,8 +150,10 @@ func (m *Users) Create(ctx context.Context, u *User) error {
 	if err := u.checkNamed(); err != nil {
 		return err
 	}
-	u.ID, u.CreatedAt = bson.NewObjectID(), m.db.Now()
-	u.UpdatedAt = u.CreatedAt
+	u.ID, u.UpdatedAt = bson.NewObjectID(), m.db.Now()
+	if u.CreatedAt.IsZero() { // sample channels are older than their posts
+		u.CreatedAt = u.UpdatedAt
+	}
 	if u.Roles == nil {
 		u.Roles = []string{}
 	}
