@@ -13,6 +13,7 @@ import (
 
 	"tokentube/controllers"
 	"tokentube/controllers/lab"
+	"tokentube/controllers/openapi"
 	"tokentube/middlewares"
 	"tokentube/utils/apperr"
 	"tokentube/utils/assets"
@@ -111,6 +112,11 @@ func register(app *controllers.App, engine *gin.Engine, code *source.Code) error
 	controllers.Studio{App: app}.Routes(access)
 	controllers.NewExports(app).Routes(access)
 	controllers.NewBackups(app).Routes(access)
+	docs, err := openapi.New(app)
+	if err != nil {
+		return err
+	}
+	docs.Routes(access)
 	learn, err := lab.NewLearn(code)
 	if err != nil {
 		return err

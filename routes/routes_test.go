@@ -18,6 +18,8 @@ const public = `
 GET    /
 GET    /.well-known/jwks.json               other services verify our tokens with these keys
 GET    /@:username
+GET    /api/docs
+GET    /api/openapi.json
 GET    /api/v1/comments/:id                 the action asks who may see the post
 GET    /api/v1/comments/c/:id               the action asks who may see the comment
 GET    /api/v1/feed
@@ -74,7 +76,7 @@ func (r route) String() string { return r.method + " " + r.path }
 func (r route) safe() bool { return r.method == http.MethodGet || r.method == http.MethodHead }
 
 // isAPI tells a route whose answers are JSON, whoever asks.
-func (r route) isAPI() bool { return strings.HasPrefix(r.path, "/api/") }
+func (r route) isAPI() bool { return strings.HasPrefix(r.path, "/api/v1/") }
 
 // params counts the route's parameters.
 func (r route) params() int {

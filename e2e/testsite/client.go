@@ -51,7 +51,8 @@ func (c *Client) CopyTo(site *Site) *Client {
 }
 
 // Do sends a request. The cookies that the answer sets are kept. An answer that
-// goes on and on, as server-sent events do, is cut off after its first part.
+// goes on and on, as server-sent events do, is cut off after its first part. A
+// response of the API must be one that openapi.json describes.
 func (c *Client) Do(r *http.Request) *Answer {
 	c.site.t.Helper()
 	for name, values := range c.Header {
@@ -74,7 +75,9 @@ func (c *Client) Do(r *http.Request) *Answer {
 		}
 		c.Cookies[cookie.Name] = cookie.Value
 	}
-	return &Answer{Response: answer, Code: w.Code, Body: w.Body.String(), t: c.site.t}
+	a := &Answer{Response: answer, Code: w.Code, Body: w.Body.String(), t: c.site.t}
+	c.checkDescribed(a)
+	return a
 }
 
 // recorder hangs up on a stream when its first part is there.

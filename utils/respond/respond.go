@@ -155,11 +155,14 @@ func redirect(c *gin.Context, path string) {
 	c.Redirect(http.StatusSeeOther, path)
 }
 
-// WantsJSON decides the format of the answer. Under /api it is always JSON; a
-// page is JSON only when Accept names JSON and not HTML, so that link previews
+// DocsPath is the one page under /api: it describes the API.
+const DocsPath = "/api/docs"
+
+// WantsJSON decides the format of the answer. Under /api it is always JSON, but
+// for the page that describes it; a page is JSON only when Accept names JSON and not HTML, so that link previews
 // and curl (which send */*) get the page.
 func WantsJSON(c *gin.Context) bool {
-	if strings.HasPrefix(c.Request.URL.Path, "/api/") {
+	if path := c.Request.URL.Path; strings.HasPrefix(path, "/api/") && path != DocsPath {
 		return true
 	}
 	accept := c.GetHeader("Accept")

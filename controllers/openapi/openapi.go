@@ -1,0 +1,48 @@
+// Package openapi serves the description of the API, openapi.json, and a page that shows it. The file is written by hand;
+// tests compare it with the routes of the site and with every response that they get.
+//
+// Does not belong here: what the API does.
+package openapi
+
+import (
+	_ "embed"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"tokentube/controllers"
+	"tokentube/middlewares"
+	"tokentube/utils/respond"
+)
+
+// File is openapi.json.
+//
+//go:embed openapi.json
+var File []byte
+
+// Docs are the file and its page.
+type Docs struct{ page docsPage }
+
+// New reads the file. It is an error if the page can't be made of it.
+func New(app *controllers.App) (Docs, error) {
+	page, err := newPage(File, app.Config.BaseURL)
+	return Docs{page}, err
+}
+
+// Routes registers the feature.
+func (d Docs) Routes(r middlewares.Access) {
+	r.Public.Page(http.MethodGet, "/api/openapi.json", d.Read)
+	r.Public.Page(http.MethodGet, respond.DocsPath, d.Show)
+}
+
+// Read is GET /api/openapi.json: the file as it is.
+func (d Docs) Read(c *gin.Context) error {
+	c.Header("Cache-Control", "no-cache")
+	c.Data(http.StatusOK, "application/json; charset=utf-8", File)
+	return nil
+}
+
+// Show is GET /api/docs: the file for people.
+func (d Docs) Show(c *gin.Context) error {
+	return respond.Show(c, "api/show", d.page)
+}
