@@ -92,7 +92,19 @@ type Viewer struct {
 	ID, Username, FullName, Email string
 	Avatar                        Address
 	Theft                         *time.Time // when a token was used twice, if that is to be told
+	unread                        func() int
 }
+
+// Unread is how many notifications they haven't read. Only pages ask.
+func (v Viewer) Unread() int {
+	if v.unread == nil { // nobody's page
+		return 0
+	}
+	return v.unread()
+}
+
+// ManyUnread tells that there are more than are counted.
+func (v Viewer) ManyUnread(n int) bool { return n >= models.MaxUnread }
 
 // Viewer tells the pages who is looking; nil is nobody.
 func (a *App) Viewer(c *gin.Context) any {
@@ -101,7 +113,14 @@ func (a *App) Viewer(c *gin.Context) any {
 	if u == nil {
 		return nil
 	}
-	return Viewer{Theft: u.TheftToTell(id.Session), ID: u.ID.Hex(), Username: u.Username, FullName: u.FullName, Email: u.Email, Avatar: a.file(u.Avatar)}
+	unread := func() int {
+		n, err := a.Notifications.Unread(c, u.ID)
+		if err != nil {
+			a.Log.WarnContext(c, "notifications not counted", "error", err)
+		}
+		return n
+	}
+	return Viewer{unread: unread, Theft: u.TheftToTell(id.Session), ID: u.ID.Hex(), Username: u.Username, FullName: u.FullName, Email: u.Email, Avatar: a.file(u.Avatar)}
 }
 
 // file is the address of a public file.

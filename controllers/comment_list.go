@@ -92,8 +92,17 @@ func (a *App) comments(c *gin.Context, q models.CommentQuery, post Post, path st
 		return list, err
 	}
 	list.next = nextAt(path, c.Request.URL.Query(), page.Next)
+	a.noteSeen(c, q.Post.ID, append(shownIDs(page.Items), q.Parent)...)
 	list.Comments, err = a.commentOutputs(c, middlewares.UserID(c), q.Post, page.Items)
 	return list, err
+}
+
+func shownIDs(comments []*models.Comment) []bson.ObjectID {
+	ids := make([]bson.ObjectID, len(comments))
+	for i, c := range comments {
+		ids[i] = c.ID
+	}
+	return ids
 }
 
 // thread is a comment with a part of the replies to it; a reply is shown in its thread.

@@ -137,5 +137,7 @@ func (c Comment) Path() string {
 	if c.Parent != nil {
 		thread = *c.Parent
 	}
-	return "/comments/c/" + thread + "#comment-" + c.ID
+	return commentPath(thread, c.ID)
 }
+
+func commentPath(thread, id string) string { return "/comments/c/" + thread + "#comment-" + id }

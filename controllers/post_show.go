@@ -91,6 +91,7 @@ func (p postsOf) viewed(c *gin.Context) (*models.Post, Post, error) {
 	}
 	p.countView(c, post)
 	p.noteWatched(c, post)
+	p.noteSeen(c, post.ID)
 	out, err := p.onePost(c, post)
 	return post, out, err
 }

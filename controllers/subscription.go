@@ -129,6 +129,7 @@ func (s SubscriptionActions) Subscribers(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	s.noteSeen(c, bson.ObjectID{})
 	return respond.Show(c, "subscriptions/subscribers", subscriberList{list, next})
 }
 

@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -59,6 +60,8 @@ type Comments struct {
 	users    *Users
 	blocks   *Blocks
 	changed  func(c *Comment, by int64) // told of each that is made (1) or deleted (-1)
+
+	notifications *Notifications // who tell of comments, and ask who may see them
 }
 
 // NewComments registers the comments.
@@ -157,6 +160,26 @@ func (m *Comments) Visible(ctx context.Context, viewer, id bson.ObjectID) (*Comm
 	return c, err
 }
 
+// visibleByID loads those of the comments that the viewer may see; some of the ids may be zero.
+func (m *Comments) visibleByID(ctx context.Context, viewer bson.ObjectID, ids []bson.ObjectID) (map[bson.ObjectID]*Comment, error) {
+	found, err := m.comments.ByIDs(ctx, distinct(ids))
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	seen, err := m.visible(ctx, viewer, slices.Collect(maps.Values(found)))
+	seen = slices.DeleteFunc(seen, func(c *Comment) bool { return c.State != CommentShown })
+	return byID(seen, func(c *Comment) bson.ObjectID { return c.ID }), err
+}
+
+// likeable is what the author of a comment that the user may see is told when they like it.
+func (m *Comments) likeable(ctx context.Context, user, id bson.ObjectID) (Notice, error) {
+	c, err := m.Visible(ctx, user, id)
+	if err != nil {
+		return Notice{}, err
+	}
+	return Notice{Type: NoticeLike, To: c.Owner, Post: c.Post, Comment: c.ID}, nil
+}
+
 // Own loads a comment that the user may change.
 func (m *Comments) Own(ctx context.Context, user, id bson.ObjectID) (*Comment, error) {
 	c, err := m.Visible(ctx, user, id)
@@ -219,7 +242,29 @@ func (m *Comments) Create(ctx context.Context, c *Comment) error {
 		return err
 	}
 	m.changed(c, 1)
+	m.notifications.TellLater(c.Owner, func(ctx context.Context) ([]Notice, error) { return m.notices(ctx, c.ID, to, post) })
 	return nil
+}
+
+// notices are what there is to tell of a new comment: to those whom it replies to (the author of the thread is one), to
+// those whom it mentions, and to the owner of the post.
+func (m *Comments) notices(ctx context.Context, id bson.ObjectID, to []bson.ObjectID, post *Post) (all []Notice, err error) {
+	c, err := m.comments.ByID(ctx, id)
+	if err != nil {
+		return nil, unlessGone(err)
+	}
+	if !c.Parent.IsZero() {
+		thread, err := m.comments.ByID(ctx, c.Parent)
+		if err != nil {
+			return nil, unlessGone(err)
+		}
+		to = append(to, thread.Owner)
+	}
+	for _, author := range to {
+		all = append(all, Notice{Type: NoticeReply, To: author, Post: c.Post, Comment: c.ID})
+	}
+	mentioned, err := m.notifications.mentioned(ctx, Notice{Post: c.Post, Comment: c.ID}, c.Content, "")
+	return append(append(all, mentioned...), Notice{Type: NoticeComment, To: post.Owner, Post: c.Post, Comment: c.ID}), err
 }
 
 // join puts a reply into its thread, and returns whom it replies to: the author of the comment, if it replies to one.
@@ -250,7 +295,11 @@ func (m *Comments) Update(ctx context.Context, user, id bson.ObjectID, content s
 		return c, err
 	}
 	shown := store.Where("_id", id, "owner", user, "state", CommentShown)
-	return m.comments.Update(ctx, shown, bson.D{store.Set("content", c.Content, "editedAt", now, "updatedAt", now)})
+	after, err := m.comments.Update(ctx, shown, bson.D{store.Set("content", c.Content, "editedAt", now, "updatedAt", now)})
+	if err == nil {
+		m.notifications.TellMentioned(user, Notice{Post: c.Post, Comment: id}, after.Content, before)
+	}
+	return after, err
 }
 
 // Delete removes a comment, for its author or for the owner of the post. While it has replies, a placeholder stays.

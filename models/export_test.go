@@ -38,7 +38,7 @@ func TestExport(t *testing.T) {
 		return nil
 	}))
 	want := map[string]int{
-		"users": 1, "sessions": 1, "posts": 2, "likes": 1, "history": 1, "subscriptions": 1, "comments": 1, "commentLikes": 2, "events": 1, "dailies": 1, "playlists": 1, "playlistItems": 1,
+		"users": 1, "sessions": 1, "posts": 2, "likes": 1, "history": 1, "subscriptions": 1, "comments": 1, "commentLikes": 2, "events": 1, "dailies": 1, "playlists": 1, "playlistItems": 1, "notifications": 3,
 	}
 	if fmt.Sprint(counts) != fmt.Sprint(want) {
 		t.Errorf("there are %v, want %v", counts, want)

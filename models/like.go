@@ -10,35 +10,38 @@ import (
 
 // Likes are who likes which post, or which comment.
 type Likes struct {
-	likes   *store.Relation
-	visible func(ctx context.Context, viewer, id bson.ObjectID) error
+	likes         *store.Relation
+	likeable      likeable
+	notifications *Notifications
 }
 
-// NewLikes registers the likes of one kind of document. The function loads one that the viewer may see.
-func NewLikes[T any](db *store.DB, name, kind string, score store.Score, visible func(ctx context.Context, viewer, id bson.ObjectID) (T, error)) *Likes {
+// likeable loads what the user may see, to like it, and returns what its owner is told then.
+type likeable func(ctx context.Context, user, id bson.ObjectID) (Notice, error)
+
+// NewLikes registers the likes of one kind of document.
+func NewLikes(db *store.DB, name, kind string, score store.Score, likeable likeable, notifications *Notifications) *Likes {
 	return &Likes{
-		likes: store.NewRelation(db, name, store.Parent{Kind: "users"}, store.Parent{Kind: kind, Counter: "likesCount", Score: score}),
-		visible: func(ctx context.Context, viewer, id bson.ObjectID) error {
-			_, err := visible(ctx, viewer, id)
-			return err
-		},
+		likes:    store.NewRelation(db, name, store.Parent{Kind: "users"}, store.Parent{Kind: kind, Counter: "likesCount", Score: score}),
+		likeable: likeable, notifications: notifications,
 	}
 }
 
-// Add lets a user like what they can see. Doing it again changes nothing.
+// Add lets a user like what they can see, and tells its owner. Doing it again changes nothing.
 func (m *Likes) Add(ctx context.Context, user, id bson.ObjectID) error {
-	if err := m.visible(ctx, user, id); err != nil {
+	notice, err := m.likeable(ctx, user, id)
+	if err != nil {
 		return err
 	}
-	return m.likes.Add(ctx, user, id)
+	return m.likes.AddWith(ctx, user, id, func(ctx context.Context) error { return m.notifications.Tell(ctx, user, notice) })
 }
 
 // Remove takes a like back. Doing it again changes nothing.
 func (m *Likes) Remove(ctx context.Context, user, id bson.ObjectID) error {
-	if err := m.visible(ctx, user, id); err != nil {
+	notice, err := m.likeable(ctx, user, id)
+	if err != nil {
 		return err
 	}
-	return m.likes.Remove(ctx, user, id)
+	return m.likes.RemoveWith(ctx, user, id, func(ctx context.Context) error { return m.notifications.Untell(ctx, user, notice) })
 }
 
 // Toggle likes it, or takes the like back.

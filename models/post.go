@@ -114,6 +114,8 @@ type Posts struct {
 	posts *store.Documents[Post]
 	users *Users
 	quota int64
+
+	notifications *Notifications // who tell whom a post mentions, and ask who may see it
 }
 
 // NewPosts registers the posts. The files of a user's posts may take quota bytes (0: no bound).
@@ -194,6 +196,21 @@ func (m *Posts) VisibleAll(ctx context.Context, viewer bson.ObjectID, ids []bson
 		}
 	}
 	return m.visible(ctx, viewer, posts)
+}
+
+// visibleByID is VisibleAll, for ids some of which are zero.
+func (m *Posts) visibleByID(ctx context.Context, viewer bson.ObjectID, ids []bson.ObjectID) (map[bson.ObjectID]*Post, error) {
+	posts, err := m.VisibleAll(ctx, viewer, distinct(ids))
+	return byID(posts, func(p *Post) bson.ObjectID { return p.ID }), err
+}
+
+// likeable is what the owner of a post that the user may see is told when they like it.
+func (m *Posts) likeable(ctx context.Context, user, id bson.ObjectID) (Notice, error) {
+	p, err := m.Visible(ctx, user, id)
+	if err != nil {
+		return Notice{}, err
+	}
+	return Notice{Type: NoticeLike, To: p.Owner, Post: p.ID}, nil
 }
 
 // Own loads a post that the user may change.
@@ -317,8 +334,26 @@ func (m *Posts) Create(ctx context.Context, p *Post) error {
 	if p.Visibility == Public && p.PublishedAt == nil {
 		p.PublishedAt = &p.CreatedAt
 	}
-	return m.withinQuota(ctx, p.Owner, m.posts.Insert(ctx, p))
+	err := m.withinQuota(ctx, p.Owner, m.posts.Insert(ctx, p))
+	if err == nil {
+		m.tellMentioned(p, &Post{})
+	}
+	return err
 }
+
+// tellMentioned tells those whom a published post mentions, and the published one before it didn't.
+func (m *Posts) tellMentioned(p, before *Post) {
+	if p.Visibility != Public {
+		return
+	}
+	had := ""
+	if before.Visibility == Public {
+		had = before.words()
+	}
+	m.notifications.TellMentioned(p.Owner, Notice{Post: p.ID}, p.words(), had)
+}
+
+func (p *Post) words() string { return p.Title + "\n" + p.Description }
 
 // withinQuota says it in a sentence if there was not enough room.
 func (m *Posts) withinQuota(ctx context.Context, owner bson.ObjectID, err error) error {
@@ -366,7 +401,10 @@ func (m *Posts) Update(ctx context.Context, user, id bson.ObjectID, c PostChange
 	if apperr.Is(err, apperr.NotFound) { // published, unpublished or deleted in another tab meanwhile
 		return nil, apperr.New(apperr.Conflict, "This post was just changed somewhere else. Check it and try again.").Because(err)
 	}
-	return after, m.withinQuota(ctx, user, err)
+	if err = m.withinQuota(ctx, user, err); err == nil {
+		m.tellMentioned(after, p)
+	}
+	return after, err
 }
 
 // Check says what would be wrong with a post after the changes.

@@ -34,6 +34,8 @@ type Site struct {
 	Blocks       *Blocks
 
 	Dailies *Dailies
+
+	Notifications *Notifications
 }
 
 // New registers every kind of document. Prepare the database before they are used.
@@ -42,6 +44,8 @@ func New(db *store.DB, s Settings) *Site {
 	posts := NewPosts(db, users, s.Quota)
 	blocks := NewBlocks(db, users)
 	comments := NewComments(db, posts, users, blocks)
+	notifications := NewNotifications(db, users, posts, comments, blocks)
+	posts.notifications, comments.notifications = notifications, notifications
 	site := &Site{
 		DB:       db,
 		Users:    users,
@@ -49,19 +53,21 @@ func New(db *store.DB, s Settings) *Site {
 		Events:   NewEvents(db),
 		Attempts: NewAttempts(db, s.Key),
 		Posts:    posts,
-		Likes:    &PostLikes{NewLikes(db, "likes", "posts", trend(likeHeat), posts.Visible), posts},
+		Likes:    &PostLikes{NewLikes(db, "likes", "posts", trend(likeHeat), posts.likeable, notifications), posts},
 		Views:    NewViews(db, posts, s.Key),
 		Requests: NewRequests(db, s.Key),
 
-		Subscriptions: NewSubscriptions(db, users, blocks),
+		Subscriptions: NewSubscriptions(db, users, blocks, notifications),
 		History:       NewHistory(db, users, posts),
 		Playlists:     NewPlaylists(db, users, posts),
 
 		Comments:     comments,
-		CommentLikes: NewLikes(db, "commentLikes", "comments", store.Score{}, comments.Visible),
+		CommentLikes: NewLikes(db, "commentLikes", "comments", store.Score{}, comments.likeable, notifications),
 		Blocks:       blocks,
 
 		Dailies: NewDailies(db, posts),
+
+		Notifications: notifications,
 	}
 	site.Dailies.follow(site)
 	return site

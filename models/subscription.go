@@ -16,13 +16,14 @@ type Subscriptions struct {
 	subscriptions *store.Relation
 	users         *Users
 	blocks        *Blocks
+	notifications *Notifications
 }
 
 // NewSubscriptions registers the subscriptions. A block ends them, in both directions.
-func NewSubscriptions(db *store.DB, users *Users, blocks *Blocks) *Subscriptions {
+func NewSubscriptions(db *store.DB, users *Users, blocks *Blocks, notifications *Notifications) *Subscriptions {
 	subscriber := store.Parent{Kind: "users", Counter: "subscriptionsCount", Max: maxSubscriptions, Full: "You can subscribe to at most 2,000 channels. Unsubscribe from one first."}
 	channel := store.Parent{Kind: "users", Counter: "subscribersCount"}
-	m := &Subscriptions{users: users, blocks: blocks, subscriptions: store.NewRelation(db, "subscriptions", subscriber, channel)}
+	m := &Subscriptions{users: users, blocks: blocks, notifications: notifications, subscriptions: store.NewRelation(db, "subscriptions", subscriber, channel)}
 	blocks.Ends(func(ctx context.Context, user, blocked bson.ObjectID) error {
 		if err := m.remove(ctx, blocked, user); err != nil {
 			return err
@@ -32,7 +33,7 @@ func NewSubscriptions(db *store.DB, users *Users, blocks *Blocks) *Subscriptions
 	return m
 }
 
-// Add lets a user follow a channel. Doing it again changes nothing.
+// Add lets a user follow a channel, and tells its owner. Doing it again changes nothing.
 func (m *Subscriptions) Add(ctx context.Context, user, channel bson.ObjectID) error {
 	if user == channel {
 		return apperr.New(apperr.Conflict, "You can't subscribe to your own channel.")
@@ -45,7 +46,10 @@ func (m *Subscriptions) Add(ctx context.Context, user, channel bson.ObjectID) er
 		return err
 	}
 	return m.subscriptions.AddWith(ctx, user, channel, func(ctx context.Context) error {
-		return m.refuseBlocked(ctx, user, channel)
+		if err := m.refuseBlocked(ctx, user, channel); err != nil {
+			return err
+		}
+		return m.notifications.Tell(ctx, user, Notice{Type: NoticeSubscriber, To: channel})
 	})
 }
 
@@ -71,7 +75,9 @@ func (m *Subscriptions) Remove(ctx context.Context, user, channel bson.ObjectID)
 }
 
 func (m *Subscriptions) remove(ctx context.Context, user, channel bson.ObjectID) error {
-	return m.subscriptions.Remove(ctx, user, channel)
+	return m.subscriptions.RemoveWith(ctx, user, channel, func(ctx context.Context) error {
+		return m.notifications.Untell(ctx, user, Notice{Type: NoticeSubscriber, To: channel})
+	})
 }
 
 // Toggle follows the channel, or no longer does.

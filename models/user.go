@@ -30,6 +30,7 @@ type User struct {
 	SubscribersCount   int64         `bson:"subscribersCount"`
 	SubscriptionsCount int64         `bson:"subscriptionsCount"`
 	BlocksCount        int64         `bson:"blocksCount"`
+	NotificationsOff   []NoticeType  `bson:"notificationsOff"`  // see Notifications
 	PostsCount         int64         `bson:"postsCount"`        // published ones
 	StoredBytes        int64         `bson:"storedBytes"`       // that the files of their posts take
 	PlaylistsCount     int64         `bson:"playlistsCount"`    // all, so it is never shown
@@ -86,7 +87,7 @@ func NewUsers(db *store.DB) *Users {
 		Cached:  true,
 		People:  true,
 		Export: store.Export{By: "_id", Fields: []string{
-			"username", "email", "fullName", "bio", "avatar", "coverImage", "roles", "historyPaused", "createdAt", "updatedAt",
+			"username", "email", "fullName", "bio", "avatar", "coverImage", "roles", "historyPaused", "notificationsOff", "createdAt", "updatedAt",
 			"subscribersCount", "subscriptionsCount", "postsCount",
 		}},
 		Derived: derivedKeywords(func(u *User) []string { return keywords(nil, u.names()) }, "username", "fullName"),
@@ -202,6 +203,17 @@ func (m *Users) ByLogin(ctx context.Context, identifier string) (*User, error) {
 // ByUsername finds a channel.
 func (m *Users) ByUsername(ctx context.Context, name string) (*User, error) {
 	return m.users.One(ctx, store.Where("username", normalName(name)))
+}
+
+// WantsNotification tells whether the user has left this type of notification on.
+func (u *User) WantsNotification(t NoticeType) bool { return !slices.Contains(u.NotificationsOff, t) }
+
+// named finds the users with these names; names that nobody has are left out.
+func (m *Users) named(ctx context.Context, names []string) ([]*User, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	return m.users.List(ctx, store.Where("username", store.In(names)), nil, len(names))
 }
 
 // UserChanges are the fields that a user may edit; nil leaves one as it is.

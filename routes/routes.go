@@ -106,6 +106,7 @@ func register(app *controllers.App, engine *gin.Engine, code *source.Code) error
 	controllers.LikeActions{App: app}.Routes(access)
 	controllers.SubscriptionActions{App: app}.Routes(access)
 	controllers.BlockActions{App: app}.Routes(access)
+	controllers.NotificationActions{App: app}.Routes(access)
 	controllers.HistoryActions{App: app}.Routes(access)
 	controllers.PlaylistActions{App: app}.Routes(access)
 	controllers.CommentActions{App: app}.Routes(access)

@@ -204,6 +204,15 @@ func (db *DB) UntilClosed(work func(ctx context.Context)) {
 // reserve is for some thousand deletes and logins on a full disk.
 const reserve = 1 << 20
 
+// Later is Background for what may be lost: an error is logged, and that is all.
+func (db *DB) Later(what string, work func(ctx context.Context) error) {
+	db.Background(func(ctx context.Context) {
+		if err := work(ctx); err != nil && ctx.Err() == nil {
+			db.log.Warn("work in the background failed", "what", what, "error", err)
+		}
+	})
+}
+
 // embedded is the engine inside the process.
 type embedded struct {
 	db    *localdb.DB

@@ -139,9 +139,10 @@ func (k *kind) checkExport(document reflect.Type) {
 		panic(fmt.Sprintf("store: %s hang on something, so they may be somebody's: Export says what that person gets of them, or why nothing", k.Name))
 	}
 	for _, field := range idFields(document) {
-		hangs := slices.ContainsFunc(k.Parents, func(p Parent) bool { return p.Field == field })
+		hangs := slices.ContainsFunc(k.Parents, func(p Parent) bool { return p.Field == field }) ||
+			slices.ContainsFunc(k.Lists, func(l List) bool { return l.Field == field })
 		if _, loose := k.Loose[field]; field != "_id" && !hangs && !loose {
-			panic(fmt.Sprintf("store: the ids in %s of %s stay when what they name is removed: make it a Parent, or say in Loose why that is right", field, k.Name))
+			panic(fmt.Sprintf("store: the ids in %s of %s stay when what they name is removed: make it a Parent or a List, or say in Loose why that is right", field, k.Name))
 		}
 	}
 }

@@ -20,6 +20,7 @@ type Kind struct {
 	Name     string
 	Indexes  []mongo.IndexModel
 	Parents  []Parent
+	Lists    []List   // fields that name several documents
 	Files    []string // fields that name a stored file
 	Cached   bool     // see Documents.Cached
 	Obsolete []string // fields that an earlier version kept: ignored, until Repair removes them

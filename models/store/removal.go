@@ -219,6 +219,16 @@ func (k *kind) clear(ctx context.Context, id bson.ObjectID, erase bool) error {
 			}
 		}
 	}
+	for _, other := range k.db.kinds {
+		for _, l := range other.Lists {
+			if l.Kind != k.Name {
+				continue
+			}
+			if err := other.takeOut(ctx, l.Field, id); err != nil {
+				return err
+			}
+		}
+	}
 	if !erase {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -27,13 +28,8 @@ func HTML(text string, show func(string) string) template.HTML {
 	var b strings.Builder
 	piece := func(text string) { b.WriteString(template.HTMLEscapeString(show(text))) }
 	end := 0
-	for _, at := range candidates.FindAllStringIndex(text, -1) {
-		shown, href := link(text[at[0]:at[1]])
-		before, _ := utf8.DecodeLastRuneInString(text[:at[0]])
-		if href == "" || at[0] > 0 && joins(before) || text[at[0]] == '@' && strings.HasPrefix(text[at[1]:], "@") {
-			continue
-		}
-		piece(text[end:at[0]])
+	each(text, func(at int, shown, href string) {
+		piece(text[end:at])
 		b.WriteString(`<a href="` + template.HTMLEscapeString(href) + `"`)
 		if href[0] != '/' {
 			b.WriteString(` rel="nofollow ugc noopener"`)
@@ -41,10 +37,33 @@ func HTML(text string, show func(string) string) template.HTML {
 		b.WriteString(`><bdi>`)
 		piece(shown)
 		b.WriteString(`</bdi></a>`)
-		end = at[0] + len(shown)
-	}
+		end = at + len(shown)
+	})
 	piece(text[end:])
 	return template.HTML(b.String()) // #nosec G203 -- everything of the user's is escaped
+}
+
+// Mentions are the names of users that are links in the text, each once, and at most n.
+func Mentions(text string, n int) (names []string) {
+	each(text, func(_ int, _, href string) {
+		name, is := strings.CutPrefix(href, "/@")
+		if is && len(names) < n && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	})
+	return names
+}
+
+// each visits the links of a text: where each begins, how much of the text it is, and where it leads.
+func each(text string, visit func(at int, shown, href string)) {
+	for _, at := range candidates.FindAllStringIndex(text, -1) {
+		shown, href := link(text[at[0]:at[1]])
+		before, _ := utf8.DecodeLastRuneInString(text[:at[0]])
+		if href == "" || at[0] > 0 && joins(before) || text[at[0]] == '@' && strings.HasPrefix(text[at[1]:], "@") {
+			continue
+		}
+		visit(at[0], shown, href)
+	}
 }
 
 // joins tells characters after which a candidate is a part of something else: of an email address, a path, an entity.
