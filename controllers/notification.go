@@ -156,7 +156,7 @@ func (a *App) noteSeen(c *gin.Context, post bson.ObjectID, comments ...bson.Obje
 	if user.IsZero() || middlewares.Passive(c.Request) {
 		return
 	}
-	if err := a.Notifications.Seen(c, user, post, comments...); err != nil {
+	if err := a.Notifications.LookedAt(c, user, post, comments...); err != nil {
 		a.Log.WarnContext(c, "notifications not marked as read", "error", err)
 	}
 }

@@ -299,8 +299,8 @@ func (m *Notifications) ReadAll(ctx context.Context, user bson.ObjectID) error {
 	return m.read(ctx, store.Where("user", user, "read", false))
 }
 
-// Seen marks as read what a user is told of a post (zero: of their channel) and of these of its comments: they look at it.
-func (m *Notifications) Seen(ctx context.Context, user, post bson.ObjectID, comments ...bson.ObjectID) error {
+// LookedAt marks as read what a user is told of a post (zero: of their channel) and of these of its comments: they look at it.
+func (m *Notifications) LookedAt(ctx context.Context, user, post bson.ObjectID, comments ...bson.ObjectID) error {
 	about := append([]bson.ObjectID{{}}, comments...)
 	return m.read(ctx, store.Where("user", user, "read", false, "post", post, "comment", store.In(about)))
 }

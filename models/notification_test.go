@@ -156,7 +156,7 @@ func TestMentions(t *testing.T) {
 	_, err := w.Posts.Update(ctx, alice.ID, post.ID, PostChanges{Visibility: &public})
 	fatal(t, err)
 	w.wantTold(t, bob, "mention of post by alice!")
-	fatal(t, w.Notifications.Seen(ctx, bob.ID, post.ID))
+	fatal(t, w.Notifications.LookedAt(ctx, bob.ID, post.ID))
 	w.wantTold(t, bob, "mention of post by alice")
 	if fresh, err := w.Notifications.mentioned(ctx, Notice{Post: post.ID}, "@bob, @alice and @carol", "@alice @bob"); err != nil || len(fresh) > 0 {
 		t.Errorf("%v, %v", fresh, err)
@@ -234,7 +234,7 @@ func TestNotificationsAreTheirUsersOwn(t *testing.T) {
 		wantCode(t, err, apperr.NotFound, "")
 	}
 	fatal(t, w.Notifications.ReadAll(ctx, bob.ID))
-	fatal(t, w.Notifications.Seen(ctx, bob.ID, post.ID))
+	fatal(t, w.Notifications.LookedAt(ctx, bob.ID, post.ID))
 	w.wantTold(t, alice, "like of post by bob!")
 	for range 2 {
 		fatal(t, w.Notifications.Read(ctx, alice.ID, id))
@@ -256,9 +256,9 @@ func TestSeen(t *testing.T) {
 	fatal(t, w.Likes.Add(ctx, bob.ID, other.ID))
 	first := w.write(t, bob, post, nil, "one")
 	w.write(t, bob, post, nil, "two")
-	fatal(t, w.Notifications.Seen(ctx, alice.ID, post.ID, first.ID))
+	fatal(t, w.Notifications.LookedAt(ctx, alice.ID, post.ID, first.ID))
 	w.wantTold(t, alice, "comment of comment by bob!, comment of comment by bob, like of post by bob!, subscriber by bob!")
-	fatal(t, w.Notifications.Seen(ctx, alice.ID, bson.ObjectID{}))
+	fatal(t, w.Notifications.LookedAt(ctx, alice.ID, bson.ObjectID{}))
 	w.wantTold(t, alice, "comment of comment by bob!, comment of comment by bob, like of post by bob!, subscriber by bob")
 }
 
