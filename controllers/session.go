@@ -60,6 +60,24 @@ func (a *App) openDoor(c *gin.Context) door {
 	return door{Probe: true, Notice: middlewares.TwiceMessage(name)}
 }
 
+// Why says why a visitor was sent to the login, as far as the page that they wanted tells.
+func (in login) Why() string {
+	for _, page := range []struct{ path, purpose string }{
+		{"/create", "create a post"}, {"/settings", "see your settings"}, {"/playlists", "see your playlists"},
+		{"/history", "see your history"}, {"/liked", "see what you liked"}, {"/subscriptions", "see your subscriptions"},
+		{"/watch/", "like, comment and subscribe"}, {"/photos/", "like, comment and subscribe"}, {"/posts/", "like, comment and subscribe"},
+		{"/comments/", "comment"}, {"/@", "subscribe"},
+	} {
+		if strings.HasPrefix(in.Next, page.path) {
+			return "Log in to " + page.purpose + "."
+		}
+	}
+	if in.Next != "" && in.Next != "/" {
+		return "Log in to continue."
+	}
+	return ""
+}
+
 // name is the username or email address, under whichever field it came.
 func (in login) name() (string, error) {
 	name := strings.TrimSpace(cmp.Or(in.Identifier, in.Username, in.Email))

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"io"
 	"maps"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"tokentube/middlewares"
 	"tokentube/models"
 	"tokentube/models/store"
+	"tokentube/utils/apperr"
 	"tokentube/utils/input"
 	"tokentube/utils/media"
 )
@@ -46,8 +48,17 @@ func (u *uploads) add(names ...string) { u.names = append(u.names, names...) }
 func (a *App) receive(c *gin.Context, field string, to **media.Picture) func(io.Reader) error {
 	return func(r io.Reader) (err error) {
 		*to, err = a.Media.Receive(c, field, r, middlewares.Turn(c, middlewares.UserID(c)).Of...)
-		return err
+		return ofField(field, err)
 	}
+}
+
+// ofField makes a picture that isn't accepted a fault of its field, so that a form shows it there.
+func ofField(field string, err error) error {
+	var e *apperr.Error
+	if errors.As(err, &e) && len(e.Fields) == 0 && (e.Code == apperr.UnsupportedMedia || e.Code == apperr.TooLarge) {
+		e.Fields = []apperr.Field{{Name: field, Message: e.Message}}
+	}
+	return err
 }
 
 // picture decodes and stores a picture under one name, if one was received.

@@ -1,18 +1,17 @@
 // clearErrors takes away what an earlier try left.
 export function clearErrors(form) {
   form.querySelectorAll(".error, .alert").forEach((e) => e.remove());
+  document.title = document.title.replace(/^Error: /, "");
   for (const input of form.querySelectorAll("[aria-invalid]")) {
     input.removeAttribute("aria-invalid");
     describe(input, `${input.name}-error`, false);
   }
 }
 
-// showErrors says what is wrong: the message on top, each fault beside its field.
+// showErrors says what is wrong as the site's own pages do: each fault beside its field, and a summary with the focus that
+// leads to them.
 export function showErrors(form, message, errors) {
-  const alert = line("alert", message);
-  alert.setAttribute("role", "alert");
-  form.prepend(alert);
-  let first;
+  const links = [];
   for (const { field, message } of errors) {
     const input = form.elements[field];
     if (!input?.closest) continue; // not in this form, or a group of radios
@@ -21,17 +20,35 @@ export function showErrors(form, message, errors) {
     input.closest(".field").append(error);
     input.setAttribute("aria-invalid", "true");
     describe(input, error.id, true);
-    first ??= input;
+    links.push(link(input));
   }
-  (first || alert).focus();
+  const alert = line("alert", links.length ? "Please fix the highlighted fields:" : message);
+  alert.setAttribute("role", "alert");
+  const words = alert.querySelector("span");
+  for (const a of links) words.append(" ", a);
+  form.prepend(alert);
+  alert.focus();
+  document.title = "Error: " + document.title.replace(/^Error: /, "");
 }
 
 function line(name, text) {
   const p = document.createElement("p");
   p.className = name;
   p.tabIndex = -1;
-  p.textContent = text;
+  const words = document.createElement("span");
+  words.textContent = text;
+  const sprite = document.querySelector("svg.icon use").getAttribute("href").split("#")[0];
+  p.innerHTML = `<svg class="icon" aria-hidden="true" focusable="false"><use></use></svg> `;
+  p.querySelector("use").setAttribute("href", `${sprite}#alert`);
+  p.append(words);
   return p;
+}
+
+function link(input) {
+  const a = document.createElement("a");
+  a.href = "#" + input.id;
+  a.textContent = input.labels[0]?.querySelector("span:not(.optional)")?.firstChild.textContent.trim() || input.labels[0]?.firstChild.textContent.trim() || input.name;
+  return a;
 }
 
 function describe(input, id, on) {

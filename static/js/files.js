@@ -19,6 +19,10 @@ export function enhance(field) {
     input.dispatchEvent(new Event("change", { bubbles: true }));
   });
 
+  field.addEventListener("click", (event) => {
+    if (!event.target.closest("label, input, button, video, a")) input.click();
+  });
+
   input.addEventListener("change", () => {
     if (address) URL.revokeObjectURL(address);
     preview.replaceChildren();
@@ -26,8 +30,20 @@ export function enhance(field) {
     preview.hidden = !file;
     if (!file) return;
     address = URL.createObjectURL(file);
-    preview.append(picture(file, address));
+    const shown = picture(file, address);
+    shown.addEventListener("error", () => broken(preview, shown, file));
+    preview.append(shown);
   });
+}
+
+// broken says so where the browser can't show a file: an empty frame would say nothing.
+function broken(preview, shown, file) {
+  if (shown.parentElement !== preview) return; // another file was chosen since
+  const words = document.createElement("p");
+  words.className = "hint";
+  words.dir = "auto";
+  words.textContent = `${file.name}: this browser can’t show a preview. The file may be damaged or of another type.`;
+  preview.replaceChildren(words);
 }
 
 function picture(file, address) {

@@ -1,8 +1,11 @@
-// menu closes the <details> menu as one expects: on Escape and on a click elsewhere.
+// menu closes the <details> menu on Escape, on a click elsewhere, and when the focus leaves it.
 export function menu(details) {
   if (!details) return;
   document.addEventListener("click", (event) => {
     if (!details.contains(event.target)) details.open = false;
+  });
+  details.addEventListener("focusout", (event) => {
+    if (event.relatedTarget && !details.contains(event.relatedTarget)) details.open = false;
   });
   details.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !details.open) return;

@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"tokentube/utils/autolink"
@@ -15,22 +16,62 @@ import (
 // turns the name of a static file into its address; the clock makes ages.
 func Funcs(asset func(string) string, now func() time.Time) template.FuncMap {
 	return template.FuncMap{
-		"asset":    asset,
-		"icon":     func(name string) template.HTML { return icon(asset, name) },
-		"timeTag":  func(t time.Time) template.HTML { return timeTag(t, now()) },
-		"iso":      iso,
-		"fullTime": fullTime,
-		"short":    short,
-		"plural":   plural,
-		"clock":    clock,
-		"dict":     dict,
-		"linked":   linked, // for every text of several lines that a user wrote
-		"searched": searched,
+		"asset":     asset,
+		"icon":      func(name string) template.HTML { return icon(asset, name) },
+		"timeTag":   func(t time.Time) template.HTML { return timeTag(t, now()) },
+		"iso":       iso,
+		"fullTime":  fullTime,
+		"short":     short,
+		"plural":    plural,
+		"clock":     clock,
+		"dict":      dict,
+		"linked":    linked, // for every text of several lines that a user wrote
+		"searched":  searched,
+		"within":    within,
+		"fieldName": fieldName,
 	}
 }
 
 // linked is a text with its links. The renderer isolates only what is not HTML yet.
 func linked(text string) template.HTML { return autolink.HTML(text, isolate.Text) }
+
+// within says how a link of the menu marks the page that one is on (aria-current): it is that page, or a page below it.
+func within(section, page string) string {
+	page, _, _ = strings.Cut(page, "?")
+	if page == section {
+		return "page"
+	}
+	return strconv.FormatBool(section != "/" && strings.HasPrefix(page, section+"/"))
+}
+
+// fieldName is how a summary of a form's faults calls a field.
+func fieldName(field string) string {
+	switch field {
+	case "fullName":
+		return "Your name"
+	case "identifier":
+		return "Username or email"
+	case "oldPassword":
+		return "Current password"
+	case "newPassword":
+		return "New password"
+	case "confirmPassword":
+		return "Confirm new password"
+	case "videoFile":
+		return "Video"
+	case "coverImage":
+		return "Banner"
+	case "avatar":
+		return "Picture"
+	case "alt":
+		return "Description of the photo"
+	case "content":
+		return "Text"
+	case "":
+		return ""
+	}
+	return strings.ToUpper(field[:1]) + field[1:]
+}
 
 // icon draws a symbol of the sprite. It is decoration: the text beside it, or
 // the button's label, says what it means.
