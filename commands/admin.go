@@ -11,11 +11,14 @@ import (
 )
 
 var adminCommand = command{
-	name: "admin", args: "list | add USER | remove USER",
-	brief: "list, add or remove administrators",
-	help: `USER is a username or an email address. Administrators may download a backup
-of the site (GET /api/v1/admin/backup). The change holds from the user's next
-request on; nobody has to log in again.
+	name: "admin", args: "list | add USER | remove USER | disable USER | enable USER",
+	brief: "list, add or remove administrators; disable or enable an account",
+	help: `USER is a username or an email address. Administrators deal with reports
+(/admin/reports) and may download a backup of the site (GET /api/v1/admin/backup).
+The change holds from the user's next request on; nobody has to log in again.
+
+disable ends the account's logins and hides its channel, posts and comments;
+enable brings them back. The last administrator can't be disabled.
 
 With the embedded database the site must be stopped; with MONGODB_URI it may run.`,
 	parse: func(flags *flag.FlagSet, args []string) (Run, error) {
@@ -23,15 +26,17 @@ With the embedded database the site must be stopped; with MONGODB_URI it may run
 			_, err := positional(flags, args[1:])
 			return listAdmins, err
 		}
-		found, err := positional(flags, args, "what to do (list, add or remove)", "USER")
+		found, err := positional(flags, args, "what to do (list, add, remove, disable or enable)", "USER")
 		if err != nil {
 			return nil, err
 		}
 		switch found[0] {
 		case "add", "remove":
 			return setAdmin(found[1], found[0] == "add"), nil
+		case "disable", "enable":
+			return setDisabled(found[1], found[0] == "disable"), nil
 		}
-		return nil, fmt.Errorf("there is no %q: it is list, add or remove", found[0])
+		return nil, fmt.Errorf("there is no %q: it is list, add, remove, disable or enable", found[0])
 	},
 }
 
@@ -54,10 +59,8 @@ func listAdmins(ctx context.Context, s Site) error {
 func setAdmin(name string, wanted bool) Run {
 	return func(ctx context.Context, s Site) error {
 		return s.with(ctx, func(data *Data) error {
-			u, err := data.Users.ByLogin(ctx, name)
-			if apperr.Is(err, apperr.NotFound) {
-				return fmt.Errorf("there is no user %q", name)
-			} else if err != nil {
+			u, err := userNamed(ctx, data, name)
+			if err != nil {
 				return err
 			}
 			if u.HasRole(models.Admin) == wanted {
@@ -75,4 +78,39 @@ func setAdmin(name string, wanted bool) Run {
 			return nil
 		})
 	}
+}
+
+func setDisabled(name string, wanted bool) Run {
+	return func(ctx context.Context, s Site) error {
+		return s.with(ctx, func(data *Data) error {
+			u, err := userNamed(ctx, data, name)
+			if err != nil {
+				return err
+			}
+			if (u.DisabledAt != nil) == wanted {
+				s.say("%s %s", u.Username, map[bool]string{true: "is disabled already.", false: "is not disabled."}[wanted])
+				return nil
+			}
+			change := data.Moderation.Enable
+			if wanted {
+				change = data.Moderation.Disable
+			}
+			if err := change(ctx, models.Moderator{}, u.ID); err != nil {
+				return err
+			}
+			if err := data.Moderation.Settle(ctx, u.ID); err != nil {
+				return err
+			}
+			s.say("%s %s", u.Username, map[bool]string{true: "is disabled now.", false: "is enabled now."}[wanted])
+			return nil
+		})
+	}
+}
+
+func userNamed(ctx context.Context, data *Data, name string) (*models.User, error) {
+	u, err := data.Users.ByLogin(ctx, name)
+	if apperr.Is(err, apperr.NotFound) {
+		return nil, fmt.Errorf("there is no user %q", name)
+	}
+	return u, err
 }

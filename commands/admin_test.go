@@ -31,3 +31,22 @@ func TestACommandNeedsTheFileForItself(t *testing.T) {
 	testsite.Start(t, cfg)
 	refused(t, cfg, []string{"admin", "add", "alice"}, "in use by another process")
 }
+
+func TestAccountsAreDisabledAndEnabled(t *testing.T) {
+	cfg := prepared(t)
+	done(t, cfg, []string{"admin", "disable", "Alice"}, "alice is disabled now.")
+	done(t, cfg, []string{"admin", "disable", "alice"}, "is disabled already")
+	done(t, cfg, []string{"admin", "enable", "bob"}, "bob is not disabled.")
+	done(t, cfg, []string{"admin", "add", "bob"}, "bob is an administrator now.")
+	refused(t, cfg, []string{"admin", "disable", "bob"}, "the last administrator")
+	refused(t, cfg, []string{"admin", "disable", "carol"}, `no user "carol"`)
+	refused(t, cfg, []string{"admin", "burn", "alice"}, "disable or enable")
+
+	site := testsite.Start(t, cfg)
+	site.Client().JSON("POST", "/api/v1/users/login", testsite.M{"identifier": "alice", "password": testsite.Password}).Status(403)
+	site.Client().Get("/@alice").Status(404)
+	site.Close()
+	done(t, cfg, []string{"admin", "enable", "alice"}, "alice is enabled now.")
+	site = testsite.Start(t, cfg)
+	site.SignIn("alice").Get("/@alice").Status(200)
+}

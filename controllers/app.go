@@ -93,6 +93,7 @@ type Viewer struct {
 	Avatar                        Address
 	Theft                         *time.Time // when a token was used twice, if that is to be told
 	unread                        func() int
+	IsAdmin                       bool
 }
 
 // Unread is how many notifications they haven't read. Only pages ask.
@@ -120,7 +121,7 @@ func (a *App) Viewer(c *gin.Context) any {
 		}
 		return n
 	}
-	return Viewer{unread: unread, Theft: u.TheftToTell(id.Session), ID: u.ID.Hex(), Username: u.Username, FullName: u.FullName, Email: u.Email, Avatar: a.file(u.Avatar)}
+	return Viewer{unread: unread, IsAdmin: u.HasRole(models.Admin), Theft: u.TheftToTell(id.Session), ID: u.ID.Hex(), Username: u.Username, FullName: u.FullName, Email: u.Email, Avatar: a.file(u.Avatar)}
 }
 
 // file is the address of a public file.
@@ -211,7 +212,7 @@ func (a *App) onePost(c *gin.Context, post *models.Post) (Post, error) {
 func (a *App) post(p *models.Post, owner *models.User, viewer bson.ObjectID) Post {
 	out := Post{
 		ID: p.ID.Hex(), Kind: string(p.Kind), Title: p.Title, Description: p.Description, Tags: p.Tags,
-		Owner: a.owner(owner), IsPublished: p.Visibility == models.Public, PublishedAt: p.PublishedAt,
+		Owner: a.owner(owner), IsPublished: p.Published(), IsHidden: p.Visibility == models.Hidden, PublishedAt: p.PublishedAt,
 		Views: p.Views, LikesCount: p.LikesCount, CommentsCount: p.CommentsCount, CommentsOff: p.CommentsOff,
 		CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt, EditedAt: p.EditedAt, IsMine: p.Owner == viewer,
 	}

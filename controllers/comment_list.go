@@ -162,7 +162,7 @@ func (a *App) commentOutputs(ctx context.Context, viewer bson.ObjectID, post *mo
 	out := make([]Comment, 0, len(comments))
 	for _, c := range comments {
 		owner := users[c.Owner]
-		if owner == nil && c.State == models.CommentShown {
+		if owner == nil && c.State != models.CommentDeleted && c.State != models.CommentBlocked {
 			continue // gone a moment ago
 		}
 		ids, out = append(ids, c.ID), append(out, a.comment(c, owner, viewer, post.Owner))
@@ -185,13 +185,13 @@ func (a *App) comment(c *models.Comment, owner *models.User, viewer, poster bson
 		parent := c.Parent.Hex()
 		out.Parent = &parent
 	}
-	if c.State != models.CommentShown {
+	if c.State == models.CommentDeleted || c.State == models.CommentBlocked {
 		out.IsDeleted, out.IsBlocked, out.LikesCount = c.State == models.CommentDeleted, c.State == models.CommentBlocked, 0
 		return out
 	}
 	by := a.owner(owner)
 	out.Owner, out.ByPoster = &by, c.Owner == poster
-	out.IsMine = c.Owner == viewer
+	out.IsMine, out.IsHidden = c.Owner == viewer, c.State == models.CommentHidden
 	out.CanDelete = out.IsMine || poster == viewer
 	return out
 }

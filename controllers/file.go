@@ -61,7 +61,7 @@ func (f Files) ofPost(c *gin.Context, file func(*models.Post) string) error {
 		return err
 	}
 	c.Header("Cache-Control", "private, no-cache")
-	if post.Visibility != models.Public {
+	if !post.Published() {
 		c.Header("Cache-Control", "no-store")
 	}
 	c.Header("Vary", "Cookie")

@@ -31,7 +31,7 @@ func (h HistoryActions) Routes(r middlewares.Access) {
 // noteWatched writes the history of whoever looks at a published post. That it fails is no reason to show nothing.
 func (a *App) noteWatched(c *gin.Context, post *models.Post) {
 	user := middlewares.UserID(c)
-	if user.IsZero() || post.Visibility != models.Public || middlewares.Passive(c.Request) {
+	if user.IsZero() || !post.Published() || middlewares.Passive(c.Request) {
 		return
 	}
 	if err := a.History.Add(c, user, post.ID); err != nil {

@@ -72,6 +72,7 @@ type Post struct {
 	Tags          []string   `json:"tags"`
 	Owner         Owner      `json:"owner"`
 	IsPublished   bool       `json:"isPublished"`
+	IsHidden      bool       `json:"isHidden"` // by a moderator: only its owner sees it
 	PublishedAt   *time.Time `json:"publishedAt"`
 	Views         int64      `json:"views"`
 	LikesCount    int64      `json:"likesCount"`
@@ -120,6 +121,7 @@ type Comment struct {
 	RepliesCount int64      `json:"repliesCount"`
 	IsDeleted    bool       `json:"isDeleted"`
 	IsBlocked    bool       `json:"isBlocked"` // its owner is, by the viewer; words and owner aren't shown
+	IsHidden     bool       `json:"isHidden"`  // by a moderator: only its author sees it
 	CreatedAt    time.Time  `json:"createdAt"`
 	UpdatedAt    time.Time  `json:"updatedAt"`
 	EditedAt     *time.Time `json:"editedAt"`

@@ -67,7 +67,7 @@ func (a *App) playlists(c *gin.Context, owner bson.ObjectID) ([]Playlist, next, 
 	if err != nil {
 		return nil, next{}, err
 	}
-	u, err := a.Users.Cached(c, owner)
+	u, err := a.Users.Channel(c, owner)
 	if err != nil {
 		return nil, next{}, err
 	}
@@ -167,7 +167,7 @@ func (l PlaylistActions) show(c *gin.Context, list *models.Playlist) error {
 	if err != nil {
 		return err
 	}
-	owner, err := l.Users.Cached(c, list.Owner)
+	owner, err := l.Users.Channel(c, list.Owner)
 	if err != nil {
 		return err
 	}

@@ -133,7 +133,7 @@ func (p postsOf) Toggle(c *gin.Context) error {
 		return err
 	}
 	to := models.Public
-	if post.Visibility == models.Public {
+	if post.Published() {
 		to = models.Draft
 	}
 	changed, err := p.Posts.Update(c, post.Owner, post.ID, models.PostChanges{Visibility: &to})

@@ -99,7 +99,7 @@ func (p postsOf) viewed(c *gin.Context) (*models.Post, Post, error) {
 // countView counts a look at a published post by somebody else than its owner, once for each viewer and hour. A count that
 // fails is no reason to show nothing.
 func (p postsOf) countView(c *gin.Context, post *models.Post) {
-	if post.Visibility != models.Public || post.Owner == middlewares.UserID(c) || middlewares.Passive(c.Request) ||
+	if !post.Published() || post.Owner == middlewares.UserID(c) || middlewares.Passive(c.Request) ||
 		!p.Auth.Limits.View(c, post.ID.Hex()) {
 		return
 	}

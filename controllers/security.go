@@ -62,6 +62,9 @@ func logEntry(e *models.Event) LogEntry {
 	if e.LastAt.Before(e.CreatedAt) {
 		out.LastAt = e.CreatedAt // written before entries were counted
 	}
+	if !e.By.IsZero() || e.Type == models.EventDisabled || e.Type == models.EventEnabled {
+		out.Message = moderatedMessage(e)
+	}
 	if e.Ended != nil {
 		ended := newPlace(e.Ended.UserAgent, e.Ended.IP)
 		out.Ended = &ended
@@ -73,6 +76,19 @@ func logEntry(e *models.Event) LogEntry {
 		out.Message, out.Ended = "Every device was signed out because the site was restored from a backup", nil
 	}
 	return out
+}
+
+// moderatedMessage says what a moderator did: to who did it, or to whom it was done.
+func moderatedMessage(e *models.Event) string {
+	did := map[models.EventType]string{
+		models.EventHidden: "hid", models.EventRestored: "made visible again", models.EventDisabled: "disabled", models.EventEnabled: "enabled",
+		models.EventDismissed: "dismissed the reports on",
+	}[e.Type]
+	who := "A moderator "
+	if e.By == e.User {
+		who = "You "
+	}
+	return who + did + " " + e.About
 }
 
 var messages = map[models.EventType]string{

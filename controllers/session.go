@@ -169,7 +169,6 @@ func (s SessionActions) authenticate(c *gin.Context, in login) (*models.User, er
 		return nil, err
 	}
 	ok, err := s.Hasher.Matches(c, user.PasswordHash, in.Password, attempt.Turn(c))
-	ok = ok && user.DisabledAt == nil
 	attempt.End(c, ok, err)
 	if err != nil {
 		return nil, err
@@ -177,6 +176,9 @@ func (s SessionActions) authenticate(c *gin.Context, in login) (*models.User, er
 	if !ok {
 		s.noteFailure(c, user)
 		return nil, errWrongLogin()
+	}
+	if user.DisabledAt != nil { // said only to who knows the password
+		return nil, apperr.New(apperr.Forbidden, "A moderator has disabled this account.")
 	}
 	return s.rehash(c, user, in.Password)
 }

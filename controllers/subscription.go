@@ -102,7 +102,7 @@ func (s SubscriptionActions) OfUser(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.Users.Cached(c, id); err != nil {
+	if _, err := s.Users.Channel(c, id); err != nil {
 		return err
 	}
 	return s.showChannels(c, id)

@@ -72,7 +72,7 @@ func (g Group) NoRenew() Group {
 func (g Group) Upload(maxBytes int64) Group {
 	g.noRenew = true
 	g.maxBytes = maxBytes + 2*input.TextLimit
-	g.long = []gin.HandlerFunc{g.auth.Upload, Progress}
+	g.long = []gin.HandlerFunc{g.auth.Upload, g.auth.WhileLive, Progress}
 	return g
 }
 

@@ -38,6 +38,8 @@ var (
 	commentLimit = ratelimit.Limit{Name: "comment", Quota: 30, Window: 10 * time.Minute}
 	// Downloads of all that is a user's: each reads all of it.
 	exportLimit = ratelimit.Limit{Name: "export", Quota: 5, Window: time.Hour}
+	// Reports by one user.
+	reportLimit = ratelimit.Limit{Name: "report", Quota: 20, Window: time.Hour}
 	// Views that are counted: of one post by one viewer, by one viewer, from one network, and in all.
 	viewOnceLimit    = ratelimit.Limit{Name: "view", Quota: 1, Window: time.Hour}
 	viewerLimit      = ratelimit.Limit{Name: "views", Quota: 300, Window: time.Hour}
@@ -58,7 +60,7 @@ type Limits struct {
 	key                                       []byte // of the device cookies
 	hosts, accounts, rights, rightNetworks    *ratelimit.Limiter
 	registers, renewals, writes, comments     *ratelimit.Limiter
-	exports                                   *ratelimit.Limiter
+	exports, reports                          *ratelimit.Limiter
 	viewsOnce, viewers, viewNetworks, viewAll *ratelimit.Limiter
 	labs, labAll                              *ratelimit.Limiter
 }
@@ -72,7 +74,7 @@ func NewLimits(attempts *models.Attempts, key string, now func() time.Time) *Lim
 		hosts: limiter(hostLimit), accounts: limiter(accountLimit),
 		rights: limiter(rightLimit), rightNetworks: limiter(rightNetworkLimit),
 		registers: limiter(registerLimit), renewals: limiter(renewalLimit), writes: limiter(writeLimit), comments: limiter(commentLimit),
-		exports:   limiter(exportLimit),
+		exports: limiter(exportLimit), reports: limiter(reportLimit),
 		viewsOnce: limiter(viewOnceLimit), viewers: limiter(viewerLimit), viewNetworks: limiter(viewNetworkLimit), viewAll: limiter(viewLimit),
 		labs: limiter(labLimit), labAll: limiter(labAllLimit),
 	}
@@ -125,6 +127,13 @@ func (l *Limits) Renewals(c *gin.Context) {
 func (l *Limits) Writes(c *gin.Context) {
 	if l != nil {
 		stopAt(c, l.writes.Take(UserID(c).Hex()))
+	}
+}
+
+// Reports limits how often a user may report something. It comes after the guard.
+func (l *Limits) Reports(c *gin.Context) {
+	if l != nil {
+		stopAt(c, l.reports.Take(UserID(c).Hex()))
 	}
 }
 

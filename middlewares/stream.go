@@ -2,11 +2,16 @@ package middlewares
 
 import (
 	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"tokentube/models"
+	"tokentube/utils/apperr"
 	"tokentube/utils/budget"
 	"tokentube/utils/respond"
 )
@@ -43,6 +48,48 @@ func (a *Auth) Stream(c *gin.Context) {
 	c.Next()
 }
 
+// WhileLive ends an upload when its session ends: what a user began to send, somebody who is no user any more doesn't finish.
+// Where nobody is logged in, it does nothing.
+func (a *Auth) WhileLive(c *gin.Context) {
+	session := Current(c).Session
+	if session == nil || c.Request.Body == nil {
+		return
+	}
+	ctx, end := context.WithCancel(c.Request.Context())
+	defer end()
+	var over atomic.Bool
+	deadline := http.NewResponseController(c.Writer)
+	body := c.Request.Body
+	c.Request.Body = liveBody{body, &over}
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		if a.whileLive(ctx, session); ctx.Err() == nil {
+			over.Store(true)
+			_ = deadline.SetReadDeadline(time.Now()) // ends a read that waits for more
+		}
+	}()
+	c.Next()
+	end()
+	<-watched // the connection may have another request then
+}
+
+// liveBody is a body that can be read while its session lives.
+type liveBody struct {
+	io.ReadCloser
+	over *atomic.Bool
+}
+
+func (b liveBody) Read(p []byte) (int, error) {
+	if !b.over.Load() {
+		n, err := b.ReadCloser.Read(p)
+		if !b.over.Load() {
+			return n, err
+		}
+	}
+	return 0, apperr.New(apperr.Unauthorized, "You were logged out during the upload.")
+}
+
 // whileLive returns when the session or ctx is over.
 func (a *Auth) whileLive(ctx context.Context, s *models.Session) {
 	tick := time.NewTicker(sessionLook)
@@ -53,7 +100,7 @@ func (a *Auth) whileLive(ctx context.Context, s *models.Session) {
 			return
 		case <-tick.C:
 		}
-		if _, err := a.Sessions.Cached(ctx, s.ID); err != nil {
+		if _, err := a.Sessions.Cached(ctx, s.ID); errors.Is(err, models.ErrSessionOver) {
 			return
 		}
 	}

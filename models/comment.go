@@ -21,6 +21,9 @@ const (
 	CommentShown   CommentState = "shown"
 	CommentDeleted CommentState = "deleted" // a placeholder, for as long as it has replies: without owner and words
 	CommentBlocked CommentState = "blocked" // never kept: what a viewer sees, who blocked its owner, where others replied
+
+	CommentHidden    CommentState = "hidden"    // by a moderator: for its author alone
+	CommentSuspended CommentState = "suspended" // while its author's account is disabled: see Moderation
 )
 
 // Comment is what a user says about a post, or in reply to a comment on it. Replies have no replies.
@@ -73,6 +76,7 @@ func NewComments(db *store.DB, posts *Posts, users *Users, blocks *Blocks) *Comm
 			store.Index("parent", "post", "-_id"), // all that reply to nothing have one parent, the zero id
 			store.Index("post", "parent", "-likesCount", "-_id"),
 			store.Index("owner", "-_id"),
+			store.Index("owner", "state"),
 		},
 		Parents: []store.Parent{
 			{Kind: "posts", Field: "post", Counter: "commentsCount", If: shown, Score: trend(commentHeat)},
@@ -90,7 +94,8 @@ func NewComments(db *store.DB, posts *Posts, users *Users, blocks *Blocks) *Comm
 
 // visible is the one place that decides who may see a comment: it returns those of the comments that the viewer (zero:
 // nobody) may see, in their order. A comment is seen where its post is, unless comments are turned off there, and goes out
-// of sight with its owner's account. A placeholder says nothing of anybody. Whoever has blocked its owner sees another
+// of sight with its owner's account; what a moderator hid is its owner's alone. Where such a one has replies, others see a
+// placeholder, as if it were deleted. A placeholder says nothing of anybody. Whoever has blocked its owner sees another
 // placeholder while it has replies, and otherwise nothing.
 func (m *Comments) visible(ctx context.Context, viewer bson.ObjectID, comments []*Comment) ([]*Comment, error) {
 	on, by := make([]bson.ObjectID, len(comments)), make([]bson.ObjectID, len(comments))
@@ -116,12 +121,15 @@ func (m *Comments) visible(ctx context.Context, viewer bson.ObjectID, comments [
 	seen := make([]*Comment, 0, len(comments))
 	for _, c := range comments {
 		owner := owners[c.Owner]
+		gone := c.State == CommentDeleted || owner == nil || owner.DisabledAt != nil || c.State == CommentHidden && c.Owner != viewer
 		switch {
-		case !open[c.Post], c.State != CommentDeleted && (owner == nil || owner.DisabledAt != nil):
-		case !blocked[c.Owner]:
-			seen = append(seen, c)
-		case c.RepliesCount > 0:
+		case !open[c.Post], (gone || blocked[c.Owner]) && c.RepliesCount == 0:
+		case gone:
+			seen = append(seen, c.placeholder())
+		case blocked[c.Owner]:
 			seen = append(seen, c.withoutWords())
+		default:
+			seen = append(seen, c)
 		}
 	}
 	return seen, nil
@@ -129,9 +137,16 @@ func (m *Comments) visible(ctx context.Context, viewer bson.ObjectID, comments [
 
 // withoutWords is the comment as somebody sees it who has blocked its owner.
 func (c *Comment) withoutWords() *Comment {
+	out := c.placeholder()
+	out.State, out.UpdatedAt = CommentBlocked, c.UpdatedAt
+	return out
+}
+
+// placeholder is what others see of a comment that is out of sight and has replies.
+func (c *Comment) placeholder() *Comment {
 	return &Comment{
-		ID: c.ID, Post: c.Post, Parent: c.Parent, State: CommentBlocked, RepliesCount: c.RepliesCount,
-		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
+		ID: c.ID, Post: c.Post, Parent: c.Parent, State: CommentDeleted, RepliesCount: c.RepliesCount,
+		CreatedAt: c.CreatedAt, UpdatedAt: c.CreatedAt,
 	}
 }
 
@@ -154,7 +169,7 @@ func (m *Comments) InThread(ctx context.Context, viewer, id bson.ObjectID) (*Com
 // Visible loads a comment that the viewer may see: to read it, to like it, to reply to it.
 func (m *Comments) Visible(ctx context.Context, viewer, id bson.ObjectID) (*Comment, error) {
 	c, err := m.InThread(ctx, viewer, id)
-	if err == nil && c.State != CommentShown {
+	if err == nil && (c.State == CommentDeleted || c.State == CommentBlocked) {
 		return nil, store.ErrNotFound()
 	}
 	return c, err
@@ -273,7 +288,7 @@ func (m *Comments) join(ctx context.Context, c *Comment) (to []bson.ObjectID, er
 		return nil, nil
 	}
 	parent, err := m.Visible(ctx, c.Owner, c.Parent)
-	if err == nil && parent.Post != c.Post {
+	if err == nil && (parent.Post != c.Post || parent.State == CommentHidden) {
 		err = store.ErrNotFound()
 	}
 	if err != nil {
@@ -294,9 +309,9 @@ func (m *Comments) Update(ctx context.Context, user, id bson.ObjectID, content s
 	if err := c.Check(); err != nil || c.Content == before {
 		return c, err
 	}
-	shown := store.Where("_id", id, "owner", user, "state", CommentShown)
-	after, err := m.comments.Update(ctx, shown, bson.D{store.Set("content", c.Content, "editedAt", now, "updatedAt", now)})
-	if err == nil {
+	asRead := store.Where("_id", id, "owner", user, "state", c.State)
+	after, err := m.comments.Update(ctx, asRead, bson.D{store.Set("content", c.Content, "editedAt", now, "updatedAt", now)})
+	if err == nil && after.State == CommentShown {
 		m.notifications.TellMentioned(user, Notice{Post: c.Post, Comment: id}, after.Content, before)
 	}
 	return after, err
@@ -318,4 +333,61 @@ func (m *Comments) Delete(ctx context.Context, user, id bson.ObjectID) (*Comment
 	}
 	m.changed(c, -1)
 	return c, nil
+}
+
+// hide takes a comment out of sight of everybody but its author. It tells whether that changed anything.
+func (m *Comments) hide(ctx context.Context, id bson.ObjectID) (c *Comment, changed bool, err error) {
+	c, err = m.comments.ByID(ctx, id)
+	if err == nil && c.State == CommentDeleted {
+		err = store.ErrNotFound()
+	}
+	if err != nil || c.State == CommentHidden {
+		return c, false, err
+	}
+	c, err = m.setState(ctx, c, CommentHidden)
+	return c, true, err
+}
+
+// restore shows a hidden comment again.
+func (m *Comments) restore(ctx context.Context, id bson.ObjectID) (c *Comment, changed bool, err error) {
+	c, err = m.comments.ByID(ctx, id)
+	if err == nil && c.State == CommentDeleted {
+		err = store.ErrNotFound()
+	}
+	if err != nil || c.State != CommentHidden {
+		return c, false, err
+	}
+	owner, err := m.users.ByID(ctx, c.Owner)
+	if err != nil {
+		return c, false, err
+	}
+	to := CommentShown
+	if owner.DisabledAt != nil {
+		to = CommentSuspended
+	}
+	c, err = m.setState(ctx, c, to)
+	return c, true, err
+}
+
+func (m *Comments) setState(ctx context.Context, c *Comment, to CommentState) (*Comment, error) {
+	return m.comments.Update(ctx, store.Where("_id", c.ID, "state", c.State), bson.D{store.Set("state", to)})
+}
+
+// suspend takes up to limit comments of a disabled account out of the counts, or puts them back. It tells how many there
+// were.
+func (m *Comments) suspend(ctx context.Context, owner bson.ObjectID, disabled bool, limit int) (int, error) {
+	from, to := CommentShown, CommentSuspended
+	if !disabled {
+		from, to = to, from
+	}
+	found, err := m.comments.List(ctx, store.Where("owner", owner, "state", from), nil, limit)
+	for _, c := range found {
+		if err == nil {
+			_, err = m.setState(ctx, c, to)
+		}
+		if apperr.Is(err, apperr.NotFound) {
+			err = nil // changed or removed since
+		}
+	}
+	return len(found), err
 }

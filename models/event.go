@@ -33,6 +33,13 @@ const (
 	EventSessionEnded   EventType = "session_ended"    // by the user on another device, or by the limit of sessions
 	EventPassword       EventType = "password_changed" //
 	EventEmail          EventType = "email_changed"    //
+
+	// What a moderator did, in the logs of both: of the owner, and of the moderator.
+	EventHidden    EventType = "hidden"
+	EventRestored  EventType = "restored"
+	EventDisabled  EventType = "disabled"
+	EventEnabled   EventType = "enabled"
+	EventDismissed EventType = "dismissed" // a report: in the moderator's alone
 )
 
 // Event is something about an account's safety that its owner may want to know. Renewals are not: they are counted in
@@ -44,6 +51,8 @@ type Event struct {
 	Session   bson.ObjectID `bson:"session"`         // zero: of no session
 	Ended     *Device       `bson:"ended,omitempty"` // the device that was signed out, where another one did it
 	Why       EndReason     `bson:"why,omitempty"`   // and for what reason
+	By        bson.ObjectID `bson:"by,omitempty"`    // the moderator who did it
+	About     string        `bson:"about,omitempty"` // and to what
 	UserAgent string        `bson:"userAgent"`       // who did it; of several, the first
 	IP        string        `bson:"ip"`
 	Count     int64         `bson:"count"` // how many alike this one stands for
@@ -69,9 +78,9 @@ func NewEvents(db *store.DB) *Events {
 		Name: "events", Essential: true,
 		Indexes: []mongo.IndexModel{store.Index("user", "-createdAt", "-_id"), store.Index("user", "type", "createdAt"), store.Expiry("expiresAt")},
 		Parents: []store.Parent{{Kind: "users", Field: "user"}},
-		Loose:   map[string]string{"session": "the log tells of sessions that are over"},
+		Loose:   map[string]string{"session": "the log tells of sessions that are over", "by": "the log tells of moderators who are gone"},
 		Export: store.Export{By: "user", Order: store.Order{"-createdAt", "-_id"}, Fields: []string{
-			"type", "userAgent", "ip", "ended", "why", "count", "createdAt", "lastAt",
+			"type", "about", "userAgent", "ip", "ended", "why", "count", "createdAt", "lastAt",
 		}},
 	})}
 }
@@ -90,6 +99,29 @@ func (m *Events) Add(ctx context.Context, t EventType, s *Session, d Device) err
 		e.Ended, e.Why = &Device{s.UserAgent, s.IP}, s.EndedFor
 	}
 	return m.db.Atomically(ctx, func(ctx context.Context) error { return m.add(ctx, e) })
+}
+
+// moderated notes what a moderator did, for them, and for the owner of what they did it to (zero: nobody). The owner doesn't
+// learn where the moderator was.
+func (m *Events) moderated(ctx context.Context, t EventType, by Moderator, owner bson.ObjectID, about string) error {
+	now := m.db.Now()
+	event := func(user bson.ObjectID) *Event {
+		return &Event{
+			ID: bson.NewObjectID(), User: user, Type: t, By: by.ID, About: about, Count: 1,
+			CreatedAt: now, LastAt: now, ExpiresAt: now.Add(eventsKept),
+		}
+	}
+	if !by.ID.IsZero() {
+		e := event(by.ID)
+		e.UserAgent, e.IP = by.Device.UserAgent, by.Device.IP
+		if err := m.events.Insert(ctx, e); err != nil {
+			return err
+		}
+	}
+	if owner.IsZero() || owner == by.ID {
+		return nil
+	}
+	return m.events.Insert(ctx, event(owner))
 }
 
 // add writes an event down: mostly in an entry of its own. What a stranger can cause is counted in one entry per hour and

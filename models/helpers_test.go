@@ -151,8 +151,8 @@ func (w *world) session(t testing.TB, u *User) *Session {
 // disable puts an account out of use.
 func (w *world) disable(t testing.TB, u *User) {
 	t.Helper()
-	_, err := w.Users.users.Update(context.Background(), store.Where("_id", u.ID), bson.D{store.Set("disabledAt", w.now())})
-	fatal(t, err)
+	fatal(t, w.Moderation.Disable(watched(), Moderator{}, u.ID))
+	w.DB.WaitRemovals()
 }
 
 // documents are all that are kept, by collection.

@@ -32,6 +32,10 @@ type Visibility string
 const (
 	Draft  Visibility = "draft" // its owner alone
 	Public Visibility = "public"
+
+	// Nobody chooses these. See Moderation.
+	Hidden    Visibility = "hidden"    // by a moderator: its owner alone, who can't publish it
+	Suspended Visibility = "suspended" // public, and out of every list and count while its owner's account is disabled
 )
 
 // Post is a video, a photo or a text. The text of a text post is its description.
@@ -51,6 +55,7 @@ type Post struct {
 	Size          int64         `bson:"size"`          // bytes of the media
 	ThumbnailSize int64         `bson:"thumbnailSize"` // and of the thumbnail
 	Visibility    Visibility    `bson:"visibility"`
+	HiddenFrom    Visibility    `bson:"hiddenFrom,omitempty"`  // what a hidden one was before
 	PublishedAt   *time.Time    `bson:"publishedAt,omitempty"` // the first time
 	Views         int64         `bson:"views"`
 	LikesCount    int64         `bson:"likesCount"`
@@ -153,8 +158,12 @@ func NewPosts(db *store.DB, users *Users, quota int64) *Posts {
 	})}
 }
 
+// Published tells a post that everybody may see, as long as its owner's account isn't disabled.
+func (p *Post) Published() bool { return p.Visibility == Public || p.Visibility == Suspended }
+
 // visible is the one place that decides who may see a post: it returns those of the posts that the viewer (zero: nobody)
-// may see, in their order. A draft is its owner's alone; a post goes out of sight with its owner's account.
+// may see, in their order. A draft and what a moderator hid are their owner's alone; a post goes out of sight with its
+// owner's account.
 func (m *Posts) visible(ctx context.Context, viewer bson.ObjectID, posts []*Post) ([]*Post, error) {
 	owners := make([]bson.ObjectID, len(posts))
 	for i, p := range posts {
@@ -166,7 +175,7 @@ func (m *Posts) visible(ctx context.Context, viewer bson.ObjectID, posts []*Post
 	}
 	return slices.DeleteFunc(posts, func(p *Post) bool {
 		owner := users[p.Owner]
-		return owner == nil || owner.DisabledAt != nil || p.Visibility != Public && p.Owner != viewer
+		return owner == nil || owner.DisabledAt != nil || !p.Published() && p.Owner != viewer
 	}), nil
 }
 
@@ -235,7 +244,7 @@ type PostQuery struct {
 	Kind      Kind            // empty: all
 	Owner     bson.ObjectID   // zero: everybody's
 	Among     []bson.ObjectID // only posts of these users; nil: of anybody
-	Drafts    bool            // the owner's drafts instead of the published ones
+	Drafts    bool            // the owner's drafts, and what a moderator hid, instead of the published ones
 	Sort      PostSort        // empty: ByCreated
 	Ascending bool            // the oldest, or the least, first
 }
@@ -283,7 +292,8 @@ func (q PostQuery) filter() (bson.D, store.Order) {
 		filter = store.Where("owner", q.Owner)
 	}
 	if q.Drafts {
-		return append(filter, among("visibility", Draft), among("kind", q.Kind, Video, Photo, Text)), store.Order{"-_id"} // never published, perhaps
+		// never published, perhaps
+		return append(filter, store.Where("visibility", store.In([]Visibility{Draft, Hidden}))[0], among("kind", q.Kind, Video, Photo, Text)), store.Order{"-_id"}
 	}
 	filter = append(filter, store.Where("visibility", Public)...)
 	field, other := sortFields[q.Sort]
@@ -415,6 +425,10 @@ func (c PostChanges) Check(p Post) error {
 
 // apply changes the fields of a post that are given, and says which of the document are to be set.
 func (c PostChanges) apply(p *Post) (set bson.D, err error) {
+	if c.Visibility != nil && p.Visibility == Hidden {
+		return nil, apperr.New(apperr.Forbidden, "A moderator has hidden this post, so it can't be published. You can still edit or delete it.")
+	}
+	kept := p.Visibility
 	assign(&set, "title", &p.Title, c.Title)
 	assign(&set, "description", &p.Description, c.Description)
 	assign(&set, "alt", &p.Alt, c.Alt)
@@ -423,7 +437,13 @@ func (c PostChanges) apply(p *Post) (set bson.D, err error) {
 	assign(&set, "thumbnailSize", &p.ThumbnailSize, c.ThumbnailSize)
 	assign(&set, "visibility", &p.Visibility, c.Visibility)
 	assign(&set, "commentsOff", &p.CommentsOff, c.CommentsOff)
-	return set, p.Check()
+	if c.Visibility != nil {
+		return set, p.Check()
+	}
+	p.Visibility = Public // what isn't chosen now is right, whatever it is
+	err = p.Check()
+	p.Visibility = kept
+	return set, err
 }
 
 // assign notes that a field is to be set, if there is something to set it to. The value is read when it is written, after
@@ -447,4 +467,54 @@ func (m *Posts) Delete(ctx context.Context, user, id bson.ObjectID) error {
 // addView counts a look at a post, unless something goes wrong.
 func (m *Posts) addView(ctx context.Context, id bson.ObjectID) error {
 	return m.posts.Add(ctx, id, "views", 1, "trending", heat(viewHeat, m.db.Now()))
+}
+
+// hide takes a post out of sight of everybody but its owner, whether it was published or not. It tells whether that
+// changed anything.
+func (m *Posts) hide(ctx context.Context, id bson.ObjectID) (p *Post, changed bool, err error) {
+	if p, err = m.posts.ByID(ctx, id); err != nil || p.Visibility == Hidden {
+		return p, false, err
+	}
+	from := p.Visibility
+	if p.Published() {
+		from = Public
+	}
+	p, err = m.posts.Update(ctx, store.Where("_id", id, "visibility", p.Visibility), bson.D{store.Set("visibility", Hidden, "hiddenFrom", from)})
+	return p, true, err
+}
+
+// restore makes a hidden post what it was before.
+func (m *Posts) restore(ctx context.Context, id bson.ObjectID) (p *Post, changed bool, err error) {
+	if p, err = m.posts.ByID(ctx, id); err != nil || p.Visibility != Hidden {
+		return p, false, err
+	}
+	owner, err := m.users.ByID(ctx, p.Owner)
+	if err != nil {
+		return p, false, err
+	}
+	to := p.HiddenFrom
+	if to == Public && owner.DisabledAt != nil {
+		to = Suspended
+	}
+	p, err = m.posts.Update(ctx, store.Where("_id", id, "visibility", Hidden), bson.D{store.Set("visibility", to), store.Unset("hiddenFrom")})
+	return p, true, err
+}
+
+// suspend takes up to limit published posts of a disabled account out of the lists and counts, or puts them back. It tells
+// how many there were.
+func (m *Posts) suspend(ctx context.Context, owner bson.ObjectID, disabled bool, limit int) (int, error) {
+	from, to := Public, Suspended
+	if !disabled {
+		from, to = to, from
+	}
+	found, err := m.posts.List(ctx, store.Where("owner", owner, "visibility", from), nil, limit)
+	for _, p := range found {
+		if err == nil {
+			_, err = m.posts.Update(ctx, store.Where("_id", p.ID, "visibility", from), bson.D{store.Set("visibility", to)})
+		}
+		if apperr.Is(err, apperr.NotFound) {
+			err = nil // changed or removed since
+		}
+	}
+	return len(found), err
 }

@@ -69,6 +69,7 @@ const (
 	TokenReused     EndReason = "token_reuse"
 	EndedByUser     EndReason = "ended" // on another device
 	TooMany         EndReason = "too_many_sessions"
+	Disabled        EndReason = "disabled" // the account, by a moderator
 	Restored        EndReason = "restored" // from a backup, which knows nothing of what was ended since
 )
 

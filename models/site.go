@@ -36,6 +36,8 @@ type Site struct {
 	Dailies *Dailies
 
 	Notifications *Notifications
+	Moderation    *Moderation
+	Reports       *Reports
 }
 
 // New registers every kind of document. Prepare the database before they are used.
@@ -46,11 +48,13 @@ func New(db *store.DB, s Settings) *Site {
 	comments := NewComments(db, posts, users, blocks)
 	notifications := NewNotifications(db, users, posts, comments, blocks)
 	posts.notifications, comments.notifications = notifications, notifications
+	sessions, events := NewSessions(db, s.Sessions), NewEvents(db)
+	moderation := NewModeration(db, users, sessions, events, posts, comments)
 	site := &Site{
 		DB:       db,
 		Users:    users,
-		Sessions: NewSessions(db, s.Sessions),
-		Events:   NewEvents(db),
+		Sessions: sessions,
+		Events:   events,
 		Attempts: NewAttempts(db, s.Key),
 		Posts:    posts,
 		Likes:    &PostLikes{NewLikes(db, "likes", "posts", trend(likeHeat), posts.likeable, notifications), posts},
@@ -68,6 +72,8 @@ func New(db *store.DB, s Settings) *Site {
 		Dailies: NewDailies(db, posts),
 
 		Notifications: notifications,
+		Moderation:    moderation,
+		Reports:       NewReports(db, users, posts, comments, moderation),
 	}
 	site.Dailies.follow(site)
 	return site

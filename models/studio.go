@@ -18,7 +18,7 @@ type MineQuery struct {
 func (m *Posts) Mine(ctx context.Context, user bson.ObjectID, q MineQuery, p store.Paging) (store.Page[*Post], error) {
 	filter := store.Where("owner", user)
 	if q != (MineQuery{}) { // the index has both: of one that isn't given, all are read, side by side
-		filter = append(filter, among("visibility", q.State, Draft, Public), among("kind", q.Kind, Video, Photo, Text))
+		filter = append(filter, among("visibility", q.State, Draft, Public, Hidden, Suspended), among("kind", q.Kind, Video, Photo, Text))
 	}
 	return m.posts.Page(ctx, filter, store.Order{"-_id"}, p)
 }

@@ -38,11 +38,7 @@ func (m *Subscriptions) Add(ctx context.Context, user, channel bson.ObjectID) er
 	if user == channel {
 		return apperr.New(apperr.Conflict, "You can't subscribe to your own channel.")
 	}
-	u, err := m.users.Cached(ctx, channel)
-	if err == nil && u.DisabledAt != nil {
-		err = store.ErrNotFound()
-	}
-	if err != nil {
+	if _, err := m.users.Channel(ctx, channel); err != nil {
 		return err
 	}
 	return m.subscriptions.AddWith(ctx, user, channel, func(ctx context.Context) error {

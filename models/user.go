@@ -30,13 +30,13 @@ type User struct {
 	SubscribersCount   int64         `bson:"subscribersCount"`
 	SubscriptionsCount int64         `bson:"subscriptionsCount"`
 	BlocksCount        int64         `bson:"blocksCount"`
-	NotificationsOff   []NoticeType  `bson:"notificationsOff"`  // see Notifications
-	PostsCount         int64         `bson:"postsCount"`        // published ones
-	StoredBytes        int64         `bson:"storedBytes"`       // that the files of their posts take
-	PlaylistsCount     int64         `bson:"playlistsCount"`    // all, so it is never shown
-	TheftAt            *time.Time    `bson:"theftAt,omitempty"` // see NoteTheft
-	DisabledAt         *time.Time    `bson:"disabledAt,omitempty"`
-	HistoryPaused      bool          `bson:"historyPaused"` // see History
+	NotificationsOff   []NoticeType  `bson:"notificationsOff"`     // see Notifications
+	PostsCount         int64         `bson:"postsCount"`           // published ones
+	StoredBytes        int64         `bson:"storedBytes"`          // that the files of their posts take
+	PlaylistsCount     int64         `bson:"playlistsCount"`       // all, so it is never shown
+	TheftAt            *time.Time    `bson:"theftAt,omitempty"`    // see NoteTheft
+	DisabledAt         *time.Time    `bson:"disabledAt,omitempty"` // see Moderation
+	HistoryPaused      bool          `bson:"historyPaused"`        // see History
 	CreatedAt          time.Time     `bson:"createdAt"`
 	UpdatedAt          time.Time     `bson:"updatedAt"`
 }
@@ -177,13 +177,13 @@ func (m *Users) CachedByIDs(ctx context.Context, ids []bson.ObjectID) (map[bson.
 	return m.users.CachedByIDs(ctx, ids)
 }
 
-// related loads those on one side of a page of a relation. Who is just being removed is left out.
+// related loads those on one side of a page of a relation. Who is just being removed, or disabled, is left out.
 func (m *Users) related(ctx context.Context, page store.Page[*store.Related], side func([]*store.Related) []bson.ObjectID) (store.Page[*User], error) {
 	ids := side(page.Items)
 	found, err := m.CachedByIDs(ctx, ids)
 	people := make([]*User, 0, len(ids))
 	for _, id := range ids {
-		if u := found[id]; u != nil {
+		if u := found[id]; u != nil && u.DisabledAt == nil {
 			people = append(people, u)
 		}
 	}
@@ -200,9 +200,23 @@ func (m *Users) ByLogin(ctx context.Context, identifier string) (*User, error) {
 	return m.users.One(ctx, store.Where("username", identifier))
 }
 
-// ByUsername finds a channel.
+// ByUsername finds a channel. That of a disabled account is not found.
 func (m *Users) ByUsername(ctx context.Context, name string) (*User, error) {
-	return m.users.One(ctx, store.Where("username", normalName(name)))
+	u, err := m.users.One(ctx, store.Where("username", normalName(name)))
+	return ifAvailable(u, err)
+}
+
+// Channel is ByUsername by its id, from the cache.
+func (m *Users) Channel(ctx context.Context, id bson.ObjectID) (*User, error) {
+	u, err := m.users.Cached(ctx, id)
+	return ifAvailable(u, err)
+}
+
+func ifAvailable(u *User, err error) (*User, error) {
+	if err == nil && u.DisabledAt != nil {
+		return nil, apperr.New(apperr.NotFound, "This channel is not available.")
+	}
+	return u, err
 }
 
 // WantsNotification tells whether the user has left this type of notification on.
@@ -254,10 +268,11 @@ func (m *Users) SetPassword(ctx context.Context, id bson.ObjectID, old, hash str
 	return m.users.Update(ctx, store.Where("_id", id, "passwordHash", old), bson.D{store.Set("passwordHash", hash)})
 }
 
-// ConfirmPassword fails with not found if the user's password is not the one any more that was loaded. It is a write, so
+// ConfirmPassword fails with not found if the user's password is not the one any more that was loaded, or the account was
+// disabled since. It is a write, so
 // that of a login and a change of the password at the same moment one waits for the other.
 func (m *Users) ConfirmPassword(ctx context.Context, u *User) error {
-	_, err := m.users.Update(ctx, store.Where("_id", u.ID, "passwordHash", u.PasswordHash), bson.D{store.Set("loginAt", m.db.Now())})
+	_, err := m.users.Update(ctx, store.Where("_id", u.ID, "passwordHash", u.PasswordHash, "disabledAt", store.Absent), bson.D{store.Set("loginAt", m.db.Now())})
 	return err
 }
 
@@ -344,4 +359,48 @@ func (u *User) TheftToTell(s *Session) *time.Time {
 		return nil
 	}
 	return u.TheftAt
+}
+
+// setDisabled marks an account as out of use, or in use again. It tells whether that changed anything.
+func (m *Users) setDisabled(ctx context.Context, id bson.ObjectID, disabled bool) (u *User, changed bool, err error) {
+	if disabled {
+		u, err = m.users.Update(ctx, store.Where("_id", id, "disabledAt", store.Absent), bson.D{store.Set("disabledAt", m.db.Now())})
+	} else {
+		u, err = m.users.Update(ctx, store.Where("_id", id, "disabledAt", store.Where("$exists", true)), bson.D{store.Unset("disabledAt")})
+	}
+	if !apperr.Is(err, apperr.NotFound) {
+		return u, err == nil, err
+	}
+	u, err = m.users.ByID(ctx, id) // gone, or so already
+	return u, false, err
+}
+
+// actingAdmin loads an administrator whose account is in use. It is a write, so that of an act and the end of the right to
+// it one waits for the other.
+func (m *Users) actingAdmin(ctx context.Context, id bson.ObjectID) (*User, error) {
+	u, err := m.users.Update(ctx, store.Where("_id", id, "roles", Admin, "disabledAt", store.Absent), bson.D{store.Set("actedAt", m.db.Now())})
+	if apperr.Is(err, apperr.NotFound) {
+		err = apperr.New(apperr.Forbidden, "Only an administrator can do this.").Because(err)
+	}
+	return u, err
+}
+
+// checkOtherAdmins makes sure that the site is not left without an administrator when this account is out of use. It reads
+// all users: it is for the command line. An administrator who disables another one is left themself.
+func (m *Users) checkOtherAdmins(ctx context.Context, id bson.ObjectID) error {
+	admins, err := m.WithRole(ctx, Admin)
+	if err != nil {
+		return err
+	}
+	last := false
+	for _, u := range admins {
+		if u.ID != id && u.DisabledAt == nil {
+			return nil
+		}
+		last = last || u.ID == id
+	}
+	if last {
+		return apperr.New(apperr.Conflict, "This is the last administrator. Make somebody else one first.")
+	}
+	return nil
 }

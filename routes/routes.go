@@ -112,6 +112,8 @@ func register(app *controllers.App, engine *gin.Engine, code *source.Code) error
 	controllers.CommentActions{App: app}.Routes(access)
 	controllers.Studio{App: app}.Routes(access)
 	controllers.NewExports(app).Routes(access)
+	controllers.ReportActions{App: app}.Routes(access)
+	controllers.AdminReports{App: app}.Routes(access)
 	controllers.NewBackups(app).Routes(access)
 	docs, err := openapi.New(app)
 	if err != nil {

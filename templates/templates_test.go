@@ -14,7 +14,9 @@ import (
 
 	"tokentube/controllers"
 	"tokentube/e2e/testsite"
+	"tokentube/models"
 	"tokentube/templates"
+	"tokentube/utils/apperr"
 	"tokentube/utils/respond"
 )
 
@@ -47,6 +49,7 @@ func TestPages(t *testing.T) {
 		p := x.person(user)
 		p.look()
 		p.send()
+		x.enable("alice", "bob", "carol")
 	}
 	for _, user := range []string{"", "bob", "alice"} { // what came of all that
 		x.person(user).look()
@@ -56,7 +59,7 @@ func TestPages(t *testing.T) {
 			t.Errorf("no page is rendered by templates/%s: link it from another one, or give it a route", name)
 		}
 	}
-	for _, field := range []string{"fullName", "bio", "title", "description", "content", "tags", "alt", "query", "reply", "edited"} {
+	for _, field := range []string{"fullName", "bio", "title", "description", "content", "tags", "alt", "query", "reply", "edited", "reported", "report"} {
 		if !x.shown[field] {
 			t.Errorf("no page shows a %s that is an attack: the test tests nothing", field)
 		}
@@ -73,6 +76,7 @@ var states = []string{
 	`class="theft"`, `class="flash"`, `role="alert"`, `aria-invalid="true"`, `class="empty"`, `class="badge draft"`, `class="owner-bar"`,
 	`aria-pressed="true"`, `class="entry bad"`, `class="entry odd"`, `class="entry-count"`, `class="mark-here"`, `class="lab-result"`, `data-timeline`, `data-more`,
 	`rel="nofollow ugc noopener"`, "(edited)", "This comment was deleted.", "Comments are turned off", "data-replies>", "Log in to comment", ">Author<",
+	"Hidden by a moderator. Only you can see it. You can", "hidden by @dave", "A moderator hid the comment",
 }
 
 // furnish makes what pages have shown for long: posts of all kinds, more than one
@@ -105,6 +109,32 @@ func (x *crawler) furnish() {
 	x.site.SignIn("alice").JSON("DELETE", "/api/v1/users/sessions", nil).Status(http.StatusOK)
 	x.steal(carol)
 	x.appoint("dave")
+	x.moderate(x.site.SignIn("alice"), bob)
+}
+
+// moderate reports a post, a comment and a channel, with words that are an attack, and has an administrator hide a post, a
+// comment and restore one.
+func (x *crawler) moderate(alice, bob *testsite.Client) {
+	dave := x.site.SignIn("dave")
+	post := alice.JSON("POST", "/api/v1/tweets", testsite.M{"content": attack("reported")}).Status(http.StatusCreated).ID()
+	comment := alice.JSON("POST", "/api/v1/comments/"+post, testsite.M{"content": attack("reported")}).Status(http.StatusCreated).ID()
+	owner := alice.JSON("GET", "/api/v1/users/get-current-user", nil).Status(http.StatusOK).ID()
+	for _, what := range []string{"channels/" + owner, "comments/" + comment, "posts/" + post} {
+		bob.JSON("POST", "/api/v1/reports/"+what, testsite.M{"reason": "other", "text": attack("report")}).Status(http.StatusOK)
+		x.site.Clock.Advance(time.Second)
+	}
+	cases, _ := dave.JSON("GET", "/api/v1/admin/reports", nil).Status(http.StatusOK).Data()["cases"].([]any)
+	for _, one := range cases {
+		of := one.(map[string]any)
+		if of["target"].(map[string]any)["kind"] != "channel" { // stays open
+			dave.JSON("PATCH", "/api/v1/admin/reports/"+of["_id"].(string), testsite.M{"action": "hide"}).Status(http.StatusOK)
+		}
+	}
+	open := alice.JSON("POST", "/api/v1/tweets", testsite.M{"content": "Words."}).Status(http.StatusCreated).ID()
+	said := alice.JSON("POST", "/api/v1/comments/"+open, testsite.M{"content": "Hidden words."}).Status(http.StatusCreated).ID()
+	bob.JSON("POST", "/api/v1/reports/comments/"+said, testsite.M{"reason": "spam"}).Status(http.StatusOK)
+	latest := dave.JSON("GET", "/api/v1/admin/reports?limit=1", nil).Status(http.StatusOK).Data()["cases"].([]any)[0].(map[string]any)
+	dave.JSON("PATCH", "/api/v1/admin/reports/"+latest["_id"].(string), testsite.M{"action": "hide"}).Status(http.StatusOK)
 }
 
 // comment lets two talk about a post: with replies, edited, liked, deleted with a reply left, and where comments are off.
@@ -121,6 +151,22 @@ func (x *crawler) comment(alice, bob *testsite.Client, post string) {
 	alice.JSON("PUT", "/api/v1/likes/c/"+first, nil).Status(http.StatusOK)
 	off := alice.JSON("POST", "/api/v1/tweets", testsite.M{"content": "No comment.", "commentsOff": true}).Status(http.StatusCreated).ID()
 	bob.JSON("POST", "/api/v1/comments/"+off, testsite.M{"content": "Words."}).Status(http.StatusForbidden)
+}
+
+// enable takes back what an administrator did who sent every form.
+func (x *crawler) enable(names ...string) {
+	for _, name := range names {
+		user, err := x.site.Users.ByLogin(x.t.Context(), name)
+		if apperr.Is(err, apperr.NotFound) { // renamed, or deleted, by a form
+			continue
+		}
+		if err == nil {
+			err = x.site.Moderation.Enable(x.t.Context(), models.Moderator{}, user.ID)
+		}
+		if err != nil {
+			x.t.Fatal(err)
+		}
+	}
 }
 
 // steal uses a refresh token of a session that has long had others.

@@ -51,9 +51,9 @@ func WithFence(ctx context.Context, fence func(ctx context.Context) error) conte
 	return context.WithValue(ctx, fenceKey{}, fence)
 }
 
-// after runs f when the change that ctx belongs to is over, however it ended. What a cache forgets earlier, another
+// After runs f when the change that ctx belongs to is over, however it ended. What a cache forgets earlier, another
 // reader could put back from before the change.
-func after(ctx context.Context, f func()) {
+func After(ctx context.Context, f func()) {
 	if u := unitOf(ctx); u != nil {
 		u.after = append(u.after, f)
 		return

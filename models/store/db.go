@@ -53,7 +53,8 @@ type DB struct {
 	queries  atomic.Int64
 	removals collection
 	grace    time.Duration // see engine.grace
-	pause    time.Duration // before a removal is tried again, the first time
+	pause    time.Duration // before work in the background is tried again, the first time
+	starts   []func(ctx context.Context) error
 
 	working context.Context // ended by Close: background work stops, and resumes at the next start
 	stop    context.CancelFunc
@@ -157,8 +158,16 @@ func (db *DB) Prepare(ctx context.Context) error {
 		db.removeLeftovers(ctx)
 		db.sweepDaily()
 	}
+	for _, start := range db.starts {
+		if err := start(ctx); err != nil {
+			return err
+		}
+	}
 	return db.resumeRemovals(ctx)
 }
+
+// AtStart has Prepare do something when the indexes are there: resuming what an earlier process left unfinished.
+func (db *DB) AtStart(do func(ctx context.Context) error) { db.starts = append(db.starts, do) }
 
 // Scans counts the queries since the start that read a whole collection, for want of an index. A MongoDB counts its own
 // (serverStatus, metrics.queryExecutor.collectionScans); Scans returns 0 then.

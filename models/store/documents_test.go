@@ -417,7 +417,7 @@ func TestWhatFollowsAChangeComesAfterIt(t *testing.T) {
 			ran++
 			_, err := w.authors.Update(inner, Where("_id", bob), bson.D{Set("portrait", name)})
 			fatal(t, err)
-			after(inner, func() {
+			After(inner, func() {
 				if heard++; !ended {
 					t.Error("it came before the end")
 				}
@@ -440,7 +440,7 @@ func TestWhatFollowsAChangeComesAfterIt(t *testing.T) {
 		}
 	}
 	called := false
-	after(ctx, func() { called = true })
+	After(ctx, func() { called = true })
 	if !called {
 		t.Error("outside, it is never called")
 	}
@@ -496,7 +496,7 @@ func TestAfterIsForgottenWhenAChangeRunsAgain(t *testing.T) {
 	var runs, hooks atomic.Int32
 	fatal(t, w.Atomically(t.Context(), func(ctx context.Context) error {
 		runs.Add(1)
-		after(ctx, func() { hooks.Add(1) })
+		After(ctx, func() { hooks.Add(1) })
 		return nil
 	}))
 	if runs.Load() != 2 || hooks.Load() != 1 {

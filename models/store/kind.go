@@ -184,14 +184,16 @@ func unbounded(p Parent) bool { return p.Max == 0 }
 func (k *kind) count(ctx context.Context, doc bson.Raw, sign int64, going bson.ObjectID, which ...func(Parent) bool) error {
 	var gone error
 	for _, p := range k.Parents {
-		id, _ := p.id(doc)
+		id, named := p.id(doc)
 		by := sign * p.amount(doc)
-		if id == going || by == 0 || len(which) > 0 && !which[0](p) {
+		if !named || id == going || len(which) > 0 && !which[0](p) {
 			continue
 		}
-		err := k.countOn(ctx, p, doc, by)
-		if err == nil && by < 0 && k.Placeholder != nil && p.Kind == k.Name {
-			id, _ := p.id(doc)
+		var err error
+		if by != 0 {
+			err = k.countOn(ctx, p, doc, by)
+		}
+		if err == nil && sign < 0 && k.Placeholder != nil && p.Kind == k.Name {
 			err = k.dropPlaceholder(ctx, id)
 		}
 		switch {
@@ -272,7 +274,7 @@ func (k *kind) beginCount(ctx context.Context, p Parent, id bson.ObjectID) (bega
 // noteChange tells whoever keeps copies that a document changed, when the change is over.
 func (k *kind) noteChange(ctx context.Context, id bson.ObjectID) {
 	if k.changed != nil {
-		after(ctx, func() { k.changed(id) })
+		After(ctx, func() { k.changed(id) })
 	}
 }
 

@@ -7,10 +7,11 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
 // Placeholder is what stays of a document that is removed while others of its own kind are counted on it, until the last
-// of them goes: replies are not lost with the comment that they reply to. It goes like any other document when a parent
+// of them goes, counted or not: replies are not lost with the comment that they reply to. It goes like any other document when a parent
 // goes that it still names.
 type Placeholder struct {
 	Mark  bson.E   // the field and the value that tell a placeholder; every parent that counts the kind asks this field (If)
@@ -61,13 +62,14 @@ func (k *kind) giveWay(ctx context.Context, filter bson.D, going bson.ObjectID) 
 		return false, err
 	}
 	k.noteChange(ctx, idOf(raw))
-	if err := k.count(ctx, raw, -1, going); err != nil {
+	if err := k.dropPlaceholder(ctx, idOf(raw)); err != nil { // before the one it hangs on, which may go next
 		return false, err
 	}
-	return true, k.dropPlaceholder(ctx, idOf(raw))
+	return true, k.count(ctx, raw, -1, going)
 }
 
-// dropPlaceholder removes a document if it is a placeholder on which nothing is counted any more.
+// dropPlaceholder removes a document if it is a placeholder on which nothing hangs any more, also nothing that isn't
+// counted now.
 func (k *kind) dropPlaceholder(ctx context.Context, id bson.ObjectID) error {
 	empty := k.live(append(Where("_id", id, k.hangsOn(k.Name)[0].Counter, Where("$lte", 0)), k.Placeholder.Mark))
 	err := k.one(ctx, empty, func(bson.Raw) error { return nil })
@@ -77,21 +79,39 @@ func (k *kind) dropPlaceholder(ctx context.Context, id bson.ObjectID) error {
 	if err != nil {
 		return err
 	}
+	if bears, err := k.bears(ctx, id); err != nil || bears {
+		return err
+	}
 	_, err = k.markNoted(ctx, id, empty)
 	return err
 }
 
-// dropPlaceholders removes the placeholders on which nothing is counted: without transactions, a crash may leave some.
+// bears tells whether a document of the own kind hangs on one.
+func (k *kind) bears(ctx context.Context, id bson.ObjectID) (bool, error) {
+	n, err := k.CountDocuments(ctx, k.live(Where(k.hangsOn(k.Name)[0].Field, id)), options.Count().SetLimit(1))
+	return n > 0, err
+}
+
+// dropPlaceholders removes the placeholders on which nothing hangs: without transactions, a crash may leave some.
 func (r *repair) dropPlaceholders(ctx context.Context, k *kind) error {
 	if k.Placeholder == nil {
 		return nil
 	}
 	counter := k.hangsOn(k.Name)[0].Counter
 	return k.walk(ctx, k.live(bson.D{k.Placeholder.Mark}), []string{counter}, func(page []bson.Raw) error {
-		empty := slices.DeleteFunc(page, func(doc bson.Raw) bool {
-			n, ok := doc.Lookup(counter).AsInt64OK()
-			return !ok || n > 0
-		})
+		var empty []bson.Raw
+		for _, doc := range page {
+			if n, ok := doc.Lookup(counter).AsInt64OK(); !ok || n > 0 {
+				continue
+			}
+			bears, err := k.bears(ctx, idOf(doc))
+			if err != nil {
+				return err
+			}
+			if !bears {
+				empty = append(empty, doc)
+			}
+		}
 		return r.remove(ctx, k, empty, func(bson.Raw) string { return "a placeholder on which nothing hangs" })
 	})
 }

@@ -111,3 +111,39 @@ func TestPlaceholdersThatContradictThemselves(t *testing.T) {
 		})
 	}
 }
+
+// What hangs on nothing of its own kind is counted where it hangs, in and out of it.
+func TestCountedAgainWithoutAParent(t *testing.T) {
+	w, ctx := newLibrary(t), t.Context()
+	w.stock(t)
+	before := get(t, w.books, his).TalksCount
+	for _, to := range []struct {
+		state string
+		want  int64
+	}{{"unsaid", before - 1}, {"said", before}} {
+		_, err := w.talks.Update(ctx, Where("_id", lone), bson.D{Set("state", to.state)})
+		fatal(t, err)
+		if b := get(t, w.books, his); b.TalksCount != to.want {
+			t.Errorf("%s: %d are counted, want %d", to.state, b.TalksCount, to.want)
+		}
+	}
+	w.checkWhole(t, "after it")
+}
+
+// What hangs on a placeholder keeps it, counted or not, and it goes with the last.
+func TestPlaceholdersOfTheUncounted(t *testing.T) {
+	w, ctx := newLibrary(t), t.Context()
+	w.stock(t)
+	_, err := w.talks.Update(ctx, Where("_id", late), bson.D{Set("state", "unsaid")})
+	fatal(t, err)
+	w.checkWhole(t, "uncounted")
+	if p := get(t, w.talks, empty); p.AnswersCount != 0 {
+		t.Errorf("%d are counted", p.AnswersCount)
+	}
+	fatal(t, w.talks.Remove(ctx, late, nil))
+	w.WaitRemovals()
+	if found, err := w.talks.ByIDs(ctx, []bson.ObjectID{empty, late}); err != nil || len(found) != 0 {
+		t.Errorf("%d are left, %v", len(found), err)
+	}
+	w.checkWhole(t, "after it")
+}

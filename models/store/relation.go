@@ -40,7 +40,7 @@ func (r *Relation) OnChange(f func(r *Related, by int64)) { r.changed = f }
 
 func (r *Relation) tell(ctx context.Context, related *Related, by int64) {
 	if r.changed != nil {
-		after(ctx, func() { r.changed(related, by) })
+		After(ctx, func() { r.changed(related, by) })
 	}
 }
 

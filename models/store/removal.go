@@ -59,7 +59,7 @@ func (k *kind) markNoted(ctx context.Context, id bson.ObjectID, filter bson.D) (
 	if err := k.db.noteRemoval(ctx, job); err != nil {
 		return false, err
 	}
-	after(ctx, func() { k.db.inBackground(job) })
+	After(ctx, func() { k.db.inBackground(job) })
 	return k.mark(ctx, filter, bson.ObjectID{})
 }
 
@@ -86,16 +86,22 @@ func (db *DB) noteRemoval(ctx context.Context, job removal) error {
 	return err
 }
 
-// inBackground finishes a removal, trying again with growing pauses for as long as the process lives.
+// inBackground finishes a removal.
 func (db *DB) inBackground(job removal) {
+	db.Finish("removal of "+job.ID, func(ctx context.Context) error { return db.finishRemoval(ctx, job) })
+}
+
+// Finish does work in the background, trying again with growing pauses for as long as the process lives. Work that must be
+// finished by the next process is resumed by a function that is given to AtStart.
+func (db *DB) Finish(name string, work func(ctx context.Context) error) {
 	db.Background(func(ctx context.Context) {
 		for pause := db.pause; ; pause = min(2*pause, time.Minute) {
-			err := db.finishRemoval(ctx, job)
+			err := work(ctx)
 			if err == nil || ctx.Err() != nil {
 				return
 			}
 			if !errors.Is(err, media.ErrHeld) {
-				db.log.Warn("a removal is not finished and will be tried again", "removal", job.ID, "error", err)
+				db.log.Warn("work in the background is not finished and will be tried again", "work", name, "error", err)
 			}
 			if wait(ctx, pause) != nil {
 				return

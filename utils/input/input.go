@@ -157,6 +157,9 @@ func broken(err error) error {
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return apperr.New(apperr.TooLarge, "Send at most %s at once.", Size(tooLarge.Limit)).Because(err)
 	}
+	if own := (*apperr.Error)(nil); errors.As(err, &own) { // whoever gave us the body ended it
+		return own
+	}
 	return apperr.New(apperr.Malformed, "The upload was cut off.").Because(err)
 }
 

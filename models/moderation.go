@@ -1,0 +1,185 @@
+package models
+
+import (
+	"context"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"tokentube/models/store"
+	"tokentube/utils/apperr"
+)
+
+// Suspension notes that an account is disabled, or enabled again, until everything of its owner's has followed.
+type Suspension struct {
+	ID        bson.ObjectID `bson:"_id"`
+	User      bson.ObjectID `bson:"user"`
+	Disabled  bool          `bson:"disabled"`
+	Settled   bool          `bson:"settled"`   // everything has followed
+	WorkedAt  time.Time     `bson:"workedAt"`  // see batch
+	CreatedAt time.Time     `bson:"createdAt"` //
+}
+
+// suspendTogether is how many posts or comments change in one transaction.
+const suspendTogether = 50
+
+// Moderation is what administrators do to what others made.
+//
+// An account that is disabled is out of use at once, whatever it has made: Posts.visible and Comments.visible ask its owner,
+// who is read from the cache anyway. What a list or a count would have to read every document for follows in the background,
+// as in a removal: posts become Suspended, comments CommentSuspended, in batches, each with the counts that it changes. So
+// disabling takes as long for one post as for a hundred thousand, no page of a list is left with holes, and counts are exact.
+type Moderation struct {
+	db          *store.DB
+	users       *Users
+	sessions    *Sessions
+	events      *Events
+	posts       *Posts
+	comments    *Comments
+	suspensions *store.Documents[Suspension]
+}
+
+// NewModeration registers the suspensions.
+func NewModeration(db *store.DB, users *Users, sessions *Sessions, events *Events, posts *Posts, comments *Comments) *Moderation {
+	m := &Moderation{db: db, users: users, sessions: sessions, events: events, posts: posts, comments: comments}
+	m.suspensions = store.Register[Suspension](db, store.Kind{
+		Name:    "suspensions",
+		Indexes: []mongo.IndexModel{store.Unique("user"), store.Index("settled")},
+		Parents: []store.Parent{{Kind: "users", Field: "user"}},
+		Export:  store.Export{Not: "they are work that is under way; that an account was disabled is in its log"},
+	})
+	db.AtStart(m.resume)
+	return m
+}
+
+// Moderator is who acts: an administrator, or, without an id, the command line.
+type Moderator struct {
+	ID     bson.ObjectID
+	Device Device
+}
+
+// act changes something as a moderator. Somebody who is no administrator any more, or disabled, when the change is made
+// changes nothing: of two who disable each other, one does.
+func (m *Moderation) act(ctx context.Context, by Moderator, do func(ctx context.Context, admin *User) error) error {
+	return m.db.Atomically(ctx, func(ctx context.Context) error {
+		if by.ID.IsZero() {
+			return do(ctx, nil)
+		}
+		admin, err := m.users.actingAdmin(ctx, by.ID)
+		if err != nil {
+			return err
+		}
+		return do(ctx, admin)
+	})
+}
+
+// Disable puts an account out of use: its sessions end, its channel is gone, and what it made is out of sight. Doing it
+// again changes nothing.
+func (m *Moderation) Disable(ctx context.Context, by Moderator, user bson.ObjectID) error {
+	return m.act(ctx, by, func(ctx context.Context, _ *User) error {
+		_, err := m.setDisabled(ctx, by, user, true)
+		return err
+	})
+}
+
+// Enable puts it in use again. Its owner logs in again.
+func (m *Moderation) Enable(ctx context.Context, by Moderator, user bson.ObjectID) error {
+	return m.act(ctx, by, func(ctx context.Context, _ *User) error {
+		_, err := m.setDisabled(ctx, by, user, false)
+		return err
+	})
+}
+
+func (m *Moderation) setDisabled(ctx context.Context, by Moderator, user bson.ObjectID, disabled bool) (changed bool, err error) {
+	if by.ID == user && disabled {
+		return false, apperr.New(apperr.Conflict, "You can't disable your own account.")
+	}
+	if disabled && by.ID.IsZero() {
+		if err := m.users.checkOtherAdmins(ctx, user); err != nil {
+			return false, err
+		}
+	}
+	u, changed, err := m.users.setDisabled(ctx, user, disabled)
+	if err != nil || !changed {
+		return false, err
+	}
+	if err := m.noteSuspension(ctx, user, disabled); err != nil {
+		return false, err
+	}
+	event := EventEnabled
+	if disabled {
+		event = EventDisabled
+		if _, err := m.sessions.EndOthers(ctx, user, bson.ObjectID{}, Disabled); err != nil {
+			return false, err
+		}
+	}
+	return true, m.events.moderated(ctx, event, by, user, "the account @"+u.Username)
+}
+
+// noteSuspension notes that what the user made must follow.
+func (m *Moderation) noteSuspension(ctx context.Context, user bson.ObjectID, disabled bool) error {
+	now := m.db.Now()
+	_, err := m.suspensions.Update(ctx, store.Where("user", user), bson.D{store.Set("disabled", disabled, "settled", false, "workedAt", now)})
+	if apperr.Is(err, apperr.NotFound) {
+		err = m.suspensions.Insert(ctx, &Suspension{ID: bson.NewObjectID(), User: user, Disabled: disabled, WorkedAt: now, CreatedAt: now})
+	}
+	if err == nil {
+		store.After(ctx, func() { m.settleLater(user) })
+	}
+	return err
+}
+
+// resume goes on with what an earlier process did not finish.
+func (m *Moderation) resume(ctx context.Context) error {
+	left, err := m.suspensions.List(ctx, store.Where("settled", false), nil, 0)
+	for _, s := range left {
+		m.settleLater(s.User)
+	}
+	return err
+}
+
+func (m *Moderation) settleLater(user bson.ObjectID) {
+	m.db.Finish("suspension of "+user.Hex(), func(ctx context.Context) error { return m.Settle(ctx, user) })
+}
+
+// Settle makes everything that a user made follow their account. Two that run at once, in whichever processes, do no harm.
+func (m *Moderation) Settle(ctx context.Context, user bson.ObjectID) error {
+	s, err := m.suspensions.One(ctx, store.Where("user", user))
+	for _, suspend := range []func(context.Context, bson.ObjectID, bool, int) (int, error){m.posts.suspend, m.comments.suspend} {
+		for n := suspendTogether; err == nil && n == suspendTogether; {
+			n, err = m.batch(ctx, s, suspend)
+		}
+	}
+	if err == nil {
+		err = m.settled(ctx, s)
+	}
+	if apperr.Is(err, apperr.NotFound) { // disabled or enabled since, by somebody who goes on, or removed
+		return nil
+	}
+	return err
+}
+
+// batch changes a few documents, while the account is as it was. The suspension is written, so that of a batch and a change
+// of the account one waits for the other.
+func (m *Moderation) batch(ctx context.Context, s *Suspension, suspend func(context.Context, bson.ObjectID, bool, int) (int, error)) (n int, err error) {
+	err = m.db.Atomically(ctx, func(ctx context.Context) error {
+		same := store.Where("_id", s.ID, "disabled", s.Disabled)
+		if _, err := m.suspensions.Update(ctx, same, bson.D{store.Set("workedAt", m.db.Now())}); err != nil {
+			return err
+		}
+		n, err = suspend(ctx, s.User, s.Disabled, suspendTogether)
+		return err
+	})
+	return n, err
+}
+
+// settled notes that everything has followed: of an account in use there is no more to say.
+func (m *Moderation) settled(ctx context.Context, s *Suspension) error {
+	if s.Disabled {
+		_, err := m.suspensions.Update(ctx, store.Where("_id", s.ID, "disabled", true), bson.D{store.Set("settled", true)})
+		return err
+	}
+	_, err := m.suspensions.Delete(ctx, store.Where("_id", s.ID, "disabled", false))
+	return err
+}
