@@ -64,7 +64,7 @@ func TestReporting(t *testing.T) {
 		{name: "no such reason", as: bob, method: "POST", path: api + "posts/" + post, body: testsite.M{"reason": "bad"}, status: 422, fault: "reason"},
 		{name: "too long", as: bob, method: "POST", path: api + "posts/" + post, body: testsite.M{"reason": "spam", "text": string(slices.Repeat([]byte("x"), 501))}, status: 422, fault: "text"},
 		{name: "a wrong type", as: bob, method: "POST", path: api + "posts/" + post, body: testsite.M{"reason": testsite.M{"$ne": ""}}, status: 422},
-		{name: "shown beside the field, and kept", as: bob, method: "POST", path: "/reports/posts/" + post, body: testsite.M{"reason": "", "text": "What I typed"}, status: 422, has: []string{"What I typed", "This is needed."}},
+		{name: "shown beside the field, and kept", as: bob, method: "POST", path: "/reports/posts/" + post, body: testsite.M{"reason": "", "text": "What I typed"}, status: 422, has: []string{"What I typed", "Choose a reason."}},
 		{name: "anonymous", as: nobody, method: "POST", path: api + "posts/" + post, body: spam, status: 401},
 		{name: "anonymous, as a page", as: nobody, method: "POST", path: "/reports/posts/" + post, body: spam, status: 303},
 		{name: "a draft", as: bob, method: "POST", path: api + "posts/" + draft, body: spam, status: 404},

@@ -107,6 +107,8 @@ func needed(field string) string {
 		return "Enter your email address."
 	case "content":
 		return "Enter some text."
+	case "reason":
+		return "Choose a reason."
 	}
 	return "Enter a " + field + "."
 }
