@@ -77,8 +77,8 @@ func prepared(t *testing.T, change ...func(*testsite.Site)) config.Config {
 
 func TestWrongArgumentsAreTold(t *testing.T) {
 	for text, says := range map[string]string{
-		"nonsense":          `no command "nonsense"`,
-		"-x":                `no command "-x"`,
+		"nonsense":          `unknown command "nonsense"`,
+		"-x":                `unknown command "-x"`,
 		"seed now":          `"now" is too much`,
 		"seed --fast":       "-fast",
 		"admin":             "is missing",
@@ -86,7 +86,7 @@ func TestWrongArgumentsAreTold(t *testing.T) {
 		"admin add a b":     `"b" is too much`,
 		"admin crown alice": `no "crown"`,
 		"admin list --long": "-long",
-		"help nonsense":     `no command "nonsense"`,
+		"help nonsense":     `unknown command "nonsense"`,
 	} {
 		var out bytes.Buffer
 		command, err := commands.Parse(strings.Split(text, " "), &out)
