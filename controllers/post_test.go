@@ -307,6 +307,11 @@ func TestViewsRunOut(t *testing.T) {
 		return string(data)
 	}
 	before := file()
+	for now := ""; now != before; { // the figures of the day follow in the background
+		now = before
+		time.Sleep(200 * time.Millisecond)
+		before = file()
+	}
 	for range 3 {
 		for _, id := range ids {
 			look(id, "192.0.2.7")

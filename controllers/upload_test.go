@@ -65,8 +65,8 @@ func TestQuotaOfAPerson(t *testing.T) {
 	alice.Get("/create").Status(200).Has("Your posts use 1 MB of 2 MB.")
 	alice.Get("/settings/account").Status(200).Has("Your posts use 1 MB of 2 MB.")
 
-	alice.Upload("POST", "/api/v1/videos/publish-video", title, clip(1<<20)).Status(413).Has("may take 2 MB", "Delete a post")
-	alice.Upload("POST", "/watch", title, clip(1<<20)).Status(413).Has("may take 2 MB", "<h1")
+	alice.Upload("POST", "/api/v1/videos/publish-video", title, clip(1<<20)).Status(413).Has("of your 2 MB left", "Delete a post")
+	alice.Upload("POST", "/watch", title, clip(1<<20)).Status(413).Has("of your 2 MB left", "<h1")
 	same("a video that does not fit")
 	alice.Upload("POST", "/api/v1/photos", title, testsite.File{Field: "photo", Name: "p.png", Content: png(t, 300, 200)}).Status(201)
 	same("a photo that fits")
@@ -103,7 +103,7 @@ func TestAQuotaIsLookedAtFirst(t *testing.T) {
 	r := httptest.NewRequest("POST", "https://localhost/api/v1/videos/publish-video", body)
 	r.ContentLength = 400 << 20
 	r.Header.Set("Content-Type", "multipart/form-data; boundary=B")
-	site.User("alice").Do(r).Status(http.StatusRequestEntityTooLarge).Has("may take 1 MB")
+	site.User("alice").Do(r).Status(http.StatusRequestEntityTooLarge).Has("of your 1 MB left")
 	if n := body.n.Load(); n > 64<<10 {
 		t.Errorf("%d bytes were read", n)
 	}

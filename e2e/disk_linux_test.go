@@ -103,7 +103,7 @@ func (b binary) makesRoom(t *testing.T, disk string) {
 			break
 		}
 	}
-	if status != http.StatusInsufficientStorage || !strings.Contains(text, "no room left") {
+	if status != http.StatusInsufficientStorage || !strings.Contains(text, "out of disk space") {
 		t.Fatalf("a post on a full disk: %d %s", status, text)
 	}
 	if status, text := upload(); status != http.StatusInsufficientStorage {
