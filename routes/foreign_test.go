@@ -96,14 +96,18 @@ func refused(r route, answer *testsite.Answer) bool {
 }
 
 // tries calls a route as nobody and as a user, as a page and as a script, without
-// and with a body.
+// and with a body. Of pairs there are many: those only as a user's script.
 func tries(nobody, user *testsite.Client, r route, values []string) (answers []*testsite.Answer) {
 	bodies := []string{""}
 	if !r.safe() {
 		bodies = append(bodies, fill("mine", "public").Encode())
 	}
-	for _, client := range []*testsite.Client{nobody, user} {
-		for _, accept := range []string{"text/html", "application/json"} {
+	clients, formats := []*testsite.Client{nobody, user}, []string{"text/html", "application/json"}
+	if len(values) > 1 {
+		clients, formats = clients[1:], formats[1:]
+	}
+	for _, client := range clients {
+		for _, accept := range formats {
 			for _, body := range bodies {
 				request := httptest.NewRequest(r.method, "https://localhost"+r.to(values...), strings.NewReader(body))
 				request.Header.Set("Accept", accept)
