@@ -11,14 +11,13 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Suspension notes that an account is disabled, or enabled again, until everything of its owner's has followed.
+// Suspension notes that an account was disabled, or enabled again, until everything of its owner's has followed.
 type Suspension struct {
 	ID        bson.ObjectID `bson:"_id"`
 	User      bson.ObjectID `bson:"user"`
-	Disabled  bool          `bson:"disabled"`
-	Settled   bool          `bson:"settled"`   // everything has followed
-	WorkedAt  time.Time     `bson:"workedAt"`  // see batch
-	CreatedAt time.Time     `bson:"createdAt"` //
+	Times     int64         `bson:"times"`   // that it was noted
+	Settled   bool          `bson:"settled"` // everything has followed
+	CreatedAt time.Time     `bson:"createdAt"`
 }
 
 // suspendTogether is how many posts or comments change in one transaction.
@@ -104,7 +103,7 @@ func (m *Moderation) setDisabled(ctx context.Context, by Moderator, user bson.Ob
 	if err != nil || !changed {
 		return false, err
 	}
-	if err := m.noteSuspension(ctx, user, disabled); err != nil {
+	if err := m.noteSuspension(ctx, user); err != nil {
 		return false, err
 	}
 	event := EventEnabled
@@ -118,11 +117,16 @@ func (m *Moderation) setDisabled(ctx context.Context, by Moderator, user bson.Ob
 }
 
 // noteSuspension notes that what the user made must follow.
-func (m *Moderation) noteSuspension(ctx context.Context, user bson.ObjectID, disabled bool) error {
-	now := m.db.Now()
-	_, err := m.suspensions.Update(ctx, store.Where("user", user), bson.D{store.Set("disabled", disabled, "settled", false, "workedAt", now)})
-	if apperr.Is(err, apperr.NotFound) {
-		err = m.suspensions.Insert(ctx, &Suspension{ID: bson.NewObjectID(), User: user, Disabled: disabled, WorkedAt: now, CreatedAt: now})
+func (m *Moderation) noteSuspension(ctx context.Context, user bson.ObjectID) error {
+	var err error
+	for range 3 { // without transactions, of two first ones at once one is second
+		_, err = m.suspensions.Update(ctx, store.Where("user", user), bson.D{store.Inc("times", 1), store.Set("settled", false)})
+		if apperr.Is(err, apperr.NotFound) {
+			err = m.suspensions.Insert(ctx, &Suspension{ID: bson.NewObjectID(), User: user, CreatedAt: m.db.Now()})
+		}
+		if !apperr.Is(err, apperr.Conflict) {
+			break
+		}
 	}
 	if err == nil {
 		store.After(ctx, func() { m.settleLater(user) })
@@ -143,43 +147,71 @@ func (m *Moderation) settleLater(user bson.ObjectID) {
 	m.db.Finish("suspension of "+user.Hex(), func(ctx context.Context) error { return m.Settle(ctx, user) })
 }
 
-// Settle makes everything that a user made follow their account. Two that run at once, in whichever processes, do no harm.
+// Settle makes everything that a user made follow their account. Several at once, in whichever processes, do no harm:
+// whoever changed something looks at the account again afterwards, and goes on if it is otherwise.
 func (m *Moderation) Settle(ctx context.Context, user bson.ObjectID) error {
-	s, err := m.suspensions.One(ctx, store.Where("user", user))
-	for _, suspend := range []func(context.Context, bson.ObjectID, bool, int) (int, error){m.posts.suspend, m.comments.suspend} {
-		for n := suspendTogether; err == nil && n == suspendTogether; {
-			n, err = m.batch(ctx, s, suspend)
+	for first := true; ; first = false {
+		s, err := m.suspensions.One(ctx, store.Where("user", user))
+		switch {
+		case apperr.Is(err, apperr.NotFound) && first:
+			return nil // settled, or removed
+		case apperr.Is(err, apperr.NotFound): // another one had ended before what this one changed
+			return ifThere(m.noteSuspension(ctx, user))
+		}
+		if err != nil {
+			return err
+		}
+		u, err := m.users.ByID(ctx, user)
+		if err != nil {
+			return ifThere(err)
+		}
+		disabled := u.DisabledAt != nil
+		err = m.follow(ctx, user, disabled)
+		if err == nil {
+			err = m.users.while(ctx, user, disabled)
+		}
+		if err == nil {
+			return ifThere(m.settled(ctx, s, disabled))
+		}
+		if !apperr.Is(err, apperr.NotFound) { // disabled or enabled meanwhile, otherwise
+			return err
 		}
 	}
-	if err == nil {
-		err = m.settled(ctx, s)
-	}
-	if apperr.Is(err, apperr.NotFound) { // disabled or enabled since, by somebody who goes on, or removed
+}
+
+// ifThere takes what is gone for done.
+func ifThere(err error) error {
+	if apperr.Is(err, apperr.NotFound) {
 		return nil
 	}
 	return err
 }
 
-// batch changes a few documents, while the account is as it was. The suspension is written, so that of a batch and a change
-// of the account one waits for the other.
-func (m *Moderation) batch(ctx context.Context, s *Suspension, suspend func(context.Context, bson.ObjectID, bool, int) (int, error)) (n int, err error) {
-	err = m.db.Atomically(ctx, func(ctx context.Context) error {
-		same := store.Where("_id", s.ID, "disabled", s.Disabled)
-		if _, err := m.suspensions.Update(ctx, same, bson.D{store.Set("workedAt", m.db.Now())}); err != nil {
-			return err
+// follow changes the user's posts and comments, in batches, while the account is as it was.
+func (m *Moderation) follow(ctx context.Context, user bson.ObjectID, disabled bool) error {
+	for _, suspend := range []func(context.Context, bson.ObjectID, bool, int) (int, error){m.posts.suspend, m.comments.suspend} {
+		for n := suspendTogether; n == suspendTogether; {
+			err := m.db.Atomically(ctx, func(ctx context.Context) (err error) {
+				if err = m.users.while(ctx, user, disabled); err == nil {
+					n, err = suspend(ctx, user, disabled, suspendTogether)
+				}
+				return err
+			})
+			if err != nil {
+				return err
+			}
 		}
-		n, err = suspend(ctx, s.User, s.Disabled, suspendTogether)
-		return err
-	})
-	return n, err
+	}
+	return nil
 }
 
-// settled notes that everything has followed: of an account in use there is no more to say.
-func (m *Moderation) settled(ctx context.Context, s *Suspension) error {
-	if s.Disabled {
-		_, err := m.suspensions.Update(ctx, store.Where("_id", s.ID, "disabled", true), bson.D{store.Set("settled", true)})
+// settled notes that everything has followed, unless there is something new: of an account in use there is no more to say.
+func (m *Moderation) settled(ctx context.Context, s *Suspension, disabled bool) error {
+	asRead := store.Where("_id", s.ID, "times", s.Times)
+	if disabled {
+		_, err := m.suspensions.Update(ctx, asRead, bson.D{store.Set("settled", true)})
 		return err
 	}
-	_, err := m.suspensions.Delete(ctx, store.Where("_id", s.ID, "disabled", false))
+	_, err := m.suspensions.Delete(ctx, asRead)
 	return err
 }

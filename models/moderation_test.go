@@ -155,7 +155,7 @@ func TestSuspensionsAreResumed(t *testing.T) {
 	w.post(t, dora, Public)
 	_, _, err := w.Users.setDisabled(ctx, dora.ID, true)
 	fatal(t, err)
-	fatal(t, w.Moderation.suspensions.Insert(ctx, &Suspension{ID: bson.NewObjectID(), User: dora.ID, Disabled: true, WorkedAt: w.now(), CreatedAt: w.now()}))
+	fatal(t, w.Moderation.suspensions.Insert(ctx, &Suspension{ID: bson.NewObjectID(), User: dora.ID, CreatedAt: w.now()}))
 	fatal(t, w.Moderation.resume(ctx))
 	w.DB.WaitRemovals()
 	if got := w.lists(t, bob.ID, dora); got != "0 0 0" {
@@ -167,7 +167,7 @@ func TestSuspensionsAreResumed(t *testing.T) {
 	w.checkCounted(t, post, 0)
 	_, _, err = w.Users.setDisabled(ctx, dora.ID, false)
 	fatal(t, err)
-	_, err = w.Moderation.suspensions.Update(ctx, store.Where("user", dora.ID), bson.D{store.Set("disabled", false, "settled", false)})
+	_, err = w.Moderation.suspensions.Update(ctx, store.Where("user", dora.ID), bson.D{store.Set("settled", false)})
 	fatal(t, err)
 	fatal(t, w.Moderation.Settle(ctx, dora.ID))
 	if got := w.lists(t, bob.ID, dora); got != "1 1 1" {

@@ -375,6 +375,14 @@ func (m *Users) setDisabled(ctx context.Context, id bson.ObjectID, disabled bool
 	return u, false, err
 }
 
+// while fails with not found unless the account is disabled, or in use, as it was. It is a write, so that of a change that
+// depends on it and a change of it one waits for the other.
+func (m *Users) while(ctx context.Context, id bson.ObjectID, disabled bool) error {
+	as := store.Where("_id", id, "disabledAt", store.Where("$exists", disabled))
+	_, err := m.users.Update(ctx, as, bson.D{store.Set("followedAt", m.db.Now())})
+	return err
+}
+
 // actingAdmin loads an administrator whose account is in use. It is a write, so that of an act and the end of the right to
 // it one waits for the other.
 func (m *Users) actingAdmin(ctx context.Context, id bson.ObjectID) (*User, error) {
