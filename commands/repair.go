@@ -55,7 +55,7 @@ func repair(ctx context.Context, s Site) error {
 		s.say("Lost files: %d. Put them back from a backup, or delete what names them.", done.Lost)
 	}
 	if done.Young > 0 {
-		s.say("Files that no document names, but too young to be told from uploads under way: %d. They stay; run repair again in an hour.", done.Young)
+		s.say("Files that no document names, but too young to be told from uploads under way: %d. They stay; run repair again in four hours.", done.Young)
 	}
 	if done.Busy > 0 {
 		s.say("Counts that were changing all the time: %d. Run repair again when the site is quieter.", done.Busy)

@@ -59,7 +59,7 @@ func TestHalfWrittenFilesGo(t *testing.T) {
 	half(time.Second)
 	if cfg.MongoURI != "" {
 		done(t, cfg, []string{"repair"}, "Nothing needed repair", "too young to be told from uploads under way: 1.")
-		half(2 * time.Hour)
+		half(5 * time.Hour)
 	}
 	if cfg.MongoURI != "" {
 		done(t, cfg, []string{"repair"}, "half-written files: removed 1", "Fixed 1 problem.")
