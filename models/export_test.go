@@ -1,6 +1,7 @@
 package models
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -132,7 +133,8 @@ func TestNoKindIsForgotten(t *testing.T) {
 		}, "the ids in notes of notes"},
 	} {
 		func() {
-			w := newWorld(t)
+			w := newPlace(t).register(t)
+			defer func() { fatal(t, w.DB.Close(context.Background())) }()
 			defer func() {
 				refused := fmt.Sprint(recover())
 				if test.refused == "" && refused != "<nil>" || !strings.Contains(refused, test.refused) {

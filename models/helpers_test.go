@@ -57,11 +57,18 @@ func (p place) onServer(t testing.TB, do func(*mongo.Database)) {
 
 func (p place) open(t testing.TB) *world {
 	t.Helper()
+	w := p.register(t)
+	fatal(t, w.DB.Prepare(context.Background()))
+	return w
+}
+
+// register opens the place for more kinds: it is not prepared yet.
+func (p place) register(t testing.TB) *world {
+	t.Helper()
 	ctx, w := context.Background(), &world{place: p, at: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}
 	db, err := store.Open(ctx, store.Settings{MongoURI: p.uri, MongoDatabase: p.database, File: p.file, Files: w, Now: w.now, Log: slog.New(scanCatcher{slog.DiscardHandler, w})})
 	fatal(t, err)
 	w.Site = New(db, Settings{Sessions: SessionPolicy{RefreshTTL: 10 * 24 * time.Hour, Grace: 30 * time.Second, MaxAge: 90 * 24 * time.Hour}, Quota: worldQuota, Key: "key"})
-	fatal(t, db.Prepare(ctx))
 	return w
 }
 
