@@ -3,8 +3,10 @@ package testsite
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -30,13 +32,17 @@ var Described = sync.OnceValues(func() (*openapi3.T, error) {
 // that file is tested with the routes.
 func (c *Client) checkDescribed(a *Answer) {
 	c.site.t.Helper()
-	if err := described(a); err != nil {
+	if err := described(a, &c.site.refusals); err != nil {
 		c.site.t.Errorf("%s %s: this response is not what controllers/openapi/openapi.json says. Correct one of the two:\n%v\n%s", a.Request.Method, a.Request.URL.Path, err, a)
 	}
 }
 
-// described tells what is wrong with a response, if it is of an operation that openapi.json has.
-func described(a *Answer) error {
+// requestID is what differs in refusals that say the same.
+var requestID = regexp.MustCompile(`"requestId":"[^"]*"`)
+
+// described tells what is wrong with a response, if it is of an operation that openapi.json has. The same refusal of one
+// operation, of which tests see thousands, is looked at once: refusals remembers it.
+func described(a *Answer, refusals *sync.Map) error {
 	doc, err := Described()
 	if err != nil {
 		return err
@@ -44,6 +50,12 @@ func described(a *Answer) error {
 	route := describedRoute(doc, a.Request)
 	if route == nil {
 		return nil
+	}
+	if a.Code >= http.StatusBadRequest {
+		said := fmt.Sprintln(a.Request.Method, route.Path, a.Code, a.Header.Get("Content-Type"), requestID.ReplaceAllString(a.Body, ""))
+		if _, known := refusals.LoadOrStore(said, true); known {
+			return nil
+		}
 	}
 	err = openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: a.Request, Route: route},

@@ -34,6 +34,8 @@ type Site struct {
 	Handler http.Handler // answers the clients' requests
 	Data    *commands.Data
 	t       testing.TB
+
+	refusals sync.Map // that openapi.json describes
 }
 
 // Close stops the site, as at the end of the process.
