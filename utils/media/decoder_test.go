@@ -129,6 +129,9 @@ func interlaced(data []byte) []byte {
 
 // What no header tells is stopped, and the memory of all decoders together has a bound.
 func TestMemoryIsBounded(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector takes several times the memory and the time")
+	}
 	s := open(t, Limits{})
 	bombs := map[string][]byte{
 		"webp":         huffmanBomb(200),
