@@ -61,6 +61,9 @@ func (db *DB) Repair(ctx context.Context, how Repair) (Repaired, error) {
 			}
 		}
 	}
+	if err := db.finishNoted(ctx); err != nil { // placeholders that went with what hung on them
+		return r.Repaired, translate(err)
+	}
 	return r.Repaired, errors.Join(r.compareFiles(ctx, ""), r.removeDrafts(ctx))
 }
 
