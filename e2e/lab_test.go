@@ -11,7 +11,7 @@ import (
 var labButtons = []struct{ label, shows string }{
 	{"Change the payload, send it as a header", "refused with 401"},
 	{"Change the payload, leave it in its cookie", "The answer is for @alice"},
-	{"Send eight requests at once", "The session was renewed 1 time."},
+	{"Send eight requests at once", "Renewals of the session: 1."},
 	{"Lose the answer, and ask again", "nobody is logged out by a bad connection"},
 	{"Replay the old refresh token at once", "It brings the same successor"},
 	{"Let the access token run out", "brings two new tokens"},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"testing"
 
@@ -58,11 +59,12 @@ func TestScreenshots(t *testing.T) {
 	p.Sees("Remove")
 	p.photograph(folder, "playlist")
 	p.Go("/")
-	for name, path := range map[string]string{
+	for name, at := range map[string]string{
 		"home": "/", "video": p.first("/watch/"), "photo": p.first("/photos/"), "words": p.first("/posts/"), "channel": p.first("/@"),
-		"create": "/create?kind=video", "profile": "/settings/profile", "password": "/settings/password", "sessions": "/settings/sessions", "security": "/settings/security", "own-channel": "/@alice", "subscriptions": "/subscriptions", "history": "/history", "playlists": "/playlists", "liked": "/liked", "learn": "/learn", "lesson": "/learn/rotation",
+		"create": "/create?kind=video", "profile": "/settings/profile", "password": "/settings/password", "sessions": "/settings/sessions", "security": "/settings/security", "own-channel": "/@alice", "subscriptions": "/subscriptions", "history": "/history", "playlists": "/playlists", "liked": "/liked", "search": "/search?q=the", "trending": "/?tab=trending", "studio": "/studio", "dashboard": "/dashboard", "notifications": "/notifications", "data": "/settings/data", "blocks": "/settings/blocks", "notices": "/settings/notifications", "account": "/settings/account", "api": "/api/docs", "comments": "/comments/" + path.Base(p.first("/posts/")),
+		"learn": "/learn", "lesson": "/learn/rotation",
 	} {
-		p.Go(path)
+		p.Go(at)
 		p.photograph(folder, name)
 	}
 	p.Go("/token-lab")
@@ -71,10 +73,10 @@ func TestScreenshots(t *testing.T) {
 	p.Sees("The tokens in your browser")
 	p.photograph(folder, "lab")
 	p.Press("Replay the old refresh token after its grace")
-	p.Sees("What went back and forth")
+	p.Sees("What happened")
 	p.photograph(folder, "lab-theft")
 	p.Press("Send eight requests at once")
-	p.Sees("The session was renewed")
+	p.Sees("Renewals of the session")
 	p.photograph(folder, "lab-eight")
 	p.Expect("status of 404")
 	p.Go("/no-such-page")

@@ -173,9 +173,9 @@ func (r *run) eightAtOnce() error {
 		}
 		successors[a.set.Refresh] = true
 	}
-	r.find(served == len(answers), fmt.Sprintf("%d of eight requests were answered with 200.", served))
-	r.find(after.Renewals == before.Renewals+1, fmt.Sprintf("The session was renewed %d time.", after.Renewals-before.Renewals))
-	r.find(len(successors) == 1 && !successors[""], fmt.Sprintf("All answers brought %d refresh token.", len(successors)))
+	r.find(served == len(answers), fmt.Sprintf("Requests that got 200: %d of 8.", served))
+	r.find(after.Renewals == before.Renewals+1, fmt.Sprintf("Renewals of the session: %d.", after.Renewals-before.Renewals))
+	r.find(len(successors) == 1 && !successors[""], fmt.Sprintf("Different refresh tokens in the eight responses: %d.", len(successors)))
 	return nil
 }
 
