@@ -2,8 +2,6 @@ package models
 
 import (
 	"context"
-	"errors"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -312,28 +310,6 @@ func (q PostQuery) filter() (bson.D, store.Order) {
 	return filter, order
 }
 
-// Space is what the files of a user's posts take, and may take, in bytes.
-type Space struct{ Used, Quota int64 }
-
-// Bounded tells whether there is a quota.
-func (s Space) Bounded() bool { return s.Quota > 0 }
-
-// Left is how many more bytes they may take.
-func (s Space) Left() int64 {
-	if !s.Bounded() {
-		return math.MaxInt64
-	}
-	return max(0, s.Quota-s.Used)
-}
-
-// ErrOver is the error for a file that does not fit.
-func (s Space) ErrOver() error {
-	return apperr.New(apperr.TooLarge, "You have %[2]d MB of your %[1]d MB left. Delete a post with a large file to make room.", s.Quota>>20, s.Left()>>20)
-}
-
-// Space tells how much room a user has, as far as this copy of the user knows. Create decides.
-func (m *Posts) Space(u *User) Space { return Space{u.StoredBytes, m.quota} }
-
 // Create adds a post of its owner, if its files fit in the owner's quota. Of several at once, those that fit are added.
 func (m *Posts) Create(ctx context.Context, p *Post) error {
 	if err := p.Check(); err != nil {
@@ -364,18 +340,6 @@ func (m *Posts) tellMentioned(p, before *Post) {
 }
 
 func (p *Post) words() string { return p.Title + "\n" + p.Description }
-
-// withinQuota says it in a sentence if there was not enough room.
-func (m *Posts) withinQuota(ctx context.Context, owner bson.ObjectID, err error) error {
-	if !errors.Is(err, store.ErrOverMax) {
-		return err
-	}
-	u, failed := m.users.ByID(ctx, owner)
-	if failed != nil {
-		return failed
-	}
-	return m.Space(u).ErrOver()
-}
 
 // PostChanges are the fields that an owner may edit; nil leaves one as it is.
 type PostChanges struct {
