@@ -30,7 +30,7 @@ func TestNamesOfAddressesAreReserved(t *testing.T) {
 			"username": word, "email": word + "@example.com", "fullName": "Somebody", "password": testsite.Password,
 		})
 		if answer.Code != http.StatusUnprocessableEntity || !strings.Contains(answer.Body, `"field":"username"`) {
-			t.Errorf("somebody can be called %s: %s", word, answer)
+			t.Errorf("somebody can be called %s, which is an address of the site (siteWords in models/reserved.go): %s", word, answer)
 		}
 	}
 	if n < 15 {
