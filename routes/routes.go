@@ -115,11 +115,7 @@ func register(app *controllers.App, engine *gin.Engine, code *source.Code) error
 	controllers.ReportActions{App: app}.Routes(access)
 	controllers.AdminReports{App: app}.Routes(access)
 	controllers.NewBackups(app).Routes(access)
-	docs, err := openapi.New(app)
-	if err != nil {
-		return err
-	}
-	docs.Routes(access)
+	openapi.New(app).Routes(access)
 	learn, err := lab.NewLearn(code)
 	if err != nil {
 		return err

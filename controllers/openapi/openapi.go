@@ -7,6 +7,7 @@ package openapi
 import (
 	_ "embed"
 	"net/http"
+	"sync"
 
 	"github.com/gin-gonic/gin"
 
@@ -21,12 +22,11 @@ import (
 var File []byte
 
 // Docs are the file and its page.
-type Docs struct{ page docsPage }
+type Docs struct{ page func() (docsPage, error) }
 
-// New reads the file. It is an error if the page can't be made of it.
-func New(app *controllers.App) (Docs, error) {
-	page, err := newPage(File, app.Config.BaseURL)
-	return Docs{page}, err
+// New is the feature. The page is made when it is first opened.
+func New(app *controllers.App) Docs {
+	return Docs{sync.OnceValues(func() (docsPage, error) { return newPage(File, app.Config.BaseURL) })}
 }
 
 // Routes registers the feature.
@@ -44,5 +44,9 @@ func (d Docs) Read(c *gin.Context) error {
 
 // Show is GET /api/docs: the file for people.
 func (d Docs) Show(c *gin.Context) error {
-	return respond.Show(c, "api/show", d.page)
+	page, err := d.page()
+	if err != nil {
+		return err
+	}
+	return respond.Show(c, "api/show", page)
 }

@@ -3,7 +3,6 @@ package testsite
 import (
 	"net/http"
 	"net/http/httptest"
-	"sync"
 	"testing"
 )
 
@@ -29,7 +28,7 @@ func TestWhatIsNotDescribedIsFound(t *testing.T) {
 	} {
 		header := http.Header{"Content-Type": {"application/json; charset=utf-8"}}
 		a := &Answer{Response: &http.Response{Request: httptest.NewRequest(test.method, apiBase+test.path, nil), Header: header}, Code: test.code, Body: test.body}
-		if err := described(a, new(sync.Map)); (err == nil) != test.good {
+		if err := described(a); (err == nil) != test.good {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

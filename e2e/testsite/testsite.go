@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"sync"
 	"testing"
 	"time"
 
@@ -34,8 +33,6 @@ type Site struct {
 	Handler http.Handler // answers the clients' requests
 	Data    *commands.Data
 	t       testing.TB
-
-	refusals sync.Map // that openapi.json describes
 }
 
 // Close stops the site, as at the end of the process.

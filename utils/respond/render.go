@@ -6,51 +6,90 @@ import (
 	"html/template"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"strings"
+	"sync"
 	"text/template/parse"
 )
 
-// Renderer has every page parsed once, at start: each is the layout, the
-// partials and its own file, in a template set of its own, so that two pages may
-// define the same block.
+// Renderer has every page: each is the layout, the partials and its own file, in
+// a template set of its own, so that two pages may define the same block.
+//
+// All files are parsed at start, so that a mistake in one is found then. A page's
+// set is put together when the page is first shown: a start is quick, and pages
+// that nobody opens take no memory.
 type Renderer struct {
-	pages map[string]*template.Template
+	pages map[string]func() (*template.Template, error)
 }
 
 // NewRenderer parses all pages of the folder: layout.html, partials/*.html and
 // <feature>/<page>.html. A page is named by its path without ".html".
 func NewRenderer(files fs.FS, funcs template.FuncMap) (*Renderer, error) {
-	partials, err := fs.Glob(files, "partials/*.html")
+	shared, err := fs.Glob(files, "partials/*.html")
 	if err != nil {
 		return nil, err
 	}
-	base := template.New("layout.html").Funcs(funcs).Funcs(template.FuncMap{"key": keyInput, "shown": shown, "asIs": asIs})
-	if err := addFiles(base, files, append(partials, "layout.html")...); err != nil {
-		return nil, err
-	}
-	names, err := fs.Glob(files, "*/*.html")
+	all, err := fs.Glob(files, "*/*.html")
 	if err != nil {
 		return nil, err
 	}
-	r := &Renderer{pages: map[string]*template.Template{}}
-	for _, name := range names {
-		if path.Dir(name) == "partials" {
+	p := parser{files: files, funcs: funcs, inTemplates: template.FuncMap{"key": keyInput, "shown": shown, "asIs": asIs}}
+	base, err := p.parse("layout.html", append(shared, "layout.html")...)
+	if err != nil {
+		return nil, err
+	}
+	r := &Renderer{pages: map[string]func() (*template.Template, error){}}
+	for _, name := range all {
+		if slices.Contains(shared, name) {
 			continue
 		}
-		page := template.Must(base.Clone())
-		if err := addFiles(page, files, name); err != nil {
+		own, err := p.parse(path.Base(name), name)
+		if err != nil {
 			return nil, err
 		}
-		for _, t := range page.Templates() {
-			if t.Tree != nil {
-				foldConstants(t.Tree.Root, funcs)
-				isolateTexts(t.Tree.Root)
-			}
-		}
-		r.pages[strings.TrimSuffix(name, ".html")] = page
+		r.pages[strings.TrimSuffix(name, ".html")] = sync.OnceValues(func() (*template.Template, error) { return joined(base, own) })
 	}
 	return r, nil
+}
+
+// joined is a copy of base with the templates of a page.
+func joined(base, page *template.Template) (*template.Template, error) {
+	set, err := base.Clone()
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range page.Templates() {
+		if t.Tree == nil || parse.IsEmptyTree(t.Tree.Root) {
+			continue
+		}
+		if _, err := set.AddParseTree(t.Name(), t.Tree); err != nil {
+			return nil, err
+		}
+	}
+	return set, nil
+}
+
+type parser struct {
+	files              fs.FS
+	funcs, inTemplates template.FuncMap
+}
+
+// parse parses files into a set, each under its name without the folder, and
+// prepares what they say.
+func (p parser) parse(set string, names ...string) (*template.Template, error) {
+	t := template.New(set).Funcs(p.funcs).Funcs(p.inTemplates)
+	if err := addFiles(t, p.files, names...); err != nil {
+		return nil, err
+	}
+	for _, t := range t.Templates() {
+		if t.Tree != nil {
+			foldConstants(t.Tree.Root, p.funcs)
+			isolateTexts(t.Tree.Root)
+		}
+	}
+	return t, nil
 }
 
 // addFiles adds files to a template set, each under its name without the folder.
@@ -117,20 +156,20 @@ func constant(pipe *parse.PipeNode, funcs template.FuncMap) (html string, ok boo
 
 // Execute writes the page named so, inside the layout.
 func (r *Renderer) Execute(w io.Writer, name string, p Page) error {
-	page, ok := r.pages[name]
+	set, ok := r.pages[name]
 	if !ok {
 		return fmt.Errorf("no page %q", name)
+	}
+	page, err := set()
+	if err != nil {
+		return err
 	}
 	return page.ExecuteTemplate(w, "layout.html", p)
 }
 
 // Names lists the pages, for tests.
 func (r *Renderer) Names() []string {
-	names := make([]string, 0, len(r.pages))
-	for name := range r.pages {
-		names = append(names, name)
-	}
-	return names
+	return slices.Collect(maps.Keys(r.pages))
 }
 
 // String renders a page to text, for tests.
