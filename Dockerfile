@@ -8,6 +8,7 @@ FROM golang:1.26.8 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 COPY utils/nomsgpack utils/nomsgpack
+COPY utils/noquic utils/noquic
 RUN go mod download
 # Named one by one, so that no data and no .env of this folder gets into the image.
 COPY main.go ./

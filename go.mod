@@ -31,8 +31,11 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-// Gin's MessagePack, which nothing here speaks (docs/decisions.md).
-replace github.com/ugorji/go/codec => ./utils/nomsgpack
+// Gin's MessagePack and HTTP/3, which nothing here uses (docs/decisions.md).
+replace (
+	github.com/quic-go/quic-go => ./utils/noquic
+	github.com/ugorji/go/codec => ./utils/nomsgpack
+)
 
 require (
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
@@ -84,7 +87,6 @@ require (
 	github.com/prometheus/client_model v0.6.1 // indirect
 	github.com/prometheus/common v0.62.0 // indirect
 	github.com/prometheus/procfs v0.15.1 // indirect
-	github.com/quic-go/qpack v0.6.0 // indirect
 	github.com/quic-go/quic-go v0.59.0 // indirect
 	github.com/rs/xid v1.6.0 // indirect
 	github.com/ryszard/goskiplist v0.0.0-20150312221310-2dfbae5fcf46 // indirect
