@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"tokentube/e2e/testsite"
 )
@@ -62,6 +63,29 @@ func BenchmarkHome(b *testing.B) {
 	site, users := busySite(b)
 	b.Run("visitor", func(b *testing.B) { repeat(b, site, nil, "GET", "/") })
 	b.Run("user", func(b *testing.B) { repeat(b, site, users[0], "GET", "/") })
+}
+
+// BenchmarkCompressedHome is the page with 20 posts in each coding, by turns, since a machine's speed changes.
+func BenchmarkCompressedHome(b *testing.B) {
+	site, _ := busySite(b)
+	spent, bytes := map[string]time.Duration{}, map[string]int{}
+	for b.Loop() {
+		for _, coding := range []string{"identity", "gzip", "zstd"} {
+			start := time.Now()
+			for range 20 {
+				r := httptest.NewRequest(http.MethodGet, "https://localhost/", nil)
+				r.Header.Set("Accept-Encoding", coding)
+				w := httptest.NewRecorder()
+				site.Handler.ServeHTTP(w, r)
+				bytes[coding] = w.Body.Len()
+			}
+			spent[coding] += time.Since(start)
+		}
+	}
+	for _, coding := range []string{"gzip", "zstd"} {
+		b.ReportMetric(100*spent[coding].Seconds()/spent["identity"].Seconds(), coding+"-%-of-time")
+		b.ReportMetric(100*float64(bytes[coding])/float64(bytes["identity"]), coding+"-%-of-bytes")
+	}
 }
 
 // BenchmarkWhoAmI is the smallest answer behind a login.

@@ -37,9 +37,7 @@ func (d Docs) Routes(r middlewares.Access) {
 
 // Read is GET /api/openapi.json: the file as it is.
 func (d Docs) Read(c *gin.Context) error {
-	c.Header("Cache-Control", "no-cache")
-	c.Data(http.StatusOK, "application/json; charset=utf-8", File)
-	return nil
+	return respond.Document{Type: "application/json; charset=utf-8", Body: File}.Send(c)
 }
 
 // Show is GET /api/docs: the file for people.

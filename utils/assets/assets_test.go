@@ -8,22 +8,29 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/klauspost/compress/gzip"
 
 	"tokentube/utils/respond"
 )
 
 func newSite(t *testing.T) (*Files, http.Handler) {
 	t.Helper()
-	files, err := New(fstest.MapFS{
+	return siteOf(t, fstest.MapFS{
 		"css/base.css": {Data: []byte("body{}")}, "js/app.js": {Data: []byte("let a")}, "icons.svg": {Data: []byte("<svg/>")},
 		"logo.png": {Data: []byte("\x89PNG")}, "embed.go": {Data: []byte("package static")}, "notes.txt": {Data: []byte("private")},
 	})
+}
+
+func siteOf(t *testing.T, folder fs.FS) (*Files, http.Handler) {
+	t.Helper()
+	files, err := New(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,8 +52,8 @@ func get(h http.Handler, method, address string, header ...string) *httptest.Res
 	r := httptest.NewRequest(method, "/static/", nil)
 	path, query, _ := strings.Cut(address, "?")
 	r.URL.Path, r.URL.RawQuery = path, query
-	if len(header) == 2 {
-		r.Header.Set(header[0], header[1])
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
 	}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
@@ -128,3 +135,81 @@ func TestUnreadableFolderIsAnError(t *testing.T) {
 type broken struct{ fstest.MapFS }
 
 func (broken) ReadDir(string) ([]fs.DirEntry, error) { return nil, errors.New("broken disk") }
+
+func TestFilesAreCompressedOnce(t *testing.T) {
+	text := strings.Repeat("body { margin: 0 } ", 200)
+	files, h := siteOf(t, fstest.MapFS{"a.css": {Data: []byte(text)}, "b.css": {Data: []byte("b{}")}, "c.png": {Data: []byte(text)}})
+	address := files.Path("a.css")
+	tags := map[string]bool{}
+	for _, coding := range []string{"", "gzip", "zstd"} {
+		w := get(h, http.MethodGet, address, "Accept-Encoding", coding)
+		tag, whole := w.Header().Get("ETag"), w.Body.Len()
+		tags[tag] = true
+		if got := w.Header(); w.Code != 200 || got.Get("Content-Encoding") != coding || got.Get("Vary") != "Accept-Encoding" ||
+			got.Get("Cache-Control") != "public, max-age=31536000, immutable" || got.Get("Content-Length") != strconv.Itoa(whole) || (whole < 200) != (coding != "") {
+			t.Errorf("%q: %d, %d bytes, %v", coding, w.Code, whole, got)
+		}
+		if coding == "gzip" {
+			r, err := gzip.NewReader(w.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := io.ReadAll(r); string(got) != text || err != nil {
+				t.Errorf("%.50q, %v", got, err)
+			}
+		}
+		if w := get(h, http.MethodHead, address, "Accept-Encoding", coding); w.Header().Get("Content-Length") != strconv.Itoa(whole) || w.Body.Len() != 0 {
+			t.Errorf("HEAD, %q: %v", coding, w.Header())
+		}
+		if w := get(h, http.MethodGet, address, "Accept-Encoding", coding, "If-None-Match", tag); w.Code != 304 || w.Body.Len() != 0 {
+			t.Errorf("%q, asked again: %d", coding, w.Code)
+		}
+		part := get(h, http.MethodGet, address, "Accept-Encoding", coding, "Range", "bytes=0-3")
+		if part.Code != 206 || part.Body.Len() != 4 || part.Header().Get("Content-Range") != "bytes 0-3/"+strconv.Itoa(whole) {
+			t.Errorf("%q, a range: %d, %v", coding, part.Code, part.Header())
+		}
+	}
+	if len(tags) != 3 {
+		t.Errorf("codings share tags: %v", tags)
+	}
+	for _, name := range []string{"b.css", "c.png"} { // tiny; and a picture, which is compressed as it is
+		if w := get(h, http.MethodGet, files.Path(name), "Accept-Encoding", "gzip"); w.Header().Get("Content-Encoding") != "" {
+			t.Errorf("%s: %v", name, w.Header())
+		}
+	}
+}
+
+func TestImportedScriptsHaveTheirVersion(t *testing.T) {
+	scripts := func(say string) fstest.MapFS {
+		return fstest.MapFS{
+			"js/a.js":   {Data: []byte("import { b } from \"./b.js\";\nimport \"./say.js\";\nconst c = () => import(\"./c.js\");\nfetch(\"./b.js\")")},
+			"js/b.js":   {Data: []byte("import { say } from \"./say.js\";")},
+			"js/c.js":   {Data: []byte("export default 1")},
+			"js/say.js": {Data: []byte(say)},
+		}
+	}
+	files, h := siteOf(t, scripts("one"))
+	body := get(h, http.MethodGet, files.Path("js/a.js")).Body.String()
+	version := func(name string) string { return strings.TrimPrefix(files.Path("js/"+name), "/static/js/") }
+	want := "import { b } from \"./" + version("b.js") + "\";\nimport \"./" + version("say.js") + "\";\nconst c = () => import(\"./" + version("c.js") + "\");\nfetch(\"./b.js\")"
+	if body != want {
+		t.Errorf("got %s\nwant %s", body, want)
+	}
+	if w := get(h, http.MethodGet, "/static/js/"+version("say.js")); !strings.Contains(w.Header().Get("Cache-Control"), "immutable") {
+		t.Errorf("an imported script: %v", w.Header())
+	}
+	if others, _ := siteOf(t, scripts("two")); others.Path("js/a.js") == files.Path("js/a.js") || others.Path("js/c.js") != files.Path("js/c.js") {
+		t.Error("a version doesn't follow what the script imports")
+	}
+}
+
+func TestScriptsThatCannotBeLoadedStopTheStart(t *testing.T) {
+	for want, scripts := range map[string]fstest.MapFS{
+		"a.js imports b.js, which doesn't exist": {"a.js": {Data: []byte(`import "./b.js"`)}},
+		"scripts import each other":              {"a.js": {Data: []byte(`import "./b.js"`)}, "b.js": {Data: []byte(`import { a } from "./a.js"`)}},
+	} {
+		if _, err := New(scripts); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}

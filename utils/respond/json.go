@@ -1,6 +1,7 @@
 package respond
 
 import (
+	"encoding/json"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -29,10 +30,17 @@ type errorEnvelope struct {
 	RequestID   string         `json:"requestId"`
 }
 
-func writeEnvelope(c *gin.Context, status int, message string, data any) {
+func writeEnvelope(c *gin.Context, status int, message string, data any) error {
+	body, err := json.Marshal(envelope{StatusCode: status, Message: message, Success: true, Data: data})
+	if err != nil {
+		return err
+	}
 	cacheHeaders(c, from(c).viewer(c) != nil)
-	c.JSON(status, envelope{StatusCode: status, Message: message, Success: true, Data: data})
+	write(c, status, jsonType, body)
+	return nil
 }
+
+const jsonType = "application/json; charset=utf-8"
 
 func writeErrorEnvelope(c *gin.Context, e *apperr.Error) {
 	fields := e.Fields

@@ -16,6 +16,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"tokentube/utils/apperr"
+	"tokentube/utils/compress"
 )
 
 // Action is a handler that returns its error instead of writing it.
@@ -44,12 +45,13 @@ type Responder struct {
 	baseURL string
 	flash   Flash
 	log     *slog.Logger
+	encoder *compress.Encoder
 }
 
 // New makes a Responder. The viewer function says who is looking (nil for
 // nobody).
 func New(render *Renderer, viewer func(*gin.Context) any, baseURL string, flash Flash, log *slog.Logger) *Responder {
-	return &Responder{render: render, viewer: viewer, baseURL: baseURL, flash: flash, log: log}
+	return &Responder{render: render, viewer: viewer, baseURL: baseURL, flash: flash, log: log, encoder: compress.Fast()}
 }
 
 const (
@@ -80,8 +82,7 @@ func Handle(action Action) gin.HandlerFunc {
 // Show answers a read: the page with status 200, or the envelope.
 func Show(c *gin.Context, page string, data any) error {
 	if WantsJSON(c) {
-		writeEnvelope(c, http.StatusOK, "OK", data)
-		return nil
+		return writeEnvelope(c, http.StatusOK, "OK", data)
 	}
 	r := from(c)
 	return r.page(c, page, r.newPage(c, http.StatusOK, data))
@@ -92,8 +93,7 @@ func Show(c *gin.Context, page string, data any) error {
 func Done(c *gin.Context, message, path string, data any) error {
 	c.Set(changedKey, true)
 	if WantsJSON(c) {
-		writeEnvelope(c, http.StatusOK, message, data)
-		return nil
+		return writeEnvelope(c, http.StatusOK, message, data)
 	}
 	from(c).flash.set(c, message)
 	redirect(c, path)
@@ -106,8 +106,7 @@ func Created(c *gin.Context, message, page, api string, data any) error {
 	if WantsJSON(c) {
 		c.Set(changedKey, true)
 		c.Header("Location", api)
-		writeEnvelope(c, http.StatusCreated, message, data)
-		return nil
+		return writeEnvelope(c, http.StatusCreated, message, data)
 	}
 	return Done(c, message, page, data)
 }
@@ -189,11 +188,11 @@ func (r *Responder) page(c *gin.Context, name string, p Page) error {
 		return err
 	}
 	cacheHeaders(c, p.Viewer != nil)
-	c.Data(p.Status, "text/html; charset=utf-8", buf.Bytes())
+	write(c, p.Status, "text/html; charset=utf-8", buf.Bytes())
 	return nil
 }
 
-const varies = "Accept, Cookie"
+const varies = "Accept, Accept-Encoding, Cookie"
 
 // cacheHeaders keeps answers for one person out of every cache, the browser's
 // own included: after logout, Back must not show a private page.

@@ -111,12 +111,12 @@ func (s site) same(got M, want string) {
 func TestShow(t *testing.T) {
 	s := newSite(t, func(c *gin.Context) error { return respond.Show(c, "posts/show", post{"<b>"}) })
 	page := s.do("GET", "/page?x=1")
-	s.want(page, 200, M{"Content-Type": "text/html; charset=utf-8", "Cache-Control": "private, no-cache", "Vary": "Accept, Cookie"})
+	s.want(page, 200, M{"Content-Type": "text/html; charset=utf-8", "Cache-Control": "private, no-cache", "Vary": "Accept, Accept-Encoding, Cookie"})
 	if got := page.Body.String(); got != "<html>[||200|/page?x=1|request-1]POST &lt;b&gt;<foot></html>" {
 		t.Errorf("page %q", got)
 	}
 	api := s.do("GET", "/api/v1/page")
-	s.want(api, 200, M{"Content-Type": "application/json; charset=utf-8", "Cache-Control": "private, no-cache", "Vary": "Accept, Cookie"})
+	s.want(api, 200, M{"Content-Type": "application/json; charset=utf-8", "Cache-Control": "private, no-cache", "Vary": "Accept, Accept-Encoding, Cookie"})
 	s.same(s.body(api), `{"statusCode":200,"message":"OK","success":true,"data":{"title":"<b>"}}`)
 }
 
@@ -202,7 +202,7 @@ func TestErrorsOfEachKind(t *testing.T) {
 			t.Errorf("%v: page %s", test.err, got)
 		}
 		api := s.do("GET", "/api/v1/page")
-		s.want(api, test.status, M{"Retry-After": test.retry, "Cache-Control": "no-store", "Vary": "Accept, Cookie"})
+		s.want(api, test.status, M{"Retry-After": test.retry, "Cache-Control": "no-store", "Vary": "Accept, Accept-Encoding, Cookie"})
 		if got := s.body(api); got["message"] != test.message || got["success"] != false || got["requestId"] != "request-1" || got["errors"] == nil {
 			t.Errorf("%v: %v", test.err, got)
 		}
@@ -372,7 +372,7 @@ func TestAnswersForOnePersonAreNotStored(t *testing.T) {
 	}
 	s := newSite(t, func(c *gin.Context) error { c.Writer.Header().Add("Vary", "Origin"); return show(c) })
 	for _, path := range []string{"/page", "/api/v1/page"} {
-		if got := s.do("GET", path).Header().Values("Vary"); strings.Join(got, ", ") != "Origin, Accept, Cookie" {
+		if got := s.do("GET", path).Header().Values("Vary"); strings.Join(got, ", ") != "Origin, Accept, Accept-Encoding, Cookie" {
 			t.Errorf("%s: Vary is %q", path, got)
 		}
 	}
