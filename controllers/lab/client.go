@@ -3,44 +3,90 @@ package lab
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
+	"context"
+	"fmt"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"tokentube/middlewares"
-	"tokentube/models"
 )
 
-// run is the client of one experiment: it holds the cookies as a browser does,
-// sends requests, and writes down what went back and forth.
-type run struct {
-	lab     *Lab
-	c       *gin.Context
-	session *models.Session
-	held    middlewares.Pair
-
-	mu      sync.Mutex
-	seen    []string // tokens, in the order in which they came up
-	changed string   // the token that was tampered with
-	steps   []Step
-	found   []Finding
-	start   time.Time
+// server is what an experiment runs on: this site (ours.go), or the model of the
+// usual way (usual.go).
+type server interface {
+	http.Handler
+	address() string                           // where it takes requests
+	cookies() (access, refresh string)         // their names
+	look(middlewares.Pair) (state, error)      // what it remembers of the login with these tokens
+	name(raw string) string                    // of a token: R2 is the second refresh token, A2 an access token made with it
+	usable(middlewares.Pair) bool              // the access token opens the door for some time yet
+	now() time.Time                            // by its clock
+	pass(context.Context, time.Duration) error // lets time pass
+	tell(news)                                 // to those who watch
 }
 
-// request is what an experiment sends. Without cookies or a header of its own it
-// goes out with the cookies that are held.
+// state is what a server remembers of a login.
+type state struct {
+	newest   string // the name of its newest refresh token
+	seen     bool   // which has been used
+	over     bool
+	renewals int64
+	grace    time.Time // when the refresh token before it stops being accepted
+}
+
+// holder has tokens in cookies: the browser, or a thief.
+type holder struct {
+	name string
+	middlewares.Pair
+}
+
+// refreshOnly is what a browser sends whose access token has expired.
+func (h *holder) refreshOnly() *middlewares.Pair { return &middlewares.Pair{Refresh: h.Refresh} }
+
+const theThief = "thief"
+
+// run is an experiment on one server: it sends requests as a browser does, and
+// writes down what went back and forth. After an error it does nothing more.
+type run struct {
+	server
+	c              *gin.Context
+	isOurs         bool
+	browser, thief holder
+	start          time.Time
+	tokens         []string // as they came up
+	changed        string   // the token that was tampered with
+	steps          []Step
+	found          []Finding
+	err            error
+}
+
+// play plays an experiment with the tokens of a login.
+func (e experiment) play(c *gin.Context, s server, held middlewares.Pair, opening string) *run {
+	_, isOurs := s.(*ours)
+	r := &run{server: s, c: c, isOurs: isOurs, browser: holder{"browser", held}, thief: holder{name: theThief}, start: s.now()}
+	if opening != "" {
+		r.say(opening)
+	}
+	e.do(r)
+	return r
+}
+
+// request is what an experiment sends: with the cookies that are held, if it has
+// none or a header of its own.
 type request struct {
 	title   string
-	method  string // GET if empty
-	path    string // below the target
-	header  string // an access token for the Authorization header
+	method  string  // GET if empty
+	path    string  // below the server's address
+	by      *holder // the browser if nil
+	header  string  // an access token for the Authorization header
 	cookies *middlewares.Pair
-	lost    bool // the client does not get the answer
-	thief   bool // who holds a copy sends it
+	lost    bool // the response doesn't arrive
 }
 
 // answer is what came back.
@@ -53,161 +99,154 @@ type answer struct {
 
 func (a *answer) Header() http.Header { return a.header }
 
-func (a *answer) WriteHeader(status int) {
-	if a.status == 0 {
-		a.status = status
-	}
-}
+func (a *answer) WriteHeader(status int) { a.status = cmp.Or(a.status, status) }
 
 func (a *answer) Write(b []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
 	return a.body.Write(b)
 }
 
-// begin starts a session if there is none to play with.
-func (r *run) begin() (err error) {
-	if r.lab.alive(r.session) {
-		return nil
-	}
-	if r.session == nil {
-		r.say("There was no session yet, so one was started")
-	} else {
-		r.say("The session before is over, so a new one was started")
-	}
-	r.session, r.held, err = r.lab.begin(r.c)
-	return err
+func (a *answer) ok() bool { return a.status != 0 && a.status < http.StatusBadRequest }
+
+// say notes what happens besides requests.
+func (r *run) say(text string) { r.add(Step{Title: text}) }
+
+func (r *run) add(step Step) {
+	r.steps = append(r.steps, step)
+	r.tell(news{"step", progress{step.Title, step.Count, step.Status, step.StatusText}})
 }
 
-// look loads the session as it is in the database.
-func (r *run) look() (*models.Session, error) {
-	return r.lab.Sessions.OfUserByID(r.c, r.session.User, r.session.ID)
+// ours notes what this site was to show, and whether it did.
+func (r *run) ours(ok bool, text string, values ...any) {
+	if r.isOurs {
+		r.found = append(r.found, Finding{fmt.Sprintf(text, values...), ok})
+	}
 }
 
-// ready makes sure that the cookies are valid, however long ago they were set, and
-// whether or not the answers to them arrived.
-func (r *run) ready() error {
-	session, err := r.look()
-	if err != nil {
-		return err
+// usual does so for the usual way.
+func (r *run) usual(ok bool, text string, values ...any) {
+	if !r.isOurs {
+		r.found = append(r.found, Finding{fmt.Sprintf(text, values...), ok})
 	}
-	claims, err := r.lab.Auth.Tokens.Access.Verify(r.held.Access)
-	if err == nil && claims.RefreshID == session.Current.ID && claims.ExpiresAt.Sub(r.lab.Now()) > time.Second {
-		return nil
-	}
-	_, err = r.send(request{title: "First a renewal, since the access token is of no use any more", cookies: r.withoutAccess()})
-	return err
 }
 
-// withoutAccess is what a browser sends whose access token is of no use.
-func (r *run) withoutAccess() *middlewares.Pair { return &middlewares.Pair{Refresh: r.held.Refresh} }
+// ready makes sure that the browser's tokens are valid, however long ago it got
+// them, and whether or not the responses to it arrived.
+func (r *run) ready() {
+	if r.err == nil && !r.usable(r.browser.Pair) {
+		r.send(request{title: "First a renewal, since the access token is of no use any more", cookies: r.browser.refreshOnly()})
+	}
+}
 
-// wait lets time pass, really.
-func (r *run) wait(until time.Time, what string) error {
-	d := until.Sub(r.lab.Now())
-	if d <= 0 {
-		return nil
+// look is what the server remembers by now.
+func (r *run) look() (s state) {
+	if r.err == nil {
+		s, r.err = r.server.look(r.browser.Pair)
+	}
+	return s
+}
+
+// wait lets time pass until then, if that is still ahead.
+func (r *run) wait(until time.Time, what string) {
+	before := r.now()
+	d := until.Sub(before)
+	if r.err != nil || d <= 0 {
+		return
 	}
 	d = min(d, accessTTL) + 50*time.Millisecond
-	before := r.lab.Now()
-	err := r.lab.Sleep(r.c.Request.Context(), d)
-	waited := r.lab.Now().Sub(before)
-	r.steps = append(r.steps, Step{Title: "Waited " + waited.Round(time.Second/10).String() + ", until " + what, trace: trace{waited: waited}})
-	return err
+	r.tell(news{"wait", countdown{d.Milliseconds(), what}})
+	r.err = r.pass(r.c.Request.Context(), d)
+	waited := r.now().Sub(before)
+	title := "Waited %.1f s, until %s"
+	if !r.isOurs {
+		title = "The model's clock was set %.1f s ahead: %s"
+	}
+	r.add(Step{Title: fmt.Sprintf(title, waited.Seconds(), what), trace: trace{waited: waited}})
 }
 
-// say notes what the client does besides sending.
-func (r *run) say(text string) { r.steps = append(r.steps, Step{Title: text}) }
+// send sends a request.
+func (r *run) send(q request) *answer { return r.sendAtOnce(1, q)[0] }
 
-// find notes what the experiment was to show, and whether it did.
-func (r *run) find(ok bool, text string) { r.found = append(r.found, Finding{text, ok}) }
-
-// ask sends a request for the target with the cookies that are held.
-func (r *run) ask(title string) (*answer, error) { return r.send(request{title: title}) }
-
-// send sends a request through the whole site, and takes its answer's cookies.
-func (r *run) send(q request) (*answer, error) {
-	before, err := r.look()
-	if err != nil {
-		return nil, err
+// sendAtOnce sends a request so many times at once, and takes the responses one
+// after the other. Those that don't differ become one step.
+func (r *run) sendAtOnce(n int, q request) []*answer {
+	answers := make([]*answer, n)
+	step := Step{Title: q.title, Lost: q.lost, trace: trace{at: r.now().Sub(r.start), thief: q.by == &r.thief, before: r.look()}}
+	by := cmp.Or(q.by, &r.browser)
+	var all sync.WaitGroup
+	for i := range n {
+		answers[i] = &answer{header: http.Header{}}
+		req, sent, err := r.newRequest(by, q)
+		if r.err = cmp.Or(r.err, err); r.err != nil {
+			continue
+		}
+		step.Request, step.sent = append([]string{req.Method + " " + req.URL.Path}, fields(req.Header, "Authorization", "Cookie")...), sent
+		all.Go(func() { r.ServeHTTP(answers[i], req) })
 	}
-	a, step, err := r.exchange(q)
-	if err != nil {
-		return nil, err
+	all.Wait()
+	step.after = r.look()
+	r.tokens = append(r.tokens, q.header, step.sent.Access, step.sent.Refresh)
+	var groups []Step
+	for _, a := range answers {
+		groups = r.arrive(by, a, step, groups)
 	}
-	step.before = before
-	if step.after, err = r.look(); err != nil {
-		return nil, err
+	slices.SortStableFunc(groups, func(a, b Step) int { return a.Status - b.Status })
+	for i := range groups {
+		groups[i].together = i > 0
+		if r.err == nil {
+			r.add(groups[i])
+		}
 	}
-	r.arrive(a, step)
-	return a, nil
+	return answers
 }
 
-// exchange sends a request and writes down both sides. Several may be under way
-// at once.
-func (r *run) exchange(q request) (*answer, Step, error) {
-	sent := r.held
-	if q.cookies != nil {
-		sent = *q.cookies
-	}
-	if q.header != "" {
-		sent = middlewares.Pair{}
-	}
-	req, err := r.newRequest(q, sent)
+func (r *run) newRequest(by *holder, q request) (req *http.Request, sent middlewares.Pair, err error) {
+	req, err = http.NewRequestWithContext(r.c.Request.Context(), cmp.Or(q.method, http.MethodGet), r.address()+q.path, nil)
 	if err != nil {
-		return nil, Step{}, err
-	}
-	step := Step{Title: q.title, Request: append([]string{req.Method + " " + req.URL.Path}, fields(req.Header, "Authorization", "Cookie")...), Lost: q.lost}
-	step.trace = trace{at: r.lab.Now().Sub(r.start), thief: q.thief, sent: sent}
-	if q.header != "" {
-		step.sent.Access = q.header
-	}
-	a := &answer{header: http.Header{}}
-	r.lab.site.ServeHTTP(a, req)
-	r.lab.watchers.tell(r.session.ID)
-	r.take(a, &a.set)
-	step.got = a.set
-	r.mu.Lock()
-	r.seen = append(r.seen, r.held.Access, r.held.Refresh, q.header, sent.Access, sent.Refresh, a.set.Access, a.set.Refresh)
-	r.mu.Unlock()
-	step.Status, step.StatusText, step.Body = a.status, http.StatusText(a.status), indented(a.body.Bytes())
-	step.Header = fields(a.header, "WWW-Authenticate", "Set-Cookie", "Cache-Control")
-	return a, step, nil
-}
-
-func (r *run) newRequest(q request, sent middlewares.Pair) (*http.Request, error) {
-	url := r.lab.Config.BaseURL + r.lab.target + q.path
-	req, err := http.NewRequestWithContext(r.c.Request.Context(), cmp.Or(q.method, http.MethodGet), url, nil)
-	if err != nil {
-		return nil, err
+		return nil, sent, err
 	}
 	req.RemoteAddr = net.JoinHostPort(middlewares.ClientIP(r.c), "0")
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", r.c.Request.UserAgent())
 	if q.header != "" {
 		req.Header.Set("Authorization", "Bearer "+q.header)
+		return req, middlewares.Pair{Access: q.header}, nil
 	}
-	for _, k := range r.lab.cookies(sent) {
-		if k.value != "" {
-			req.Header.Add("Cookie", k.name+"="+k.value)
+	sent = *cmp.Or(q.cookies, &by.Pair)
+	access, refresh := r.cookies()
+	for _, k := range [][2]string{{access, sent.Access}, {refresh, sent.Refresh}} {
+		if k[1] != "" {
+			req.Header.Add("Cookie", k[0]+"="+k[1])
 		}
 	}
-	return req, nil
+	return req, sent, nil
 }
 
-// arrive notes a step, and puts its answer's cookies where the client holds them,
-// unless the answer gets lost.
-func (r *run) arrive(a *answer, step Step) {
-	step.Before = r.lines()
+// arrive puts an answer's cookies where they are held, unless it gets lost, and
+// adds it to the steps.
+func (r *run) arrive(by *holder, a *answer, step Step, groups []Step) []Step {
+	before := by.Pair
+	r.take(a, &a.set)
 	if !step.Lost {
-		r.take(a, &r.held)
+		r.take(a, &by.Pair)
 	}
-	step.After = r.lines()
-	r.steps = append(r.steps, step)
+	r.tokens = append(r.tokens, before.Access, before.Refresh, a.set.Access, a.set.Refresh)
+	step.Count, step.Status, step.StatusText, step.got = 1, a.status, http.StatusText(a.status), a.set
+	for i := range groups {
+		if g := &groups[i]; g.Status == a.status && g.got.Refresh == a.set.Refresh {
+			g.Count++
+			g.Cookies = r.changes(g.held, by.Pair)
+			return groups
+		}
+	}
+	step.held, step.Cookies = before, r.changes(before, by.Pair)
+	step.Header, step.Body = fields(a.header, "WWW-Authenticate", "Set-Cookie", "Cache-Control"), a.body.String()
+	return append(groups, step)
 }
 
 // take puts an answer's cookies where a browser would.
 func (r *run) take(a *answer, to *middlewares.Pair) {
-	access, refresh := r.lab.Auth.Cookies.Names()
+	access, refresh := r.cookies()
 	for _, k := range (&http.Response{Header: a.header}).Cookies() {
 		switch k.Name {
 		case access:
@@ -218,38 +257,26 @@ func (r *run) take(a *answer, to *middlewares.Pair) {
 	}
 }
 
-// lines are the cookies that are held, to be shown.
-func (r *run) lines() []string {
-	var all []string
-	for _, k := range r.lab.cookies(r.held) {
-		all = append(all, k.name+": "+cmp.Or(k.value, "none"))
+// changes are the cookies of a holder before and after a response.
+func (r *run) changes(before, after middlewares.Pair) []Change {
+	access, refresh := r.cookies()
+	return []Change{
+		{access, "access", cmp.Or(before.Access, "none"), cmp.Or(after.Access, "none")},
+		{refresh, "refresh", cmp.Or(before.Refresh, "none"), cmp.Or(after.Refresh, "none")},
 	}
-	return all
-}
-
-// cookie is one of the lab's two cookies.
-type cookie struct{ name, value string }
-
-func (l *Lab) cookies(pair middlewares.Pair) [2]cookie {
-	access, refresh := l.Auth.Cookies.Names()
-	return [2]cookie{{access, pair.Access}, {refresh, pair.Refresh}}
 }
 
 // fields are the header fields of these names, a line each.
 func fields(h http.Header, names ...string) []string {
 	var all []string
 	for _, name := range names {
-		for _, value := range h.Values(name) {
+		values := h.Values(name)
+		if name == "Cookie" && len(values) > 0 {
+			values = []string{strings.Join(values, "; ")} // as a browser sends them, in one field
+		}
+		for _, value := range values {
 			all = append(all, name+": "+value)
 		}
 	}
 	return all
-}
-
-func indented(body []byte) string {
-	var text bytes.Buffer
-	if json.Indent(&text, body, "", "  ") != nil {
-		return string(body)
-	}
-	return text.String()
 }

@@ -8,12 +8,12 @@ import (
 	"time"
 
 	"tokentube/middlewares"
-	"tokentube/models"
 )
 
 // Drawing is a run as a sequence diagram, made from what was really sent and from
-// the session as it was before and after. The template lab-drawing makes the SVG.
+// what the server remembered before and after. The template lab-drawing makes the SVG.
 type Drawing struct {
+	ID            string // of this one on its page
 	Width, Height int
 	Lanes         []Label
 	Arrows        []Arrow
@@ -45,12 +45,12 @@ type Arrow struct {
 
 // trace is what the drawing needs to know of a step.
 type trace struct {
-	at            time.Duration // since the run began
-	waited        time.Duration
-	thief         bool // somebody with a copy sent it
-	together      bool // with the steps around it, at the same moment
-	sent, got     middlewares.Pair
-	before, after *models.Session
+	at              time.Duration // since the run began
+	waited          time.Duration
+	thief           bool // who holds a copy sent it
+	together        bool // with the step before, at the same moment
+	sent, got, held middlewares.Pair
+	before, after   state
 }
 
 // The places of the lanes, and the way from one step to the next.
@@ -59,37 +59,33 @@ const (
 	browserLane = 60
 	thiefLane   = 124
 	serverLane  = 216
-	sessionLane = 322
+	memoryLane  = 322
 	spread      = 13 // between requests that are sent together
 )
 
 // pen draws from top to bottom.
 type pen struct {
 	Drawing
-	y, n  int
-	name  func(raw string) string
-	named func(jti string) string
+	y, n   int
+	name   func(raw string) string
+	memory string // where the server remembers the login
 }
 
-// draw draws the steps of the run. Tokens have the names of the session as it is
-// in the end.
-func (r *run) draw(s *models.Session) Drawing {
-	p := &pen{Drawing: Drawing{Width: width}, y: 34}
-	p.name = func(raw string) string { return r.name(s, raw) }
-	p.named = func(jti string) string { return "R" + number(s, jti) }
-	for i := 0; i < len(r.steps); i++ {
-		first := i
-		for r.steps[first].together && i+1 < len(r.steps) && r.steps[i+1].together {
-			i++
+// draw draws the steps of the run.
+func (r *run) draw(id string) Drawing {
+	p := &pen{Drawing: Drawing{ID: id, Width: width}, y: 34, name: r.named, memory: map[bool]string{true: "session", false: "user"}[r.isOurs]}
+	for first, next := 0, 0; first < len(r.steps); first = next {
+		for next = first + 1; next < len(r.steps) && r.steps[next].together; {
+			next++
 		}
-		if steps := r.steps[first : i+1]; steps[0].waited > 0 {
-			p.wait(steps[0])
-		} else if steps[0].Request != nil {
-			p.exchange(steps)
+		if step := r.steps[first]; step.waited > 0 {
+			p.wait(step)
+		} else if step.Request != nil {
+			p.exchange(r.steps[first:next])
 		}
 	}
 	p.Height = p.y
-	p.Lanes = []Label{{X: browserLane, Text: "Browser"}, {X: serverLane, Text: "Server"}, {X: sessionLane, Text: "Session"}}
+	p.Lanes = []Label{{X: browserLane, Text: "Browser"}, {X: serverLane, Text: "Server"}, {X: memoryLane, Text: strings.ToUpper(p.memory[:1]) + p.memory[1:]}}
 	if slices.ContainsFunc(r.steps, func(step Step) bool { return step.thief }) {
 		p.Lanes = append(p.Lanes, Label{X: thiefLane, Text: "Thief", Class: "bad"})
 	}
@@ -108,118 +104,93 @@ func (p *pen) say(format string, values ...any) {
 	p.Words = append(p.Words, fmt.Sprintf(format, values...))
 }
 
-// exchange draws requests that were sent together, mostly one, what became of the
-// session, and the responses.
+// exchange draws requests that were sent together, mostly one, what the server
+// remembers after it, and the responses. A step is those with the same response.
 func (p *pen) exchange(steps []Step) {
-	first, from, who := steps[0], browserLane, "the browser"
+	first, from, who, n, served := steps[0], browserLane, "the browser", 0, 0
 	if first.thief {
 		from, who = thiefLane, "somebody with a copy"
 	}
+	for _, step := range steps {
+		n += step.Count
+		if step.Status < http.StatusBadRequest {
+			served += step.Count
+		}
+	}
 	number := fmt.Sprint(p.n + 1)
-	if p.n += len(steps); len(steps) > 1 {
+	if p.n += n; n > 1 {
 		number += "–" + fmt.Sprint(p.n)
 	}
 	at := fmt.Sprintf("%.1f s", first.at.Seconds())
 	p.Labels = append(p.Labels, Label{X: 2, Y: p.y + 16, Text: number, Class: "strong"}, Label{X: 2, Y: p.y + 30, Text: at, Class: "soft"})
 	sent := p.tokens(first.sent)
-	p.line(from+8, p.y+16, append(sent, count(len(steps)))...)
-	p.say("%s, at %s: %s sends %s%s.", number, at, who, list(sent), map[bool]string{true: fmt.Sprintf(", %d times at once", len(steps))}[len(steps) > 1])
+	p.line(from+8, p.y+16, append(sent, count(n))...)
+	p.say("%s, at %s: %s sends %s%s.", number, at, who, list(sent), map[bool]string{true: fmt.Sprintf(", %d times at once", n)}[n > 1])
 	p.y += 22
 	top := p.y
-	for range steps {
+	for range n {
 		p.arrow(from, p.y, serverLane, p.y, "sent")
 		p.y += spread
 	}
-	p.session(first.before, first.after, top, len(steps))
-	for _, group := range alike(steps, p) {
-		p.response(from, group)
+	p.change(first.before, first.after, top, max(1, served))
+	for _, step := range steps {
+		p.response(from, step)
 	}
 	p.y += 14
 }
 
-// session draws what the requests did to the session: of several that arrive
-// together, all arrows lead to the one token that follows.
-func (p *pen) session(before, after *models.Session, top, n int) {
-	change, words := p.change(before, after)
-	if change == nil {
+// change draws what differs in the server's memory: of several requests that
+// arrive together, all arrows lead to the one token that follows.
+func (p *pen) change(before, after state, top, n int) {
+	var parts []string
+	switch {
+	case !before.over && after.over && p.memory == "session":
+		parts = []string{"!ended"}
+		p.say("The session ends.")
+	case !before.over && after.over:
+		parts = []string{"!blank"}
+		p.say("The refresh token in the user's record is blanked.")
+	case before.newest != after.newest:
+		parts = []string{before.newest, "→", after.newest}
+		p.say("In the %s, %s is replaced by %s.", p.memory, before.newest, after.newest)
+	case !before.seen && after.seen:
+		parts = []string{after.newest, "arrived"}
+		p.say("The session notes that %s has arrived.", after.newest)
+	default:
 		return
 	}
 	middle := top + (n-1)*spread/2
 	for i := range n {
-		p.arrow(serverLane, top+i*spread, sessionLane, middle, "write")
+		p.arrow(serverLane, top+i*spread, memoryLane, middle, "write")
 	}
-	p.line(serverLane+34, middle-6-(n/2)*3, change...)
-	p.say("%s", words)
-}
-
-// change says what differs in the session.
-func (p *pen) change(before, after *models.Session) (parts []string, words string) {
-	switch {
-	case before.EndedAt == nil && after.EndedAt != nil:
-		return []string{"!ended"}, "The session ends."
-	case before.Current.ID != after.Current.ID:
-		from, to := p.named(before.Current.ID), p.named(after.Current.ID)
-		return []string{from, "→", to}, fmt.Sprintf("In the session, %s is replaced by %s, once.", from, to)
-	case !before.Current.Seen && after.Current.Seen:
-		now := p.named(after.Current.ID)
-		return []string{now, "arrived"}, "The session notes that " + now + " has arrived."
-	}
-	return nil, ""
-}
-
-// answers are steps with the same response.
-type answers struct {
-	n      int
-	status int
-	tokens []string
-	lost   bool
-}
-
-// alike puts responses together that do not differ.
-func alike(steps []Step, p *pen) (groups []answers) {
-	for _, step := range steps {
-		one := answers{1, step.Status, p.tokens(step.got), step.Lost}
-		if slices.ContainsFunc(one.tokens, func(name string) bool { return name[0] == 'A' }) && len(steps) > 1 {
-			one.tokens = one.tokens[len(one.tokens)-1:] // each has an access token of its own
-		}
-		i := slices.IndexFunc(groups, func(g answers) bool {
-			return g.status == one.status && g.lost == one.lost && slices.Equal(g.tokens, one.tokens)
-		})
-		if i < 0 {
-			groups = append(groups, one)
-			continue
-		}
-		groups[i].n++
-	}
-	return groups
+	p.line(serverLane+34, top-6, parts...)
 }
 
 // response draws the way back, which a lost response goes halfway.
-func (p *pen) response(to int, a answers) {
+func (p *pen) response(to int, step Step) {
 	p.y += 16
-	class, end := "back", to
-	if a.status >= http.StatusBadRequest {
-		class = "refused"
+	class, end, status := "back", to, fmt.Sprint(step.Status)
+	if step.Status >= http.StatusBadRequest {
+		class, status = "refused", "!"+status
 	}
-	if a.lost {
+	if step.Lost {
 		class, end = "lost", (to+serverLane)/2
 	}
-	status := fmt.Sprintf("%d", a.status)
-	if class == "refused" {
-		status = "!" + status
+	got := p.tokens(step.got)
+	words := "The response is"
+	if step.Count > 1 {
+		words = fmt.Sprintf("%d responses are", step.Count)
+		got = got[min(1, len(got)):] // each has an access token of its own
 	}
-	parts := append([]string{status}, a.tokens...)
-	words := fmt.Sprintf("The response is %d %s", a.status, http.StatusText(a.status))
-	if a.n > 1 {
-		words = fmt.Sprintf("%d responses are %d %s", a.n, a.status, http.StatusText(a.status))
+	words += fmt.Sprintf(" %d %s", step.Status, step.StatusText)
+	if len(got) > 0 {
+		words += ", with " + list(got)
 	}
-	if len(a.tokens) > 0 {
-		words += ", with " + list(a.tokens)
-	}
-	if a.lost {
+	parts := append([]string{status}, got...)
+	if step.Lost {
 		parts, words = append(parts, "!lost"), words+", and gets lost on its way"
 	}
-	p.line(to+8, p.y-4, append(parts, count(a.n))...)
+	p.line(to+8, p.y-4, append(parts, count(step.Count))...)
 	p.arrow(serverLane, p.y+4, end, p.y+4, class)
 	p.say("%s.", words)
 	p.y += 6
@@ -233,16 +204,16 @@ func (p *pen) arrow(x1, y1, x2, y2 int, class string) {
 func (p *pen) line(x, y int, parts ...string) {
 	for _, part := range parts {
 		label := Label{X: x, Y: y, Text: strings.TrimPrefix(part, "!")}
-		wide := 7*len([]rune(label.Text)) + 4
+		wide := 7*len([]rune(label.Text)) + 7
 		switch {
 		case part == "":
 			continue
 		case part == changed:
-			label.Class, label.Width = "changed", wide+6
+			label.Class, label.Width = "changed", wide+3
 		case part[0] == 'A':
-			label.Class, label.Width = "access", wide+6
+			label.Class, label.Width = "access", wide+3
 		case part[0] == 'R':
-			label.Class, label.Width = "refresh", wide+6
+			label.Class, label.Width = "refresh", wide+3
 		case part[0] == '!':
 			label.Class = "bad"
 		}

@@ -1,9 +1,12 @@
 package lab
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // NewSession gives tests the life of a session that no click leads to at once.
-var NewSession = newSession
+var NewSession = (*Lab).newSession
 
 // For tests of the visitors' identities.
 var (
@@ -20,3 +23,12 @@ func (g *guests) Here(ctx context.Context) int {
 	g.DB.WaitRemovals()
 	return len(g.here)
 }
+
+// Usual is the model of the usual way.
+type Usual = usual
+
+// NewUsual makes it.
+var NewUsual = newUsual
+
+// Pass sets its clock ahead.
+func (u *usual) Pass(d time.Duration) { _ = u.pass(context.Background(), d) }

@@ -6,7 +6,10 @@
 package lab
 
 import (
+	"cmp"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -25,10 +28,10 @@ import (
 // of the site; only the session is a throwaway one, of its own kind, with cookies
 // of its own that open nothing else.
 type Lab struct {
-	*controllers.App              // the site's, with the lab's sessions, cookies and tokens
-	site             http.Handler // answers the lab's requests
-	target           string       // where it answers them
-	code             map[string][]source.Piece
+	*controllers.App                           // the site's, with the lab's sessions, cookies and tokens
+	site             http.Handler              // answers the lab's requests
+	target           string                    // where it answers them
+	code, usual      map[string][]source.Piece // that experiments show, of the site and of the model
 	watchers         watchers
 	guests           *guests // nil: its players are the users of the site
 	visitors         *Lab    // for those who are not logged in; nil in itself
@@ -46,20 +49,21 @@ const (
 // New makes the lab of a site, whose handler answers the lab's requests. It is an
 // error if code that an experiment shows is gone.
 func New(app *controllers.App, code *source.Code, site http.Handler) (*Lab, error) {
-	l := &Lab{App: playground(app, app.Site), site: site, limits: app.Auth.Limits, target: path + "/target", code: map[string][]source.Piece{}}
+	l := &Lab{App: playground(app, app.Site), site: site, limits: app.Auth.Limits, target: path + "/target", code: map[string][]source.Piece{}, usual: map[string][]source.Piece{}}
 	for _, e := range experiments {
 		shown, err := pieces(code, e.code)
-		if err != nil {
+		usual, fault := pieces(code, e.usual)
+		if err := cmp.Or(err, fault); err != nil {
 			return nil, err
 		}
-		l.code[e.Name] = shown
+		l.code[e.Name], l.usual[e.Name] = shown, usual
 	}
 	guests, err := openGuests(app)
 	if err != nil { // no folder to write in: nothing else of the site needs one with a MongoDB and a bucket
 		app.Log.Warn("the Token lab is open to users only", "error", err)
 		return l, nil
 	}
-	l.visitors = &Lab{App: playground(app, guests.Site), site: site, target: path + "/visitor", code: l.code, guests: guests}
+	l.visitors = &Lab{App: playground(app, guests.Site), site: site, target: path + "/visitor", code: l.code, usual: l.usual, guests: guests}
 	return l, nil
 }
 
@@ -118,6 +122,7 @@ func (l *Lab) targets(router gin.IRouter) {
 	inside := middlewares.NewAccess(router, l.Auth, nil)
 	users, sessions := controllers.UserActions{App: l.App}, controllers.SessionActions{App: l.App}
 	inside.Private.Page(http.MethodGet, l.target, asJSON(users.Current))
+	inside.Private.NoRenew().Page(http.MethodPost, l.target+"/password", asJSON(l.ChangePassword))
 	inside.Guest.NoRenew().Page(http.MethodPost, l.target+"/renew", asJSON(sessions.Renew))
 	inside.Guest.NoRenew().Page(http.MethodPost, l.target+"/logout", asJSON(sessions.Delete))
 }
@@ -149,6 +154,7 @@ type Page struct {
 	Session     *Session `json:"session"` // nil before the first one, and when it is over
 	Tokens      []Token  `json:"tokens"`
 	Experiments []Button `json:"experiments"`
+	Done        string   `json:"done"`   // how the experiments before went, to be sent with the next
 	Result      *Result  `json:"result"` // of the button that was pressed
 }
 
@@ -157,6 +163,7 @@ type Button struct {
 	Name    string `json:"name"` // in its address, and of its place on the page
 	Label   string `json:"label"`
 	Summary string `json:"summary"`
+	State   string `json:"state"` // how it went: empty, held or failed
 }
 
 // Show is GET /token-lab.
@@ -168,10 +175,21 @@ func (l *Lab) Show(c *gin.Context) error {
 func (l *Lab) show(c *gin.Context, s *models.Session, held middlewares.Pair, result *Result) error {
 	page := Page{Result: result}
 	for _, e := range experiments {
+		for _, state := range []string{"held", "failed"} {
+			switch {
+			case result != nil && result.Name == e.Name && result.Held() == (state == "held"):
+				e.State = state
+			case (result == nil || result.Name != e.Name) && slices.Contains(strings.Fields(c.PostForm("done")), e.Name+"."+state):
+				e.State = state
+			}
+		}
+		if e.State != "" {
+			page.Done += e.Name + "." + e.State + " "
+		}
 		page.Experiments = append(page.Experiments, e.Button)
 	}
 	if l.alive(s) {
-		page.Session, page.Tokens = newSession(s), l.tokens(s, held)
+		page.Session, page.Tokens = l.newSession(s), (&ours{Lab: l, c: c, sessions: []*models.Session{s}}).tokens(held)
 	}
 	return respond.Show(c, "lab/index", page)
 }
@@ -218,6 +236,11 @@ func (l *Lab) begin(c *gin.Context) (*models.Session, middlewares.Pair, error) {
 	if err != nil {
 		return nil, middlewares.Pair{}, err
 	}
+	return l.beginAgain(c, user, models.NewLogin)
+}
+
+// beginAgain ends the lab's sessions of the user, and begins a new one.
+func (l *Lab) beginAgain(c *gin.Context, user *models.User, why models.EndReason) (*models.Session, middlewares.Pair, error) {
 	all, err := l.Sessions.OfUser(c, user.ID)
 	if err != nil {
 		return nil, middlewares.Pair{}, err
@@ -226,10 +249,10 @@ func (l *Lab) begin(c *gin.Context) (*models.Session, middlewares.Pair, error) {
 		if s.Kind != models.Lab {
 			continue
 		}
-		if _, err := l.Sessions.End(c, user.ID, s.ID, models.NewLogin); err != nil && !apperr.Is(err, apperr.NotFound) {
+		if _, err := l.Sessions.End(c, user.ID, s.ID, why); err != nil && !apperr.Is(err, apperr.NotFound) {
 			return nil, middlewares.Pair{}, err
 		}
-		l.watchers.tell(s.ID)
+		l.watchers.tell(s.ID, news{})
 	}
 	session, _, err := l.Sessions.Create(c, user.ID, false, middlewares.DeviceOf(c))
 	if err != nil {
@@ -237,6 +260,15 @@ func (l *Lab) begin(c *gin.Context) (*models.Session, middlewares.Pair, error) {
 	}
 	pair, err := l.Auth.Issue(c, user, session)
 	return session, pair, err
+}
+
+// ChangePassword is POST /token-lab/target/password: does to the lab's sessions what a change of the password does to the
+// site's (controllers.Settings.setPassword), and leaves the password as it is.
+func (l *Lab) ChangePassword(c *gin.Context) error {
+	if _, _, err := l.beginAgain(c, middlewares.Current(c).User, models.PasswordChanged); err != nil {
+		return err
+	}
+	return respond.Done(c, "Password changed. All other devices were signed out.", path, nil)
 }
 
 // player is who a new session is for: the user, or a new throw-away identity in
@@ -247,41 +279,41 @@ func (l *Lab) player(c *gin.Context) (*models.User, error) {
 	}
 	if before, _ := l.held(c); before != nil {
 		l.guests.remove(c, before.User)
-		l.watchers.tell(before.ID)
+		l.watchers.tell(before.ID, news{})
 	}
 	return l.guests.add(c)
 }
 
 // Run is POST /token-lab/experiments/:name: presses a button. The answer is the
-// page with what happened.
+// page with what happened, here and in the model of the usual way.
 func (l *Lab) Run(c *gin.Context) error {
-	for _, e := range experiments {
-		if e.Name == c.Param("name") {
-			return l.run(c, e)
+	i := slices.IndexFunc(experiments, func(e experiment) bool { return e.Name == c.Param("name") })
+	if i < 0 {
+		return apperr.New(apperr.NotFound, "The lab has no such button.")
+	}
+	e, opening := experiments[i], ""
+	session, held := l.held(c)
+	if !l.alive(session) {
+		opening = map[bool]string{true: "There was no session yet, so one was started", false: "The session before is over, so a new one was started"}[session == nil]
+		var err error
+		if session, held, err = l.begin(c); err != nil {
+			return err
 		}
 	}
-	return apperr.New(apperr.NotFound, "The lab has no such button.")
-}
-
-func (l *Lab) run(c *gin.Context, e experiment) error {
-	r := &run{lab: l, c: c, start: l.Now()}
-	r.session, r.held = l.held(c)
-	if err := r.begin(); err != nil {
+	here := &ours{Lab: l, c: c, sessions: []*models.Session{session}}
+	ours := e.play(c, here, held, opening)
+	model, login := newUsual(l.Now)
+	usual := e.play(c, model, login, "The user has logged in. The model's clock was set one second ahead, since tokens of one second are the same here")
+	if err := cmp.Or(ours.err, usual.err); err != nil {
 		return err
 	}
-	if err := e.run(r); err != nil {
-		return err
-	}
-	session, err := r.look()
-	if err != nil {
-		return err
-	}
-	result := r.result(e, session)
+	result := &Result{Name: e.Name, Label: e.Label, Ours: ours.column("ours"), Usual: usual.column("usual")}
+	result.Ours.Code, result.Usual.Code, result.Ours.Session = l.code[e.Name], l.usual[e.Name], l.newSession(here.session())
 	c.Writer.Header().Del("Set-Cookie") // of a session that began within this answer: a name is set once (RFC 6265 §4.1.1)
-	if l.alive(session) && r.held.Refresh != "" {
-		l.Auth.Cookies.Set(c, r.held, session, l.Now())
+	if l.alive(here.session()) && ours.browser.Refresh != "" {
+		l.Auth.Cookies.Set(c, ours.browser.Pair, here.session(), l.Now())
 	} else {
 		l.Auth.Clear(c)
 	}
-	return l.show(c, session, r.held, result)
+	return l.show(c, here.session(), ours.browser.Pair, result)
 }

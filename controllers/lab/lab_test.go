@@ -24,7 +24,7 @@ import (
 
 const page, whoAmI = "/token-lab", "/api/v1/users/get-current-user"
 
-var experiments = strings.Fields("expire tamper-header tamper-cookie eight-at-once lost-response replay-in-grace replay-after-grace logout-replay")
+var experiments = strings.Fields("expire tamper-header tamper-cookie eight-at-once lost-response replay-in-grace replay-after-grace logout-replay password-change")
 
 // press presses a button of the lab and returns what it did.
 func press(t *testing.T, c *testsite.Client, name string) lab.Result {
@@ -37,6 +37,21 @@ func press(t *testing.T, c *testsite.Client, name string) lab.Result {
 		t.Fatalf("%s: %v in %s", name, err, answer.Body)
 	}
 	return *body.Data.Result
+}
+
+// holds checks that everything that an experiment shows is so, here and in the model.
+func holds(t *testing.T, result lab.Result) {
+	t.Helper()
+	for who, column := range map[string]lab.Column{"this site": result.Ours, "the usual way": result.Usual} {
+		if len(column.Findings) < 2 || len(column.Code) == 0 || len(column.Steps) == 0 {
+			t.Errorf("%s, %s: %+v", result.Name, who, column)
+		}
+		for _, f := range column.Findings {
+			if !f.OK {
+				t.Errorf("%s, %s: it is not so: %s\n%+v", result.Name, who, f.Text, column.Steps)
+			}
+		}
+	}
 }
 
 // labSession is the user's lab session that is alive, or nil.
@@ -75,16 +90,9 @@ func TestButtons(t *testing.T) {
 	slices.Reverse(order)
 	for _, name := range append(slices.Clone(experiments), order...) {
 		result := press(t, alice, name)
-		if len(result.Findings) < 2 || len(result.Code) < 2 {
-			t.Errorf("%s: %+v", name, result)
-		}
-		for _, f := range result.Findings {
-			if !f.OK {
-				t.Errorf("%s: it is not so: %s\n%+v", name, f.Text, result.Steps)
-			}
-		}
+		holds(t, result)
 		over := name == "replay-after-grace" || name == "logout-replay"
-		if s := labSession(t, site, alice); (s == nil) != over || result.Session.Over != over {
+		if s := labSession(t, site, alice); (s == nil) != over || result.Ours.Session.Over != over {
 			t.Errorf("%s: session %v", name, s)
 		}
 		if (alice.Cookies["LabRefreshToken"] == "") != over {
@@ -208,8 +216,8 @@ func TestWithStrangeCookies(t *testing.T) {
 		t.Errorf("it outlived all others: %+v", s)
 	}
 	result := press(t, alice, "replay-in-grace")
-	if !strings.Contains(result.Steps[0].Title, "new one was started") {
-		t.Errorf("steps %+v", result.Steps)
+	if !strings.Contains(result.Ours.Steps[0].Title, "new one was started") {
+		t.Errorf("steps %+v", result.Ours.Steps)
 	}
 	alice.PostForm(page+"/experiments/no-such", nil).Status(http.StatusNotFound)
 }
@@ -267,9 +275,10 @@ func TestExplainsEveryClaim(t *testing.T) {
 
 // Whatever ended a session, its timeline says it.
 func TestTimelineTellsWhyTheSessionEnded(t *testing.T) {
-	now, told := time.Now(), map[string]bool{}
+	site := testsite.New(t)
+	now, told := site.App.Now(), map[string]bool{}
 	for _, why := range []models.EndReason{models.LoggedOut, models.NewLogin, models.PasswordChanged, models.TokenReused, models.EndedByUser, models.TooMany, models.Restored} {
-		s := lab.NewSession(&models.Session{EndedAt: &now, EndedFor: why})
+		s := lab.NewSession(&lab.Lab{App: site.App}, &models.Session{EndedAt: &now, EndedFor: why})
 		last := s.Timeline[len(s.Timeline)-1]
 		if !s.Over || last.Kind != "ended" || strings.Contains(last.Text, "ended .") || told[last.Text] {
 			t.Errorf("%s: %+v", why, last)

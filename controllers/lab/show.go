@@ -1,9 +1,11 @@
 package lab
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -51,18 +53,19 @@ var meanings = []struct{ name, meaning string }{
 }
 
 // tokens are those that the browser holds, taken apart.
-func (l *Lab) tokens(s *models.Session, held middlewares.Pair) []Token {
+func (o *ours) tokens(held middlewares.Pair) []Token {
 	var all []Token
-	for _, k := range l.cookies(held) {
-		if t, err := l.token(s, k); err == nil {
+	access, refresh := o.cookies()
+	for _, k := range [][2]string{{access, held.Access}, {refresh, held.Refresh}} {
+		if t, err := o.token(k[0], k[1]); err == nil {
 			all = append(all, t)
 		}
 	}
 	return all
 }
 
-func (l *Lab) token(s *models.Session, k cookie) (Token, error) {
-	parts, claims, err := takeApart(k.value)
+func (o *ours) token(cookie, raw string) (Token, error) {
+	parts, claims, err := takeApart(raw)
 	if err != nil {
 		return Token{}, err
 	}
@@ -70,7 +73,7 @@ func (l *Lab) token(s *models.Session, k cookie) (Token, error) {
 	if err != nil {
 		return Token{}, err
 	}
-	t := Token{Name: k.name, Mark: l.mark(s, k.value), Header: parts[0], Payload: parts[1], Signature: parts[2], Head: indented(head)}
+	t := Token{Name: cookie, Mark: o.name(raw), Header: parts[0], Payload: parts[1], Signature: parts[2], Head: Step{Body: string(head)}.Indented()}
 	for _, m := range meanings {
 		value, ok := claims[m.name]
 		if !ok {
@@ -81,7 +84,7 @@ func (l *Lab) token(s *models.Session, k cookie) (Token, error) {
 			at := time.Unix(seconds, 0)
 			text += " (" + hourOf(at) + ")"
 			if m.name == "exp" {
-				t.ExpiresAt, t.Left = at, max(0, int(at.Sub(l.Now()).Seconds()))
+				t.ExpiresAt, t.Left = at, max(0, int(at.Sub(o.Now()).Seconds()))
 			}
 		}
 		t.Claims = append(t.Claims, Claim{m.name, strings.Trim(text, `"`), m.meaning})
@@ -104,34 +107,6 @@ func takeApart(raw string) (parts []string, claims map[string]json.RawMessage, e
 	return parts, claims, err
 }
 
-// mark is a short name of a token of the session: R3 is its third refresh token,
-// A3 an access token made with it.
-func (l *Lab) mark(s *models.Session, raw string) string {
-	if claims, _ := l.Auth.Tokens.Access.Verify(raw); claims != nil {
-		return "A" + number(s, claims.RefreshID)
-	}
-	if claims, _ := l.Auth.Tokens.Refresh.Verify(raw); claims != nil {
-		return "R" + number(s, claims.ID)
-	}
-	return "?"
-}
-
-// number counts the session's refresh tokens from its first one.
-func number(s *models.Session, id string) string {
-	if id == s.Current.ID {
-		return strconv.Itoa(oldest(s) + len(s.Recent))
-	}
-	for i, recent := range s.Recent {
-		if recent.ID == id {
-			return strconv.Itoa(oldest(s) + i)
-		}
-	}
-	return "?"
-}
-
-// oldest is the number of the first refresh token that the session remembers.
-func oldest(s *models.Session) int { return int(s.Renewals) + 1 - len(s.Recent) }
-
 // Session is the session as the database has it.
 type Session struct {
 	ID       string  `json:"_id"`
@@ -144,52 +119,77 @@ type Event struct {
 	At   string `json:"at"` // the time of day
 	Text string `json:"text"`
 	Kind string `json:"kind"` // issued, used, replaced, ended, ahead
+
+	time time.Time
 }
 
 func hourOf(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }
 
-// newSession tells a session's life from its document.
-func newSession(s *models.Session) *Session {
+// newSession tells a session's life from its document, in the order of time.
+func (l *Lab) newSession(s *models.Session) *Session {
 	out := &Session{ID: s.ID.Hex(), Over: s.EndedAt != nil}
 	add := func(at time.Time, kind, text string, values ...any) {
-		out.Timeline = append(out.Timeline, Event{hourOf(at), fmt.Sprintf(text, values...), kind})
+		e := Event{hourOf(at), fmt.Sprintf(text, values...), kind, at}
+		if at.After(l.Now()) {
+			e.At, e.Kind = e.At+", still ahead", "ahead"
+		}
+		out.Timeline = append(out.Timeline, e)
 	}
 	add(s.CreatedAt, "issued", "The session began, with the tokens A1 and R1.")
 	newest := oldest(s) + len(s.Recent)
 	for i, recent := range s.Recent {
 		n := oldest(s) + i
 		if recent.Until == nil {
-			add(s.LastSeenAt, "replaced", "R%d was replaced by R%d, which has not been seen in use yet: R%d still gets the same answer.", n, n+1, n)
+			add(s.LastSeenAt, "replaced", "R%d was replaced by R%d, which has not been seen in use yet: R%d still gets the same response.", n, n+1, n)
 			continue
 		}
-		add(*recent.Until, "replaced", "R%d, replaced by R%d, is answered until this time. After it, its return is theft.", n, n+1)
+		ends := map[bool]string{true: "ends", false: "ended"}[recent.Until.After(l.Now())]
+		add(*recent.Until, "replaced", "The grace of R%d, which R%d replaced, %s. Reuse after that counts as theft.", n, n+1, ends)
 	}
-	seen := "The newest tokens, A%d and R%d, have not come back yet."
+	seen := "The newest tokens, A%d and R%d, were issued. They have not come back yet."
 	if s.Current.Seen {
-		seen = "The newest tokens, A%d and R%d, are in use."
+		seen = "The newest tokens, A%d and R%d, were issued. They are in use."
 	}
-	add(s.Current.IssuedAt, "used", seen, newest, newest)
+	if newest > 1 || s.Current.Seen {
+		add(s.Current.IssuedAt, "used", seen, newest, newest)
+	}
 	if s.EndedAt == nil {
-		add(s.ExpiresAt, "ahead", "The session will end by itself.")
-		return out
+		add(s.ExpiresAt, "ended", "The session ends by itself.")
+	} else {
+		add(*s.EndedAt, "ended", "The session was ended %s. Its tokens open nothing any more.", endings[s.EndedFor])
 	}
-	why := map[models.EndReason]string{
-		models.LoggedOut: "by logging out", models.TokenReused: "because a replaced refresh token came back",
-		models.NewLogin: "for a new one", models.EndedByUser: "in the settings", models.PasswordChanged: "because the password was changed",
-		models.TooMany: "because there were too many", models.Restored: "because the site was restored from a backup",
-	}[s.EndedFor]
-	add(*s.EndedAt, "ended", "The session was ended %s. Its tokens open nothing any more.", why)
+	slices.SortStableFunc(out.Timeline, func(a, b Event) int { return a.time.Truncate(time.Second).Compare(b.time.Truncate(time.Second)) })
+	if out.Over { // what was ahead then doesn't come
+		out.Timeline = slices.DeleteFunc(out.Timeline, func(e Event) bool { return e.time.After(*s.EndedAt) })
+	}
 	return out
 }
 
-// Result is what a button did.
+var endings = map[models.EndReason]string{
+	models.LoggedOut: "by logging out", models.TokenReused: "because a replaced refresh token came back",
+	models.NewLogin: "for a new one", models.EndedByUser: "in the settings", models.PasswordChanged: "because the password was changed",
+	models.TooMany: "because there were too many", models.Restored: "because the site was restored from a backup",
+}
+
+// Result is what a button did, on this site and in the model of the usual way.
 type Result struct {
-	Name     string         `json:"name"`
-	Label    string         `json:"label"`
+	Name  string `json:"name"`
+	Label string `json:"label"`
+	Ours  Column `json:"ours"`
+	Usual Column `json:"usual"`
+}
+
+// Held tells whether everything was as it was to be.
+func (r Result) Held() bool {
+	all := append(slices.Clone(r.Ours.Findings), r.Usual.Findings...)
+	return !slices.ContainsFunc(all, func(f Finding) bool { return !f.OK })
+}
+
+// Column is the run on one of the two.
+type Column struct {
 	Findings []Finding      `json:"findings"`
 	Steps    []Step         `json:"steps"`
-	Folded   bool           `json:"folded"` // many steps, shown one by one
-	Session  *Session       `json:"session"`
+	Session  *Session       `json:"session"` // nil in the model, which has none
 	Drawing  Drawing        `json:"drawing"`
 	Code     []source.Piece `json:"code"`
 }
@@ -200,55 +200,72 @@ type Finding struct {
 	OK   bool   `json:"ok"`
 }
 
-// Step is a request and its answer; without a request, what the client did in
-// between.
+// Step is a request and its response; without a request, what happened in between.
 type Step struct {
 	Title      string   `json:"title"`
+	Count      int      `json:"count"` // of requests with the same response
 	Request    []string `json:"request"`
 	Status     int      `json:"status"`
 	StatusText string   `json:"statusText"`
 	Header     []string `json:"header"`
 	Body       string   `json:"body"`
-	Before     []string `json:"before"` // the cookies
-	After      []string `json:"after"`
-	Lost       bool     `json:"lost"` // the answer did not arrive
+	Cookies    []Change `json:"cookies"` // of who sent it
+	Lost       bool     `json:"lost"`    // the response didn't arrive
 	trace
+}
+
+// Change is a cookie before and after a response.
+type Change struct {
+	Cookie string `json:"cookie"`
+	Kind   string `json:"kind"` // access, refresh
+	Before string `json:"before"`
+	After  string `json:"after"`
+}
+
+// Changed tells whether the response changed it.
+func (c Change) Changed() bool { return c.Before != c.After }
+
+// Indented is the body over several lines, if it is JSON.
+func (s Step) Indented() string {
+	var text bytes.Buffer
+	if json.Indent(&text, []byte(s.Body), "", "  ") != nil {
+		return s.Body
+	}
+	return text.String()
 }
 
 // changed is the name of a token that was tampered with.
 const changed = "changed"
 
-// name is the mark of a token of the run.
-func (r *run) name(s *models.Session, raw string) string {
+func (r *run) named(raw string) string {
 	if raw == r.changed {
 		return changed
 	}
-	return r.lab.mark(s, raw)
+	return r.name(raw)
 }
 
-// result writes down the run, with tokens by their marks and their ends.
-func (r *run) result(e experiment, s *models.Session) *Result {
+// column writes down the run, with tokens by their names and their ends.
+func (r *run) column(id string) Column {
 	var pairs []string
 	done := map[string]bool{"": true}
-	for _, raw := range r.seen {
-		if done[raw] {
-			continue
+	for _, raw := range r.tokens {
+		if !done[raw] {
+			done[raw] = true
+			pairs = append(pairs, raw, r.named(raw)+"…"+raw[max(0, len(raw)-6):])
 		}
-		done[raw] = true
-		pairs = append(pairs, raw, r.name(s, raw)+"…"+raw[max(0, len(raw)-6):])
 	}
 	brief := strings.NewReplacer(pairs...)
 	for i := range r.steps {
 		step := &r.steps[i]
-		for _, lines := range [][]string{step.Request, step.Header, step.Before, step.After} {
+		for _, lines := range [][]string{step.Request, step.Header} {
 			for j := range lines {
 				lines[j] = brief.Replace(lines[j])
 			}
 		}
+		for j, change := range step.Cookies {
+			step.Cookies[j].Before, step.Cookies[j].After = brief.Replace(change.Before), brief.Replace(change.After)
+		}
 		step.Body = brief.Replace(step.Body)
 	}
-	return &Result{
-		Name: e.Name, Label: e.Label, Findings: r.found, Steps: r.steps, Folded: len(r.steps) > 6,
-		Session: newSession(s), Drawing: r.draw(s), Code: r.lab.code[e.Name],
-	}
+	return Column{Findings: r.found, Steps: r.steps, Drawing: r.draw(id)}
 }

@@ -1,52 +1,118 @@
 import { say, toLogin } from "./say.js";
 
-// enhance makes the Token lab live: buttons answer without leaving the page, the
-// tokens' time runs down, and the session is told as it changes.
+// enhance makes the Token lab live: what a button does is told as it happens, without
+// leaving the page, and the tokens' time runs down.
 export function enhance(lab) {
   let stream = listen(lab);
   let busy = false;
 
-  setInterval(() => lab.querySelectorAll("[data-expires]").forEach(countDown), 500);
+  setInterval(() => lab.querySelectorAll("[data-expires], [data-until]").forEach(countDown), 250);
+  addEventListener("hashchange", () => arrive(lab));
+  arrive(lab);
+
+  // post sends a form and shows the page that comes back.
+  async function post(action, body) {
+    const answer = await fetch(action, { method: "POST", headers: { Accept: "text/html" }, body });
+    if (new URL(answer.url).pathname === "/login") return toLogin();
+    const next = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-lab]");
+    if (!next) return say(`That did not work (${answer.status}). Try again.`);
+    stream?.close();
+    if (narrow()) next.querySelectorAll("[data-fold]").forEach((part) => { part.open = false; });
+    lab.className = next.className;
+    lab.replaceChildren(...next.childNodes);
+    stream = listen(lab);
+    return true;
+  }
 
   lab.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (busy) return;
     busy = true;
     const form = event.target;
-    const button = form.querySelector("button");
-    button.setAttribute("aria-busy", "true");
-    say("The lab is at work.");
+    const title = form.querySelector("button").textContent.trim();
+    const body = new URLSearchParams(new FormData(form));
+    const isExperiment = form.closest("#experiments");
+    form.querySelector("button").setAttribute("aria-busy", "true");
+    say("The lab is at work.", true);
     try {
-      const answer = await fetch(form.action, { method: "POST", headers: { Accept: "text/html" } });
-      if (new URL(answer.url).pathname === "/login") return toLogin();
-      const next = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-lab]");
-      if (!next) return say(`That did not work (${answer.status}). Try again.`);
-      stream?.close();
-      lab.replaceChildren(...next.childNodes);
-      stream = listen(lab);
-      const title = lab.querySelector("#result-title");
-      if (title) {
-        title.focus({ preventScroll: true });
-        title.scrollIntoView({ block: "start" });
-        say(`Done. ${lab.querySelectorAll(".lab-findings .held").length} of ${lab.querySelectorAll(".lab-findings li").length} findings hold.`, true);
-      } else {
-        say("A session has started.", true);
-      }
+      // The session is there before anything happens to it, so that it can be watched.
+      if (isExperiment && !stream && !await post("/token-lab/session")) return;
+      if (isExperiment) await watch(lab, title, stream);
+      if (!await post(form.action, body)) return;
+      const heading = lab.querySelector("#result-title");
+      if (!heading) return say("A session has started.", true);
+      heading.focus({ preventScroll: true });
+      heading.scrollIntoView({ block: "start" });
+      say(`Done. ${lab.querySelectorAll(".lab-findings .held").length} of ${lab.querySelectorAll(".lab-findings li").length} findings hold.`, true);
     } catch {
-      say("That did not reach the server. Try again.");
+      say("Couldn't reach the server. Try again.");
     } finally {
-      button.removeAttribute("aria-busy");
+      lab.querySelectorAll("[aria-busy]").forEach((button) => button.removeAttribute("aria-busy"));
+      const live = lab.querySelector("[data-live]");
+      if (live) live.hidden = true;
       busy = false;
     }
   });
 }
 
-// countDown writes how long a token still lives.
-function countDown(element) {
-  const left = Math.max(0, Math.ceil((new Date(element.dataset.expires) - Date.now()) / 1000));
-  const text = left ? `${left} s left` : "has run out";
-  if (element.textContent !== text) element.textContent = text;
-  element.classList.toggle("out", !left);
+const narrow = () => matchMedia("(max-width: 59.99rem)").matches;
+
+// arrive points at the experiment that the address names, and takes it along to the login.
+function arrive(lab) {
+  for (const link of lab.querySelectorAll("a[data-here]")) link.hash = location.hash;
+  const named = location.hash && lab.querySelector(`#experiments [id="${CSS.escape(location.hash.slice(1))}"]`);
+  if (!named) return;
+  if (getComputedStyle(named.closest("#experiments")).display === "none") lab.querySelector("#experiments").showPopover();
+  named.scrollIntoView({ block: "center" });
+  named.querySelector("button").focus({ preventScroll: true });
+}
+
+// watch shows the steps of a run as they happen. It waits until the stream is open, for a moment at most.
+async function watch(lab, title, stream) {
+  const live = lab.querySelector("[data-live]");
+  const steps = live.querySelector("ol");
+  const countdown = live.querySelector(".lab-countdown");
+  const sheet = lab.querySelector("#experiments");
+  if (sheet.matches(":popover-open")) sheet.hidePopover();
+  live.querySelector("h2").textContent = title;
+  steps.replaceChildren();
+  countdown.hidden = true;
+  live.hidden = false;
+  live.scrollIntoView({ block: "start" });
+  stream?.addEventListener("step", (event) => {
+    const step = JSON.parse(event.data);
+    countdown.hidden = true;
+    const item = element("li", step.status ? "lab-step" : "lab-between", step.title);
+    if (step.count > 1) item.append(" ", element("span", "lab-count", `× ${step.count}`));
+    if (step.status) item.append(" ", element("span", `lab-status ${step.status < 400 ? "good" : "bad"}`, `${step.status} ${step.statusText}`));
+    steps.append(item);
+  });
+  stream?.addEventListener("wait", (event) => {
+    const { milliseconds, until } = JSON.parse(event.data);
+    const bar = element("progress", "", "");
+    bar.max = milliseconds;
+    bar.setAttribute("aria-label", "Time that has passed");
+    const left = element("span", "", "");
+    left.dataset.until = Date.now() + milliseconds;
+    countdown.replaceChildren("Waiting ", left, `, until ${until}.`, bar);
+    countdown.hidden = false;
+    countDown(left);
+    say(`Waiting ${Math.ceil(milliseconds / 1000)} seconds, until ${until}.`, true);
+  });
+  if (stream?.readyState !== EventSource.OPEN) {
+    await new Promise((go) => { stream?.addEventListener("open", go); setTimeout(go, stream ? 1500 : 0); });
+  }
+}
+
+// countDown writes how long something still takes.
+function countDown(e) {
+  const token = e.dataset.expires;
+  const left = Math.max(0, (token ? new Date(token) : Number(e.dataset.until)) - Date.now());
+  const text = token ? (left ? `${Math.ceil(left / 1000)} s left` : "expired") : `${(left / 1000).toFixed(0)} s`;
+  if (e.textContent !== text) e.textContent = text;
+  e.classList.toggle("out", !left);
+  const bar = e.parentNode.querySelector("progress");
+  if (bar) bar.value = bar.max - left;
 }
 
 // listen follows the session that the page shows, if it shows one.
@@ -55,18 +121,20 @@ function listen(lab) {
   if (!timeline) return null;
   const stream = new EventSource("/token-lab/events");
   stream.addEventListener("session", (event) => {
-    const session = JSON.parse(event.data);
-    timeline.replaceChildren(...session.timeline.map(line));
-    if (session.over) stream.close();
+    timeline.replaceChildren(...JSON.parse(event.data).timeline.map(line));
   });
   return stream;
 }
 
 function line({ at, text, kind }) {
-  const item = document.createElement("li");
-  item.className = `lab-${kind}`;
-  const time = document.createElement("span");
-  time.textContent = at;
-  item.append(time, " " + text);
+  const item = element("li", `lab-${kind}`, "");
+  item.append(element("span", "", at), " " + text);
   return item;
+}
+
+function element(name, className, text) {
+  const e = document.createElement(name);
+  e.className = className;
+  e.textContent = text;
+  return e;
 }
