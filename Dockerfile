@@ -15,6 +15,7 @@ COPY main.go ./
 COPY commands commands
 COPY config config
 COPY controllers controllers
+COPY docs docs
 COPY middlewares middlewares
 COPY models models
 COPY routes routes

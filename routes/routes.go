@@ -126,6 +126,11 @@ func register(app *controllers.App, engine *gin.Engine, code *source.Code) error
 		return err
 	}
 	tokenLab.Routes(engine, access)
+	editor, err := lab.NewEditor(tokenLab, code)
+	if err != nil {
+		return err
+	}
+	editor.Routes(engine, access)
 	return nil
 }
 

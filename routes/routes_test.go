@@ -38,7 +38,9 @@ GET    /comments/:id                        the action asks who may see the post
 GET    /comments/c/:id                      the action asks who may see the comment
 GET    /healthz
 GET    /learn
+GET    /learn/
 GET    /learn/:slug
+GET    /learn/from-express
 GET    /login
 GET    /media/posts/:id                     the action asks who may see the post
 GET    /media/posts/:id/thumbnail           the action asks who may see the post
@@ -51,6 +53,8 @@ GET    /register
 GET    /search
 GET    /static/*name
 GET    /token-lab                           visitors play with a throw-away identity
+GET    /token-lab/decoder                   sends nothing: it works in the page
+GET    /token-lab/editor                    visitors play with a throw-away identity
 GET    /token-lab/events                    of the lab's session that its cookies name
 GET    /watch/:id
 POST   /api/v1/users/login
@@ -60,6 +64,7 @@ POST   /api/v1/users/register
 POST   /login
 POST   /logout                              an expired token ends its session too
 POST   /register
+POST   /token-lab/editor                    visitors play with a throw-away identity
 POST   /token-lab/experiments/:name         visitors play with a throw-away identity
 POST   /token-lab/session                   visitors play with a throw-away identity
 POST   /token-lab/target/logout             the lab's logout

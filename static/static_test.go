@@ -25,7 +25,9 @@ func read(t *testing.T, name string) string {
 // 1.4.3 and 1.4.11).
 func TestContrast(t *testing.T) {
 	text := "ink bg, ink surface, ink sunken, soft bg, soft surface, soft sunken, accent bg, accent surface, accent-strong bg, on-accent accent, on-accent accent-strong," +
-		"on-tint accent-tint, heart surface, heart sunken, danger surface, danger bg, danger danger-tint, on-danger danger, on-gold-tint gold-tint, ink note-1, ink note-2, ink note-3, bg ink"
+		"on-tint accent-tint, heart surface, heart sunken, danger surface, danger bg, danger danger-tint, on-danger danger, on-gold-tint gold-tint, on-tint note-1, on-gold-tint note-2, " +
+		"jwt-header bg, jwt-header surface, jwt-header sunken, jwt-header jwt-header-tint, jwt-payload bg, jwt-payload surface, jwt-payload sunken, jwt-payload jwt-payload-tint, " +
+		"jwt-signature bg, jwt-signature surface, jwt-signature sunken, jwt-signature jwt-signature-tint, ink jwt-header-tint, ink jwt-payload-tint, ink jwt-signature-tint, ink note-1, ink note-2, ink note-3, bg ink"
 	edges := "edge bg, edge surface, edge sunken, accent bg, accent surface, danger bg"
 	colours := map[string][]string{}
 	for _, m := range regexp.MustCompile(`--([\w-]+): light-dark\(#(\w{6}), #(\w{6})\)`).FindAllStringSubmatch(read(t, "css/base.css"), -1) {

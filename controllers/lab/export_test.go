@@ -2,6 +2,8 @@ package lab
 
 import (
 	"context"
+	"encoding/json"
+	"testing"
 	"time"
 )
 
@@ -32,3 +34,11 @@ var NewUsual = newUsual
 
 // Pass sets its clock ahead.
 func (u *usual) Pass(d time.Duration) { _ = u.pass(context.Background(), d) }
+
+// Decisions are the lines that may decide about a token of the editor.
+func Decisions(t testing.TB) (all []Decision) {
+	if err := json.Unmarshal(decisionTable, &all); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}

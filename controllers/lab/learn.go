@@ -1,10 +1,16 @@
 package lab
 
 import (
+	"cmp"
+	"embed"
+	"encoding/json"
+	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
+	"tokentube/docs"
 	"tokentube/middlewares"
 	"tokentube/utils/apperr"
 	"tokentube/utils/respond"
@@ -14,25 +20,47 @@ import (
 // Learn are the pages that explain tokens beside the code that handles them.
 type Learn struct{ lessons []Lesson }
 
-// Lesson is a page of Learn. Its words and its diagram are the template
-// learn/<slug>.
+// Lesson is a page of Learn. Its words, its drawing and its questions are the template learn/<slug>; which code it shows is
+// in lessons.json, and the same idea in Node in express/<slug>.js.
 type Lesson struct {
-	Slug    string         `json:"slug"`
-	Title   string         `json:"title"`
-	Summary string         `json:"summary"`
-	Code    []source.Piece `json:"code"`
-	Try     []Try          `json:"try"`
-	Before  *LessonLink    `json:"before"` // nil on the first page
-	After   *LessonLink    `json:"after"`  // nil on the last page
+	Slug    string        `json:"slug"`
+	Title   string        `json:"title"`
+	Summary string        `json:"summary"`
+	Code    []Shown       `json:"code"`
+	Express string        `json:"express"`
+	Try     []Try         `json:"try"`
+	Number  int           `json:"number"` // from 1
+	All     []*LessonLink `json:"-"`
+	Before  *LessonLink   `json:"before"` // nil on the first page
+	After   *LessonLink   `json:"after"`  // nil on the last page
 }
 
-// Try leads to a button of the Token lab that shows what the page tells.
+// Shown is code on a page, and what its decisive lines contain.
+type Shown struct {
+	source.Piece
+	Marks []string `json:"marks"`
+}
+
+// Lines are all lines, the decisive ones marked.
+func (s Shown) Lines() []source.Line { return s.Piece.Lines(s.Marks...) }
+
+// IsFunction tells it from the declaration of a type.
+func (s Shown) IsFunction() bool { return strings.Contains("\n"+s.Text, "\nfunc ") }
+
+// Decisive is the decisive lines alone.
+func (s Shown) Decisive() []source.Line { return s.Excerpt(s.Marks...) }
+
+// Try leads to a button of the Token lab that shows what the page tells, or to another of its pages.
 type Try struct {
-	Name  string `json:"name"` // the button's
-	Label string `json:"label"`
+	Name    string `json:"name"` // the button's
+	Address string `json:"path"`
+	Label   string `json:"label"`
 }
 
-// LessonLink leads from one page to the next.
+// Path is the address that it leads to.
+func (t Try) Path() string { return cmp.Or(t.Address, path+"#"+t.Name) }
+
+// LessonLink leads from one page to another.
 type LessonLink struct {
 	Slug  string `json:"slug"`
 	Title string `json:"title"`
@@ -44,72 +72,59 @@ func (l Lesson) Path() string { return "/learn/" + l.Slug }
 // Path is the address of the page that it leads to.
 func (l LessonLink) Path() string { return "/learn/" + l.Slug }
 
-// lessons are the pages in the order in which to read them, with the names of the
-// code that each shows.
-var lessons = []struct {
-	slug, title, summary string
-	code                 []string
-	try                  []Try
-}{
-	{"jwt", "What a JWT is", "Three parts, readable by everybody, and a signature that nobody can forge.",
-		[]string{"token.Claims", "token.Kind.Sign", "token.Kind.verify", "token.Kind.keyFor"},
-		[]Try{{"tamper-header", "Change a token's payload and send it as a header"}}},
-	{"two-tokens", "Why two tokens", "One for minutes that is shown all the time, one for days that is hardly ever shown.",
-		[]string{"models.User.GenerateAccessToken", "models.User.GenerateRefreshToken", "config.ParseDuration"},
-		[]Try{{"expire", "Let an access token run out"}}},
-	{"login", "From the login to a like", "How the tokens are made, and what happens to them on every request.",
-		[]string{"controllers.SessionActions.authenticate", "controllers.App.beginSession", "middlewares.Auth.identify", "middlewares.Auth.fromAccess", "middlewares.RequireUser"},
-		[]Try{{"tamper-header", "Knock with a token that was changed"}}},
-	{"storage", "Where each token is kept", "Two cookies in the browser, and in the database only what it takes to know a token again.",
-		[]string{"models.Session", "models.RefreshToken", "middlewares.Auth.Issue"},
-		[]Try{{"expire", "Look at the cookies before and after a renewal"}}},
-	{"cookies", "Cookies and their flags", "HttpOnly, Secure, SameSite: what each keeps out.",
-		[]string{"middlewares.Cookies.put", "middlewares.maxAge", "middlewares.Cookies.Read"},
-		[]Try{{"tamper-cookie", "Change the access token in its cookie"}}},
-	{"refresh", "The refresh", "An access token has run out, and nobody notices.",
-		[]string{"middlewares.Auth.identify", "middlewares.Auth.Renew", "controllers.SessionActions.Renew"},
-		[]Try{{"expire", "Let an access token run out, and open a page"}}},
-	{"rotation", "Rotation", "Each refresh token is used once, even when eight requests come at once.",
-		[]string{"models.Sessions.Rotate", "models.Sessions.replaceCurrent", "models.Sessions.unchanged"},
-		[]Try{{"eight-at-once", "Send eight requests at once"}, {"lost-response", "Lose the answer, and ask again"}}},
-	{"theft", "When a token is stolen", "An old token that comes back gives the thief away.",
-		[]string{"models.Session.accepts", "models.Sessions.CheckRefreshToken", "middlewares.Auth.fromRefresh"},
-		[]Try{{"replay-after-grace", "Use an old refresh token after its grace"}, {"replay-in-grace", "Use it within its grace"}}},
-	{"logout", "Logout and revocation", "A token cannot be called back, but the session that it names can be ended.",
-		[]string{"controllers.SessionActions.Delete", "controllers.App.endSessions", "models.Sessions.End", "middlewares.Auth.RequireFresh"},
-		[]Try{{"logout-replay", "Log out, and use the old tokens"}}},
-	{"https", "HTTPS", "Who can read the line can copy the token.",
-		[]string{"middlewares.SecurityHeaders", "httpserver.redirect", "controllers.App.checkCookies"}, nil},
-	{"mistakes", "What goes wrong in practice", "The faults that are made again and again, and what stands against each here.",
-		[]string{"token.newKind", "middlewares.CrossOrigin", "models.Posts.Own", "controllers.safeNext"},
-		[]Try{{"tamper-header", "Try some of it"}}},
-	{"compared", "The article's backend and this one", "The same names and the same contract, point by point, and what was mended.",
-		[]string{"models.Posts.Own", "middlewares.refuse"}, nil},
-}
+//go:embed lessons.json express/*.js
+var lessonFiles embed.FS
 
-// NewLearn finds the code that the pages show. It is an error if some is gone.
+// NewLearn reads the lessons and finds the code that they show. It is an error if some is gone.
 func NewLearn(code *source.Code) (Learn, error) {
 	var l Learn
-	for i, from := range lessons {
-		shown, err := pieces(code, from.code)
-		if err != nil {
-			return Learn{}, err
+	table, err := lessonFiles.ReadFile("lessons.json")
+	if err != nil {
+		return l, err
+	}
+	if err := json.Unmarshal(table, &l.lessons); err != nil {
+		return l, err
+	}
+	var all []*LessonLink
+	for i := range l.lessons {
+		lesson := &l.lessons[i]
+		if err := lesson.find(code); err != nil {
+			return Learn{}, fmt.Errorf("lesson %s: %w", lesson.Slug, err)
 		}
-		lesson := Lesson{Slug: from.slug, Title: from.title, Summary: from.summary, Code: shown, Try: from.try}
+		lesson.Number = i + 1
+		all = append(all, &LessonLink{lesson.Slug, lesson.Title})
+	}
+	for i := range l.lessons {
+		lesson := &l.lessons[i]
+		lesson.All = all
 		if i > 0 {
-			lesson.Before = &LessonLink{lessons[i-1].slug, lessons[i-1].title}
+			lesson.Before = all[i-1]
 		}
-		if i < len(lessons)-1 {
-			lesson.After = &LessonLink{lessons[i+1].slug, lessons[i+1].title}
+		if i < len(all)-1 {
+			lesson.After = all[i+1]
 		}
-		l.lessons = append(l.lessons, lesson)
 	}
 	return l, nil
+}
+
+// find loads the code of the page.
+func (l *Lesson) find(code *source.Code) (err error) {
+	for i := range l.Code {
+		shown := &l.Code[i]
+		if shown.Piece, err = code.Find(shown.Name); err != nil {
+			return err
+		}
+	}
+	express, err := lessonFiles.ReadFile("express/" + l.Slug + ".js")
+	l.Express = strings.TrimSpace(string(express))
+	return err
 }
 
 // Routes registers the feature.
 func (l Learn) Routes(r middlewares.Access) {
 	r.Public.Page(http.MethodGet, "/learn", l.Index)
+	r.Public.Page(http.MethodGet, "/learn/", l.Index)
+	r.Public.Page(http.MethodGet, "/learn/from-express", l.FromExpress)
 	r.Public.Page(http.MethodGet, "/learn/:slug", l.Show)
 }
 
@@ -130,4 +145,10 @@ func (l Learn) Show(c *gin.Context) error {
 		}
 	}
 	return apperr.New(apperr.NotFound, "There is no such page.")
+}
+
+// FromExpress is GET /learn/from-express: docs/from-express.md as it is.
+func (Learn) FromExpress(c *gin.Context) error {
+	c.String(http.StatusOK, "%s", docs.FromExpress)
+	return nil
 }

@@ -1,7 +1,10 @@
 package lab_test
 
 import (
+	"fmt"
 	"net/http"
+	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -15,8 +18,8 @@ import (
 )
 
 type lesson struct {
-	slug, title string
-	code        []any
+	slug, title, express string
+	code                 []any
 }
 
 func lessons(t *testing.T, c *testsite.Client) []lesson {
@@ -24,7 +27,7 @@ func lessons(t *testing.T, c *testsite.Client) []lesson {
 	var all []lesson
 	for _, entry := range c.JSON("GET", "/learn", nil).Status(http.StatusOK).Data()["lessons"].([]any) {
 		m := entry.(testsite.M)
-		all = append(all, lesson{m["slug"].(string), m["title"].(string), m["code"].([]any)})
+		all = append(all, lesson{m["slug"].(string), m["title"].(string), m["express"].(string), m["code"].([]any)})
 	}
 	if len(all) < 11 {
 		t.Fatalf("there are %d lessons", len(all))
@@ -38,7 +41,8 @@ func TestLessons(t *testing.T) {
 	site := testsite.New(t)
 	for who, c := range map[string]*testsite.Client{"guest": site.Client(), "user": site.User("alice")} {
 		index := c.Get("/learn").Status(http.StatusOK)
-		for _, l := range lessons(t, c) {
+		all := lessons(t, c)
+		for i, l := range all {
 			index.Has(`href="/learn/`+l.slug+`"`, html.EscapeString(l.title))
 			page := c.Get("/learn/" + l.slug).Status(http.StatusOK)
 			doc, err := html.Parse(strings.NewReader(page.Body))
@@ -54,6 +58,11 @@ func TestLessons(t *testing.T) {
 					t.Errorf("%s %s: the code of %s is not there", who, l.slug, m["name"])
 				}
 			}
+			if !strings.Contains(shown, l.express) || l.express == "" {
+				t.Errorf("%s %s: the code in Express is not there", who, l.slug)
+			}
+			page.Has(fmt.Sprintf("Lesson %d of %d", i+1, len(all)), `href="/learn" aria-current="true"`, `href="/learn/`+l.slug+`" data-visited="`+l.slug+`" aria-current="page"`)
+			checkQuestions(t, l.slug, doc)
 			if words := len(strings.Fields(texts(doc, "article"))); words < 150 {
 				t.Errorf("%s: %d words", l.slug, words)
 			}
@@ -63,6 +72,87 @@ func TestLessons(t *testing.T) {
 	}
 	if cache := site.Client().Get("/learn/jwt").Header.Get("Cache-Control"); cache != "private, no-cache" {
 		t.Errorf("for guests: Cache-Control %s", cache)
+	}
+}
+
+// checkQuestions: at the end of each lesson are three questions with their answers in place.
+func checkQuestions(t *testing.T, slug string, doc *html.Node) {
+	n := 0
+	for section := range doc.Descendants() {
+		if value(section, "class") != "lesson-check" {
+			continue
+		}
+		for question := range section.ChildNodes() {
+			if question.Data != "details" {
+				continue
+			}
+			n++
+			if summary, all := inner(question.FirstChild), inner(question); !strings.HasSuffix(summary, "?") || len(all) < len(summary)+60 {
+				t.Errorf("%s: question %q with the answer %q", slug, summary, all[len(summary):])
+			}
+		}
+	}
+	if n != 3 {
+		t.Errorf("%s: %d questions", slug, n)
+	}
+}
+
+// The lines that a lesson calls decisive are in the code, each once, and there are as many as one can take in.
+func TestDecisiveLines(t *testing.T) {
+	for _, l := range lessons(t, testsite.New(t).Client()) {
+		n := 0
+		for _, piece := range l.code {
+			m := piece.(testsite.M)
+			marks, _ := m["marks"].([]any)
+			n += len(marks)
+			for _, mark := range marks {
+				found := 0
+				for _, line := range strings.Split(m["text"].(string), "\n") {
+					if strings.Contains(line, mark.(string)) {
+						found++
+					}
+				}
+				if found != 1 {
+					t.Errorf("lesson %s: %d lines of %s contain %q: correct its marks in lessons.json", l.slug, found, m["name"], mark)
+				}
+			}
+			if len(marks) == 0 {
+				t.Errorf("lesson %s: no line of %s is decisive", l.slug, m["name"])
+			}
+		}
+		if n < 5 || n > 10 {
+			t.Errorf("lesson %s: %d decisive lines", l.slug, n)
+		}
+	}
+}
+
+// The code in Express is correct JavaScript.
+func TestExpressParses(t *testing.T) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("there is no node")
+		}
+		t.Skip("there is no node")
+	}
+	for _, l := range lessons(t, testsite.New(t).Client()) {
+		check := exec.Command(node, "--check", "-")
+		check.Stdin = strings.NewReader("async function lesson() {\n" + l.express + "\n}\n")
+		if out, err := check.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", l.slug, err, out)
+		}
+	}
+}
+
+// The list works with a slash at its end, and what is called what is there to be read.
+func TestLearnsOtherPages(t *testing.T) {
+	c := testsite.New(t).Client()
+	if a, b := c.Get("/learn").Status(http.StatusOK).Body, c.Get("/learn/").Status(http.StatusOK).Body; a != strings.Replace(b, `href="/learn" aria-current="true"`, `href="/learn" aria-current="page"`, -1) {
+		t.Errorf("/learn/ differs from /learn: %d and %d bytes", len(a), len(b))
+	}
+	c.Get("/learn/from-express").Status(http.StatusOK).Has("# Coming from the article's Express backend", "`generateAccessToken`")
+	for word := range strings.SplitSeq("grace successor jti rti", " ") {
+		c.Get("/learn").Has(`id="word-` + word + `"`)
 	}
 }
 
@@ -164,7 +254,32 @@ func TestLessonsNeedTheirCode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := lab.NewLearn(empty); err == nil || !strings.Contains(err.Error(), "token.Claims") {
+	if _, err := lab.NewLearn(empty); err == nil || !strings.Contains(err.Error(), "lesson jwt: the source has no token.Kind.Sign") {
 		t.Errorf("error %v", err)
 	}
+}
+
+// Each button of the lab says why: it leads to a lesson that leads back.
+func TestEveryExperimentHasItsLesson(t *testing.T) {
+	c := testsite.New(t).Client()
+	buttons := regexp.MustCompile(`(?s)<li id="([\w-]+)">.*?</li>`).FindAllStringSubmatch(c.Get("/token-lab").Status(http.StatusOK).Body, -1)
+	if len(buttons) < 8 {
+		t.Fatalf("%d buttons", len(buttons))
+	}
+	for _, button := range buttons {
+		why := regexp.MustCompile(`href="(/learn/[\w-]+)"`).FindStringSubmatch(button[0])
+		if why == nil {
+			t.Errorf("%s leads to no lesson: add it to templates/partials/why.html", button[1])
+			continue
+		}
+		c.Get(why[1]).Status(http.StatusOK).Has(`href="/token-lab#` + button[1] + `"`)
+	}
+}
+
+// The pages that tell what happened to one's sessions lead to what explains it.
+func TestPagesLeadToLessons(t *testing.T) {
+	alice := testsite.New(t).User("alice")
+	alice.Get("/settings/sessions").Status(http.StatusOK).Has(`href="/learn/refresh"`, `href="/learn/logout"`)
+	alice.Get("/settings/security").Status(http.StatusOK).Has(`href="/learn/theft"`)
+	alice.Get("/learn/theft").Status(http.StatusOK).Has(`href="/settings/security"`, `<abbr title="The short time for which`)
 }

@@ -226,10 +226,12 @@ type Change struct {
 func (c Change) Changed() bool { return c.Before != c.After }
 
 // Indented is the body over several lines, if it is JSON.
-func (s Step) Indented() string {
+func (s Step) Indented() string { return indented(s.Body) }
+
+func indented(body string) string {
 	var text bytes.Buffer
-	if json.Indent(&text, []byte(s.Body), "", "  ") != nil {
-		return s.Body
+	if json.Indent(&text, []byte(body), "", "  ") != nil {
+		return body
 	}
 	return text.String()
 }

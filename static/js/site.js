@@ -21,6 +21,9 @@ for (const [selector, module] of [
   ["input[type=password]", "./password.js"],
   ["input[name=next]", "./next.js"],
   ["[data-lab]", "./lab.js"],
+  ["[data-editor]", "./editor.js"],
+  ["[data-decoder]", "./decoder.js"],
+  ["[data-learn], [data-lesson]", "./learn.js"],
 ]) {
   const found = document.querySelectorAll(selector);
   if (found.length) import(module).then((m) => found.forEach(m.enhance));

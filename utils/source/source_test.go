@@ -131,3 +131,52 @@ func BenchmarkNew(b *testing.B) {
 		}
 	}
 }
+
+// The lines of every declaration of this program are its text, with their numbers in the file.
+func TestLinesLoseNothing(t *testing.T) {
+	c, err := source.New(os.DirFS("../.."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, p := range c.All() {
+		var texts []string
+		for i, line := range p.Lines() {
+			texts = append(texts, lineText(line))
+			if line.Number != p.Line+i || line.Marked || line.Gap {
+				t.Errorf("%s: line %d is %+v", name, i, line)
+			}
+		}
+		if strings.Join(texts, "\n") != p.Text {
+			t.Errorf("%s: %q", name, texts)
+		}
+	}
+}
+
+func TestExcerpt(t *testing.T) {
+	p, err := code(t, fstest.MapFS{"shop/basket.go": {Data: []byte(example)}}).Find("shop.Basket.Add")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := p.Excerpt("== limit", "no more than", "return nil")
+	var texts []string
+	for _, line := range lines {
+		texts = append(texts, lineText(line))
+	}
+	if got, want := strings.Join(texts, "\n"), "if len(b.items) == limit { // full\n\treturn fmt.Errorf(\"no more than %d <b>\", limit)\nreturn nil"; got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	if lines[0].Number != 18 || lines[0].Gap || lines[1].Gap || !lines[2].Gap {
+		t.Errorf("%+v", lines)
+	}
+	if none := p.Excerpt("nowhere"); none != nil {
+		t.Errorf("%+v", none)
+	}
+}
+
+func lineText(l source.Line) string {
+	var text strings.Builder
+	for _, span := range l.Spans {
+		text.WriteString(span.Text)
+	}
+	return text.String()
+}

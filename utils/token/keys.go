@@ -53,6 +53,18 @@ func (t *Tokens) ForLab(ttl time.Duration) *Tokens {
 	return newTokens(audience+"-lab", t.Access.keys, t.Refresh.keys, c)
 }
 
+// ForEditor are tokens of a key that signs nothing else, whose public half anybody may see: in the Token lab people write
+// tokens with it. Both kinds share it, so that what keeps them apart is their type alone.
+func (t *Tokens) ForEditor(private ed25519.PrivateKey, ttl time.Duration) (*Tokens, error) {
+	own, err := publicKey(private.Public())
+	if err != nil {
+		return nil, err
+	}
+	own.sign = private
+	c := Config{AccessTTL: ttl, RefreshTTL: ttl, Issuer: t.Access.issuer, Now: t.Access.now}
+	return newTokens(audience+"-lab-editor", keys{own}, keys{own}, c), nil
+}
+
 // key is one of our keys, bound to one algorithm for good: what a token's header
 // says never makes an RSA key into an HMAC secret (RFC 8725 3.1, 2.1).
 type key struct {
