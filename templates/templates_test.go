@@ -71,6 +71,9 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// outside are the addresses elsewhere that pages of ours lead to: the project that they compare with, and standards.
+var outside = []string{"https://github.com/navraj-singh-dev/mega-project-javascript-backend", "https://www.rfc-editor.org/rfc/"}
+
 // states are what pages have only at times, and furnish brings about.
 var states = []string{
 	`class="theft"`, `class="flash"`, `role="alert"`, `aria-invalid="true"`, `class="empty"`, `class="badge draft"`, `class="owner-bar"`,
@@ -289,6 +292,9 @@ func checkPolicy(fault report, n *html.Node) {
 		case slices.Contains(addresses, a.Key) || a.Key == "content" && strings.HasPrefix(a.Val, "http"):
 			if n.Data == "a" && attr(n, "rel") == "nofollow ugc noopener" && strings.HasPrefix(a.Val, "https://elsewhere.example/") {
 				continue // a user's, and marked as such
+			}
+			if n.Data == "a" && attr(n, "rel") == "noopener" && slices.ContainsFunc(outside, func(prefix string) bool { return strings.HasPrefix(a.Val, prefix) }) {
+				continue
 			}
 			to, err := url.Parse(a.Val)
 			if err != nil || to.Host != "" && to.Host != "localhost" || to.Scheme != "" && to.Scheme != "https" || to.Opaque != "" {

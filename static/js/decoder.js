@@ -102,6 +102,7 @@ function odd(texts) {
 function element(name, className, ...children) {
   const e = document.createElement(name);
   if (className) e.className = className;
+  if (name === "pre" || name === "code") e.dir = "auto";
   if (name === "pre") e.tabIndex = 0;
   e.append(...children);
   return e;
