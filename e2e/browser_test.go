@@ -9,12 +9,14 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
@@ -116,6 +118,7 @@ type tab struct {
 	mu       sync.Mutex
 	faults   []string // exceptions, console errors, refused or failed loads
 	expected []string
+	requests []string // the addresses of all, to this site or any other
 }
 
 // listen collects what must not happen in a page.
@@ -135,11 +138,22 @@ func (p *tab) listen(event any) {
 			}
 			p.fault("console: " + strings.Join(words, " "))
 		}
+	case *network.EventRequestWillBeSent:
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.requests = append(p.requests, e.Request.URL)
 	case *log.EventEntryAdded:
 		if e.Entry.Level == log.EntryLevelError || e.Entry.Source == log.EntrySourceSecurity {
 			p.fault(string(e.Entry.Source) + ": " + e.Entry.Text + " " + e.Entry.URL)
 		}
 	}
+}
+
+// sent are the addresses of the requests so far.
+func (p *tab) sent() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.requests)
 }
 
 func (p *tab) fault(text string) {

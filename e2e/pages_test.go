@@ -103,6 +103,7 @@ func TestPages(t *testing.T) {
 		p.inspect(path, axe)
 	}
 	p.inspectLab(axe)
+	p.inspectEditor(axe)
 	p.Press("Your menu")
 	p.inspect("the open menu", axe)
 }
