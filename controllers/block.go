@@ -18,8 +18,8 @@ type BlockActions struct{ *App }
 func (b BlockActions) Routes(r middlewares.Access) {
 	r.Private.Page(http.MethodGet, "/settings/blocks", b.Index)
 	r.Private.API(http.MethodGet, "/users/blocks", b.Index)
-	r.Private.Both(http.MethodPut, "/users/blocks/:id", b.Create)
-	r.Private.Both(http.MethodDelete, "/users/blocks/:id", b.Delete)
+	r.Private.At("/settings/blocks").Both(http.MethodPut, "/users/blocks/:id", b.Create)
+	r.Private.At("/settings/blocks").Both(http.MethodDelete, "/users/blocks/:id", b.Delete)
 }
 
 type blockList struct {

@@ -26,8 +26,8 @@ func (a CommentActions) Routes(r middlewares.Access) {
 	r.Private.Page(http.MethodGet, "/comments/c/:id/edit", a.Edit)
 	r.Private.Both(http.MethodPatch, "/comments/c/:id", a.Update)
 	r.Private.Both(http.MethodDelete, "/comments/c/:id", a.Delete)
-	r.Private.Both(http.MethodPut, "/likes/c/:id", a.like(a.CommentLikes.Add))
-	r.Private.Both(http.MethodDelete, "/likes/c/:id", a.like(a.CommentLikes.Remove))
+	r.Private.At("/comments/c/:id").Both(http.MethodPut, "/likes/c/:id", a.like(a.CommentLikes.Add))
+	r.Private.At("/comments/c/:id").Both(http.MethodDelete, "/likes/c/:id", a.like(a.CommentLikes.Remove))
 	r.Private.API(http.MethodPost, "/likes/c/:id/toggle", a.like(a.CommentLikes.Toggle))
 }
 

@@ -19,8 +19,8 @@ type LikeActions struct{ *App }
 func (l LikeActions) Routes(r middlewares.Access) {
 	l.Decorate(l.isLiked)
 	r.Private.Both(http.MethodGet, "/liked", l.Index)
-	r.Private.Both(http.MethodPut, "/likes/v/:id", l.Create)
-	r.Private.Both(http.MethodDelete, "/likes/v/:id", l.Delete)
+	r.Private.At("/comments/:id").Both(http.MethodPut, "/likes/v/:id", l.Create) // a page for posts of all kinds
+	r.Private.At("/comments/:id").Both(http.MethodDelete, "/likes/v/:id", l.Delete)
 	r.Private.API(http.MethodPost, "/likes/v/:id/toggle", l.Toggle)
 }
 

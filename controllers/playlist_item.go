@@ -24,7 +24,7 @@ func (l PlaylistActions) itemRoutes(r middlewares.Access) {
 	r.Private.Both(http.MethodGet, "/playlists/save/:id", l.Save)
 	r.Private.API(http.MethodPatch, "/playlists/add/:post/:id", l.Add)
 	r.Private.API(http.MethodPatch, "/playlists/remove/:post/:id", l.Remove)
-	r.Private.Both(http.MethodPatch, "/playlists/move/:post/:id", l.Move)
+	r.Private.At("/playlists/:id").Both(http.MethodPatch, "/playlists/move/:post/:id", l.Move)
 	r.Private.Page(http.MethodPut, "/playlists/:id/items/:post", l.Add)
 	r.Private.Page(http.MethodDelete, "/playlists/:id/items/:post", l.Remove)
 }

@@ -32,6 +32,7 @@ var postKinds = []struct {
 // Routes registers the feature.
 func (p PostActions) Routes(r middlewares.Access) {
 	r.Private.Page(http.MethodGet, "/create", p.New)
+	r.Private.Page(http.MethodPost, "/create", p.Switch)
 	for _, k := range postKinds {
 		one := p.of(k.kind)
 		r.Public.Page(http.MethodGet, k.path+"/:id", one.Show)
@@ -42,9 +43,9 @@ func (p PostActions) Routes(r middlewares.Access) {
 		r.Private.Both(http.MethodDelete, k.path+"/:id", one.Delete)
 	}
 	r.Private.API(http.MethodPatch, "/watch/:id/toggle", p.of(models.Video).Toggle)
-	r.Private.Upload(p.Config.MaxVideoBytes+p.Config.MaxImageBytes).Both(http.MethodPost, "/watch", p.of(models.Video).Create)
-	r.Private.Upload(p.Config.MaxImageBytes).Both(http.MethodPost, "/photos", p.of(models.Photo).Create)
-	r.Private.Both(http.MethodPost, "/posts", p.of(models.Text).Create)
+	r.Private.At("/create?kind=video").Upload(p.Config.MaxVideoBytes+p.Config.MaxImageBytes).Both(http.MethodPost, "/watch", p.of(models.Video).Create)
+	r.Private.At("/create?kind=photo").Upload(p.Config.MaxImageBytes).Both(http.MethodPost, "/photos", p.of(models.Photo).Create)
+	r.Private.At("/create?kind=text").Both(http.MethodPost, "/posts", p.of(models.Text).Create)
 }
 
 // postsOf are the actions on posts of one kind.
@@ -78,8 +79,12 @@ type postForm struct {
 	Visibility  string `json:"visibility"`
 	CommentsOff bool   `json:"commentsOff"`
 
-	Space *spaceUsed `json:"-"` // for the page
+	Space  *spaceUsed `json:"-"` // for the page
+	Limits fileLimits `json:"-"`
 }
+
+// fileLimits are how many bytes files may have.
+type fileLimits struct{ Image, Video int64 }
 
 func (in postInput) form(kind models.Kind) postForm {
 	return postForm{
@@ -102,7 +107,30 @@ func (p PostActions) New(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return respond.Show(c, "posts/new", postForm{Kind: string(kind), Visibility: string(models.Public), Space: p.spaceUsed(c)})
+	return p.show(c, postInput{}.form(kind))
+}
+
+// Switch is POST /create: the form for another kind, with what was typed into this one. Nothing is made.
+func (p PostActions) Switch(c *gin.Context) error {
+	kind, err := kindOf(c.DefaultQuery("kind", string(models.Video)))
+	if err != nil {
+		return err
+	}
+	var in postInput
+	if err := input.Read(c.Request, &in, nil); err != nil {
+		return respond.Invalid(c, "posts/new", p.complete(c, in.form(kind)), err)
+	}
+	return p.show(c, in.form(kind))
+}
+
+func (p PostActions) show(c *gin.Context, form postForm) error {
+	return respond.Show(c, "posts/new", p.complete(c, form))
+}
+
+// complete adds to a form what it says of the room for files.
+func (a *App) complete(c *gin.Context, form postForm) postForm {
+	form.Space, form.Limits = a.spaceUsed(c), fileLimits{a.Config.MaxImageBytes, a.Config.MaxVideoBytes}
+	return form
 }
 
 func kindOf(text string) (models.Kind, error) {
@@ -125,13 +153,11 @@ func (p postsOf) Create(c *gin.Context) error {
 	if err == nil {
 		err = p.read(c, &in, p.files(c, post, &sent, &files), &files)
 	}
-	if err == nil {
-		err = p.create(c, in, post, sent, &files)
+	if apperr.OfFields(err) {
+		err = p.create(c, in, post, sent, &files, err)
 	}
 	if err != nil {
-		form := in.form(p.kind)
-		form.Space = p.spaceUsed(c)
-		return respond.Invalid(c, "posts/new", form, err)
+		return respond.Invalid(c, "posts/new", p.complete(c, in.form(p.kind)), err)
 	}
 	out := p.post(post, middlewares.Current(c).User, post.Owner)
 	message := "Published. Anyone can see it now."
@@ -160,7 +186,7 @@ func (p postsOf) files(c *gin.Context, post *models.Post, sent **media.Picture, 
 				post.Media, post.Width, post.Height = video.Name, video.Width, video.Height
 				post.Duration, post.Size = video.Duration, video.Size
 				files.add(video.Name)
-				return err
+				return ofField(videoFile, err)
 			},
 			"thumbnail": p.receive(c, "thumbnail", sent),
 		}
@@ -170,14 +196,18 @@ func (p postsOf) files(c *gin.Context, post *models.Post, sent **media.Picture, 
 	return nil
 }
 
-func (p postsOf) create(c *gin.Context, in postInput, post *models.Post, sent *media.Picture, files *uploads) error {
+// create makes the post, unless reading it found faults: those are told together with what else is wrong.
+func (p postsOf) create(c *gin.Context, in postInput, post *models.Post, sent *media.Picture, files *uploads, faults error) error {
 	post.Title, post.Description, post.Alt = text(in.Title), text(in.Description), text(in.Alt)
 	post.Tags, post.Visibility = models.ParseTags(text(in.Tags)), models.Visibility(text(in.Visibility))
 	post.CommentsOff = in.CommentsOff != nil && *in.CommentsOff
 	if p.kind == models.Text {
-		post.Description = text(in.Content)
+		post.Title, post.Description = "", text(in.Content)
 	}
-	if err := post.Check(); err != nil {
+	if p.kind != models.Photo {
+		post.Alt = "" // typed while it was to be one
+	}
+	if err := apperr.Join(faults, p.missing(post, sent), post.Check()); err != nil {
 		return err
 	}
 	if err := p.pictures(c, post, sent, files); err != nil {
@@ -192,19 +222,26 @@ func (p postsOf) create(c *gin.Context, in postInput, post *models.Post, sent *m
 	return err
 }
 
-// pictures stores the photo, or the thumbnail of a video: a drawn one if none was sent.
-func (p postsOf) pictures(c *gin.Context, post *models.Post, sent *media.Picture, files *uploads) (err error) {
+// missing says which file the post needs.
+func (p postsOf) missing(post *models.Post, sent *media.Picture) error {
 	switch {
 	case p.kind == models.Photo && sent == nil:
 		return apperr.InvalidField("photo", "Choose a photo.")
+	case p.kind == models.Video && post.Media == "":
+		return apperr.InvalidField(videoFile, "Choose a video.")
+	}
+	return nil
+}
+
+// pictures stores the photo, or the thumbnail of a video: a drawn one if none was sent.
+func (p postsOf) pictures(c *gin.Context, post *models.Post, sent *media.Picture, files *uploads) (err error) {
+	switch {
 	case p.kind == models.Photo:
 		photo, err := p.Media.SavePhoto(c, sent)
 		post.Media, post.Width, post.Height = photo.Name, photo.Width, photo.Height
 		post.Thumbnail, post.Size = photo.Thumbnail, photo.Size
 		files.add(photo.Name, photo.Thumbnail)
 		return err
-	case p.kind == models.Video && post.Media == "":
-		return apperr.InvalidField(videoFile, "Choose a video.")
 	case p.kind == models.Video && sent != nil:
 		post.Thumbnail, err = files.picture(c, sent, p.Media.SaveThumbnail)
 		return err

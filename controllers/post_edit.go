@@ -6,6 +6,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"tokentube/models"
+	"tokentube/utils/apperr"
 	"tokentube/utils/input"
 	"tokentube/utils/media"
 	"tokentube/utils/respond"
@@ -64,11 +65,9 @@ func (p postsOf) Update(c *gin.Context) error {
 	if p.kind == models.Video {
 		taken = input.Files{"thumbnail": p.receive(c, "thumbnail", &sent)}
 	}
-	if err := p.read(c, &in, taken, &files); err != nil {
-		return p.invalid(c, post, in, err)
-	}
+	err = p.read(c, &in, taken, &files)
 	changes := p.changes(in)
-	if err := changes.Check(*post); err != nil {
+	if err := apperr.Join(err, changes.Check(*post)); err != nil {
 		return p.invalid(c, post, in, err)
 	}
 	thumbnail, err := files.picture(c, sent, p.Media.SaveThumbnail)

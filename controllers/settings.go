@@ -26,12 +26,12 @@ func (s Settings) Routes(r middlewares.Access) {
 	r.Private.Page(http.MethodGet, "/settings/delete", s.ConfirmDelete)
 
 	r.Private.Both(http.MethodPatch, "/settings/profile", s.UpdateProfile)
-	r.Private.Both(http.MethodPatch, "/settings/username", s.UpdateUsername)
-	r.Sensitive.Both(http.MethodPatch, "/settings/email", s.UpdateEmail)
+	r.Private.At("/settings/account").Both(http.MethodPatch, "/settings/username", s.UpdateUsername)
+	r.Sensitive.At("/settings/account").Both(http.MethodPatch, "/settings/email", s.UpdateEmail)
 	r.Sensitive.Both(http.MethodPatch, "/settings/password", s.UpdatePassword)
 	r.Sensitive.Both(http.MethodDelete, "/settings/account", s.Delete)
 
-	upload := r.Private.Upload(s.Config.MaxImageBytes)
+	upload := r.Private.At("/settings/profile").Upload(s.Config.MaxImageBytes)
 	upload.Both(http.MethodPatch, "/settings/avatar", s.UpdateAvatar)
 	upload.Both(http.MethodPatch, "/settings/cover", s.UpdateCover)
 }
@@ -123,7 +123,9 @@ func (s Settings) UpdateEmail(c *gin.Context) error {
 	if err != nil {
 		return respond.Invalid(c, "settings/account", in, err)
 	}
-	if err := s.checkPassword(c, "password", in.Password); err != nil {
+	changed := *middlewares.Current(c).User
+	changed.Email = in.Email
+	if err := apperr.Join(changed.Check(), s.checkPassword(c, "password", in.Password)); err != nil {
 		return respond.Invalid(c, "settings/account", in, err)
 	}
 	user, err := s.update(c, models.UserChanges{Email: &in.Email})
@@ -159,6 +161,9 @@ func (s Settings) update(c *gin.Context, changes models.UserChanges) (out User, 
 
 // checkPassword makes sure that it is still the owner who sits there.
 func (s Settings) checkPassword(c *gin.Context, field, password string) error {
+	if password == "" {
+		return apperr.InvalidField(field, "Enter your password.")
+	}
 	user := middlewares.Current(c).User
 	// Counted like a login: whoever stole a session must not guess here instead.
 	attempt, err := s.Auth.Attempt(c, user.Username, user.ID)

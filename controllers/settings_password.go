@@ -39,19 +39,22 @@ func (s Settings) UpdatePassword(c *gin.Context) error {
 	return respond.Done(c, "Password changed. All other devices were signed out.", "/settings/password", out)
 }
 
-func (s Settings) changePassword(c *gin.Context, in passwordChange) (signedIn, error) {
-	id := middlewares.Current(c)
-	if fault := password.Check(in.NewPassword, id.User.Username, id.User.Email, id.User.FullName); fault != "" {
-		return signedIn{}, apperr.InvalidField("newPassword", "%s", fault)
+// check says what is wrong with the new password.
+func (in passwordChange) check(user *models.User) error {
+	fault := newPassword("newPassword", in.NewPassword, user.Username, user.Email, user.FullName)
+	if fault == nil && password.Same(in.NewPassword, in.OldPassword) {
+		fault = apperr.InvalidField("newPassword", "That is already your password. Choose a new one.")
 	}
 	if !password.Same(in.NewPassword, in.ConfirmPassword) {
-		return signedIn{}, apperr.InvalidField("confirmPassword", "The passwords don't match.")
+		fault = apperr.Join(fault, apperr.InvalidField("confirmPassword", "The passwords don't match."))
 	}
-	if err := s.checkPassword(c, "oldPassword", in.OldPassword); err != nil {
+	return fault
+}
+
+func (s Settings) changePassword(c *gin.Context, in passwordChange) (signedIn, error) {
+	id := middlewares.Current(c)
+	if err := apperr.Join(s.checkPassword(c, "oldPassword", in.OldPassword), in.check(id.User)); err != nil {
 		return signedIn{}, err
-	}
-	if password.Same(in.NewPassword, in.OldPassword) {
-		return signedIn{}, apperr.InvalidField("newPassword", "That is already your password. Choose a new one.")
 	}
 	hash, err := s.Hasher.Hash(c, in.NewPassword, middlewares.Turn(c, id.User.ID))
 	if err != nil {

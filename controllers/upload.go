@@ -93,12 +93,13 @@ func (a *App) read(c *gin.Context, dst any, taken input.Files, u *uploads) error
 				if err == nil {
 					arrived[name] = file
 				}
-				return err
+				return ofField(name, err)
 			}
 		}
 	}
-	if err := input.Read(c.Request, dst, files); err != nil || len(arrived) == 0 {
-		return err
+	faults := input.Read(c.Request, dst, files)
+	if !apperr.OfFields(faults) || len(arrived) == 0 {
+		return faults
 	}
 	var bytes int64
 	for _, file := range arrived {
@@ -109,11 +110,9 @@ func (a *App) read(c *gin.Context, dst any, taken input.Files, u *uploads) error
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(arrived)) {
-		if err := taken[name](arrived[name]); err != nil {
-			return err
-		}
+		faults = apperr.Join(faults, taken[name](arrived[name]))
 	}
-	return nil
+	return faults
 }
 
 // within reads a file up to what is left of its owner's quota.

@@ -52,10 +52,10 @@ func (u UserActions) Create(c *gin.Context) error {
 		"avatar":     u.receive(c, "avatar", &avatar),
 		"coverImage": u.receive(c, "coverImage", &cover),
 	}, &files)
-	if err != nil {
+	if !apperr.OfFields(err) {
 		return respond.Invalid(c, "users/new", in, err)
 	}
-	session, err := u.register(c, in, &user, registrationPictures{avatar, cover}, &files)
+	session, err := u.register(c, in, &user, registrationPictures{avatar, cover, err}, &files)
 	if err != nil {
 		return respond.Invalid(c, "users/new", in, err)
 	}
@@ -65,8 +65,11 @@ func (u UserActions) Create(c *gin.Context) error {
 	return respond.Created(c, "Welcome to Tokentube!", safeNext(in.Next), "/api/v1/users/channel/"+user.Username, u.user(&user, true))
 }
 
-// registrationPictures are the pictures of a new account; nil where none was sent.
-type registrationPictures struct{ avatar, cover *media.Picture }
+// registrationPictures are the pictures of a new account; nil where none was sent, or what was sent isn't accepted.
+type registrationPictures struct {
+	avatar, cover *media.Picture
+	faults        error
+}
 
 // register checks everything that costs nothing before it decodes pictures and hashes the password. The account and its
 // first session are made together, or not at all.
@@ -75,11 +78,8 @@ func (u UserActions) register(c *gin.Context, in registration, user *models.User
 		return nil, err
 	}
 	user.Username, user.Email, user.FullName = in.Username, in.Email, in.FullName
-	if err := u.Users.Check(c, user); err != nil {
-		return nil, withPassword(err, in)
-	}
-	if fault := password.Check(in.Password, in.Username, in.Email, in.FullName); fault != "" {
-		return nil, apperr.InvalidField("password", "%s", fault)
+	if err := apperr.Join(u.Users.Check(c, user), newPassword("password", in.Password, in.Username, in.Email, in.FullName), sent.faults); err != nil {
+		return nil, err
 	}
 	if err := u.pictures(c, user, sent, files); err != nil {
 		return nil, err
@@ -113,14 +113,12 @@ func (u UserActions) pictures(c *gin.Context, user *models.User, sent registrati
 	return nil
 }
 
-// withPassword adds what is wrong with the password to what is wrong with the
-// rest, so that a person is told everything at once.
-func withPassword(err error, in registration) error {
-	fault := password.Check(in.Password, in.Username, in.Email, in.FullName)
-	if e := apperr.From(err); fault != "" && e.Code == apperr.Invalid {
-		e.Fields = append(e.Fields, apperr.Field{Name: "password", Message: fault})
+// newPassword says what is wrong with a password that somebody chooses.
+func newPassword(field, chosen string, names ...string) error {
+	if fault := password.Check(chosen, names...); fault != "" {
+		return apperr.InvalidField(field, "%s", fault)
 	}
-	return err
+	return nil
 }
 
 // Current is GET /me of the API.

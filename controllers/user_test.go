@@ -151,7 +151,7 @@ func TestFailedRegistrationLeavesNoFile(t *testing.T) {
 	avatar := testsite.File{Field: "avatar", Name: "me.png", Content: png(t, 40, 30)}
 	page := testsite.File{Field: "avatar", Name: "me.png", Content: []byte("<script>alert(1)</script>")}
 	site.Client().Upload("POST", "/api/v1/users/register", map[string]string{"username": "alice"}, avatar).Status(422)
-	site.Client().Upload("POST", "/api/v1/users/register", map[string]string{"username": "alice"}, page).Status(415)
+	site.Client().Upload("POST", "/api/v1/users/register", map[string]string{"username": "alice", "email": "alice@example.com", "fullName": "Alice", "password": testsite.Password}, page).Status(415)
 	site.Client().Upload("POST", "/api/v1/users/register", nil, testsite.File{Field: "avatar", Name: "me.png", Content: png(t, 40, 30)[:60]}).Status(422)
 	if left := storedFiles(t, site); left != 0 {
 		t.Errorf("%d files left", left)

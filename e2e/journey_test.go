@@ -20,7 +20,7 @@ func TestJourney(t *testing.T) {
 	p.Sees("Welcome to Tokentube!")
 
 	p.Follow("Create")
-	p.Follow("Photo")
+	p.Press("Photo")
 	p.Upload("Photo", save(t, "sunset.png", pictureBytes(t)))
 	p.Fill("Describe the photo", "A white square over colours")
 	p.Fill("Title", "My first photo")

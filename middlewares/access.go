@@ -22,6 +22,8 @@ type Access struct {
 	Private   Group // users
 	Sensitive Group // users, whose session and account are read past the cache
 	Admin     Group // administrators, read likewise
+
+	Forms *Forms // what was registered for them
 }
 
 // Group registers routes behind the checks of one kind of access.
@@ -37,6 +39,8 @@ type Group struct {
 	download bool
 	maxBytes int64
 	long     []gin.HandlerFunc // what lets a request take longer than others
+	forms    *Forms
+	page     string // see At
 }
 
 // Names are other names of API routes: "PUT /likes/v/:id" to the paths under which the API has it, if not under its own.
@@ -44,8 +48,15 @@ type Names map[string][]string
 
 // NewAccess makes the groups of a router.
 func NewAccess(router gin.IRouter, auth *Auth, names Names) Access {
+	return newAccess(router, auth, names, &Forms{pages: map[string]bool{}, at: map[string]string{}})
+}
+
+// For makes the same groups for those whom another Auth knows.
+func (a Access) For(auth *Auth) Access { return newAccess(a.Open.router, auth, nil, a.Forms) }
+
+func newAccess(router gin.IRouter, auth *Auth, names Names, forms *Forms) Access {
 	group := func(guard gin.HandlerFunc) Group {
-		return Group{router: router, auth: auth, names: names, guard: guard, maxBytes: 2 * input.TextLimit}
+		return Group{router: router, auth: auth, names: names, guard: guard, forms: forms, maxBytes: 2 * input.TextLimit}
 	}
 	users := func(guard gin.HandlerFunc) Group {
 		g := group(guard)
@@ -59,6 +70,7 @@ func NewAccess(router gin.IRouter, auth *Auth, names Names) Access {
 		Private:   users(RequireUser),
 		Sensitive: users(auth.RequireFresh),
 		Admin:     users(auth.RequireRole(models.Admin)),
+		Forms:     forms,
 	}
 }
 
@@ -98,8 +110,18 @@ func (g Group) Limit(limit gin.HandlerFunc) Group {
 	return g
 }
 
+// At is the group for what is sent by forms on this page, where the address doesn't begin with the page's. The page may
+// have the parameters of the address.
+func (g Group) At(page string) Group {
+	g.page = page
+	return g
+}
+
 // Page registers an action at a page's path.
-func (g Group) Page(method, path string, action respond.Action) { g.handle(method, path, action) }
+func (g Group) Page(method, path string, action respond.Action) {
+	g.forms.add(method, path, g.page)
+	g.handle(method, path, action)
+}
 
 // API registers an action under /api/v1: at the path, or where the table of names has it.
 func (g Group) API(method, path string, action respond.Action) {

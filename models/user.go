@@ -113,37 +113,28 @@ func (u *User) checkNamed() error {
 	if !reserved(u.Username) {
 		return err
 	}
-	fault := apperr.InvalidField("username", "This username is reserved. Choose another.")
-	if err == nil {
-		return fault
-	}
-	if e := apperr.From(err); e.Code == apperr.Invalid {
-		e.Fields = append(e.Fields, fault.Fields...)
-	}
-	return err
+	return apperr.Join(err, apperr.InvalidField("username", "This username is reserved. Choose another."))
 }
 
 // Check says what is wrong with a user that is to be created, before the costly parts of creating it.
 func (m *Users) Check(ctx context.Context, u *User) error {
-	if err := u.checkNamed(); err != nil {
-		return err
+	faults := u.checkNamed()
+	if !apperr.OfFields(faults) {
+		return faults
 	}
-	var taken *apperr.Error
-	for _, name := range []bson.E{{Key: "username", Value: u.Username}, {Key: "email", Value: u.Email}} {
-		is, err := m.users.Taken(ctx, name.Key, name.Value)
+	for _, name := range []struct{ field, value string }{{"username", u.Username}, {"email", u.Email}} {
+		if faults != nil && apperr.From(faults).Names(name.field) {
+			continue
+		}
+		is, err := m.users.Taken(ctx, name.field, name.value)
 		if err != nil {
 			return err
 		}
-		if is && taken == nil {
-			taken = store.ErrTaken(name.Key)
-		} else if is {
-			taken.Fields = append(taken.Fields, store.ErrTaken(name.Key).Fields...)
+		if is {
+			faults = apperr.Join(faults, store.ErrTaken(name.field))
 		}
 	}
-	if taken != nil {
-		return taken
-	}
-	return nil
+	return faults
 }
 
 // Create adds a user. The unique indexes decide between two who want one name at once.

@@ -84,15 +84,15 @@ func NewEngine(app *controllers.App, templates, static fs.FS, code *source.Code)
 		crossOrigin,
 	)
 	engine.NoRoute(app.Auth.VerifyJWTNoRenew, fail(apperr.NotFound, "There's no page at this address."))
-	engine.NoMethod(app.Auth.VerifyJWTNoRenew, fail(apperr.MethodNotAllowed, "This page can't be opened directly."))
+	access := middlewares.NewAccess(engine, app.Auth, article)
+	engine.NoMethod(app.Auth.VerifyJWTNoRenew, access.Forms.Open, fail(apperr.MethodNotAllowed, "This page can't be opened directly."))
 	engine.GET("/static/*name", middlewares.Progress, files.Serve)
 	engine.HEAD("/static/*name", files.Serve)
-	return engine, register(app, engine, code)
+	return engine, register(app, ownContexts(engine), access, code)
 }
 
-// register adds the features, a line each.
-func register(app *controllers.App, engine *gin.Engine, code *source.Code) error {
-	access := middlewares.NewAccess(engine, app.Auth, article)
+// register adds the features, a line each. The Token lab sends its requests to the site.
+func register(app *controllers.App, site http.Handler, access middlewares.Access, code *source.Code) error {
 	controllers.NewHealth(app).Routes(access)
 	controllers.Keys{App: app}.Routes(access)
 	controllers.UserActions{App: app}.Routes(access)
@@ -121,16 +121,16 @@ func register(app *controllers.App, engine *gin.Engine, code *source.Code) error
 		return err
 	}
 	learn.Routes(access)
-	tokenLab, err := lab.New(app, code, ownContexts(engine))
+	tokenLab, err := lab.New(app, code, site)
 	if err != nil {
 		return err
 	}
-	tokenLab.Routes(engine, access)
+	tokenLab.Routes(access)
 	editor, err := lab.NewEditor(tokenLab, code)
 	if err != nil {
 		return err
 	}
-	editor.Routes(engine, access)
+	editor.Routes(access)
 	return nil
 }
 

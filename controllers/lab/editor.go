@@ -74,7 +74,7 @@ func NewEditor(l *Lab, code *source.Code) (*Editor, error) {
 }
 
 // Routes registers the pages, and what the editor's tokens are shown to.
-func (e *Editor) Routes(router gin.IRouter, site middlewares.Access) {
+func (e *Editor) Routes(site middlewares.Access) {
 	site.Public.Page(http.MethodGet, path+"/editor", e.open(e.Show))
 	site.Public.Limit(e.lab.limits.Labs).NoRenew().Page(http.MethodPost, path+"/editor", e.open(e.Send))
 	site.Public.Page(http.MethodGet, path+"/decoder", e.Decoder)
@@ -82,7 +82,7 @@ func (e *Editor) Routes(router gin.IRouter, site middlewares.Access) {
 		if l != nil {
 			app, auth := *l.App, *l.Auth
 			auth.Tokens, app.Auth = e.tokens, &auth
-			middlewares.NewAccess(router, &auth, nil).Private.NoRenew().Page(http.MethodGet, l.target+"/editor", asJSON(controllers.UserActions{App: &app}.Current))
+			site.For(&auth).Private.NoRenew().Page(http.MethodGet, l.target+"/editor", asJSON(controllers.UserActions{App: &app}.Current))
 		}
 	}
 }

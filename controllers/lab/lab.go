@@ -105,26 +105,27 @@ func pieces(code *source.Code, names []string) ([]source.Piece, error) {
 // Routes registers the page, which is open to everybody, and what the lab's
 // requests are sent to. An experiment may take seconds, so that its response must
 // not bring the site's cookies.
-func (l *Lab) Routes(router gin.IRouter, site middlewares.Access) {
+func (l *Lab) Routes(site middlewares.Access) {
 	buttons := site.Public.Limit(l.limits.Labs)
 	site.Public.Page(http.MethodGet, path, l.open((*Lab).Show))
 	buttons.Page(http.MethodPost, path+"/session", l.open((*Lab).Start))
 	buttons.NoRenew().Page(http.MethodPost, path+"/experiments/:name", l.open((*Lab).Run))
 	site.Public.Stream().Page(http.MethodGet, path+"/events", l.open((*Lab).Watch))
-	l.targets(router)
+	l.targets(site)
 	if l.visitors != nil {
-		l.visitors.targets(router)
+		l.visitors.targets(site)
 	}
 }
 
 // targets registers actions of the site behind the lab's own sessions.
-func (l *Lab) targets(router gin.IRouter) {
-	inside := middlewares.NewAccess(router, l.Auth, nil)
+func (l *Lab) targets(site middlewares.Access) {
+	inside := site.For(l.Auth)
 	users, sessions := controllers.UserActions{App: l.App}, controllers.SessionActions{App: l.App}
 	inside.Private.Page(http.MethodGet, l.target, asJSON(users.Current))
-	inside.Private.NoRenew().Page(http.MethodPost, l.target+"/password", asJSON(l.ChangePassword))
-	inside.Guest.NoRenew().Page(http.MethodPost, l.target+"/renew", asJSON(sessions.Renew))
-	inside.Guest.NoRenew().Page(http.MethodPost, l.target+"/logout", asJSON(sessions.Delete))
+	inside.Private.NoRenew().At(path).Page(http.MethodPost, l.target+"/password", asJSON(l.ChangePassword))
+	sent := inside.Guest.NoRenew().At(path)
+	sent.Page(http.MethodPost, l.target+"/renew", asJSON(sessions.Renew))
+	sent.Page(http.MethodPost, l.target+"/logout", asJSON(sessions.Delete))
 }
 
 // open is an action in the lab of whoever asks: users play with sessions of their

@@ -13,8 +13,9 @@ export function clearErrors(form) {
 export function showErrors(form, message, errors) {
   const links = [];
   for (const { field, message } of errors) {
-    const input = form.elements[field];
-    if (!input?.closest) continue; // not in this form, or a group of radios
+    const found = form.elements[field];
+    const input = found instanceof RadioNodeList ? found[0] : found;
+    if (!input?.closest(".field")) continue; // not a field that one could fill in
     const error = line("error", message);
     error.id = `${field}-error`;
     input.closest(".field").append(error);
@@ -47,7 +48,7 @@ function line(name, text) {
 function link(input) {
   const a = document.createElement("a");
   a.href = "#" + input.id;
-  a.textContent = input.labels[0]?.querySelector("span:not(.optional)")?.firstChild.textContent.trim() || input.labels[0]?.firstChild.textContent.trim() || input.name;
+  a.textContent = input.dataset.called;
   return a;
 }
 

@@ -41,7 +41,7 @@ export function arrive() {
     return;
   }
   sessionStorage.removeItem(slot);
-  if (!kept.refused || kept.viewer !== viewer || kept.path !== here()) return;
+  if (!kept.refused || kept.viewer !== viewer) return;
   const form = [...document.forms].find((f) => f.getAttribute("action") === kept.action);
   if (form) giveBack(form, kept.values);
 }
@@ -58,5 +58,5 @@ function giveBack(form, values) {
 }
 
 function texts(form) {
-  return [...form.elements].filter((e) => e.name && (e.tagName === "TEXTAREA" || ["text", "email", "radio"].includes(e.type)));
+  return [...form.elements].filter((e) => e.name && (e.tagName === "TEXTAREA" || ["text", "email", "radio", "select-one"].includes(e.type)));
 }

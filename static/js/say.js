@@ -10,6 +10,24 @@ export function say(text, quiet = false) {
   timer = setTimeout(() => { toast.textContent = ""; }, 7000);
 }
 
+const slot = "told";
+
+// tell keeps a sentence for the page that is opened next.
+export function tell(text) {
+  try {
+    sessionStorage.setItem(slot, text);
+  } catch { /* forbidden: the page itself shows what was done */ }
+}
+
+// sayTold says what the page before told.
+export function sayTold() {
+  try {
+    const text = sessionStorage.getItem(slot);
+    sessionStorage.removeItem(slot);
+    if (text) say(text);
+  } catch { /* forbidden */ }
+}
+
 // toLogin goes to the login page, and afterwards back here.
 export function toLogin() {
   location.assign("/login?next=" + encodeURIComponent(location.pathname + location.search));

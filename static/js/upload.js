@@ -1,9 +1,12 @@
-import { say, toLogin } from "./say.js";
+import { say, tell, toLogin } from "./say.js";
 import { goTo, takeFrame } from "./frame.js";
 import { clearErrors, showErrors } from "./errors.js";
 import { keep } from "./keep.js";
 
 const pages = { video: "/watch/", photo: "/photos/", text: "/posts/" };
+
+// From this size on (bytes), the words are sent alone first: nobody should wait for an upload to learn that a title is missing.
+const large = 1 << 20;
 
 // enhance sends the form with progress and a way to stop it, and for a video
 // takes a picture from it.
@@ -15,57 +18,97 @@ export function enhance(form) {
   const frame = videoFrame(form);
   let request;
 
+  const stay = (event) => event.preventDefault(); // the browser asks whether to leave
   const busy = (on) => {
     box.hidden = !on;
     submit.disabled = on;
     form.toggleAttribute("aria-busy", on);
+    if (on) addEventListener("beforeunload", stay);
+    else removeEventListener("beforeunload", stay);
   };
   const progress = (part) => {
     bar.value = part;
-    text.textContent = part < 1 ? `Uploading: ${Math.floor(part * 100)} %` : "Processing …";
+    text.textContent = part < 1 ? `Uploading: ${Math.floor(part * 100)}%` : "Processing …";
   };
 
   // Back may show this page as it was left: sending.
   addEventListener("pageshow", (event) => { if (event.persisted) busy(false); });
 
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    clearErrors(form);
-    const data = new FormData(form);
-    const given = data.get("thumbnail");
-    if (given && !given.size) {
-      data.delete("thumbnail");
-      if (frame.picture) data.append("thumbnail", frame.picture, "frame.jpg");
+  const refuse = (message, errors = []) => {
+    busy(false);
+    showErrors(form, message, errors);
+  };
+  const answered = (status, answer) => {
+    if (status === 401) {
+      busy(false);
+      keep(form);
+      return toLogin();
     }
+    if (status >= 300 || !answer?.data) return refuse(answer?.message || "The upload failed. Try again.", answer?.errors);
+    busy(false);
+    form.elements.idempotencyKey.value = crypto.getRandomValues(new Uint32Array(4)).join("-"); // who comes back makes another one
+    tell(answer.message);
+    location.assign(pages[answer.data.kind] + answer.data._id);
+  };
+  const send = (data, done) => {
     request = new XMLHttpRequest();
     request.open("POST", form.getAttribute("action"));
     request.setRequestHeader("Accept", "application/json");
     request.responseType = "json";
     request.upload.addEventListener("progress", (e) => { if (e.lengthComputable) progress(e.loaded / e.total); });
-    request.addEventListener("load", () => {
-      if (request.status === 401) {
-        keep(form);
-        return toLogin();
-      }
-      const answer = request.response;
-      if (request.status < 300 && answer?.data) {
-        form.elements.idempotencyKey.value = crypto.getRandomValues(new Uint32Array(4)).join("-"); // who comes back makes another one
-        return location.assign(pages[answer.data.kind] + answer.data._id);
-      }
-      busy(false);
-      showErrors(form, answer?.message || "The upload failed. Try again.", answer?.errors || []);
-    });
-    request.addEventListener("error", () => {
-      busy(false);
-      showErrors(form, "The upload was interrupted. Check your connection and try again.", []);
-    });
+    request.addEventListener("load", () => done(request.status, request.response));
+    request.addEventListener("error", () => refuse("The upload was interrupted. Check your connection and try again."));
     request.addEventListener("abort", () => { busy(false); say("Upload cancelled. Nothing was saved."); submit.focus(); });
+    request.send(data);
+  };
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (form.hasAttribute("aria-busy")) return;
+    clearErrors(form);
+    const tooLarge = oversized(form);
+    if (tooLarge.length) return refuse("", tooLarge);
+    const data = withFrame(new FormData(form), frame);
     progress(0);
     busy(true);
     box.querySelector("[data-cancel]").focus();
-    request.send(data);
+    const { words, files } = split(data);
+    if (!files.some(([, file]) => file.size > large)) return send(data, answered);
+    send(words, (status, answer) => {
+      const faults = (answer?.errors || []).filter(({ field }) => !files.some(([name]) => name === field)); // files that are still to come
+      if (status === 422 && !faults.length) return send(data, answered);
+      answered(status, answer && { ...answer, errors: faults });
+    });
   });
   box.querySelector("[data-cancel]").addEventListener("click", () => request?.abort());
+}
+
+// withFrame adds the picture from the video, if none was chosen.
+function withFrame(data, frame) {
+  const given = data.get("thumbnail");
+  if (given && !given.size) {
+    data.delete("thumbnail");
+    if (frame.picture) data.append("thumbnail", frame.picture, "frame.jpg");
+  }
+  return data;
+}
+
+// split takes the files out of what a form sends.
+function split(data) {
+  const words = new FormData();
+  const files = [];
+  for (const [name, value] of data) {
+    if (typeof value === "string") words.append(name, value);
+    else if (value.size) files.push([name, value]);
+  }
+  return { words, files };
+}
+
+// oversized tells which files the site would not accept.
+function oversized(form) {
+  return [...form.querySelectorAll("input[type=file][data-max]")]
+    .filter((input) => input.files[0]?.size > Number(input.dataset.max))
+    .map((input) => ({ field: input.name, message: `This file is larger than ${Math.floor(input.dataset.max / 2 ** 20)} MB.` }));
 }
 
 // videoFrame watches the video field; its picture is what goes along when the

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -73,6 +74,53 @@ func New(code Code, format string, args ...any) *Error {
 func InvalidField(name, format string, args ...any) *Error {
 	message := fmt.Sprintf(format, args...)
 	return &Error{Code: Invalid, Message: message, Fields: []Field{{name, message}}}
+}
+
+// OfFields reports whether err is about fields of the input alone, so that there may be more to say about the others. That
+// holds for nil, but not for what is too large: it isn't read to its end, and nothing is known of what comes after it.
+func OfFields(err error) bool {
+	var e *Error
+	return err == nil || errors.As(err, &e) && len(e.Fields) > 0 && e.Code != TooLarge
+}
+
+// Join is one error about all fields that something is wrong with, each told once, by the first that names it. An error that
+// isn't about fields is returned alone.
+func Join(errs ...error) error {
+	var all *Error
+	for _, err := range errs {
+		if !OfFields(err) {
+			return err
+		}
+		if err != nil {
+			all = all.with(From(err))
+		}
+	}
+	if all == nil {
+		return nil
+	}
+	return all
+}
+
+// with is e and what another error adds to it.
+func (e *Error) with(other *Error) *Error {
+	if e == nil {
+		return other
+	}
+	more := slices.DeleteFunc(slices.Clone(other.Fields), func(f Field) bool { return e.Names(f.Name) })
+	if len(more) == 0 {
+		return e
+	}
+	both := New(Invalid, "Please fix the highlighted fields.").Because(errors.Join(e.cause, other.cause))
+	both.Fields = slices.Concat(e.Fields, more)
+	if other.Code == e.Code {
+		both.Code = e.Code
+	}
+	return both
+}
+
+// Names reports whether the error is about this field.
+func (e *Error) Names(field string) bool {
+	return e != nil && slices.ContainsFunc(e.Fields, func(f Field) bool { return f.Name == field })
 }
 
 // Because keeps what caused the error, for the log and for errors.Is.

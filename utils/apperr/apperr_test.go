@@ -61,3 +61,34 @@ func TestFullDiskIsNoRoom(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 }
+
+func TestJoinTellsAllFieldsOnce(t *testing.T) {
+	name, again, taken := InvalidField("name", "Enter a name."), InvalidField("name", "Choose another."), &Error{Code: Conflict, Fields: []Field{{"email", "In use."}}}
+	file := &Error{Code: UnsupportedMedia, Message: "Not a picture.", Fields: []Field{{"photo", "Not a picture."}}}
+	large := &Error{Code: TooLarge, Message: "Too large.", Fields: []Field{{"photo", "Too large."}}}
+	gone := errors.New("gone")
+	for _, test := range []struct {
+		errs   []error
+		code   Code
+		fields string
+	}{
+		{[]error{name, nil, again}, Invalid, "[{name Enter a name.}]"},
+		{[]error{nil, file, nil}, UnsupportedMedia, "[{photo Not a picture.}]"},
+		{[]error{file, name, taken}, Invalid, "[{photo Not a picture.} {name Enter a name.} {email In use.}]"},
+		{[]error{taken, &Error{Code: Conflict, Fields: []Field{{"username", "In use."}}}}, Conflict, "[{email In use.} {username In use.}]"},
+		{[]error{name, large}, TooLarge, "[{photo Too large.}]"}, // nothing is known of what comes after it
+		{[]error{name, New(RateLimited, "Later."), file}, RateLimited, "[]"},
+		{[]error{name, gone}, Internal, "[]"},
+	} {
+		e := From(Join(test.errs...))
+		if got := fmt.Sprint(e.Fields); e.Code != test.code || got != test.fields {
+			t.Errorf("%v: %s %s, want %s %s", test.errs, e.Code, got, test.code, test.fields)
+		}
+	}
+	if err := Join(nil, nil); err != nil || Join() != nil {
+		t.Errorf("nothing is wrong: %v", err)
+	}
+	if len(name.Fields) != 1 || len(file.Fields) != 1 {
+		t.Error("the joined errors changed")
+	}
+}

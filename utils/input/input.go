@@ -10,10 +10,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -93,18 +95,24 @@ func Query(r *http.Request, dst any) error {
 	return setFields(dst, values)
 }
 
-// setFields copies the values field by field, so that a fault names its field.
+// setFields copies the values field by field, so that each fault names its field.
 func setFields(dst any, values url.Values) error {
-	for name, all := range values {
-		for _, value := range all {
-			if !utf8.ValidString(value) {
-				return apperr.InvalidField(name, "This isn't valid UTF-8.")
-			}
+	var faults error
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		faults = apperr.Join(faults, setField(dst, name, values[name]))
+	}
+	return faults
+}
+
+func setField(dst any, name string, all []string) error {
+	for _, value := range all {
+		if !utf8.ValidString(value) {
+			return apperr.InvalidField(name, "This isn't valid UTF-8.")
 		}
-		one := map[string][]string{name: all}
-		if err := binding.MapFormWithTag(dst, one, "form"); err != nil {
-			return apperr.InvalidField(name, "This must be %s.", describe(fieldType(dst, name))).Because(err)
-		}
+	}
+	one := map[string][]string{name: all}
+	if err := binding.MapFormWithTag(dst, one, "form"); err != nil {
+		return apperr.InvalidField(name, "This must be %s.", describe(fieldType(dst, name))).Because(err)
 	}
 	return nil
 }

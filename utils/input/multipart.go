@@ -12,7 +12,8 @@ import (
 )
 
 // readMultipart takes the parts in whatever order they come. The standard
-// library's FormFile would first write them all to temporary files.
+// library's FormFile would first write them all to temporary files. What is
+// wrong with a file is told with the rest, after the fields were read.
 func readMultipart(body io.Reader, boundary string, dst any, files Files) error {
 	if boundary == "" {
 		return apperr.New(apperr.Malformed, "The multipart form has no boundary.")
@@ -20,12 +21,13 @@ func readMultipart(body io.Reader, boundary string, dst any, files Files) error 
 	metered := &meter{r: io.MultiReader(body, strings.NewReader("\r\n"), cutOff{})}
 	reader := multipart.NewReader(metered, boundary)
 	values, seen, left := url.Values{}, map[string]bool{}, int64(TextLimit)
+	var faults error
 	for parts := 0; ; parts++ {
 		metered.left = headLimit + readAhead
 		part, err := reader.NextPart()
 		if err == io.EOF {
 			finish(body)
-			return setFields(dst, values)
+			return apperr.Join(faults, setFields(dst, values))
 		}
 		if metered.over != nil {
 			return metered.over // whatever the reader made of it
@@ -39,8 +41,14 @@ func readMultipart(body io.Reader, boundary string, dst any, files Files) error 
 			return apperr.New(apperr.TooLarge, "Send at most %d fields at once, with names of at most %d bytes.", partLimit, nameLimit)
 		}
 		if save, isFile := files[name]; isFile {
-			if err := readFile(part, save, seen); err != nil {
+			err := readFile(part, save, seen)
+			if !apperr.OfFields(err) {
 				return err
+			}
+			faults = apperr.Join(faults, err)
+			// Also of a file that was refused: browsers show no response before they have sent everything.
+			if _, err := io.Copy(io.Discard, part); err != nil {
+				return broken(err)
 			}
 			continue
 		}

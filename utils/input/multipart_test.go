@@ -152,3 +152,20 @@ func TestPartsWithinBounds(t *testing.T) {
 		t.Errorf("a large file that nobody reads: %+v, %v", got, err)
 	}
 }
+
+// A file that is refused doesn't hide what was typed after it, nor what else is wrong; one that is too large ends the reading.
+func TestARefusedFileIsToldWithTheRest(t *testing.T) {
+	refuse := func(code apperr.Code) input.Files {
+		return input.Files{"photo": func(io.Reader) error {
+			return &apperr.Error{Code: code, Message: "No.", Fields: []apperr.Field{{Name: "photo", Message: "No."}}}
+		}}
+	}
+	body := filePart("photo", "a.png", strings.Repeat("x", 100<<10)) + part("title", "Typed") + part("count", "many") + part("remember", "maybe") + end
+	var got form
+	e := apperr.From(input.Read(request(typeMany, body), &got, refuse(apperr.UnsupportedMedia)))
+	if names := fmt.Sprint(e.Names("photo"), e.Names("count"), e.Names("remember"), len(e.Fields)); e.Code != apperr.Invalid || names != "true true true 3" || got.Title == nil || *got.Title != "Typed" {
+		t.Errorf("%v %+v, %+v", e.Code, e.Fields, got)
+	}
+	must(t, "too large", input.Read(request(typeMany, body), &form{}, refuse(apperr.TooLarge)), apperr.TooLarge, "photo")
+	must(t, "cut off in the refused file", input.Read(request(typeMany, body[:5000]), &form{}, refuse(apperr.UnsupportedMedia)), apperr.Malformed, "")
+}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tokentube/utils/autolink"
+	"tokentube/utils/input"
 	"tokentube/utils/isolate"
 )
 
@@ -29,6 +30,7 @@ func Funcs(asset func(string) string, now func() time.Time) template.FuncMap {
 		"searched":  searched,
 		"within":    within,
 		"fieldName": fieldName,
+		"size":      input.Size,
 	}
 }
 

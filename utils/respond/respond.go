@@ -24,12 +24,13 @@ type Action func(c *gin.Context) error
 
 // Page is the "." of every template.
 type Page struct {
-	Viewer    any    // who is looking: nil, or what the Viewer function gives
-	Data      any    // the action's own output, the same value that the API encodes
-	Errors    Fields // faults of the form's fields, by field name
-	Message   string // what is wrong with the form as a whole, or the error page's text
-	Flash     string // said once, after a change
-	Path      string // path and query of this page, for "log in and come back"
+	Viewer    any      // who is looking: nil, or what the Viewer function gives
+	Data      any      // the action's own output, the same value that the API encodes
+	Errors    Fields   // faults of the form's fields, by field name
+	Faults    []string // the names of these fields, in the order that they are told in
+	Message   string   // what is wrong with the form as a whole, or the error page's text
+	Flash     string   // said once, after a change
+	Path      string   // path and query of this page, for "log in and come back"
 	Status    int
 	RequestID string
 	BaseURL   string
@@ -128,6 +129,7 @@ func Invalid(c *gin.Context, page string, data any, err error) error {
 	p.Message, p.Errors = e.Message, Fields{}
 	for _, f := range e.Fields {
 		p.Errors[f.Name] = f.Message
+		p.Faults = append(p.Faults, f.Name)
 	}
 	return r.page(c, page, p)
 }
