@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"tokentube/config"
-	"tokentube/models"
 )
 
 // Names lets tests walk the commands.
@@ -49,21 +48,4 @@ func stageFrom(ctx context.Context, cfg config.Config, path string) error {
 	}
 	_, err = stage(ctx, cfg.DataDir, file)
 	return errors.Join(err, file.Close())
-}
-
-// SampleFiles are the files that the samples name.
-func SampleFiles() []string {
-	var names []string
-	for _, channel := range samples {
-		names = append(names, "samples/"+channel.banner+".jpg")
-		for _, post := range channel.posts {
-			if post.file != "" {
-				names = append(names, "samples/"+post.file+".jpg")
-			}
-			if post.kind == models.Video {
-				names = append(names, "samples/"+post.file+".mp4")
-			}
-		}
-	}
-	return names
 }

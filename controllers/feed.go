@@ -89,7 +89,8 @@ const (
 
 type homePage struct {
 	postList
-	Tab string `json:"-"`
+	Tab    string `json:"-"`
+	Sample bool   `json:"-"` // who looks may add the sample content
 }
 
 // Index is GET /: everybody's posts, the latest first; those of the channels that the user follows; or those that trend.
@@ -117,7 +118,13 @@ func (f Feeds) Index(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return respond.Show(c, "home/index", homePage{out, tab})
+	page := homePage{postList: out, Tab: tab}
+	if len(out.Videos) == 0 {
+		if page.Sample, err = f.offersSamples(c); err != nil {
+			return err
+		}
+	}
+	return respond.Show(c, "home/index", page)
 }
 
 // numberedList is a list with the article's page fields.

@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -10,8 +9,8 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"tokentube/commands"
 	"tokentube/e2e/testsite"
+	"tokentube/models/sample"
 )
 
 // TestScreenshots photographs the main pages of a site with sample content into
@@ -22,7 +21,8 @@ func TestScreenshots(t *testing.T) {
 		t.Skip("SCREENSHOTS names no folder")
 	}
 	s := open(t)
-	check(t, commands.Seed(t.Context(), s.Data, s.Config.BcryptCost, io.Discard))
+	_, err := sample.Filler{Site: s.Data.Site, Files: s.Media, Hasher: s.Hasher}.Fill(t.Context())
+	check(t, err)
 	s.User("alice")
 	p := s.Browser()
 	p.Go("/")

@@ -57,6 +57,14 @@ func forwards(h http.Header) string {
 	return ""
 }
 
+// Here tells a request from this machine itself to one of its own names, so far as it says: no proxy passed it on, and no
+// page whose name was made to lead here (DNS rebinding) sent it.
+func Here(r *http.Request) bool {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	passed := slices.ContainsFunc([]string{"X-Forwarded-Host", "X-Forwarded-Proto", "Via"}, func(name string) bool { return r.Header[name] != nil })
+	return err == nil && plain(peer.Addr()).IsLoopback() && Loopback(r.Host) && forwards(r.Header) == "" && !passed
+}
+
 // client is the address that a trusted proxy speaks for. A proxy passes on a header that it does not write itself, so that
 // its client may have: where two headers disagree, neither is believed.
 func client(h http.Header, trusted []string, proxy netip.Addr) netip.Addr {

@@ -317,7 +317,7 @@ func (m *Posts) Create(ctx context.Context, p *Post) error {
 	}
 	p.ID, p.CreatedAt = bson.NewObjectID(), m.db.Now()
 	p.UpdatedAt = p.CreatedAt
-	if p.Visibility == Public && p.PublishedAt == nil {
+	if p.Visibility == Public {
 		p.PublishedAt = &p.CreatedAt
 	}
 	err := m.withinQuota(ctx, p.Owner, m.posts.Insert(ctx, p))

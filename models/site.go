@@ -4,7 +4,11 @@
 // Does not belong here: what all documents share (models/store), HTTP, cookies, templates.
 package models
 
-import "tokentube/models/store"
+import (
+	"time"
+
+	"tokentube/models/store"
+)
 
 // Settings are what the models need to know of the configuration.
 type Settings struct {
@@ -38,6 +42,8 @@ type Site struct {
 	Notifications *Notifications
 	Moderation    *Moderation
 	Reports       *Reports
+
+	settings Settings
 }
 
 // New registers every kind of document. Prepare the database before they are used.
@@ -74,7 +80,12 @@ func New(db *store.DB, s Settings) *Site {
 		Notifications: notifications,
 		Moderation:    moderation,
 		Reports:       NewReports(db, users, posts, comments, moderation),
+
+		settings: s,
 	}
 	site.Dailies.follow(site)
 	return site
 }
+
+// At is the site at another time: see store.DB.At. Close its database when it is done.
+func (s *Site) At(clock func() time.Time) *Site { return New(s.DB.At(clock), s.settings) }

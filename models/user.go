@@ -142,10 +142,8 @@ func (m *Users) Create(ctx context.Context, u *User) error {
 	if err := u.checkNamed(); err != nil {
 		return err
 	}
-	u.ID, u.UpdatedAt = bson.NewObjectID(), m.db.Now()
-	if u.CreatedAt.IsZero() { // sample channels are older than their posts
-		u.CreatedAt = u.UpdatedAt
-	}
+	u.ID, u.CreatedAt = bson.NewObjectID(), m.db.Now()
+	u.UpdatedAt = u.CreatedAt
 	if u.Roles == nil {
 		u.Roles = []string{}
 	}

@@ -61,6 +61,6 @@ func (m *Views) Add(ctx context.Context, post bson.ObjectID, viewer string) (cou
 	if err := m.posts.addView(ctx, post); err != nil {
 		return true, err
 	}
-	m.counted(post)
+	store.After(ctx, func() { m.counted(post) })
 	return true, nil
 }

@@ -101,6 +101,7 @@ func register(app *controllers.App, site http.Handler, access middlewares.Access
 	controllers.Devices{App: app}.Routes(access)
 	controllers.Security{App: app}.Routes(access)
 	controllers.Feeds{App: app}.Routes(access)
+	controllers.NewSamples(app).Routes(access)
 	controllers.PostActions{App: app}.Routes(access)
 	controllers.Files{App: app}.Routes(access)
 	controllers.LikeActions{App: app}.Routes(access)

@@ -64,6 +64,7 @@ POST   /api/v1/users/register
 POST   /login
 POST   /logout                              an expired token ends its session too
 POST   /register
+POST   /sample-content                      from this machine alone, in development, on an empty site
 POST   /token-lab/editor                    visitors play with a throw-away identity
 POST   /token-lab/experiments/:name         visitors play with a throw-away identity
 POST   /token-lab/session                   visitors play with a throw-away identity

@@ -26,6 +26,7 @@ type Client struct {
 	site    *Site
 	Cookies map[string]string
 	Header  http.Header // sent with every request
+	Change  func(*http.Request)
 }
 
 // Answer is what came back.
@@ -60,6 +61,9 @@ func (c *Client) Do(r *http.Request) *Answer {
 	}
 	for name, value := range c.Cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	if c.Change != nil {
+		c.Change(r)
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()

@@ -1,4 +1,4 @@
-package commands_test
+package sample
 
 import (
 	"bytes"
@@ -8,8 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"tokentube/commands"
-	"tokentube/e2e/testsite"
+	"tokentube/models"
 	"tokentube/utils/media"
 )
 
@@ -19,7 +18,7 @@ func TestSampleClipsAreSmallAndWide(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = store.Close() }()
-	clips, err := filepath.Glob("samples/*.mp4")
+	clips, err := filepath.Glob("files/*.mp4")
 	if err != nil || len(clips) != 4 {
 		t.Fatalf("the clips are %q, %v", clips, err)
 	}
@@ -39,35 +38,27 @@ func TestSampleClipsAreSmallAndWide(t *testing.T) {
 }
 
 // A file that no sample names would be embedded for nothing.
-func TestSeedUsesAllOfItsFiles(t *testing.T) {
-	found, err := filepath.Glob("samples/*.*")
+func TestAllFilesAreUsed(t *testing.T) {
+	found, err := filepath.Glob("files/*.*")
 	if err != nil {
 		t.Fatal(err)
 	}
 	found = slices.DeleteFunc(found, func(name string) bool { return strings.HasSuffix(name, ".md") })
-	want := commands.SampleFiles()
+	want := []string{}
+	for _, c := range channels {
+		want = append(want, "files/"+c.banner+".jpg")
+	}
+	for _, p := range allPosts() {
+		if p.file != "" {
+			want = append(want, "files/"+p.file+".jpg")
+		}
+		if p.kind == models.Video {
+			want = append(want, "files/"+p.file+".mp4")
+		}
+	}
 	slices.Sort(want)
+	want = slices.Compact(want)
 	if !slices.Equal(found, want) {
 		t.Errorf("there are %q, and named are %q", found, want)
 	}
-}
-
-func TestSeedFillsASiteOnce(t *testing.T) {
-	cfg := testsite.Config(t)
-	done(t, cfg, []string{"seed"}, "Added 3 channels with 13 posts. Log in as northern-sky")
-	kinds := map[string]int{}
-	for _, folder := range []string{"private", "public"} {
-		files, err := os.ReadDir(filepath.Join(cfg.MediaDir(), folder))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, file := range files {
-			kinds[folder+filepath.Ext(file.Name())]++
-		}
-	}
-	// Videos and photos with their thumbnails; the banners and the initials.
-	if kinds["private.mp4"] != 4 || kinds["private.jpg"] != 5+4+5 || kinds["public.jpg"] != 3+3 || len(kinds) != 3 {
-		t.Errorf("the files are %v", kinds)
-	}
-	refused(t, cfg, []string{"seed"}, "the sample content was already added")
 }
