@@ -156,6 +156,12 @@ func (p *tab) inspectEditor(axe string) {
 	p.t.Helper()
 	p.look(1280, "light")
 	p.Go("/token-lab/editor")
+	if evaluate[bool](p, `!document.querySelector("[data-editor]")`) { // an experiment has ended the session
+		p.inspect("/token-lab/editor (no session)", axe)
+		p.look(1280, "light")
+		p.Press("Start a session")
+		p.Sees("The signature fits")
+	}
 	p.inspect("/token-lab/editor", axe)
 	for _, preset := range []string{"Change the user id", "Remove exp"} {
 		p.look(1280, "light")

@@ -62,7 +62,7 @@ func TestScreenshots(t *testing.T) {
 	for name, at := range map[string]string{
 		"home": "/", "video": p.first("/watch/"), "photo": p.first("/photos/"), "words": p.first("/posts/"), "channel": p.first("/@"),
 		"create": "/create?kind=video", "profile": "/settings/profile", "password": "/settings/password", "sessions": "/settings/sessions", "security": "/settings/security", "own-channel": "/@alice", "subscriptions": "/subscriptions", "history": "/history", "playlists": "/playlists", "liked": "/liked", "search": "/search?q=the", "trending": "/?tab=trending", "studio": "/studio", "dashboard": "/dashboard", "notifications": "/notifications", "data": "/settings/data", "blocks": "/settings/blocks", "notices": "/settings/notifications", "account": "/settings/account", "api": "/api/docs", "comments": "/comments/" + path.Base(p.first("/posts/")),
-		"learn": "/learn", "lesson": "/learn/rotation",
+		"learn": "/learn", "lesson": "/learn/rotation", "lesson-jwt": "/learn/jwt", "compared": "/learn/compared", "decoder": "/token-lab/decoder",
 	} {
 		p.Go(at)
 		p.photograph(folder, name)
@@ -72,6 +72,12 @@ func TestScreenshots(t *testing.T) {
 	p.Press("Start a session")
 	p.Sees("The tokens in your browser")
 	p.photograph(folder, "lab")
+	p.Go("/token-lab/editor?preset=kid")
+	p.photograph(folder, "editor")
+	p.Press("kid: ../../etc/passwd")
+	p.Sees("401 Unauthorized")
+	p.photograph(folder, "editor-sent")
+	p.Go("/token-lab")
 	for _, button := range labButtons {
 		p.look(1280, "light")
 		p.try(button.name)

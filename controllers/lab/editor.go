@@ -31,7 +31,8 @@ import (
 // of their own: nothing else, not even the rest of the lab, accepts them.
 type Editor struct {
 	lab       *Lab
-	key       ed25519.PrivateKey
+	private   ed25519.PrivateKey
+	public    token.JWK // its other half
 	tokens    *token.Tokens
 	decisions []Decision // in the order in which a token is checked
 }
@@ -68,15 +69,18 @@ func NewEditor(l *Lab, code *source.Code) (*Editor, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.key = ed25519.NewKeyFromSeed(seed)
-	e.tokens, err = l.Auth.Tokens.ForEditor(e.key, maxAge)
-	return e, err
+	e.private = ed25519.NewKeyFromSeed(seed)
+	if e.tokens, err = l.Auth.Tokens.ForEditor(e.private, maxAge); err != nil {
+		return nil, err
+	}
+	e.public = e.tokens.Access.PublicKeys()[0]
+	return e, nil
 }
 
 // Routes registers the pages, and what the editor's tokens are shown to.
 func (e *Editor) Routes(site middlewares.Access) {
-	site.Public.Page(http.MethodGet, path+"/editor", e.open(e.Show))
-	site.Public.Limit(e.lab.limits.Labs).NoRenew().Page(http.MethodPost, path+"/editor", e.open(e.Send))
+	site.Public.Page(http.MethodGet, path+"/editor", e.lab.open(e.Show))
+	site.Public.Limit(e.lab.limits.Labs).NoRenew().Page(http.MethodPost, path+"/editor", e.lab.open(e.Send))
 	site.Public.Page(http.MethodGet, path+"/decoder", e.Decoder)
 	for _, l := range []*Lab{e.lab, e.lab.visitors} {
 		if l != nil {
@@ -85,10 +89,6 @@ func (e *Editor) Routes(site middlewares.Access) {
 			site.For(&auth).Private.NoRenew().Page(http.MethodGet, l.target+"/editor", asJSON(controllers.UserActions{App: &app}.Current))
 		}
 	}
-}
-
-func (e *Editor) open(action func(*Lab, *gin.Context) error) respond.Action {
-	return e.lab.open(action)
 }
 
 // Draft is a token as it is written: JSON with any white space, and what becomes of its signature.
@@ -126,12 +126,12 @@ func (e *Editor) Show(l *Lab, c *gin.Context) error {
 	if !page.Alive {
 		return respond.Show(c, "lab/editor", page)
 	}
-	draft, err := e.write(l, c, s, page.Preset)
-	if err != nil {
+	var err error
+	if page.Draft, err = e.write(l, c, s, page.Preset); err != nil {
 		return err
 	}
-	_, page.Fits = e.assemble(&draft)
-	page.Draft, page.PublicKey = draft, e.publicKey()
+	page.PublicKey = e.public.X
+	_, page.Fits = e.assemble(&page.Draft)
 	return respond.Show(c, "lab/editor", page)
 }
 
@@ -154,13 +154,13 @@ func (e *Editor) Send(l *Lab, c *gin.Context) error {
 			return err
 		}
 	}
-	page := EditorPage{Draft: draft, Alive: true, PublicKey: e.publicKey()}
-	if err := check(draft, s); err != nil {
+	page := EditorPage{Draft: draft, Alive: true, PublicKey: e.public.X}
+	err := check(draft, s)
+	if err != nil {
 		return respond.Invalid(c, "lab/editor", page, err)
 	}
-	raw, fits := e.assemble(&page.Draft)
-	page.Fits = fits
-	var err error
+	var raw string
+	raw, page.Fits = e.assemble(&page.Draft)
 	if page.Sent, err = e.send(l, c, raw); err != nil {
 		return err
 	}
@@ -211,21 +211,19 @@ func (e *Editor) write(l *Lab, c *gin.Context, s *models.Session, preset string)
 	case "hs256":
 		d.Header, d.Sign = strings.Replace(d.Header, "EdDSA", "HS256", 1), "public"
 	case "kid":
-		d.Header, d.Sign = strings.Replace(d.Header, e.tokens.Access.PublicKeys()[0].ID, "../../etc/passwd", 1), "key"
+		d.Header, d.Sign = strings.Replace(d.Header, e.public.ID, "../../etc/passwd", 1), "key"
 	}
 	d.Header, d.Payload = indented(d.Header), indented(d.Payload)
 	return d, nil
 }
 
-func (e *Editor) publicKey() string { return e.tokens.Access.PublicKeys()[0].X }
-
 // assemble makes the token, and tells whether its signature fits the editor's key. White space is not part of it.
 func (e *Editor) assemble(d *Draft) (raw string, fits bool) {
 	signed := encode(d.Header) + "." + encode(d.Payload)
-	public, _ := e.key.Public().(ed25519.PublicKey)
+	public, _ := e.private.Public().(ed25519.PublicKey)
 	switch d.Sign {
 	case "key":
-		d.Signature = base64.RawURLEncoding.EncodeToString(ed25519.Sign(e.key, []byte(signed)))
+		d.Signature = base64.RawURLEncoding.EncodeToString(ed25519.Sign(e.private, []byte(signed)))
 	case "public":
 		mac := hmac.New(sha256.New, public)
 		mac.Write([]byte(signed))
