@@ -53,6 +53,7 @@ type Config struct {
 	MaxConnections          int
 	MaxPerAddress           int // connections, and requests under way
 	RateLimit               bool
+	AllowCrawlers           bool // robots.txt and sitemap.xml
 
 	BcryptCost     int
 	CookieSecure   string // auto, true or false
@@ -127,6 +128,7 @@ func Load(env map[string]string) (Config, error) {
 		MaxConnections:   r.number("MAX_CONNECTIONS", 4096, 64, 1_000_000),
 		MaxPerAddress:    r.number("MAX_CONNECTIONS_PER_ADDRESS", 256, 16, 1_000_000),
 		RateLimit:        r.flag("RATE_LIMIT", true),
+		AllowCrawlers:    r.flag("ALLOW_CRAWLERS", true),
 
 		BcryptCost:     r.number("BCRYPT_COST", 12, 4, 20),
 		CookieSecure:   r.secure("COOKIE_SECURE"),

@@ -122,6 +122,7 @@ func TestOneFaultIsNamed(t *testing.T) {
 		"SESSION_MAX_AGE":      {"-1d"},
 		"HTTP_REDIRECT_PORT":   {"x", "-1"},
 		"RATE_LIMIT":           {"perhaps"},
+		"ALLOW_CRAWLERS":       {"perhaps"},
 	} {
 		for _, value := range values {
 			wanted := name

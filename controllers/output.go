@@ -49,6 +49,9 @@ type User struct {
 // Path is the address of the channel's page.
 func (u User) Path() string { return "/@" + u.Username }
 
+// FeedPath is the address of the channel's feed.
+func (u User) FeedPath() string { return u.Path() + "/feed.atom" }
+
 // Owner is a user as it stands inside other things.
 type Owner struct {
 	ID       string  `json:"_id"`

@@ -201,6 +201,11 @@ func (m *Users) Channel(ctx context.Context, id bson.ObjectID) (*User, error) {
 	return ifAvailable(u, err)
 }
 
+// Page lists all accounts, disabled ones too, the oldest first.
+func (m *Users) Page(ctx context.Context, p store.Paging) (store.Page[*User], error) {
+	return m.users.Page(ctx, nil, store.Order{"_id"}, p)
+}
+
 func ifAvailable(u *User, err error) (*User, error) {
 	if err == nil && u.DisabledAt != nil {
 		return nil, apperr.New(apperr.NotFound, "This channel is not available.")

@@ -2,11 +2,14 @@ package models
 
 import (
 	"bytes"
+	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"tokentube/models/store"
 	"tokentube/utils/apperr"
 )
 
@@ -138,4 +141,29 @@ func TestDeletedAccountLeavesNothing(t *testing.T) {
 		t.Errorf("bob's post: %v, %v", p, err)
 	}
 	w.checkWhole(t)
+}
+
+func TestAllAccountsInPages(t *testing.T) {
+	w := newWorld(t)
+	var want []bson.ObjectID
+	for i := range 5 {
+		want = append(want, w.user(t, fmt.Sprint("user", i)).ID)
+	}
+	w.disable(t, &User{ID: want[1]})
+	fatal(t, w.Users.Delete(watched(), want[3]))
+	want = slices.Delete(want, 3, 4)
+	var got []bson.ObjectID
+	for p := (store.Paging{Limit: 2}); ; {
+		page, err := w.Users.Page(watched(), p)
+		fatal(t, err)
+		for _, u := range page.Items {
+			got = append(got, u.ID)
+		}
+		if p.After = page.Next; p.After == "" {
+			break
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
 }

@@ -102,6 +102,7 @@ func register(app *controllers.App, site http.Handler, access middlewares.Access
 	controllers.Security{App: app}.Routes(access)
 	controllers.Feeds{App: app}.Routes(access)
 	controllers.NewSamples(app).Routes(access)
+	controllers.Atom{App: app}.Routes(access)
 	controllers.PostActions{App: app}.Routes(access)
 	controllers.Files{App: app}.Routes(access)
 	controllers.LikeActions{App: app}.Routes(access)
@@ -122,6 +123,7 @@ func register(app *controllers.App, site http.Handler, access middlewares.Access
 		return err
 	}
 	learn.Routes(access)
+	controllers.NewSitemap(app, append([]string{"/", "/token-lab", respond.DocsPath}, learn.Paths()...)).Routes(access)
 	tokenLab, err := lab.New(app, code, site)
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ const public = `
 GET    /
 GET    /.well-known/jwks.json               other services verify our tokens with these keys
 GET    /@:username
+GET    /@:username/feed.atom
 GET    /api/docs
 GET    /api/openapi.json
 GET    /api/v1/comments/:id                 the action asks who may see the post
@@ -50,7 +51,9 @@ GET    /playlists/:id                       private ones are their owner's alone
 GET    /posts/:id
 GET    /readyz
 GET    /register
+GET    /robots.txt
 GET    /search
+GET    /sitemap.xml
 GET    /static/*name
 GET    /token-lab                           visitors play with a throw-away identity
 GET    /token-lab/decoder                   sends nothing: it works in the page

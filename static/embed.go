@@ -8,5 +8,5 @@ import "embed"
 
 // FS has every file, under its address without "/static/".
 //
-//go:embed css/*.css js/*.js *.svg
+//go:embed css/*.css js/*.js *.svg *.png
 var FS embed.FS

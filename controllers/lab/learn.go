@@ -120,6 +120,15 @@ func (l *Lesson) find(code *source.Code) (err error) {
 	return err
 }
 
+// Paths are the addresses of the pages.
+func (l Learn) Paths() []string {
+	paths := []string{"/learn", "/learn/from-express"}
+	for _, lesson := range l.lessons {
+		paths = append(paths, lesson.Path())
+	}
+	return paths
+}
+
 // Routes registers the feature.
 func (l Learn) Routes(r middlewares.Access) {
 	r.Public.Page(http.MethodGet, "/learn", l.Index)

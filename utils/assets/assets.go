@@ -59,8 +59,8 @@ type builder struct {
 	encoder  *compress.Encoder
 }
 
-// imported is where a script names another one of its folder: import … from "./say.js", import("./say.js").
-var imported = regexp.MustCompile(`((?:from|import)\s*\(?\s*")\./([\w-]+\.js)(")`)
+// imported is where a script names another one of its folder, to import it now or later.
+var imported = regexp.MustCompile(`"\./([\w-]+\.js)"`)
 
 // add makes a file. What a script imports gets its version too, so that it is kept as long as what pages name, and a browser
 // asks for none of them again. The importers are the scripts that wait for this one: it can't import one of them.
@@ -77,14 +77,14 @@ func (b builder) add(name string, importers []string) error {
 	}
 	if path.Ext(name) == ".js" {
 		for _, m := range imported.FindAllSubmatch(content, -1) {
-			if err := b.add(path.Join(path.Dir(name), string(m[2])), append(importers[:len(importers):len(importers)], name)); err != nil {
+			if err := b.add(path.Join(path.Dir(name), string(m[1])), append(importers[:len(importers):len(importers)], name)); err != nil {
 				return err
 			}
 		}
 		content = imported.ReplaceAllFunc(content, func(found []byte) []byte {
 			m := imported.FindSubmatch(found)
-			version := b.files[path.Join(path.Dir(name), string(m[2]))].version
-			return fmt.Appendf(nil, "%s./%s?v=%s%s", m[1], m[2], version, m[3])
+			version := b.files[path.Join(path.Dir(name), string(m[1]))].version
+			return fmt.Appendf(nil, `"./%s?v=%s"`, m[1], version)
 		})
 	}
 	sum := sha256.Sum256(content)

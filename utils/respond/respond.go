@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -34,6 +35,23 @@ type Page struct {
 	Status    int
 	RequestID string
 	BaseURL   string
+	Canonical string // the address of what it shows; empty: of an error, or the result of a form
+}
+
+// canonical is the one address of what a page shows, however it was reached (RFC 6596): what is further down a list, another
+// order and what others added to the address don't count. All our paths are in lowercase, but are found in any case.
+func canonical(baseURL string, u *url.URL) string {
+	asked, kept := u.Query(), url.Values{}
+	for _, name := range []string{"kind", "tab", "q"} {
+		if value := asked.Get(name); value != "" {
+			kept.Set(name, value)
+		}
+	}
+	address := baseURL + "/" + strings.ToLower(strings.Trim(u.EscapedPath(), "/"))
+	if len(kept) > 0 {
+		address += "?" + kept.Encode()
+	}
+	return address
 }
 
 // Fields are messages by the name of the field.
@@ -171,7 +189,7 @@ func WantsJSON(c *gin.Context) bool {
 }
 
 func (r *Responder) newPage(c *gin.Context, status int, data any) Page {
-	return Page{
+	p := Page{
 		Viewer:    r.viewer(c),
 		Data:      data,
 		Flash:     r.flash.take(c),
@@ -180,6 +198,10 @@ func (r *Responder) newPage(c *gin.Context, status int, data any) Page {
 		RequestID: RequestID(c),
 		BaseURL:   r.baseURL,
 	}
+	if status == http.StatusOK && c.Request.Method != http.MethodPost {
+		p.Canonical = canonical(r.baseURL, c.Request.URL)
+	}
+	return p
 }
 
 // page renders into a buffer first: a template that fails half-way becomes a
