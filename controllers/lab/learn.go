@@ -122,7 +122,7 @@ func (l *Lesson) find(code *source.Code) (err error) {
 
 // Paths are the addresses of the pages.
 func (l Learn) Paths() []string {
-	paths := []string{"/learn", "/learn/from-express"}
+	paths := []string{"/learn"}
 	for _, lesson := range l.lessons {
 		paths = append(paths, lesson.Path())
 	}
