@@ -34,70 +34,64 @@ var types = map[string]string{
 
 // New reads all files whose type is known.
 func New(folder fs.FS) (*Files, error) {
-	contents := map[string][]byte{}
+	contents, scripts := map[string][]byte{}, sha256.New()
 	err := fs.WalkDir(folder, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || types[path.Ext(name)] == "" {
 			return err
 		}
-		contents[name], err = fs.ReadFile(folder, name)
+		content, err := fs.ReadFile(folder, name)
+		contents[name] = content
+		if path.Ext(name) == ".js" {
+			scripts.Write(content)
+		}
 		return err
 	})
-	f := &Files{files: map[string]file{}}
-	b := builder{contents, f.files, compress.Best()}
-	for name := range contents {
-		if err := b.add(name, nil); err != nil {
-			return nil, err
-		}
+	if err != nil {
+		return nil, err
 	}
-	return f, err
+	f, encoder := &Files{files: map[string]file{}}, compress.Best()
+	for name, content := range contents {
+		sum := sha256.Sum256(content)
+		version := short(sum[:])
+		if path.Ext(name) == ".js" {
+			version = short(scripts.Sum(nil))
+			if content, err = versioned(name, content, version, contents); err != nil {
+				return nil, err
+			}
+		}
+		f.files[name] = file{encodings(name, content, encoder), version}
+	}
+	return f, nil
 }
 
-// builder makes the files, those first that others import.
-type builder struct {
-	contents map[string][]byte
-	files    map[string]file
-	encoder  *compress.Encoder
-}
+func short(sum []byte) string { return base64.RawURLEncoding.EncodeToString(sum[:9]) }
 
 // imported is where a script names another one of its folder, to import it now or later.
 var imported = regexp.MustCompile(`"\./([\w-]+\.js)"`)
 
-// add makes a file. What a script imports gets its version too, so that it is kept as long as what pages name, and a browser
-// asks for none of them again. The importers are the scripts that wait for this one: it can't import one of them.
-func (b builder) add(name string, importers []string) error {
-	if _, done := b.files[name]; done {
-		return nil
-	}
-	content, there := b.contents[name]
-	switch {
-	case !there:
-		return fmt.Errorf("%s imports %s, which doesn't exist", importers[len(importers)-1], name)
-	case strings.Contains(" "+strings.Join(importers, " ")+" ", " "+name+" "):
-		return fmt.Errorf("scripts import each other: %s, %s", strings.Join(importers, ", "), name)
-	}
-	if path.Ext(name) == ".js" {
-		for _, m := range imported.FindAllSubmatch(content, -1) {
-			if err := b.add(path.Join(path.Dir(name), string(m[1])), append(importers[:len(importers):len(importers)], name)); err != nil {
-				return err
-			}
-		}
-		content = imported.ReplaceAllFunc(content, func(found []byte) []byte {
-			m := imported.FindSubmatch(found)
-			version := b.files[path.Join(path.Dir(name), string(m[1]))].version
-			return fmt.Appendf(nil, `"./%s?v=%s"`, m[1], version)
-		})
-	}
-	sum := sha256.Sum256(content)
-	made := file{map[compress.Coding][]byte{compress.Identity: content}, base64.RawURLEncoding.EncodeToString(sum[:9])}
-	if path.Ext(name) != ".png" {
-		for _, coding := range []compress.Coding{compress.Zstd, compress.Gzip} {
-			if small, is := b.encoder.Encode(coding, content); is == coding {
-				made.bodies[coding] = small
-			}
+// versioned is a script with the version in what it imports: so that is kept as long as what pages name, and a browser asks
+// for none of it again. All scripts have one version, since each may import any other.
+func versioned(name string, content []byte, version string, all map[string][]byte) ([]byte, error) {
+	for _, m := range imported.FindAllSubmatch(content, -1) {
+		if other := path.Join(path.Dir(name), string(m[1])); all[other] == nil {
+			return nil, fmt.Errorf("%s imports %s, which doesn't exist", name, other)
 		}
 	}
-	b.files[name] = made
-	return nil
+	return imported.ReplaceAll(content, []byte(`"./$1?v=`+version+`"`)), nil
+}
+
+// encodings are the content as it is, and compressed where that helps.
+func encodings(name string, content []byte, encoder *compress.Encoder) map[compress.Coding][]byte {
+	bodies := map[compress.Coding][]byte{compress.Identity: content}
+	if path.Ext(name) == ".png" {
+		return bodies
+	}
+	for _, to := range []compress.Coding{compress.Zstd, compress.Gzip} {
+		if small, coding := encoder.Encode(to, content); coding == to {
+			bodies[to] = small
+		}
+	}
+	return bodies
 }
 
 // Path is the address of a file, with its version.
