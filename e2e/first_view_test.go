@@ -1,13 +1,12 @@
 package e2e_test
 
 import (
-	"io"
 	"testing"
 
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
-	"tokentube/commands"
+	"tokentube/models/sample"
 )
 
 // observe notes what Chromium's performance APIs tell about a page, from its beginning.
@@ -60,7 +59,8 @@ const (
 // is the same each time: bytes, and what moves. How long something takes it only tells.
 func TestFirstView(t *testing.T) {
 	s := open(t)
-	check(t, commands.Seed(t.Context(), s.Data, s.Config.BcryptCost, io.Discard))
+	_, err := sample.Filler{Site: s.Data.Site, Files: s.Media, Hasher: s.Hasher}.Fill(t.Context())
+	check(t, err)
 	browser := s.Browser()
 	browser.Go("/")
 	pages := []struct{ name, path string }{
