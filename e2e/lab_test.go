@@ -29,6 +29,12 @@ func (p *tab) try(experiment string) {
 	p.until("the result of "+experiment, `document.querySelector("#experiments [id=`+experiment+`] button[aria-current]") !== null && document.getElementById("result-title") !== null`)
 }
 
+// live waits until the lab's script is there.
+func (p *tab) live() {
+	p.t.Helper()
+	p.until("the lab to be live", `document.querySelector("[data-lab=live]") !== null`)
+}
+
 // TestLab presses every button of the Token lab, as a user and as a visitor, with
 // scripts and without. What happens there leaves the person's own login alone.
 func TestLab(t *testing.T) {
@@ -55,6 +61,9 @@ func TestLab(t *testing.T) {
 				p.At("/token-lab")
 			}
 			p.Sees("No session yet")
+			if kind.scripts {
+				p.live()
+			}
 			p.pressEach(t)
 			p.Go("/settings/profile")
 			if !kind.user {
@@ -91,10 +100,12 @@ func TestLabTellsAsItHappens(t *testing.T) {
 	s := open(t)
 	p := s.Browser()
 	p.Go("/token-lab")
-	p.click(`document.querySelector("#experiments #expire button")`)
+	p.live()
+	s.Clock.Slow.Store(true)
+	p.click(`document.querySelector("#experiments [id=replay-after-grace] button")`)
 	p.until("the tokens", `document.querySelectorAll(".lab-token").length === 2 && !document.getElementById("result")`)
 	p.until("a step before the end", `document.querySelector("[data-live]:not([hidden]) .lab-status.good") !== null && !document.getElementById("result")`)
-	p.until("the countdown", `/Waiting [1-9]\d* s, until the access token had expired/.test(document.querySelector(".lab-countdown:not([hidden])")?.textContent)`)
+	p.until("the countdown", `/Waiting [1-9]\d* s, until the old refresh token's grace was over/.test(document.querySelector(".lab-countdown:not([hidden])")?.textContent)`)
 	p.until("the result", `document.getElementById("result") !== null && document.querySelector("[data-live]").hidden`)
 	p.Sees("Waited")
 }
@@ -107,11 +118,13 @@ func TestLabDeepLink(t *testing.T) {
 	p.look(360, "light")
 	p.Go("/token-lab#lost-response")
 	const there = `(() => { const { top, bottom } = document.getElementById("lost-response").getBoundingClientRect(); return top >= 0 && bottom <= innerHeight && location.hash === "#lost-response"; })()`
+	p.live()
 	p.until("the experiment in sight", there)
 	p.click(`document.querySelector("main a[data-here]")`)
 	p.until("the login", `location.pathname === "/login"`)
 	p.logIn("alice", testsite.Password)
 	p.At("/token-lab")
+	p.live()
 	p.until("the experiment in sight", there)
 	// After a run the experiments are behind a button that stays in sight, also at the end of the page.
 	p.try("lost-response")

@@ -69,7 +69,7 @@ func (r *run) tamper() string {
 	return r.changed
 }
 
-const asBroken = "Refused, but with %d: a forged token looks like a fault of the server, in the log too."
+const asBroken = "Refused, but with %d: a forged token looks like a fault of the server."
 
 func (r *run) tamperHeader() {
 	a := r.send(request{title: "The tampered token in the Authorization header", header: r.tamper()})
@@ -185,12 +185,13 @@ func (r *run) passwordChange() {
 	access := r.send(request{title: "The thief shows the access token", by: &r.thief, header: r.thief.Access})
 	refresh := r.renew(&r.thief, "And the refresh token")
 	owner := r.send(request{title: "And the owner goes on"})
-	r.ours(change.ok() && change.set.Refresh != "", "Every session of the user is ended, and the owner is given a new one. (The lab leaves the password itself as it is.)")
+	later := r.renew(&r.browser, "And renews")
+	r.ours(change.ok() && change.set.Refresh != "", "The session is ended, and the owner is given a new one. (The lab ends its own sessions only, and leaves the password as it is.)")
 	r.ours(access.status == http.StatusUnauthorized && refresh.status == http.StatusUnauthorized, "Both copies are refused.")
-	r.ours(owner.ok(), "The owner stays logged in, with new tokens.")
+	r.ours(owner.ok() && later.ok(), "The owner stays logged in, with new tokens.")
 	r.usual(change.set == middlewares.Pair{} && access.ok(), "No token changes: the copied access token is accepted.")
 	r.usual(refresh.ok(), "The copied refresh token renews: the thief has the newest tokens now.")
-	r.usual(owner.ok(), "The owner goes on for as long as their access token lives. After that, they are the one who is refused.")
+	r.usual(owner.ok() && later.status == http.StatusUnauthorized, "The owner's own renewal is refused with %d: changing the password has helped the thief only.", later.status)
 }
 
 // expiry is when a token says that it expires.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,10 +40,20 @@ type Site struct {
 // Close stops the site, as at the end of the process.
 func (s *Site) Close() { s.Data.Close() }
 
-// Clock is the site's time.
+// Clock is the site's time. It stands still until it is moved on.
 type Clock struct {
-	mu  sync.Mutex
-	now time.Time
+	Slow atomic.Bool // sleeping takes its time
+	mu   sync.Mutex
+	now  time.Time
+}
+
+// Sleep moves the time on.
+func (c *Clock) Sleep(_ context.Context, d time.Duration) error {
+	if c.Slow.Load() {
+		time.Sleep(d)
+	}
+	c.Advance(d)
+	return nil
 }
 
 // Now is the time.
@@ -103,7 +114,7 @@ func Open(t testing.TB, cfg config.Config, clock *Clock) *Site {
 	check(t, err)
 	app, err := controllers.New(cfg, data.Site, data.Media, log, clock.Now)
 	check(t, err)
-	app.Sleep = func(_ context.Context, d time.Duration) error { clock.Advance(d); return nil }
+	app.Sleep = clock.Sleep
 	engine, err := routes.NewEngine(app, templates.FS, static.FS, Code(t))
 	check(t, err)
 	check(t, data.DB.Prepare(ctx))

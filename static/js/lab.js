@@ -9,6 +9,7 @@ export function enhance(lab) {
   setInterval(() => lab.querySelectorAll("[data-expires], [data-until]").forEach(countDown), 250);
   addEventListener("hashchange", () => arrive(lab));
   arrive(lab);
+  lab.dataset.lab = "live";
 
   // post sends a form and shows the page that comes back.
   async function post(action, body) {
