@@ -1,6 +1,8 @@
 package lab
 
 import (
+	"cmp"
+	_ "embed"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -9,35 +11,38 @@ import (
 	"time"
 
 	"tokentube/middlewares"
+	"tokentube/utils/source"
 )
 
 // experiment is a button of the lab, the code that decides about what it shows, on
 // this site and in the model of the usual way, and what it does on either.
 type experiment struct {
 	Button
-	code, usual []string
-	do          func(*run)
+	Code  []Shown `json:"code"`
+	Usual []Shown `json:"usual"`
+	do    func(*run)
 }
 
-var experiments = []experiment{
-	{Button{Name: "expire", Label: "Let the access token expire", Summary: "Waits until it has: ten seconds at most. Then the same request is sent again."},
-		[]string{"middlewares.Auth.identify", "middlewares.Auth.Renew", "models.Sessions.replaceCurrent"}, []string{"lab.usual.guarded"}, (*run).expire},
-	{Button{Name: "tamper-header", Label: "Send a tampered token as a header", Summary: "The payload says “admin” now. The signature is the old one."},
-		[]string{"token.Kind.verify", "middlewares.Auth.identify", "middlewares.refuse"}, []string{"lab.usual.guarded"}, (*run).tamperHeader},
-	{Button{Name: "tamper-cookie", Label: "Send a tampered token in its cookie", Summary: "The same token where the browser keeps it, beside a valid refresh token."},
-		[]string{"middlewares.Auth.identify", "token.Kind.verify", "middlewares.Auth.fromRefresh"}, []string{"lab.usual.guarded"}, (*run).tamperCookie},
-	{Button{Name: "eight-at-once", Label: "Send eight requests at once", Summary: "A page that loads eight things after the access token expired: each asks for new tokens."},
-		[]string{"models.Sessions.Rotate", "models.Sessions.unchanged", "models.Session.accepts"}, []string{"lab.usual.renew"}, (*run).eightAtOnce},
-	{Button{Name: "lost-response", Label: "Lose a response, and ask again", Summary: "New tokens are made, but the connection breaks before they arrive."},
-		[]string{"models.Session.accepts", "models.Sessions.Rotate", "models.User.GenerateRefreshToken"}, []string{"lab.usual.renew"}, (*run).lostResponse},
-	{Button{Name: "replay-in-grace", Label: "Send the old refresh token at once", Summary: "Another tab was a moment slower, and still has the token that was just replaced."},
-		[]string{"models.Sessions.startGrace", "models.Session.accepts"}, []string{"lab.usual.renew"}, (*run).replayInGrace},
-	{Button{Name: "replay-after-grace", Label: "Steal the refresh token", Summary: "The thief renews first. Five seconds later the owner comes with the token that was copied."},
-		[]string{"models.Sessions.CheckRefreshToken", "models.Sessions.End", "middlewares.Auth.noteTheft"}, []string{"lab.usual.renew"}, (*run).replayAfterGrace},
-	{Button{Name: "logout-replay", Label: "Log out, then use the old tokens", Summary: "Somebody kept a copy. Both tokens are correctly signed and not expired."},
-		[]string{"controllers.App.endSessions", "models.Sessions.ifLive", "middlewares.Auth.fromAccess"}, []string{"lab.usual.logOut", "lab.usual.guarded"}, (*run).logoutReplay},
-	{Button{Name: "password-change", Label: "Change the password", Summary: "Somebody has a copy of both tokens, and the owner does what everybody advises."},
-		[]string{"controllers.Settings.setPassword", "models.Sessions.EndOthers"}, []string{"lab.usual.changePassword", "lab.usual.guarded"}, (*run).passwordChange},
+//go:embed experiments.json
+var experimentTable []byte
+
+// readExperiments reads the table, and finds the code that it names.
+func readExperiments(code *source.Code) (all []experiment, err error) {
+	if err := json.Unmarshal(experimentTable, &all); err != nil {
+		return nil, err
+	}
+	for i := range all {
+		e := &all[i]
+		e.do = map[string]func(*run){
+			"expire": (*run).expire, "tamper-header": (*run).tamperHeader, "tamper-cookie": (*run).tamperCookie,
+			"eight-at-once": (*run).eightAtOnce, "lost-response": (*run).lostResponse, "replay-in-grace": (*run).replayInGrace,
+			"replay-after-grace": (*run).replayAfterGrace, "logout-replay": (*run).logoutReplay, "password-change": (*run).passwordChange,
+		}[e.Name]
+		if err := cmp.Or(find(code, e.Code), find(code, e.Usual)); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 func (r *run) expire() {

@@ -28,10 +28,10 @@ import (
 // of the site; only the session is a throwaway one, of its own kind, with cookies
 // of its own that open nothing else.
 type Lab struct {
-	*controllers.App                           // the site's, with the lab's sessions, cookies and tokens
-	site             http.Handler              // answers the lab's requests
-	target           string                    // where it answers them
-	code, usual      map[string][]source.Piece // that experiments show, of the site and of the model
+	*controllers.App              // the site's, with the lab's sessions, cookies and tokens
+	site             http.Handler // answers the lab's requests
+	target           string       // where it answers them
+	experiments      []experiment
 	watchers         watchers
 	guests           *guests // nil: its players are the users of the site
 	visitors         *Lab    // for those who are not logged in; nil in itself
@@ -49,21 +49,17 @@ const (
 // New makes the lab of a site, whose handler answers the lab's requests. It is an
 // error if code that an experiment shows is gone.
 func New(app *controllers.App, code *source.Code, site http.Handler) (*Lab, error) {
-	l := &Lab{App: playground(app, app.Site), site: site, limits: app.Auth.Limits, target: path + "/target", code: map[string][]source.Piece{}, usual: map[string][]source.Piece{}}
-	for _, e := range experiments {
-		shown, err := pieces(code, e.code)
-		usual, fault := pieces(code, e.usual)
-		if err := cmp.Or(err, fault); err != nil {
-			return nil, err
-		}
-		l.code[e.Name], l.usual[e.Name] = shown, usual
+	all, err := readExperiments(code)
+	if err != nil {
+		return nil, err
 	}
+	l := &Lab{App: playground(app, app.Site), site: site, limits: app.Auth.Limits, target: path + "/target", experiments: all}
 	guests, err := openGuests(app)
 	if err != nil { // no folder to write in: nothing else of the site needs one with a MongoDB and a bucket
 		app.Log.Warn("the Token lab is open to users only", "error", err)
 		return l, nil
 	}
-	l.visitors = &Lab{App: playground(app, guests.Site), site: site, target: path + "/visitor", code: l.code, usual: l.usual, guests: guests}
+	l.visitors = &Lab{App: playground(app, guests.Site), site: site, target: path + "/visitor", experiments: all, guests: guests}
 	return l, nil
 }
 
@@ -89,17 +85,14 @@ func cookiePrefix(prefix string) string {
 	return prefix + "Lab"
 }
 
-// pieces finds the code that a page shows.
-func pieces(code *source.Code, names []string) ([]source.Piece, error) {
-	var all []source.Piece
-	for _, name := range names {
-		piece, err := code.Find(name)
-		if err != nil {
-			return nil, err
+// find loads the code that a page shows.
+func find(code *source.Code, shown []Shown) (err error) {
+	for i := range shown {
+		if shown[i].Piece, err = code.Find(shown[i].Name); err != nil {
+			return err
 		}
-		all = append(all, piece)
 	}
-	return all, nil
+	return nil
 }
 
 // Routes registers the page, which is open to everybody, and what the lab's
@@ -175,7 +168,7 @@ func (l *Lab) Show(c *gin.Context) error {
 
 func (l *Lab) show(c *gin.Context, s *models.Session, held middlewares.Pair, result *Result) error {
 	page := Page{Result: result}
-	for _, e := range experiments {
+	for _, e := range l.experiments {
 		for _, state := range []string{"held", "failed"} {
 			switch {
 			case result != nil && result.Name == e.Name && result.Held() == (state == "held"):
@@ -288,11 +281,11 @@ func (l *Lab) player(c *gin.Context) (*models.User, error) {
 // Run is POST /token-lab/experiments/:name: presses a button. The answer is the
 // page with what happened, here and in the model of the usual way.
 func (l *Lab) Run(c *gin.Context) error {
-	i := slices.IndexFunc(experiments, func(e experiment) bool { return e.Name == c.Param("name") })
+	i := slices.IndexFunc(l.experiments, func(e experiment) bool { return e.Name == c.Param("name") })
 	if i < 0 {
 		return apperr.New(apperr.NotFound, "The lab has no such button.")
 	}
-	e, opening := experiments[i], ""
+	e, opening := l.experiments[i], ""
 	session, held := l.held(c)
 	if !l.alive(session) {
 		opening = map[bool]string{true: "There was no session yet, so one was started", false: "The session before is over, so a new one was started"}[session == nil]
@@ -309,7 +302,7 @@ func (l *Lab) Run(c *gin.Context) error {
 		return err
 	}
 	result := &Result{Name: e.Name, Label: e.Label, Ours: ours.column("ours"), Usual: usual.column("usual")}
-	result.Ours.Code, result.Usual.Code, result.Ours.Session = l.code[e.Name], l.usual[e.Name], l.newSession(here.session())
+	result.Ours.Code, result.Usual.Code, result.Ours.Session = e.Code, e.Usual, l.newSession(here.session())
 	c.Writer.Header().Del("Set-Cookie") // of a session that began within this answer: a name is set once (RFC 6265 §4.1.1)
 	if l.alive(here.session()) && ours.browser.Refresh != "" {
 		l.Auth.Cookies.Set(c, ours.browser.Pair, here.session(), l.Now())

@@ -46,6 +46,16 @@ func holds(t *testing.T, result lab.Result) {
 		if len(column.Findings) < 2 || len(column.Code) == 0 || len(column.Steps) == 0 {
 			t.Errorf("%s, %s: %+v", result.Name, who, column)
 		}
+		for _, shown := range column.Code {
+			for _, mark := range shown.Marks {
+				if strings.Count(shown.Text, mark) == 0 {
+					t.Errorf("%s: no line of %s contains %q: correct its marks in experiments.json", result.Name, shown.Name, mark)
+				}
+			}
+			if len(shown.Marks) == 0 {
+				t.Errorf("%s: nothing of %s is decisive", result.Name, shown.Name)
+			}
+		}
 		for _, f := range column.Findings {
 			if !f.OK {
 				t.Errorf("%s, %s: it is not so: %s\n%+v", result.Name, who, f.Text, column.Steps)

@@ -109,11 +109,8 @@ func NewLearn(code *source.Code) (Learn, error) {
 
 // find loads the code of the page.
 func (l *Lesson) find(code *source.Code) (err error) {
-	for i := range l.Code {
-		shown := &l.Code[i]
-		if shown.Piece, err = code.Find(shown.Name); err != nil {
-			return err
-		}
+	if err := find(code, l.Code); err != nil {
+		return err
 	}
 	express, err := lessonFiles.ReadFile("express/" + l.Slug + ".js")
 	l.Express = strings.TrimSpace(string(express))

@@ -12,7 +12,6 @@ import (
 
 	"tokentube/middlewares"
 	"tokentube/models"
-	"tokentube/utils/source"
 )
 
 // Token is a token taken apart.
@@ -187,11 +186,11 @@ func (r Result) Held() bool {
 
 // Column is the run on one of the two.
 type Column struct {
-	Findings []Finding      `json:"findings"`
-	Steps    []Step         `json:"steps"`
-	Session  *Session       `json:"session"` // nil in the model, which has none
-	Drawing  Drawing        `json:"drawing"`
-	Code     []source.Piece `json:"code"`
+	Findings []Finding `json:"findings"`
+	Steps    []Step    `json:"steps"`
+	Session  *Session  `json:"session"` // nil in the model, which has none
+	Drawing  Drawing   `json:"drawing"`
+	Code     []Shown   `json:"code"`
 }
 
 // Finding is something that was to be shown, and whether it was.

@@ -3,7 +3,7 @@
 // runs, and a page that names something which is gone cannot be made.
 //
 // It does not belong here: which code is shown where (controllers/lab), and how it
-// looks (templates/partials/code.html).
+// looks (templates/partials/lesson.html).
 package source
 
 import (
