@@ -40,16 +40,10 @@ type state struct {
 	grace    time.Time // when the refresh token before it stops being accepted
 }
 
-// holder has tokens in cookies: the browser, or a thief.
-type holder struct {
-	name string
-	middlewares.Pair
-}
-
 // refreshOnly is what a browser sends whose access token has expired.
-func (h *holder) refreshOnly() *middlewares.Pair { return &middlewares.Pair{Refresh: h.Refresh} }
-
-const theThief = "thief"
+func refreshOnly(held middlewares.Pair) *middlewares.Pair {
+	return &middlewares.Pair{Refresh: held.Refresh}
+}
 
 // run is an experiment on one server: it sends requests as a browser does, and
 // writes down what went back and forth. After an error it does nothing more.
@@ -57,7 +51,7 @@ type run struct {
 	server
 	c              *gin.Context
 	isOurs         bool
-	browser, thief holder
+	browser, thief middlewares.Pair // the tokens that each holds
 	start          time.Time
 	tokens         []string // as they came up
 	changed        string   // the token that was tampered with
@@ -69,7 +63,7 @@ type run struct {
 // play plays an experiment with the tokens of a login.
 func (e experiment) play(c *gin.Context, s server, held middlewares.Pair, opening string) *run {
 	_, isOurs := s.(*ours)
-	r := &run{server: s, c: c, isOurs: isOurs, browser: holder{"browser", held}, thief: holder{name: theThief}, start: s.now()}
+	r := &run{server: s, c: c, isOurs: isOurs, browser: held, start: s.now()}
 	if opening != "" {
 		r.say(opening)
 	}
@@ -81,10 +75,10 @@ func (e experiment) play(c *gin.Context, s server, held middlewares.Pair, openin
 // none or a header of its own.
 type request struct {
 	title   string
-	method  string  // GET if empty
-	path    string  // below the server's address
-	by      *holder // the browser if nil
-	header  string  // an access token for the Authorization header
+	method  string            // GET if empty
+	path    string            // below the server's address
+	by      *middlewares.Pair // who sends it: the browser if nil
+	header  string            // an access token for the Authorization header
 	cookies *middlewares.Pair
 	lost    bool // the response doesn't arrive
 }
@@ -118,14 +112,16 @@ func (r *run) add(step Step) {
 
 // ours notes what this site was to show, and whether it did.
 func (r *run) ours(ok bool, text string, values ...any) {
-	if r.isOurs {
-		r.found = append(r.found, Finding{fmt.Sprintf(text, values...), ok})
-	}
+	r.find(r.isOurs, ok, text, values...)
 }
 
 // usual does so for the usual way.
 func (r *run) usual(ok bool, text string, values ...any) {
-	if !r.isOurs {
+	r.find(!r.isOurs, ok, text, values...)
+}
+
+func (r *run) find(here, ok bool, text string, values ...any) {
+	if here {
 		r.found = append(r.found, Finding{fmt.Sprintf(text, values...), ok})
 	}
 }
@@ -133,15 +129,15 @@ func (r *run) usual(ok bool, text string, values ...any) {
 // ready makes sure that the browser's tokens are valid, however long ago it got
 // them, and whether or not the responses to it arrived.
 func (r *run) ready() {
-	if r.err == nil && !r.usable(r.browser.Pair) {
-		r.send(request{title: "First a renewal, since the access token is of no use any more", cookies: r.browser.refreshOnly()})
+	if r.err == nil && !r.usable(r.browser) {
+		r.send(request{title: "First a renewal, since the access token is of no use any more", cookies: refreshOnly(r.browser)})
 	}
 }
 
 // look is what the server remembers by now.
 func (r *run) look() (s state) {
 	if r.err == nil {
-		s, r.err = r.server.look(r.browser.Pair)
+		s, r.err = r.server.look(r.browser)
 	}
 	return s
 }
@@ -200,7 +196,7 @@ func (r *run) sendAtOnce(n int, q request) []*answer {
 	return answers
 }
 
-func (r *run) newRequest(by *holder, q request) (req *http.Request, sent middlewares.Pair, err error) {
+func (r *run) newRequest(by *middlewares.Pair, q request) (req *http.Request, sent middlewares.Pair, err error) {
 	req, err = http.NewRequestWithContext(r.c.Request.Context(), cmp.Or(q.method, http.MethodGet), r.address()+q.path, nil)
 	if err != nil {
 		return nil, sent, err
@@ -212,7 +208,7 @@ func (r *run) newRequest(by *holder, q request) (req *http.Request, sent middlew
 		req.Header.Set("Authorization", "Bearer "+q.header)
 		return req, middlewares.Pair{Access: q.header}, nil
 	}
-	sent = *cmp.Or(q.cookies, &by.Pair)
+	sent = *cmp.Or(q.cookies, by)
 	access, refresh := r.cookies()
 	for _, k := range [][2]string{{access, sent.Access}, {refresh, sent.Refresh}} {
 		if k[1] != "" {
@@ -224,22 +220,22 @@ func (r *run) newRequest(by *holder, q request) (req *http.Request, sent middlew
 
 // arrive puts an answer's cookies where they are held, unless it gets lost, and
 // adds it to the steps.
-func (r *run) arrive(by *holder, a *answer, step Step, groups []Step) []Step {
-	before := by.Pair
+func (r *run) arrive(by *middlewares.Pair, a *answer, step Step, groups []Step) []Step {
+	before := *by
 	r.take(a, &a.set)
 	if !step.Lost {
-		r.take(a, &by.Pair)
+		r.take(a, by)
 	}
 	r.tokens = append(r.tokens, before.Access, before.Refresh, a.set.Access, a.set.Refresh)
 	step.Count, step.Status, step.StatusText, step.got = 1, a.status, http.StatusText(a.status), a.set
 	for i := range groups {
 		if g := &groups[i]; g.Status == a.status && g.got.Refresh == a.set.Refresh {
 			g.Count++
-			g.Cookies = r.changes(g.held, by.Pair)
+			g.Cookies = r.changes(g.held, *by)
 			return groups
 		}
 	}
-	step.held, step.Cookies = before, r.changes(before, by.Pair)
+	step.held, step.Cookies = before, r.changes(before, *by)
 	step.Header, step.Body = fields(a.header, "WWW-Authenticate", "Set-Cookie", "Cache-Control"), a.body.String()
 	return append(groups, step)
 }

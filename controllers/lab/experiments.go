@@ -103,14 +103,14 @@ func (r *run) tamperCookie() {
 const renewal = "With the refresh token alone, for new tokens"
 
 // renew asks for new tokens with the refresh token that is held.
-func (r *run) renew(by *holder, title string) *answer {
-	return r.send(request{title: title, method: http.MethodPost, path: "/renew", by: by, cookies: by.refreshOnly()})
+func (r *run) renew(by *middlewares.Pair, title string) *answer {
+	return r.send(request{title: title, method: http.MethodPost, path: "/renew", by: by, cookies: refreshOnly(*by)})
 }
 
 func (r *run) eightAtOnce() {
 	r.ready()
 	before := r.look()
-	answers := r.sendAtOnce(8, request{title: renewal, method: http.MethodPost, path: "/renew", cookies: r.browser.refreshOnly()})
+	answers := r.sendAtOnce(8, request{title: renewal, method: http.MethodPost, path: "/renew", cookies: refreshOnly(r.browser)})
 	renewals, served, successors := r.look().renewals-before.renewals, 0, map[string]bool{}
 	for _, a := range answers {
 		if a.ok() {
@@ -128,7 +128,7 @@ func (r *run) eightAtOnce() {
 
 func (r *run) lostResponse() {
 	r.ready()
-	lost := r.send(request{title: renewal + ". The response gets lost", method: http.MethodPost, path: "/renew", cookies: r.browser.refreshOnly(), lost: true})
+	lost := r.send(request{title: renewal + ". The response gets lost", method: http.MethodPost, path: "/renew", cookies: refreshOnly(r.browser), lost: true})
 	again := r.renew(&r.browser, "The browser still has the old refresh token, and asks again")
 	r.ours(lost.ok() && lost.set.Refresh != "", "The first response carried new tokens, but the browser never got them.")
 	r.ours(again.ok() && again.set.Refresh == lost.set.Refresh, "The second carried the same refresh token: a bad connection logs nobody out.")
@@ -138,7 +138,7 @@ func (r *run) lostResponse() {
 
 func (r *run) replayInGrace() {
 	r.ready()
-	old := r.browser.refreshOnly()
+	old := refreshOnly(r.browser)
 	renewed := r.renew(&r.browser, renewal)
 	r.send(request{title: "The new tokens are in use: from now on the old refresh token is the replaced one"})
 	replay := r.send(request{title: "The old refresh token comes back at once", method: http.MethodPost, path: "/renew", cookies: old})
@@ -169,22 +169,22 @@ func (r *run) replayAfterGrace() {
 
 func (r *run) logoutReplay() {
 	r.ready()
-	r.thief.Pair = r.browser.Pair
+	r.thief = r.browser
 	r.say("Somebody copies both tokens")
 	out := r.send(request{title: "Log out", method: http.MethodPost, path: "/logout"})
 	access := r.send(request{title: "The thief shows the access token", by: &r.thief, header: r.thief.Access})
 	refresh := r.renew(&r.thief, "And the refresh token")
-	r.ours(out.ok() && r.browser.Pair == middlewares.Pair{}, "The session is ended, and both cookies are cleared.")
+	r.ours(out.ok() && r.browser == middlewares.Pair{}, "The session is ended, and both cookies are cleared.")
 	r.ours(access.status == http.StatusUnauthorized, "The access token is refused, though it hasn't expired: its session is over.")
 	r.ours(refresh.status == http.StatusUnauthorized, "The refresh token renews nothing.")
-	r.usual(out.ok() && r.browser.Pair == middlewares.Pair{}, "Both cookies are cleared, and the refresh token in the user's record.")
+	r.usual(out.ok() && r.browser == middlewares.Pair{}, "Both cookies are cleared, and the refresh token in the user's record.")
 	r.usual(access.ok(), "The access token still opens everything, until it expires by itself.")
 	r.usual(refresh.status == http.StatusUnauthorized, "The refresh token renews nothing.")
 }
 
 func (r *run) passwordChange() {
 	r.ready()
-	r.thief.Pair = r.browser.Pair
+	r.thief = r.browser
 	r.say("Somebody copies both tokens")
 	change := r.send(request{title: "The owner changes the password", method: http.MethodPost, path: "/password"})
 	access := r.send(request{title: "The thief shows the access token", by: &r.thief, header: r.thief.Access})

@@ -167,17 +167,17 @@ func (l *Lab) Show(c *gin.Context) error {
 }
 
 func (l *Lab) show(c *gin.Context, s *models.Session, held middlewares.Pair, result *Result) error {
-	page := Page{Result: result}
-	for _, e := range l.experiments {
-		for _, state := range []string{"held", "failed"} {
-			switch {
-			case result != nil && result.Name == e.Name && result.Held() == (state == "held"):
-				e.State = state
-			case (result == nil || result.Name != e.Name) && slices.Contains(strings.Fields(c.PostForm("done")), e.Name+"."+state):
-				e.State = state
-			}
+	page, states := Page{Result: result}, map[string]string{}
+	for _, done := range strings.Fields(c.PostForm("done")) {
+		if name, state, _ := strings.Cut(done, "."); state == "held" || state == "failed" {
+			states[name] = state
 		}
-		if e.State != "" {
+	}
+	if result != nil {
+		states[result.Name] = map[bool]string{true: "held", false: "failed"}[result.Held()]
+	}
+	for _, e := range l.experiments {
+		if e.State = states[e.Name]; e.State != "" {
 			page.Done += e.Name + "." + e.State + " "
 		}
 		page.Experiments = append(page.Experiments, e.Button)
@@ -305,9 +305,9 @@ func (l *Lab) Run(c *gin.Context) error {
 	result.Ours.Code, result.Usual.Code, result.Ours.Session = e.Code, e.Usual, l.newSession(here.session())
 	c.Writer.Header().Del("Set-Cookie") // of a session that began within this answer: a name is set once (RFC 6265 §4.1.1)
 	if l.alive(here.session()) && ours.browser.Refresh != "" {
-		l.Auth.Cookies.Set(c, ours.browser.Pair, here.session(), l.Now())
+		l.Auth.Cookies.Set(c, ours.browser, here.session(), l.Now())
 	} else {
 		l.Auth.Clear(c)
 	}
-	return l.show(c, here.session(), ours.browser.Pair, result)
+	return l.show(c, here.session(), ours.browser, result)
 }

@@ -3,9 +3,13 @@ package lab_test
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
+	"net/url"
 	"reflect"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -267,6 +271,75 @@ func TestCookies(t *testing.T) {
 	}
 	if set["__Secure-LabAccessToken"] != 1 || set["__Secure-LabRefreshToken"] != 1 {
 		t.Errorf("cookies set: %v", set)
+	}
+}
+
+// What a run says of waiting is the time that passed, and no more: quick presses wait for nothing that is already there.
+func TestWaitsAreTrue(t *testing.T) {
+	site := testsite.New(t)
+	visitor := site.Client()
+	waited := regexp.MustCompile(`^Waited ([0-9.]+) s, until `)
+	for _, name := range append(slices.Clone(experiments), "replay-in-grace", "replay-in-grace", "replay-in-grace", "expire", "expire") {
+		before, said := site.Clock.Now(), 0.0
+		for _, step := range press(t, visitor, name).Ours.Steps {
+			if m := waited.FindStringSubmatch(step.Title); m != nil {
+				seconds, err := strconv.ParseFloat(m[1], 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				said += seconds
+			}
+		}
+		passed := site.Clock.Now().Sub(before).Seconds()
+		if math.Abs(passed-said) > 0.06 {
+			t.Errorf("%s: it says %.1f s, and %.2f s have passed", name, said, passed)
+		}
+		if may := map[string]float64{"expire": 10.1, "replay-after-grace": 5.1}[name]; passed > may {
+			t.Errorf("%s: it took %.2f s", name, passed)
+		}
+	}
+}
+
+// How the experiments before went comes with the form, and says nothing else.
+func TestExperimentsKeepTheirState(t *testing.T) {
+	visitor := testsite.New(t).Client()
+	form := url.Values{"done": {`expire.failed lost-response.held tamper-header.perhaps no-such.held "><script>.held`}}
+	answer := visitor.PostForm(page+"/experiments/eight-at-once", form).Status(http.StatusOK)
+	states := map[string]string{}
+	for n := range answer.Page().Descendants() {
+		if id, _ := testsite.Attribute(n, "id"); slices.Contains(experiments, id) {
+			states[id], _ = testsite.Attribute(n, "class")
+		}
+	}
+	for _, name := range experiments {
+		if want := map[string]string{"expire": "failed", "lost-response": "held", "eight-at-once": "held"}[name]; states[name] != want {
+			t.Errorf("%s is %q, not %q", name, states[name], want)
+		}
+	}
+	answer.Has(`name="done" value="expire.failed eight-at-once.held lost-response.held "`)
+}
+
+// The timeline is in the order of time, and says of everything later than now that it is still ahead.
+func TestTimelineIsInOrder(t *testing.T) {
+	visitor := testsite.New(t).Client()
+	for range 3 {
+		press(t, visitor, "lost-response")
+		timeline := press(t, visitor, "replay-in-grace").Ours.Session.Timeline
+		ahead := 0
+		for i, e := range timeline {
+			if i > 0 && e.At[:8] < timeline[i-1].At[:8] && timeline[i-1].At[:2] != "23" {
+				t.Errorf("%s comes after %s", e.At, timeline[i-1].At)
+			}
+			if (e.Kind == "ahead") != strings.HasSuffix(e.At, "still ahead") || e.Kind != "ahead" && ahead > 0 {
+				t.Errorf("%+v", timeline)
+			}
+			if e.Kind == "ahead" {
+				ahead++
+			}
+		}
+		if ahead < 2 { // a grace, and the end
+			t.Errorf("%d entries are ahead: %+v", ahead, timeline)
+		}
 	}
 }
 
