@@ -24,7 +24,7 @@ import (
 
 // code is this program itself, which the pages that explain it show.
 //
-//go:embed config/*.go models/*.go models/store/*.go middlewares/*.go controllers/*.go routes/*.go utils/token/*.go utils/httpserver/*.go
+//go:embed config/*.go models/*.go models/store/*.go middlewares/*.go controllers/*.go controllers/lab/*.go routes/*.go utils/token/*.go utils/httpserver/*.go
 var code embed.FS
 
 func main() {
