@@ -5,14 +5,17 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 
 	"tokentube/utils/source"
 )
 
-// Code is the program's own source, which main embeds: here it is read, once,
-// from the folder of the module, above that of the test.
+// Code is the program's own source as main embeds it: here it is read, once, from the folder of the module, above that of the
+// test. A page that shows what main does not embed is found by every test, and not by the first start of the program.
 func Code(t testing.TB) *source.Code {
 	t.Helper()
 	code, err := readCode()
@@ -28,7 +31,7 @@ var readCode = sync.OnceValues(func() (*source.Code, error) {
 	for {
 		_, err := os.Stat(filepath.Join(folder, "go.mod"))
 		if err == nil {
-			return source.New(os.DirFS(folder))
+			return embedded(os.DirFS(folder))
 		}
 		if !errors.Is(err, fs.ErrNotExist) || folder == filepath.Dir(folder) {
 			return nil, err
@@ -36,3 +39,32 @@ var readCode = sync.OnceValues(func() (*source.Code, error) {
 		folder = filepath.Dir(folder)
 	}
 })
+
+var directive = regexp.MustCompile(`(?m)^//go:embed (.*)$`)
+
+// embedded reads the files that main.go names.
+func embedded(module fs.FS) (*source.Code, error) {
+	main, err := fs.ReadFile(module, "main.go")
+	if err != nil {
+		return nil, err
+	}
+	named := directive.FindSubmatch(main)
+	if named == nil {
+		return nil, errors.New("main.go embeds nothing")
+	}
+	files := fstest.MapFS{}
+	for _, pattern := range strings.Fields(string(named[1])) {
+		found, err := fs.Glob(module, pattern)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range found {
+			content, err := fs.ReadFile(module, name)
+			if err != nil {
+				return nil, err
+			}
+			files[name] = &fstest.MapFile{Data: content}
+		}
+	}
+	return source.New(files)
+}
