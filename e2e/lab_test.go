@@ -105,7 +105,7 @@ func TestLabTellsAsItHappens(t *testing.T) {
 	p.click(`document.querySelector("#experiments [id=replay-after-grace] button")`)
 	p.until("the tokens", `document.querySelectorAll(".lab-token").length === 2 && !document.getElementById("result")`)
 	p.until("a step before the end", `document.querySelector("[data-live]:not([hidden]) .lab-status.good") !== null && !document.getElementById("result")`)
-	p.until("the countdown", `/Waiting [1-9]\d* s, until the old refresh token's grace was over/.test(document.querySelector(".lab-countdown:not([hidden])")?.textContent)`)
+	p.until("the countdown", `/Waiting [1-9]\d* s for the old refresh token's grace to end/.test(document.querySelector(".lab-countdown:not([hidden])")?.textContent)`)
 	p.until("the result", `document.getElementById("result") !== null && document.querySelector("[data-live]").hidden`)
 	p.Sees("Waited")
 }

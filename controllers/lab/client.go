@@ -153,9 +153,9 @@ func (r *run) wait(until time.Time, what string) {
 	r.tell(news{"wait", countdown{d.Milliseconds(), what}})
 	r.err = r.pass(r.c.Request.Context(), d)
 	waited := r.now().Sub(before)
-	title := "Waited %.1f s, until %s"
+	title := "Waited %.1f s for %s"
 	if !r.isOurs {
-		title = "The model's clock was set %.1f s ahead: %s"
+		title = "The model's clock was set %.1f s ahead, for %s"
 	}
 	r.add(Step{Title: fmt.Sprintf(title, waited.Seconds(), what), trace: trace{waited: waited}})
 }

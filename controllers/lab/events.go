@@ -29,7 +29,7 @@ type progress struct {
 // countdown is time that a run lets pass from now on.
 type countdown struct {
 	Milliseconds int64  `json:"milliseconds"`
-	Until        string `json:"until"`
+	For          string `json:"for"`
 }
 
 // watchers are the streams that are told when something happens to a session.

@@ -48,7 +48,7 @@ func readExperiments(code *source.Code) (all []experiment, err error) {
 func (r *run) expire() {
 	r.ready()
 	good := r.send(request{title: "The access token is valid"})
-	r.wait(expiry(r.browser.Access), "the access token had expired")
+	r.wait(expiry(r.browser.Access), "the access token to expire")
 	again := r.send(request{title: "The same request again"})
 	after := r.send(request{title: "And once more, with what the browser has now"})
 	r.ours(good.ok() && good.set == middlewares.Pair{}, "A valid access token opens the door, and no cookie is set.")
@@ -156,7 +156,7 @@ func (r *run) replayAfterGrace() {
 	r.say("Somebody copies the refresh token")
 	first := r.renew(&r.thief, "The thief renews first")
 	r.send(request{title: "And is in, with the new tokens", by: &r.thief})
-	r.wait(r.look().grace, "the old refresh token's grace was over")
+	r.wait(r.look().grace, "the old refresh token's grace to end")
 	owner := r.renew(&r.browser, "The owner comes back, with the token that was copied")
 	end := r.look()
 	thief := r.send(request{title: "The thief goes on", by: &r.thief})

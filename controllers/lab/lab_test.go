@@ -278,7 +278,7 @@ func TestCookies(t *testing.T) {
 func TestWaitsAreTrue(t *testing.T) {
 	site := testsite.New(t)
 	visitor := site.Client()
-	waited := regexp.MustCompile(`^Waited ([0-9.]+) s, until `)
+	waited := regexp.MustCompile(`^Waited ([0-9.]+) s for `)
 	for _, name := range append(slices.Clone(experiments), "replay-in-grace", "replay-in-grace", "replay-in-grace", "expire", "expire") {
 		before, said := site.Clock.Now(), 0.0
 		for _, step := range press(t, visitor, name).Ours.Steps {

@@ -83,22 +83,22 @@ async function watch(lab, title, stream) {
   stream?.addEventListener("step", (event) => {
     const step = JSON.parse(event.data);
     countdown.hidden = true;
-    const item = element("li", step.status ? "lab-step" : "lab-between", step.title);
+    const item = element("li", step.status ? "lab-step" : "lab-between", step.title + (step.status ? "" : "."));
     if (step.count > 1) item.append(" ", element("span", "lab-count", `× ${step.count}`));
     if (step.status) item.append(" ", element("span", `lab-status ${step.status < 400 ? "good" : "bad"}`, `${step.status} ${step.statusText}`));
     steps.append(item);
   });
   stream?.addEventListener("wait", (event) => {
-    const { milliseconds, until } = JSON.parse(event.data);
+    const { milliseconds, for: what } = JSON.parse(event.data);
     const bar = element("progress", "", "");
     bar.max = milliseconds;
     bar.setAttribute("aria-label", "Time that has passed");
     const left = element("span", "", "");
     left.dataset.until = Date.now() + milliseconds;
-    countdown.replaceChildren("Waiting ", left, `, until ${until}.`, bar);
+    countdown.replaceChildren("Waiting ", left, ` for ${what}`, bar);
     countdown.hidden = false;
     countDown(left);
-    say(`Waiting ${Math.ceil(milliseconds / 1000)} seconds, until ${until}.`, true);
+    say(`Waiting ${Math.ceil(milliseconds / 1000)} seconds for ${what}.`, true);
   });
   if (stream?.readyState !== EventSource.OPEN) {
     await new Promise((go) => { stream?.addEventListener("open", go); setTimeout(go, stream ? 1500 : 0); });
