@@ -81,3 +81,39 @@ func TestPagesAreFoundAndShared(t *testing.T) {
 		t.Errorf("a draft: %v", got)
 	}
 }
+
+func TestPicturesBelowTheFirstRowWait(t *testing.T) {
+	site := testsite.New(t)
+	alice := site.User("alice")
+	var photo string
+	for range 6 {
+		photo = "/photos/" + alice.Upload("POST", "/api/v1/photos", map[string]string{"title": "Sea"},
+			testsite.File{Field: "photo", Name: "a.png", Content: testsite.Picture(t)}).Status(201).ID()
+	}
+	pictures := func(path string, of string) (all []string) {
+		for n := range site.Client().Get(path).Status(200).Page().Descendants() {
+			src, ok := testsite.Attribute(n, "src")
+			if n.Data != "img" || !ok {
+				continue
+			}
+			width, _ := testsite.Attribute(n, "width")
+			height, _ := testsite.Attribute(n, "height")
+			if width == "" || height == "" {
+				t.Errorf("%s: %s has no size", path, src)
+			}
+			if loading, _ := testsite.Attribute(n, "loading"); strings.HasSuffix(src, of) {
+				all = append(all, loading)
+			}
+		}
+		return all
+	}
+	for _, path := range []string{"/", "/@alice", "/search?q=sea"} {
+		if got := strings.Join(pictures(path, "/thumbnail"), ","); got != ",,,,lazy,lazy" {
+			t.Errorf("%s: %q", path, got)
+		}
+	}
+	if got := pictures(photo, strings.Replace(photo, "/photos", "/media/posts", 1)); len(got) != 1 || got[0] != "" {
+		t.Errorf("the photo of a page: %q", got)
+	}
+	site.Client().Get(photo).Has(`fetchpriority="high"`)
+}
