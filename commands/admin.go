@@ -13,14 +13,14 @@ import (
 var adminCommand = command{
 	name: "admin", args: "list | add USER | remove USER | disable USER | enable USER",
 	brief: "list, add or remove administrators; disable or enable an account",
-	help: `USER is a username or an email address. Administrators deal with reports
-(/admin/reports) and may download a backup of the site (GET /api/v1/admin/backup).
-The change holds from the user's next request on; nobody has to log in again.
+	help: `USER is a username or an email address. Administrators handle reports
+(/admin/reports) and can download a backup of the site (GET /api/v1/admin/backup).
+The change takes effect with the user's next request; nobody has to log in again.
 
 disable ends the account's logins and hides its channel, posts and comments;
 enable brings them back. The last administrator can't be disabled.
 
-With the embedded database the site must be stopped; with MONGODB_URI it may run.`,
+With the embedded database, stop the site first; with MONGODB_URI, it may be running.`,
 	parse: func(flags *flag.FlagSet, args []string) (Run, error) {
 		if len(args) > 0 && args[0] == "list" {
 			_, err := positional(flags, args[1:])

@@ -18,21 +18,21 @@ import (
 
 var backupCommand = command{
 	name: "backup", args: "FILE [--force]",
-	brief: "write the whole site into one file",
+	brief: "save the whole site in one file",
 	help: `FILE becomes a tar file with the database, the media folder and the generated
-secrets (secrets.env): all that "restore" needs to bring the site back on another
-machine. Keep it as safe as the site: whoever has it has every account. Secrets
-that came from the environment are not in it, and neither are media files that
-are in a bucket (MEDIA_URL).
+secrets (secrets.env): everything that "restore" needs to bring the site back on
+another machine. Keep it as safe as the site: anyone who has it has every account.
+Secrets from the environment are not included, and neither are media files in a
+bucket (MEDIA_URL).
 
-FILE appears when it is whole and was read back; it is readable by you alone. An
-existing one is replaced only with --force.
+FILE appears once it is complete and has been read back. Only you can read it. An
+existing file is replaced only with --force.
 
-The site must be stopped. While it runs, an administrator can download the same,
+Stop the site first. While it runs, an administrator can download the same backup,
 without the secrets: GET /api/v1/admin/backup (see "admin").
 
-A site on MongoDB (MONGODB_URI) is backed up with mongodump, and its media with
-what the bucket or the file system offers.`,
+Back up a site on MongoDB (MONGODB_URI) with mongodump, and its media with the tools
+of the bucket or the file system.`,
 	parse: func(flags *flag.FlagSet, args []string) (Run, error) {
 		force := flags.Bool("force", false, "")
 		found, err := positional(flags, args, "FILE")

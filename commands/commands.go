@@ -149,13 +149,13 @@ func (c command) print(out io.Writer) error {
 	return errors.Join(flag.ErrHelp, err)
 }
 
-const exitCodes = `It ends with 0 when it is done, 1 when it could not be done, and 2 when the
-arguments were wrong and nothing was tried.`
+const exitCodes = `Exit status: 0 if it is done, 1 if it failed, 2 if the arguments were wrong and
+nothing was tried.`
 
 func printAll(out io.Writer) error {
 	text := "Usage: tokentube [COMMAND]        (from the source: go run . [COMMAND])\n\n" +
-		"Without a command the site is served. The commands work on the site that the\n" +
-		"environment and .env name (DATA_DIR, MONGODB_URI, MEDIA_URL):\n\n"
+		"Without a command, the program serves the site. Commands work on the site that the\n" +
+		"environment and .env describe (DATA_DIR, MONGODB_URI, MEDIA_URL):\n\n"
 	for _, c := range all {
 		text += fmt.Sprintf("  %-8s %s\n", c.name, c.brief)
 	}

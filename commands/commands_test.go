@@ -117,7 +117,7 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 		for _, args := range [][]string{{name, "--help"}, {"help", name}, {name, "-h"}} {
 			var out bytes.Buffer
 			_, err := commands.Parse(args, &out)
-			if !errors.Is(err, flag.ErrHelp) || !strings.HasPrefix(out.String(), "Usage: tokentube "+name) || !strings.Contains(out.String(), "It ends with 0") {
+			if !errors.Is(err, flag.ErrHelp) || !strings.HasPrefix(out.String(), "Usage: tokentube "+name) || !strings.Contains(out.String(), "Exit status: 0") {
 				t.Errorf("%q: %v, %s", args, err, out.String())
 			}
 		}

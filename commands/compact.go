@@ -12,13 +12,13 @@ import (
 
 var compactCommand = command{
 	name:  "compact",
-	brief: "give back the space of what was deleted from the database",
-	help: `The file of the embedded database never shrinks by itself: room that becomes free
-in it is used again. This writes it anew without that room, checks the copy, and puts
-it in the place of the file. GET /api/v1/admin/metrics says how much is free in it.
+	brief: "shrink the database file after deletions",
+	help: `The file of the embedded database never shrinks by itself: free space in it is reused.
+This command writes a copy without the free space, checks it, and replaces the file
+with it. GET /api/v1/admin/metrics says how much of the file is free.
 
-The site must be stopped, and there must be room for the copy. Whatever stops it, the
-file stays as it was. Media files are not touched: they go when they are deleted.`,
+Stop the site first, and make sure there is space for the copy. If it is interrupted,
+the file stays as it was. Media files are not affected: they go when they are deleted.`,
 	parse: func(flags *flag.FlagSet, args []string) (Run, error) {
 		_, err := positional(flags, args)
 		return compact, err

@@ -19,9 +19,9 @@ import (
 
 var healthCommand = command{
 	name: "health", args: "",
-	brief: "ask the running site whether it and its database answer",
-	help: `It asks GET /readyz at HOST and PORT, from the same machine or container, so that
-an image without curl can look after itself. Nothing is opened or changed.`,
+	brief: "ask the running site whether it and its database respond",
+	help: `It requests GET /readyz at HOST and PORT, from the same machine or container, so that
+an image without curl can check itself. Nothing is opened or changed.`,
 	parse: func(flags *flag.FlagSet, args []string) (Run, error) {
 		_, err := positional(flags, args)
 		return health, err

@@ -9,15 +9,15 @@ import (
 var migrateCommand = command{
 	name:  "migrate",
 	brief: "copy an embedded site into the MongoDB of MONGODB_URI",
-	help: `It copies all documents of DATA_DIR into the database MONGODB_DATABASE of
-MONGODB_URI, makes the indexes, and compares the counts. The embedded site is read
-only and stays as it is; it must be stopped. The database must be empty. If the copy
-is cut off, run it again: it goes on, and compares what is there already.
+	help: `It copies all documents from DATA_DIR into the database MONGODB_DATABASE of
+MONGODB_URI, creates the indexes, and compares the counts. Stop the embedded site
+first; it is only read and stays as it is. The MongoDB database must be empty. If the
+copy is interrupted, run it again: it continues, and compares what is already there.
 
-Media files are not copied: keep DATA_DIR where they are, or copy its media folder
-into a bucket and set MEDIA_URL. With MONGODB_URI the secrets must be in the
-environment: set ACCESS_TOKEN_SECRET and REFRESH_TOKEN_SECRET to those that are in
-DATA_DIR/secrets.env, or everybody must log in again.`,
+Media files are not copied: keep DATA_DIR, or copy its media folder into a bucket and
+set MEDIA_URL. With MONGODB_URI, the secrets must be in the environment: set
+ACCESS_TOKEN_SECRET and REFRESH_TOKEN_SECRET to those in DATA_DIR/secrets.env, or
+everyone will have to log in again.`,
 	parse: func(flags *flag.FlagSet, args []string) (Run, error) {
 		_, err := positional(flags, args)
 		return migrate, err

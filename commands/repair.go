@@ -13,16 +13,16 @@ const settleTime = 30 * time.Second
 
 var repairCommand = command{
 	name:  "repair",
-	brief: "recount the counts, and remove what a crash left behind",
-	help: `It finishes removals that were cut off, removes documents whose post or account is
-gone, doubles that keep a unique index from being made, and files that no document
-names, half-written ones too; it corrects every count (posts, likes ...) and tells of
-documents whose files are lost. Each thing that it mends is printed. It may be stopped
-at any time and run again: the second run finds nothing to repair.
+	brief: "correct counts, and remove what a crash left behind",
+	help: `It finishes interrupted removals, and removes documents whose post or account is gone,
+duplicates that prevent a unique index, and files that no document names, including
+half-written ones. It corrects every count (posts, likes ...) and reports documents
+whose files are missing. Everything it fixes is printed. You can interrupt it at any
+time and run it again: the second run finds nothing to repair.
 
-With the embedded database the site must be stopped. With MONGODB_URI it may run: a
-count that is wrong is looked at again and again for half a minute, and left alone if
-it moves; files younger than an hour may be waiting for their document, and stay.`,
+With the embedded database, stop the site first. With MONGODB_URI, it may be running:
+a wrong count is checked repeatedly for half a minute, and left alone if it changes.
+Files younger than an hour may be waiting for their document, so they stay.`,
 	parse: func(flags *flag.FlagSet, args []string) (Run, error) {
 		_, err := positional(flags, args)
 		return repair, err

@@ -23,23 +23,24 @@ import (
 
 var restoreCommand = command{
 	name: "restore", args: "FILE [--force]",
-	brief: "bring a site back from a backup",
-	help: `FILE is what "backup" or GET /api/v1/admin/backup wrote. It is read to its end and
-checked, and so is the database in it, before anything changes.
+	brief: "restore a site from a backup",
+	help: `FILE comes from "backup" or GET /api/v1/admin/backup. The whole file and the database
+in it are checked before anything changes.
 
-DATA_DIR must hold no site yet. With --force the one that is there is moved to
-DATA_DIR/before-restore-DATE-TIME, where you can delete it once all is well. If the
-media folder is a mount of its own, its old files stay in a folder of that name in it.
+DATA_DIR must not contain a site yet. With --force, an existing one is moved to
+DATA_DIR/before-restore-DATE-TIME, where you can delete it once everything works. If
+the media folder is a mount of its own, its old files stay inside it, in a folder with
+that name.
 
-The site must be stopped. If the restore is cut off (Ctrl-C, a full disk, a folder
-that cannot be written), nothing has changed. If it is killed, either nothing has
-changed, or the site refuses to start and "restore", run again, finishes it.
+Stop the site first. If the restore is interrupted (Ctrl-C, a full disk, a folder that
+can't be written), nothing has changed. If it is killed, either nothing has changed, or
+the site refuses to start until "restore" is run again and finishes.
 
-Everybody must log in again, with the passwords of that time: sessions that were
-ended since the backup, after a theft perhaps, must not come back to life.
+Everyone must log in again, with the password they had at that time: sessions that
+ended after the backup, perhaps because of a theft, must not come back to life.
 
-A backup that was downloaded holds no secrets: those of DATA_DIR stay, or new ones
-are made at the next start.`,
+A downloaded backup contains no secrets: those in DATA_DIR stay, or new ones are
+generated at the next start.`,
 	parse: func(flags *flag.FlagSet, args []string) (Run, error) {
 		force := flags.Bool("force", false, "")
 		found, err := positional(flags, args, "FILE")

@@ -12,12 +12,12 @@ var seedCommand = command{
 	name:  "seed",
 	brief: "add sample content: eight channels that publish and talk to one another",
 	help: `About forty videos, photos and short posts, with comments, likes, subscriptions, playlists
-and the views of four weeks. The pictures and clips are drawn and free to use. It prints
-how to log in as one of the channels. It may be stopped and run again: what is there
-already is not added twice, and the login gets a new password.
+and four weeks of views. The pictures and clips are drawn and free to use. It prints
+how to log in as one of the channels. You can interrupt it and run it again: nothing is
+added twice, and the login gets a new password.
 
-With the embedded database the site must be stopped; with MONGODB_URI it may run. While
-a site in development is empty, its home page has a button that does the same.`,
+With the embedded database, stop the site first; with MONGODB_URI, it may be running. In
+development, the home page of an empty site has a button that does the same.`,
 	parse: func(flags *flag.FlagSet, args []string) (Run, error) {
 		_, err := positional(flags, args)
 		return seed, err
