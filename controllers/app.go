@@ -94,6 +94,7 @@ type Viewer struct {
 	Theft                         *time.Time // when a token was used twice, if that is to be told
 	unread                        func() int
 	IsAdmin                       bool
+	IsNew                         bool // has not published anything yet
 }
 
 // Unread is how many notifications they haven't read. Only pages ask.
@@ -121,7 +122,7 @@ func (a *App) Viewer(c *gin.Context) any {
 		}
 		return n
 	}
-	return Viewer{unread: unread, IsAdmin: u.HasRole(models.Admin), Theft: u.TheftToTell(id.Session), ID: u.ID.Hex(), Username: u.Username, FullName: u.FullName, Email: u.Email, Avatar: a.file(u.Avatar)}
+	return Viewer{unread: unread, IsAdmin: u.HasRole(models.Admin), IsNew: u.PostsCount == 0, Theft: u.TheftToTell(id.Session), ID: u.ID.Hex(), Username: u.Username, FullName: u.FullName, Email: u.Email, Avatar: a.file(u.Avatar)}
 }
 
 // file is the address of a public file.

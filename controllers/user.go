@@ -62,7 +62,7 @@ func (u UserActions) Create(c *gin.Context) error {
 	if _, err := u.signIn(c, &user, session); err != nil {
 		return err
 	}
-	return respond.Created(c, "Welcome to Tokentube!", safeNext(in.Next), "/api/v1/users/channel/"+user.Username, u.user(&user, true))
+	return respond.Created(c, "Welcome to Tokentube!", afterSignUp(in.Next), "/api/v1/users/channel/"+user.Username, u.user(&user, true))
 }
 
 // registrationPictures are the pictures of a new account; nil where none was sent, or what was sent isn't accepted.

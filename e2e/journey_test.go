@@ -16,8 +16,8 @@ func TestJourney(t *testing.T) {
 	p.Go("/")
 	p.Follow("Sign up")
 	p.register("alice")
-	p.At("/")
-	p.Sees("Welcome to Tokentube!")
+	p.At("/welcome")
+	p.Sees("Welcome to Tokentube!", "Three things to do next")
 
 	p.Follow("Create")
 	p.Press("Photo")

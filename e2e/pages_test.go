@@ -5,13 +5,17 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"tokentube/e2e/testsite"
+	"tokentube/models"
 )
 
 // pages are the site's pages as guests and as users see them.
@@ -51,6 +55,7 @@ func (s *site) furnish() pages {
 	say(alice, say(bob, "", "Gone soon."), "An answer.")
 	mine := say(alice, "", strings.Repeat("Longword", 40))
 	bob.JSON("DELETE", "/api/v1/comments/c/"+comment, nil).Status(http.StatusOK)
+	bobs := bob.JSON("POST", "/api/v1/tweets", testsite.M{"content": "Words of bob."}).Status(http.StatusCreated).ID()
 	comment = say(bob, "", "Still here: "+strings.Repeat("\u0321\u0489", 60))
 
 	open := []string{"/", "/?kind=video", "/?kind=photo", "/?kind=text", video, picture, words, "/@alice", "/@bob", "/no-such-page",
@@ -60,8 +65,44 @@ func (s *site) furnish() pages {
 		user: append(open, draft, "/@alice?kind=text", "/@alice?tab=drafts", "/create?kind=video", "/create?kind=photo", "/create?kind=text",
 			video+"/edit", picture+"/edit", words+"/edit", words+"/delete", "/comments/c/"+mine+"/edit",
 			"/subscriptions", "/history", "/liked", "/playlists", "/playlists/watch-later", "/playlists/"+playlist, "/playlists/"+playlist+"/edit", "/playlists/save/"+strings.TrimPrefix(video, "/watch/"), "/@alice?tab=playlists", "/subscriptions/c/"+ids["alice"],
+			"/welcome", "/studio", "/dashboard", "/notifications", "/search?q=square", "/settings/notifications", "/settings/blocks", "/settings/data", "/api/docs",
+			"/reports/posts/"+bobs, "/reports/channels/"+ids["bob"], "/reports/comments/"+comment, "/admin/reports", "/admin/reports/"+s.reported(ids["alice"], bobs),
+			"/token-lab/editor", "/token-lab/decoder",
 			"/settings/profile", "/settings/account", "/settings/password", "/settings/sessions", "/settings/security", "/settings/delete", "/token-lab"),
 	}
+}
+
+// reported makes the user an administrator, to whom somebody else reports a post, and is the id of the case.
+func (s *site) reported(admin, post string) string {
+	s.t.Helper()
+	id, err := bson.ObjectIDFromHex(admin)
+	check(s.t, err)
+	_, err = s.Users.SetRoles(s.t.Context(), id, []string{models.Admin})
+	check(s.t, err)
+	s.User("carol").JSON("POST", "/api/v1/reports/posts/"+post, testsite.M{"reason": "spam", "text": "Look at this."}).Status(http.StatusOK)
+	cases := s.SignIn("alice").JSON("GET", "/api/v1/admin/reports", nil).Status(http.StatusOK).Data()["cases"].([]any)
+	return cases[0].(testsite.M)["_id"].(string)
+}
+
+// noPages are the addresses that bring something else than a page to look at, or one that is looked at elsewhere.
+var noPages = []string{
+	"/.well-known/jwks.json", "/api/openapi.json", "/healthz", "/readyz", "/static/*name", "/media/public/:name", "/media/posts/:id", "/media/posts/:id/thumbnail",
+	"/settings", "/settings/data/export", "/token-lab/events", "/token-lab/target", "/token-lab/target/editor", "/token-lab/visitor", "/token-lab/visitor/editor",
+}
+
+// unseen are the site's pages that none of these addresses opens.
+func (s *site) unseen(paths []string) (routes []string) {
+	parameter := regexp.MustCompile(`[:*]\w+`)
+	for _, r := range s.Engine.Routes() {
+		if r.Method != http.MethodGet || strings.HasPrefix(r.Path, "/api/v1/") || slices.Contains(noPages, r.Path) {
+			continue
+		}
+		pattern := regexp.MustCompile("^" + parameter.ReplaceAllString(regexp.QuoteMeta(r.Path), `[^/]+`) + "$")
+		if !slices.ContainsFunc(paths, func(path string) bool { path, _, _ = strings.Cut(path, "?"); return pattern.MatchString(path) }) {
+			routes = append(routes, r.Path)
+		}
+	}
+	return routes
 }
 
 // lessons are the pages of Learn.
@@ -78,6 +119,9 @@ func (s *site) lessons() []string {
 func TestPages(t *testing.T) {
 	s := open(t)
 	all := s.furnish()
+	for _, route := range s.unseen(slices.Concat(all.guest, all.user)) {
+		t.Errorf("%s is looked at by no test: add it to the pages, or to what is none", route)
+	}
 	p := s.Browser()
 	p.Expect("status of 404", "status of 401", "status of 409")
 	axe := loadAxe(t)

@@ -21,7 +21,7 @@ const siteWords = `
 	post posts press privacy profile public ready readyz register renew report reports reset robots.txt rules sales
 	sample-content search secret sessions settings shorts signin signout signup site sitemap.xml spam static status studio subscriptions tag
 	tags terms test theft token tokens trending tweets undefined upload user users verify video videos views watch
-	well-known www`
+	welcome well-known www`
 
 // looks maps characters to the ones that they can be read as; separators are read over.
 var looks = strings.NewReplacer(

@@ -96,6 +96,7 @@ func register(app *controllers.App, site http.Handler, access middlewares.Access
 	controllers.NewHealth(app).Routes(access)
 	controllers.Keys{App: app}.Routes(access)
 	controllers.UserActions{App: app}.Routes(access)
+	controllers.Welcome{App: app}.Routes(access)
 	controllers.SessionActions{App: app}.Routes(access)
 	controllers.Settings{App: app}.Routes(access)
 	controllers.Devices{App: app}.Routes(access)

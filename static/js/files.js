@@ -20,7 +20,7 @@ export function enhance(field) {
   });
 
   field.addEventListener("click", (event) => {
-    if (!event.target.closest("label, input, button, video, a")) input.click();
+    if (!event.target.closest("label, input, button, video, a, .crop")) input.click();
   });
 
   input.addEventListener("change", () => {

@@ -4,46 +4,78 @@ import { say } from "./say.js";
 // the end of the page can be reached.
 const unasked = 4;
 
-// enhance makes the "More" link bring the next page into this one.
-export function enhance(link) {
+// How many pages are brought back at most for somebody who returns to a long list.
+const remembered = 20;
+
+// enhance makes the "More" link bring the next page into this one. Back returns to where one was in the list.
+export async function enhance(link) {
   const list = document.querySelector("[data-list]");
-  let loaded = 0;
+  let loaded = 0; // since the reader was asked
+  let pages = 0;
   let busy = false;
+  const watcher = new IntersectionObserver((entries) => {
+    if (!entries.at(-1).isIntersecting || loaded >= unasked) return;
+    load(false).then(() => {
+      watcher.unobserve(link);
+      if (link.isConnected) watcher.observe(link); // on a high screen it may be in sight still
+    }, () => {});
+  }, { rootMargin: "600px" });
 
   const load = async (focus) => {
     if (busy) return;
     busy = true;
     link.setAttribute("aria-busy", "true");
     try {
-      const answer = await fetch(link.href, { headers: { Accept: "text/html" } });
-      if (!answer.ok) throw new Error(answer.status);
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const items = [...page.querySelectorAll("[data-list] > *")];
+      const { items, next } = await fetchPage(link.href);
       list.append(...items);
       loaded++;
+      pages++;
       if (focus) items[0]?.querySelector(".card-link, a")?.focus();
-      const next = page.querySelector("[data-more]");
       if (next) link.href = next.getAttribute("href");
       else { watcher.disconnect(); link.parentElement.remove(); }
       say(next ? `${items.length} more` : "End of the list", true);
     } catch {
       watcher.disconnect();
       say("Couldn’t load more. Select “More” to try again.");
+      throw new Error("no more");
     } finally {
       busy = false;
       link.removeAttribute("aria-busy");
     }
   };
 
-  const watcher = new IntersectionObserver((entries) => {
-    if (entries[0].isIntersecting && loaded < unasked) load(false);
-  }, { rootMargin: "600px" });
-  watcher.observe(link);
-
   link.addEventListener("click", (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     loaded = 0;
-    load(true);
+    load(true).catch(() => {});
   });
+
+  addEventListener("pagehide", () => {
+    const at = document.activeElement?.closest("[data-list] a")?.getAttribute("href");
+    history.replaceState({ ...history.state, more: pages, y: scrollY, at }, "");
+  });
+  await restore(list, () => link.isConnected && load(false));
+  loaded = 0;
+  if (link.isConnected) watcher.observe(link);
+}
+
+async function fetchPage(address) {
+  const answer = await fetch(address, { headers: { Accept: "text/html" } });
+  if (!answer.ok) throw new Error(answer.status);
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  return { items: [...page.querySelectorAll("[data-list] > *")], next: page.querySelector("[data-more]") };
+}
+
+// restore brings back what was there when the reader left, unless the browser kept the whole page.
+async function restore(list, load) {
+  const returned = performance.getEntriesByType("navigation")[0]?.type === "back_forward";
+  const { more, y, at } = (returned && history.state) || {};
+  if (!more) return;
+  history.scrollRestoration = "manual";
+  try {
+    for (let i = 0; i < Math.min(more, remembered); i++) await load();
+    scrollTo({ top: y, behavior: "instant" });
+    if (at) list.querySelector(`a[href="${CSS.escape(at)}"]`)?.focus({ preventScroll: true });
+  } catch { /* said already */ }
 }
