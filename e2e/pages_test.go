@@ -63,7 +63,7 @@ func (s *site) furnish() pages {
 	return pages{
 		guest: append(append(open, "/login", "/register"), s.lessons()...),
 		user: append(open, draft, "/@alice?kind=text", "/@alice?tab=drafts", "/create?kind=video", "/create?kind=photo", "/create?kind=text",
-			video+"/edit", picture+"/edit", words+"/edit", words+"/delete", "/comments/c/"+mine+"/edit",
+			video+"/edit", picture+"/edit", words+"/edit", words+"/delete", video+"/delete", picture+"/delete", "/comments/c/"+mine+"/edit",
 			"/subscriptions", "/history", "/liked", "/playlists", "/playlists/watch-later", "/playlists/"+playlist, "/playlists/"+playlist+"/edit", "/playlists/save/"+strings.TrimPrefix(video, "/watch/"), "/@alice?tab=playlists", "/subscriptions/c/"+ids["alice"],
 			"/welcome", "/studio", "/dashboard", "/notifications", "/search?q=square", "/settings/notifications", "/settings/blocks", "/settings/data", "/api/docs",
 			"/reports/posts/"+bobs, "/reports/channels/"+ids["bob"], "/reports/comments/"+comment, "/admin/reports", "/admin/reports/"+s.reported(ids["alice"], bobs),
@@ -87,7 +87,7 @@ func (s *site) reported(admin, post string) string {
 // noPages are the addresses that bring something else than a page to look at, or one that is looked at elsewhere.
 var noPages = []string{
 	"/.well-known/jwks.json", "/api/openapi.json", "/healthz", "/readyz", "/static/*name", "/media/public/:name", "/media/posts/:id", "/media/posts/:id/thumbnail",
-	"/settings", "/settings/data/export", "/token-lab/events", "/token-lab/target", "/token-lab/target/editor", "/token-lab/visitor", "/token-lab/visitor/editor",
+	"/settings", "/settings/data/export", "/learn/", "/learn/from-express", "/token-lab/events", "/token-lab/target", "/token-lab/target/editor", "/token-lab/visitor", "/token-lab/visitor/editor",
 }
 
 // unseen are the site's pages that none of these addresses opens.
