@@ -17,11 +17,37 @@ import (
 type commentList struct {
 	Comments []Comment `json:"comments"`
 	next
+	commentNumbers
 	CommentsCount int64  `json:"commentsCount"` // of the whole post, replies included
 	CommentsOff   bool   `json:"commentsOff"`
 	Post          Post   `json:"-"`
 	SortBy        string `json:"-"`
 	Content       string `json:"-"` // what was typed, and not taken
+}
+
+// commentNumbers are the article's fields of a page with a number, null after a cursor. They come of the count that the post,
+// or the thread, keeps. That of a post has the replies in it, so before its last page there may seem to be more pages.
+type commentNumbers struct {
+	Total   *int64 `json:"totalCommentsInteger"`
+	Pages   *int   `json:"totalPages"`
+	Current *int   `json:"currentPage"`
+}
+
+func numbersOf(p store.Paging, total int64, page store.Page[*models.Comment]) commentNumbers {
+	if p.After != "" {
+		return commentNumbers{}
+	}
+	current := max(p.Number, 1)
+	pages := min((int(total)+p.Limit-1)/p.Limit, store.MaxNumber)
+	switch {
+	case page.Next != "":
+		pages = min(max(pages, current+1), store.MaxNumber)
+	case len(page.Items) > 0:
+		pages = current
+	default:
+		pages = min(pages, current-1)
+	}
+	return commentNumbers{&total, &pages, &current}
 }
 
 // commentPage is a comment with the replies to it.
@@ -52,19 +78,34 @@ func (a *App) commentList(c *gin.Context, post *models.Post, out Post) (commentL
 	if err := input.Query(c.Request, &in); err != nil {
 		return commentList{}, err
 	}
-	q := models.CommentQuery{Post: post}
+	q, total := models.CommentQuery{Post: post}, out.CommentsCount
 	if in.Parent != "" {
 		parent, err := store.ParseID(in.Parent)
 		if err != nil {
 			return commentList{}, err
 		}
 		q.Parent = parent
+		if total, err = a.repliesTo(c, parent); err != nil {
+			return commentList{}, err
+		}
 	}
-	return a.comments(c, q, out, "/comments/"+out.ID)
+	return a.comments(c, q, total, out, "/comments/"+out.ID)
 }
 
-// comments makes the output of a list of comments that is at this path.
-func (a *App) comments(c *gin.Context, q models.CommentQuery, post Post, path string) (commentList, error) {
+// repliesTo is how many replies a comment has: none, if it isn't there for who is looking.
+func (a *App) repliesTo(c *gin.Context, id bson.ObjectID) (int64, error) {
+	comment, err := a.Comments.InThread(c, middlewares.UserID(c), id)
+	if apperr.Is(err, apperr.NotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return comment.RepliesCount, nil
+}
+
+// comments makes the output of a list of comments, so many in all, that is at this path.
+func (a *App) comments(c *gin.Context, q models.CommentQuery, total int64, post Post, path string) (commentList, error) {
 	list := commentList{Comments: []Comment{}, CommentsCount: post.CommentsCount, CommentsOff: post.CommentsOff, Post: post}
 	var in struct {
 		SortBy   string `form:"sortBy"`
@@ -91,7 +132,7 @@ func (a *App) comments(c *gin.Context, q models.CommentQuery, post Post, path st
 	if err != nil {
 		return list, err
 	}
-	list.next = nextAt(path, c.Request.URL.Query(), page.Next)
+	list.next, list.commentNumbers = nextAt(path, c.Request.URL.Query(), page.Next), numbersOf(p, total, page)
 	a.noteSeen(c, q.Post.ID, append(shownIDs(page.Items), q.Parent)...)
 	list.Comments, err = a.commentOutputs(c, middlewares.UserID(c), q.Post, page.Items)
 	return list, err
@@ -125,7 +166,7 @@ func (a *App) thread(c *gin.Context, viewer, id bson.ObjectID) (page commentPage
 	if page.Comment, err = a.commentOutput(c, viewer, post, top); err != nil {
 		return page, err
 	}
-	page.commentList, err = a.comments(c, models.CommentQuery{Post: post, Parent: top.ID}, out, "/comments/c/"+page.Comment.ID)
+	page.commentList, err = a.comments(c, models.CommentQuery{Post: post, Parent: top.ID}, top.RepliesCount, out, "/comments/c/"+page.Comment.ID)
 	return page, err
 }
 

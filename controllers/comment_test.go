@@ -265,6 +265,45 @@ func TestCommentPages(t *testing.T) {
 	}
 }
 
+// The article's page fields come of the counts, and are right at the end of the list, whatever is in between.
+func TestCommentsHaveTheArticlesPages(t *testing.T) {
+	w := newTalk(t)
+	for i := range 6 {
+		w.say(w.bob, w.post, "", fmt.Sprint("more ", i))
+	}
+	w.bob.JSON("DELETE", "/api/v1/comments/c/"+w.first, nil).Status(200) // its reply, and a placeholder, stay: seven listed, seven counted
+	for path, want := range map[string]string{
+		w.post + "?limit=3":                         "7 3 1, 3 of them",
+		w.post + "?limit=3&page=1":                  "7 3 1, 3 of them",
+		w.post + "?limit=3&page=2":                  "7 3 2, 3 of them",
+		w.post + "?limit=3&page=3":                  "7 3 3, 1 of them",
+		w.post + "?limit=3&page=4":                  "7 3 4, 0 of them",
+		w.post + "?limit=100":                       "7 1 1, 7 of them",
+		w.post + "?limit=6":                         "7 2 1, 6 of them",
+		w.post + "?limit=1&page=10":                 "7 7 10, 0 of them",
+		w.post + "?limit=3&parent=" + w.first:       "1 1 1, 1 of them",
+		"c/" + w.first + "?limit=3":                 "1 1 1, 1 of them",
+		w.off:                                       "0 0 1, 0 of them",
+		w.post + "?parent=0123456789abcdef01234567": "0 0 1, 0 of them",
+	} {
+		data := w.nobody.JSON("GET", "/api/v1/comments/"+path, nil).Status(200).Data()
+		got := fmt.Sprintf("%v %v %v, %d of them", data["totalCommentsInteger"], data["totalPages"], data["currentPage"], len(data["comments"].([]any)))
+		if got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+	first := w.nobody.JSON("GET", "/api/v1/comments/"+w.post+"?limit=3", nil).Status(200).Data()
+	after := w.nobody.JSON("GET", "/api/v1/comments/"+w.post+"?limit=3&after="+first["next"].(string), nil).Status(200).Data()
+	if after["currentPage"] != nil || after["totalPages"] != nil || after["totalCommentsInteger"] != nil {
+		t.Errorf("a page after a cursor has a number: %v", after)
+	}
+	for _, page := range []string{"0", "-1", "11", "x", "1.5"} {
+		if answer := w.nobody.JSON("GET", "/api/v1/comments/"+w.post+"?page="+page, nil).Status(422); answer.Fault("page") == "" {
+			t.Errorf("page %s: %s", page, answer)
+		}
+	}
+}
+
 // Ten requests at once make one like, and one deletion.
 func TestCommentsTwiceAtOnce(t *testing.T) {
 	w := newTalk(t)

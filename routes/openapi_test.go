@@ -54,3 +54,38 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 		}
 	}
 }
+
+// A list that takes a cursor takes the number of a page too, and openapi.json says so.
+func TestListsTakeThePagesThatAreDescribed(t *testing.T) {
+	doc, err := testsite.Described()
+	if err != nil {
+		t.Fatal(err)
+	}
+	site := testsite.New(t)
+	alice := admin(t, site, "alice")
+	post := alice.JSON("POST", "/api/v1/tweets", testsite.M{"content": "hello"}).Status(201).ID()
+	comment := alice.JSON("POST", "/api/v1/comments/"+post, testsite.M{"content": "hello"}).Status(201).ID()
+	lists := 0
+	for path, item := range doc.Paths.Map() {
+		operation := item.Get
+		if operation == nil || operation.Parameters.GetByInAndName("query", "after") == nil {
+			continue
+		}
+		lists++
+		if operation.Parameters.GetByInAndName("query", "page") == nil {
+			t.Errorf("GET %s takes a page number, and openapi.json doesn't say so", path)
+		}
+		if !strings.Contains(path, "{") {
+			answer := alice.JSON("GET", "/api/v1"+path+"?page=11", nil)
+			if answer.Code != http.StatusUnprocessableEntity || answer.Fault("page") == "" {
+				t.Errorf("GET %s?page=11: %s", path, answer)
+			}
+		}
+	}
+	if lists < 15 {
+		t.Errorf("only %d lists were found", lists)
+	}
+	for _, path := range []string{"/comments/" + post, "/comments/c/" + comment} {
+		alice.JSON("GET", "/api/v1"+path+"?page=11", nil).Status(http.StatusUnprocessableEntity)
+	}
+}

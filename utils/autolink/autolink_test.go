@@ -1,6 +1,7 @@
 package autolink
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -120,5 +121,33 @@ func checkLink(t *testing.T, a *html.Node) {
 		t.Errorf("a link %v", a.Attr)
 	case elsewhere && (len(a.Attr) != 2 || a.Attr[1].Key != "rel" || a.Attr[1].Val != "nofollow ugc noopener"):
 		t.Errorf("a link elsewhere %v", a.Attr)
+	}
+}
+
+func TestMentions(t *testing.T) {
+	for text, want := range map[string][]string{
+		"":                                nil,
+		"nobody here, not even a@b":       nil,
+		"@alice":                          {"alice"},
+		"hello @alice, and @bob.":         {"alice", "bob"},
+		"@Alice @ALICE @alice":            {"alice"},
+		"(@alice) “@bob” @carol!":         {"alice", "bob", "carol"},
+		"mail alice@example.com":          nil,
+		"https://example.com/@alice":      nil,
+		"@al is too short":                nil,
+		"@" + strings.Repeat("a", 31):     nil,
+		"#@alice":                         nil,
+		"@a.b-c_d":                        {"a.b-c_d"},
+		"one @two2 three\n@four4\t@five5": {"two2", "four4", "five5"},
+	} {
+		if got := Mentions(text, 10); !slices.Equal(got, want) {
+			t.Errorf("%q mentions %q, want %q", text, got, want)
+		}
+	}
+	if got := Mentions("@dora @bob @bob @alice @carol", 2); !slices.Equal(got, []string{"dora", "bob"}) {
+		t.Errorf("the first two are %q", got)
+	}
+	if got := Mentions("@alice", 0); len(got) != 0 {
+		t.Errorf("of none there are %q", got)
 	}
 }
