@@ -189,3 +189,38 @@ func TestNotificationsTwiceAtOnce(t *testing.T) {
 	}
 	w.wantTold(t, w.alice, "[comment comment]", 2)
 }
+
+// The page of notifications asks the database as often for three as for thirty, of however many people.
+func TestNotificationsMakeAFixedNumberOfQueries(t *testing.T) {
+	w := newTalk(t)
+	asked := func(path string) int64 {
+		w.DB.WaitRemovals()
+		before := w.DB.Queries()
+		w.alice.Get(path).Status(200)
+		return w.DB.Queries() - before
+	}
+	paths := []string{"/notifications?limit=100", "/api/v1/notifications?limit=100", "/"}
+	few := map[string]int64{}
+	for _, path := range paths {
+		asked(path) // what is kept from now on
+		few[path] = asked(path)
+	}
+	for i := range 10 {
+		other := w.User(fmt.Sprint("person", i))
+		post := w.alice.JSON("POST", "/api/v1/tweets", testsite.M{"content": "mine"}).Status(201).ID()
+		other.JSON("PUT", "/api/v1/likes/v/"+post, nil).Status(200)
+		w.say(other, post, "", "hello")
+		w.say(other, w.post, w.first, "hello @alice")
+		other.JSON("PUT", "/api/v1/subscriptions/c/"+idOf(t, w.alice), nil).Status(200)
+	}
+	types, _, _ := w.told(w.alice)
+	if len(types) < 20 {
+		t.Fatalf("only %v are told", types)
+	}
+	for _, path := range paths {
+		asked(path)
+		if n := asked(path); n > few[path] {
+			t.Errorf("%s makes %d queries, and %d where there is little to show", path, n, few[path])
+		}
+	}
+}

@@ -17,6 +17,8 @@ import (
 	"tokentube/config"
 	"tokentube/e2e/testsite"
 	"tokentube/middlewares"
+	"tokentube/models"
+	"tokentube/models/store"
 )
 
 // stalled opens requests that last until release is called. It returns when all of them are under way.
@@ -227,6 +229,51 @@ func TestEventStreams(t *testing.T) {
 	<-opened
 	again.PostForm("/logout", nil)
 	<-end
+	bob.PostForm("/logout", nil)
+	<-ofBob
+}
+
+// The stream of a user whose account is disabled ends, at the latest when this process has forgotten what it knows of the
+// session; that of somebody else goes on.
+func TestEventStreamsOfTheDisabledEnd(t *testing.T) {
+	site := testsite.New(t)
+	middlewares.NewAccess(site.Engine, site.Auth, nil).Private.Stream().Page(http.MethodGet, "/stream", func(c *gin.Context) error {
+		c.Request.Context().Value(openedKey{}).(chan bool) <- true
+		<-c.Request.Context().Done()
+		return nil
+	})
+	elsewhere := site.App.Site.At(site.Clock.Now) // keeps its own copies, as another process does
+	t.Cleanup(func() { _ = elsewhere.DB.Close(context.Background()) })
+	bob := site.User("bob")
+	ofBob, opened := streaming(site, bob)
+	<-opened
+	for name, by := range map[string]*models.Site{"here": site.App.Site, "elsewhere": elsewhere} {
+		user := site.User("user-" + name)
+		ended, opened := streaming(site, user)
+		<-opened
+		account, err := site.Users.ByLogin(t.Context(), "user-"+name)
+		if err == nil {
+			err = by.Moderation.Disable(t.Context(), models.Moderator{}, account.ID)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if by == elsewhere {
+			site.Clock.Advance(store.CachedFor)
+		}
+		if code := <-ended; code == 0 {
+			t.Errorf("disabled %s, the stream goes on", name)
+		}
+		again, _ := streaming(site, user)
+		if code := <-again; code != http.StatusSeeOther {
+			t.Errorf("disabled %s, another stream: %d", name, code)
+		}
+	}
+	select {
+	case code := <-ofBob:
+		t.Errorf("the stream of somebody else ended with %d", code)
+	default:
+	}
 	bob.PostForm("/logout", nil)
 	<-ofBob
 }

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -339,5 +340,55 @@ func TestLikesAtOnceAreToldExactly(t *testing.T) {
 		t.Errorf("alice is told %s", w.told(t, alice))
 	}
 	w.told(t, alice)
+	w.checkWhole(t)
+}
+
+// What alice may not see she is not told of, and it is not counted; it comes back when she may.
+func TestNobodyIsToldOfWhatIsOutOfSight(t *testing.T) {
+	w, ctx := newWorld(t), watched()
+	alice, bob, carol := w.user(t, "alice"), w.user(t, "bob"), w.user(t, "carol")
+	hers, carols := w.post(t, alice, Public), w.post(t, carol, Public)
+	fatal(t, w.Likes.Add(ctx, bob.ID, hers.ID))
+	said := w.write(t, alice, carols, nil, "hello")
+	fatal(t, w.CommentLikes.Add(ctx, bob.ID, said.ID))
+	reply := w.write(t, bob, carols, said, "hello, alice")
+	const all = "reply of comment by bob!, like of comment by bob!, like of post by bob!"
+	w.wantTold(t, alice, all)
+
+	visibility := func(p *Post, v Visibility) error {
+		_, err := w.Posts.Update(ctx, p.Owner, p.ID, PostChanges{Visibility: &v})
+		return err
+	}
+	comments := func(off bool) error {
+		_, err := w.Posts.Update(ctx, carol.ID, carols.ID, PostChanges{CommentsOff: &off})
+		return err
+	}
+	account := func(u *User, change func(context.Context, Moderator, bson.ObjectID) error) error {
+		err := change(ctx, Moderator{}, u.ID)
+		w.settle(t, u)
+		return err
+	}
+	for _, c := range []struct {
+		name      string
+		out, back func() error
+		told      string // meanwhile
+	}{
+		{"a hidden post", func() error { _, _, err := w.Posts.hide(ctx, carols.ID); return err }, func() error { _, _, err := w.Posts.restore(ctx, carols.ID); return err }, "like of post by bob!"},
+		{"a draft", func() error { return visibility(carols, Draft) }, func() error { return visibility(carols, Public) }, "like of post by bob!"},
+		{"a post of a disabled account", func() error { return account(carol, w.Moderation.Disable) }, func() error { return account(carol, w.Moderation.Enable) }, "like of post by bob!"},
+		{"comments that are turned off", func() error { return comments(true) }, func() error { return comments(false) }, "like of post by bob!"},
+		{"a hidden reply", func() error { _, _, err := w.Comments.hide(ctx, reply.ID); return err }, func() error { _, _, err := w.Comments.restore(ctx, reply.ID); return err }, "like of comment by bob!, like of post by bob!"},
+		{"her own hidden comment", func() error { _, _, err := w.Comments.hide(ctx, said.ID); return err }, func() error { _, _, err := w.Comments.restore(ctx, said.ID); return err }, "reply of comment by bob!, like of post by bob!"},
+		{"what a disabled account did", func() error { return account(bob, w.Moderation.Disable) }, func() error { return account(bob, w.Moderation.Enable) }, ""},
+		{"her own draft, which she sees", func() error { return visibility(hers, Draft) }, func() error { return visibility(hers, Public) }, all},
+		{"her own hidden post, which she sees", func() error { _, _, err := w.Posts.hide(ctx, hers.ID); return err }, func() error { _, _, err := w.Posts.restore(ctx, hers.ID); return err }, all},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			fatal(t, c.out())
+			w.wantTold(t, alice, c.told)
+			fatal(t, c.back())
+			w.wantTold(t, alice, all)
+		})
+	}
 	w.checkWhole(t)
 }
