@@ -72,6 +72,7 @@ func nextAt(path string, query url.Values, cursor string) next {
 	}
 	query.Set("after", cursor)
 	query.Del("page")
+	query.Del("_method") // of a form that was refused
 	return next{&cursor, (&url.URL{Path: path, RawQuery: query.Encode()}).String()}
 }
 

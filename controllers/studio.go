@@ -3,6 +3,7 @@ package controllers
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"github.com/gin-gonic/gin"
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -33,39 +34,59 @@ type studioQuery struct {
 
 type studioPage struct {
 	postList
-	State string `json:"-"`
+	State  string          `json:"-"`
+	Chosen map[string]bool `json:"-"` // by a form that was refused
 }
 
 // Index is GET /studio: the user's own posts, drafts too, of one kind or state or of all, the latest made first.
 func (s Studio) Index(c *gin.Context) error {
-	var in studioQuery
-	if err := input.Query(c.Request, &in); err != nil {
-		return err
-	}
-	var q models.MineQuery
-	var err error
-	if in.Kind != "" {
-		if q.Kind, err = kindOf(in.Kind); err != nil {
-			return err
-		}
-	}
-	if q.State = models.Visibility(in.State); in.State != "" && q.State != models.Public && q.State != models.Draft {
-		return apperr.InvalidField("state", "Use public or draft.")
-	}
 	p, err := paging(c)
 	if err != nil {
 		return err
 	}
+	page, err := s.list(c, p)
+	if err != nil {
+		return err
+	}
+	return respond.Show(c, "studio/index", page)
+}
+
+// list is the part of the user's own posts that the address asks for.
+func (s Studio) list(c *gin.Context, p store.Paging) (out studioPage, err error) {
+	var in studioQuery
+	if err := input.Query(c.Request, &in); err != nil {
+		return out, err
+	}
+	var q models.MineQuery
+	if in.Kind != "" {
+		if q.Kind, err = kindOf(in.Kind); err != nil {
+			return out, err
+		}
+	}
+	if q.State = models.Visibility(in.State); in.State != "" && q.State != models.Public && q.State != models.Draft {
+		return out, apperr.InvalidField("state", "Use public or draft.")
+	}
 	page, err := s.Posts.Mine(c, middlewares.UserID(c), q, p)
 	if err != nil {
+		return out, err
+	}
+	out.State = in.State
+	out.postList, err = s.postList(c, page)
+	out.Kind = string(q.Kind)
+	return out, err
+}
+
+// refused shows the list again with what was chosen, and says what is wrong. As many posts are listed as can be chosen.
+func (s Studio) refused(c *gin.Context, in chosen, err error) error {
+	page, failed := s.list(c, store.Paging{Limit: maxTogether})
+	if failed != nil {
 		return err
 	}
-	list, err := s.postList(c, page)
-	if err != nil {
-		return err
+	page.Chosen = map[string]bool{}
+	for _, id := range in.IDs {
+		page.Chosen[id] = true
 	}
-	list.Kind = string(q.Kind)
-	return respond.Show(c, "studio/index", studioPage{list, in.State})
+	return respond.Invalid(c, "studio/index", page, err)
 }
 
 // maxTogether is how many posts one request changes.
@@ -128,7 +149,18 @@ func (s Studio) done(c *gin.Context, out together, what string) error {
 	if n := len(out.Other); n > 0 {
 		message += fmt.Sprintf(" Left alone, because they are not yours or are gone: %d.", n)
 	}
-	return respond.Done(c, message, "/studio", out)
+	return respond.Done(c, message, studioPath(c), out)
+}
+
+// studioPath is the list that the form was on.
+func studioPath(c *gin.Context) string {
+	filters := url.Values{}
+	for _, name := range []string{"kind", "state"} {
+		if value := c.Query(name); value != "" {
+			filters.Set(name, value)
+		}
+	}
+	return (&url.URL{Path: "/studio", RawQuery: filters.Encode()}).String()
 }
 
 func count(n int, one, many string) string {
@@ -141,13 +173,13 @@ func count(n int, one, many string) string {
 // Update is PATCH /studio: publishes or unpublishes the posts that are chosen.
 func (s Studio) Update(c *gin.Context) error {
 	in, ids, err := s.chosen(c)
-	if err != nil {
-		return err
-	}
 	to := models.Visibility(in.Visibility)
 	what, known := map[models.Visibility]string{models.Public: "Published", models.Draft: "Unpublished"}[to]
-	if !known {
-		return apperr.InvalidField("visibility", "Use public or draft.")
+	if err == nil && !known {
+		err = apperr.InvalidField("visibility", "Use public or draft.")
+	}
+	if err != nil {
+		return s.refused(c, in, err)
 	}
 	user := middlewares.UserID(c)
 	out, err := s.each(ids, func(id bson.ObjectID) error {
@@ -166,9 +198,9 @@ func (s Studio) Update(c *gin.Context) error {
 
 // Delete is DELETE /studio: deletes the posts that are chosen, with their files, comments and likes.
 func (s Studio) Delete(c *gin.Context) error {
-	_, ids, err := s.chosen(c)
+	in, ids, err := s.chosen(c)
 	if err != nil {
-		return err
+		return s.refused(c, in, err)
 	}
 	user := middlewares.UserID(c)
 	out, err := s.each(ids, func(id bson.ObjectID) error { return s.Posts.Delete(c, user, id) })

@@ -247,3 +247,50 @@ func TestOneExportAtATime(t *testing.T) {
 	alice.JSON("GET", "/api/v1/users/export", nil).Status(429)
 	bob.JSON("GET", "/api/v1/users/export", nil).Status(200)
 }
+
+// A form of the studio that is refused comes back with what was chosen, and says what is wrong.
+func TestTheStudiosFormComesBack(t *testing.T) {
+	site := testsite.New(t)
+	alice, bob := site.User("alice"), site.User("bob")
+	post := func(c *testsite.Client, content, visibility string) string {
+		return c.JSON("POST", "/api/v1/tweets", testsite.M{"content": content, "visibility": visibility}).Status(201).ID()
+	}
+	one, two, draft, his := post(alice, "number one", "public"), post(alice, "number two", "public"), post(alice, "number three", "draft"), post(bob, "bobs words", "public")
+	many := slices.Repeat([]string{one}, 101)
+	box := func(id string, checked bool) string {
+		text := `name="ids" value="` + id + `"`
+		if checked {
+			return text + " checked>"
+		}
+		return text + ">"
+	}
+	for _, c := range []struct {
+		name, query string
+		form        url.Values
+		says        string
+		has, hasNot []string
+	}{
+		{"nothing chosen", "_method=PATCH", url.Values{"visibility": {"draft"}}, "Choose at least one post.", []string{box(one, false), box(draft, false)}, nil},
+		{"nothing chosen to delete", "_method=DELETE", url.Values{}, "Choose at least one post.", []string{box(one, false)}, nil},
+		{"too many", "_method=PATCH", url.Values{"ids": many, "visibility": {"draft"}}, "Choose at most 100 posts.", []string{box(one, true), box(two, false)}, nil},
+		{"too many to delete", "_method=DELETE", url.Values{"ids": many}, "Choose at most 100 posts.", []string{box(one, true), box(two, false)}, nil},
+		{"no id", "_method=PATCH", url.Values{"ids": {two, "nonsense"}, "visibility": {"draft"}}, "This must be a list of ids of posts.", []string{box(two, true), box(one, false)}, nil},
+		{"no visibility", "_method=PATCH", url.Values{"ids": {one, two}}, "Use public or draft.", []string{box(one, true), box(two, true)}, nil},
+		{"with a filter", "_method=PATCH&state=public&kind=text", url.Values{"ids": many, "visibility": {"draft"}}, "Choose at most 100 posts.",
+			[]string{box(one, true), `action="/studio?_method=PATCH&amp;kind=text&amp;state=public"`, `formaction="/studio?_method=DELETE&amp;kind=text&amp;state=public"`}, []string{"number three"}},
+	} {
+		answer := alice.PostForm("/studio?"+c.query, c.form)
+		if answer.Code != http.StatusUnprocessableEntity {
+			t.Errorf("%s: %s", c.name, answer)
+			continue
+		}
+		answer.Has(append(c.has, c.says, `role="alert"`, "<title>Error: Studio")...).HasNot(append(c.hasNot, "bobs words")...)
+	}
+	// Somebody else's is left alone, and said so on the list that the form was on.
+	to := alice.PostForm("/studio?_method=PATCH&state=public", url.Values{"ids": {one, his}, "visibility": {"draft"}}).Status(303).Header.Get("Location")
+	alice.Get(to).Status(200).Has("Unpublished: 1 post. Left alone, because they are not yours or are gone: 1.", "number two").HasNot("number one")
+	if to != "/studio?state=public" {
+		t.Errorf("it leads to %s", to)
+	}
+	bob.Get("/posts/" + his).Status(200).Has("bobs words")
+}
