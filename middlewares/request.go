@@ -143,12 +143,13 @@ func endable(c *gin.Context) (r *http.Request, end, done func()) {
 
 // full is the error for a budget that is used up: by the client itself, or by everybody together.
 func full(err error, what string) error {
-	e := apperr.New(apperr.Unavailable, "The site is very busy. Try again in a moment.").Because(err)
+	const wait = 5 * time.Second
 	if errors.Is(err, budget.ErrHolder) {
-		e = apperr.New(apperr.RateLimited, "You have too many %s open at once. Try again in a moment.", what).Because(err)
+		e := apperr.New(apperr.RateLimited, "You have too many %s open at once. Try again in a moment.", what).Because(err)
+		e.RetryAfter = wait
+		return e
 	}
-	e.RetryAfter = 5 * time.Second
-	return e
+	return apperr.Crowd(wait, "The site is very busy. Try again in a moment.").Because(err)
 }
 
 // OneRange leaves a request one byte range. More would be served as a list of parts, for each of which the file is opened and

@@ -84,7 +84,7 @@ func (m *Attempts) Take(ctx context.Context, l ratelimit.Limit, who ...string) (
 			}
 		}
 	}
-	return ratelimit.State{}, apperr.New(apperr.Unavailable, "Too many attempts at once. Try again.").Because(errors.New("a bucket changed under every try"))
+	return ratelimit.State{}, apperr.Crowd(time.Second, "Too many attempts at once. Try again.").Because(errors.New("a bucket changed under every try"))
 }
 
 // takeMore takes from a bucket that is neither full nor empty.

@@ -74,9 +74,7 @@ func (g *guests) add(ctx context.Context) (*models.User, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.here) >= mostGuests {
-		busy := apperr.New(apperr.Unavailable, "Too many visitors are in the lab right now. Try again in a few minutes, or log in.")
-		busy.RetryAfter = time.Minute
-		return nil, busy
+		return nil, apperr.Crowd(time.Minute, "Too many visitors are in the lab right now. Try again in a few minutes, or log in.")
 	}
 	if err := g.Users.Create(ctx, user); err != nil {
 		return nil, err

@@ -62,6 +62,7 @@ type Error struct {
 	Message    string        // for people: plain, short, and without secrets
 	Fields     []Field       // with Invalid and Conflict
 	RetryAfter time.Duration // with RateLimited, Unavailable and NoRoom
+	Crowded    bool          // with Unavailable: there are too many at once, and nothing is wrong
 	cause      error
 }
 
@@ -147,6 +148,12 @@ func Full() *Error {
 	e := New(NoRoom, "The site is out of disk space. You can still read and delete. Try again later.")
 	e.RetryAfter = time.Minute
 	return e
+}
+
+// Crowd is the error for somebody for whom there is no room among too many others. It is not a fault of ours: the log has one
+// line for many of them.
+func Crowd(retry time.Duration, message string) *Error {
+	return &Error{Code: Unavailable, Message: message, RetryAfter: retry, Crowded: true}
 }
 
 // From finds the *Error in err. A full disk is NoRoom, one that takes no writes

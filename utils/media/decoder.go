@@ -72,9 +72,7 @@ func (d *decoder) enter(ctx context.Context, p *Picture) (leave func(), err erro
 }
 
 func tooBusy(cause error) error {
-	e := apperr.New(apperr.Unavailable, "The site is processing too many pictures right now. Try again in a moment.").Because(cause)
-	e.RetryAfter = patience
-	return e
+	return apperr.Crowd(patience, "The site is processing too many pictures right now. Try again in a moment.").Because(cause)
 }
 
 // run makes the shapes of an upload and hands them on, in their order. When it returns, the process is gone.

@@ -170,9 +170,7 @@ func (h *Hasher) bounded(ctx context.Context, t Turn, work func() error) error {
 }
 
 func busy(cause error) error {
-	e := apperr.New(apperr.Unavailable, "Too many people are logging in right now. Try again in a moment.").Because(cause)
-	e.RetryAfter = queue
-	return e
+	return apperr.Crowd(queue, "Too many people are logging in right now. Try again in a moment.").Because(cause)
 }
 
 // siteWords are what anybody tries first here, beside the user's own names.

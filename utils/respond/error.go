@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"sync"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -73,7 +75,11 @@ func Back(c *gin.Context, otherwise string) string {
 
 func (r *Responder) logError(c *gin.Context, e *apperr.Error, err error) {
 	level := slog.LevelDebug
-	if e.Code == apperr.Internal || e.Code == apperr.Unavailable || e.Code == apperr.NoRoom {
+	if e.Crowded {
+		if n := r.crowds.count(e.Message, r.flash.Now()); n > 0 {
+			r.log.WarnContext(c, "refused, because there are too many at once", "message", e.Message, "refused", n, "path", c.Request.URL.Path, "request_id", RequestID(c))
+		}
+	} else if e.Code == apperr.Internal || e.Code == apperr.Unavailable || e.Code == apperr.NoRoom {
 		level = slog.LevelError
 	}
 	if errors.Is(err, context.Canceled) && c.Request.Context().Err() != nil {
@@ -81,4 +87,37 @@ func (r *Responder) logError(c *gin.Context, e *apperr.Error, err error) {
 	}
 	r.log.Log(c, level, "request failed", "code", e.Code, "error", err,
 		"method", c.Request.Method, "path", c.Request.URL.Path, "request_id", RequestID(c))
+}
+
+// crowdLine is how often the log has a line about one kind of crowd.
+const crowdLine = 10 * time.Second
+
+// crowds count who is refused because there are too many at once, by what they are told: in a storm, a line for each would
+// be a storm in the log.
+type crowds struct {
+	mu   sync.Mutex
+	last map[string]*crowd
+}
+
+type crowd struct {
+	told time.Time
+	more int // refused since
+}
+
+// count counts one more. It returns how many there were since the last line, if it is time for another one, or else 0.
+func (s *crowds) count(kind string, now time.Time) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.last[kind]
+	if c == nil {
+		c = &crowd{}
+		s.last[kind] = c
+	}
+	c.more++
+	if since := now.Sub(c.told); since >= 0 && since < crowdLine { // a clock that was set back tells, too
+		return 0
+	}
+	n := c.more
+	c.told, c.more = now, 0
+	return n
 }

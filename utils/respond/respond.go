@@ -65,12 +65,13 @@ type Responder struct {
 	flash   Flash
 	log     *slog.Logger
 	encoder *compress.Encoder
+	crowds  *crowds
 }
 
 // New makes a Responder. The viewer function says who is looking (nil for
 // nobody).
 func New(render *Renderer, viewer func(*gin.Context) any, baseURL string, flash Flash, log *slog.Logger) *Responder {
-	return &Responder{render: render, viewer: viewer, baseURL: baseURL, flash: flash, log: log, encoder: compress.Fast()}
+	return &Responder{render: render, viewer: viewer, baseURL: baseURL, flash: flash, log: log, encoder: compress.Fast(), crowds: &crowds{last: map[string]*crowd{}}}
 }
 
 const (
