@@ -56,7 +56,7 @@ func (r *run) expire() {
 	r.ours(after.ok() && after.set == middlewares.Pair{}, "With these, everything goes on as before.")
 	r.usual(good.ok(), "A valid access token opens the door.")
 	r.usual(again.status == http.StatusInternalServerError && after.status == again.status,
-		"An expired one gets %d, as if the server were broken, however often it is sent: it's left to the client to guess that it should renew.", again.status)
+		"An expired one gets %d, as if the server were broken, both times that it is sent: it's left to the client to guess that it should renew.", again.status)
 }
 
 // tamper gives the held access token another name and a role in its payload.
