@@ -13,6 +13,7 @@ import (
 const observe = `window.seen = { shift: 0, moved: [], long: 0 };
 new PerformanceObserver((list) => {
   for (const e of list.getEntries()) {
+    if (e.sources.every((s) => s.node?.classList?.contains("bottom"))) continue; // an endless list grows as one scrolls
     seen.shift += e.value;
     for (const s of e.sources) seen.moved.push(s.node ? (s.node.id || s.node.className || s.node.nodeName) : "something gone");
   }
