@@ -76,6 +76,7 @@ func site(cfg config.Config, data *commands.Data) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	data.DB.UntilClosed(app.DeliverMails)
 	shown, err := source.New(code)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -62,8 +63,10 @@ type Config struct {
 	TrustedProxies []string
 	MaxImageBytes  int64
 	MaxVideoBytes  int64
-	UserQuota      int64  // bytes that the files of a user's posts may take; 0: no bound
-	DiskReserve    int64  // bytes of free disk space that uploads leave; 0: none
+	UserQuota      int64    // bytes that the files of a user's posts may take; 0: no bound
+	DiskReserve    int64    // bytes of free disk space that uploads leave; 0: none
+	SMTP           *url.URL // nil: none
+	MailFrom       string
 	LogFormat      string // text or json
 	LogLevel       string // debug, info, warn or error
 }
@@ -139,6 +142,7 @@ func Load(env map[string]string) (Config, error) {
 		MaxVideoBytes:  int64(r.number("MAX_VIDEO_MB", 500, 1, 100_000)) << 20,
 		UserQuota:      int64(r.number("USER_QUOTA_MB", 10_000, 0, 1_000_000_000)) << 20,
 		DiskReserve:    int64(r.number("DISK_RESERVE_MB", 512, 0, 1_000_000_000)) << 20,
+		SMTP:           r.smtp("SMTP_URL"),
 		LogFormat:      r.oneOf("LOG_FORMAT", "text", "json"),
 		LogLevel:       r.oneOf("LOG_LEVEL", "info", "debug", "warn", "error"),
 	}
@@ -147,6 +151,7 @@ func Load(env map[string]string) (Config, error) {
 		scheme = "https://"
 	}
 	c.BaseURL = r.origin("BASE_URL", scheme+net.JoinHostPort(c.Host, strconv.Itoa(c.Port)))
+	c.MailFrom = r.mailbox("MAIL_FROM", "Tokentube <no-reply@"+c.MailDomain()+">")
 	r.check(c)
 	r.keys(&c)
 	r.secrets(&c)
@@ -177,6 +182,15 @@ func (c Config) MediaDir() string { return filepath.Join(c.DataDir, "media") }
 
 // SecretsFile is where generated secrets are kept.
 func (c Config) SecretsFile() string { return filepath.Join(c.DataDir, secretsFile) }
+
+// MailDomain is the domain of the site's own mail addresses: its name, if it has one.
+func (c Config) MailDomain() string {
+	u, err := url.Parse(c.BaseURL)
+	if err != nil || u.Hostname() == "" || net.ParseIP(u.Hostname()) != nil {
+		return "localhost"
+	}
+	return u.Hostname()
+}
 
 // HTTPS tells whether the site is reached by HTTPS.
 func (c Config) HTTPS() bool { return strings.HasPrefix(c.BaseURL, "https://") }

@@ -56,6 +56,8 @@ func TestDefaults(t *testing.T) {
 		{"USER_QUOTA_MB", got.UserQuota, int64(10_000 << 20)},
 		{"DISK_RESERVE_MB", got.DiskReserve, int64(512 << 20)},
 		{"LOG_LEVEL", got.LogLevel, "info"},
+		{"SMTP_URL", got.SMTP == nil, true},
+		{"MAIL_FROM", got.MailFrom, "Tokentube <no-reply@localhost>"},
 		{"LOG_FORMAT", got.LogFormat, "text"},
 	} {
 		if test.got != test.want {
@@ -116,6 +118,8 @@ func TestOneFaultIsNamed(t *testing.T) {
 		"DISK_RESERVE_MB":      {"-1", "1%"},
 		"LOG_FORMAT":           {"xml"},
 		"LOG_LEVEL":            {"trace"},
+		"SMTP_URL":             {"mail.example.com:25", "http://example.com", "smtp://mail.example.com?tls=off"},
+		"MAIL_FROM":            {"nobody", "a@b, c@d"},
 		"ACCESS_TOKEN_EXPIRY":  {"11d", "0m"},
 		"REFRESH_TOKEN_EXPIRY": {"10m", "3600"},
 		"REFRESH_TOKEN_GRACE":  {"30"},
@@ -236,7 +240,7 @@ func TestExampleFileIsComplete(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		maps.Copy(read, names(`r\.(?:text|number|flag|secure|oneOf|duration|origins?|proxies|list)\("([A-Z0-9_]+)"`, string(source)))
+		maps.Copy(read, names(`r\.(?:text|number|flag|secure|smtp|mailbox|oneOf|duration|origins?|proxies|list)\("([A-Z0-9_]+)"`, string(source)))
 	}
 	if len(read) < 20 {
 		t.Fatalf("only %d variables found in the source", len(read))

@@ -2,11 +2,14 @@ package config
 
 import (
 	"fmt"
+	netmail "net/mail"
 	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"tokentube/utils/mail"
 )
 
 // reader takes variables and collects what is wrong with them.
@@ -93,6 +96,27 @@ func (r *reader) origin(name, fallback string) string {
 func isOrigin(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.Scheme+"://"+u.Host == text
+}
+
+// smtp is the address of a mail server, which may hold a password: it is not quoted.
+func (r *reader) smtp(name string) *url.URL {
+	text := r.text(name, "")
+	if text == "" {
+		return nil
+	}
+	u, err := mail.Address(text)
+	if err != nil {
+		r.fault(name, "%s", err)
+	}
+	return u
+}
+
+func (r *reader) mailbox(name, fallback string) string {
+	text := r.text(name, fallback)
+	if _, err := netmail.ParseAddress(text); err != nil {
+		r.fault(name, "must be a mail address such as Tokentube <no-reply@example.com>, not %q", text)
+	}
+	return text
 }
 
 func (r *reader) origins(name string) []string {

@@ -33,6 +33,7 @@ type App struct {
 	Log        *slog.Logger
 	Now        func() time.Time
 	Sleep      func(context.Context, time.Duration) error // until then, or until the request ends
+	office     postOffice
 	decorators []Decorator[Post]
 
 	commentDecorators []Decorator[Comment]
@@ -62,7 +63,8 @@ func New(cfg config.Config, site *models.Site, files *media.Store, log *slog.Log
 	if cfg.RateLimit {
 		auth.Limits = middlewares.NewLimits(site.Attempts, cfg.RefreshTokenSecret, now)
 	}
-	return &App{Site: site, Config: cfg, Auth: auth, Media: files, Hasher: hasher, Log: log, Now: now, Sleep: sleep}, nil
+	app := &App{Site: site, Config: cfg, Auth: auth, Media: files, Hasher: hasher, Log: log, Now: now, Sleep: sleep}
+	return app, app.openPostOffice(cfg)
 }
 
 func secureCookies(cfg config.Config) func(*http.Request) bool {

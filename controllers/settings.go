@@ -132,6 +132,9 @@ func (s Settings) UpdateEmail(c *gin.Context) error {
 	if err != nil {
 		return respond.Invalid(c, "settings/account", in, err)
 	}
+	if before := middlewares.Current(c).User; user.Email != before.Email {
+		s.tell(c, models.MailEmail, before)
+	}
 	return respond.Done(c, "Email address changed.", "/settings/account", user)
 }
 

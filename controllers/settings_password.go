@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/gin-gonic/gin"
-	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"tokentube/middlewares"
 	"tokentube/models"
@@ -41,12 +40,9 @@ func (s Settings) UpdatePassword(c *gin.Context) error {
 
 // check says what is wrong with the new password.
 func (in passwordChange) check(user *models.User) error {
-	fault := newPassword("newPassword", in.NewPassword, user.Username, user.Email, user.FullName)
+	fault := checkNew(user, in.NewPassword, in.ConfirmPassword)
 	if fault == nil && password.Same(in.NewPassword, in.OldPassword) {
 		fault = apperr.InvalidField("newPassword", "That is already your password. Choose a new one.")
-	}
-	if !password.Same(in.NewPassword, in.ConfirmPassword) {
-		fault = apperr.Join(fault, apperr.InvalidField("confirmPassword", "The passwords don't match."))
 	}
 	return fault
 }
@@ -64,23 +60,17 @@ func (s Settings) changePassword(c *gin.Context, in passwordChange) (signedIn, e
 	if err != nil {
 		return signedIn{}, err
 	}
+	s.tell(c, models.MailPassword, user)
 	return s.signIn(c, user, session)
 }
 
 // setPassword changes the hash and ends all sessions, or does nothing at all.
 func (s Settings) setPassword(c *gin.Context, id middlewares.Identity, hash string) (user *models.User, session *models.Session, err error) {
 	err = s.DB.Atomically(c, func(ctx context.Context) error {
-		if user, err = s.Users.SetPassword(ctx, id.User.ID, id.User.PasswordHash, hash); err != nil {
+		if err := s.replacePassword(ctx, id.User, hash, models.EventPassword, id.Session, middlewares.DeviceOf(c)); err != nil {
 			return err
 		}
-		if _, err := s.Sessions.EndOthers(ctx, user.ID, bson.NilObjectID, models.PasswordChanged); err != nil {
-			return err
-		}
-		if err := s.Events.Add(ctx, models.EventPassword, id.Session, middlewares.DeviceOf(c)); err != nil {
-			return err
-		}
-		// What the notice of a theft asks for is done.
-		if err := s.Users.DismissTheft(ctx, user.ID, s.Now()); err != nil {
+		if user, err = s.Users.ByID(ctx, id.User.ID); err != nil {
 			return err
 		}
 		user.TheftAt = nil

@@ -30,6 +30,8 @@ var (
 	rightNetworkLimit = ratelimit.Limit{Name: "logins-network", Quota: 300, Window: 15 * time.Minute}
 	// Accounts from one network, and questions whether a name is taken.
 	registerLimit = ratelimit.Limit{Name: "register", Quota: 10, Window: time.Hour}
+	// Mails that one network asks for, and links from them that it tries.
+	mailLimit = ratelimit.Limit{Name: "mails", Quota: 20, Window: time.Hour}
 	// Refresh tokens from one network that opened nothing.
 	renewalLimit = ratelimit.Limit{Name: "renewal", Quota: 30, Window: 5 * time.Minute}
 	// Changes by one user.
@@ -59,7 +61,8 @@ type Limits struct {
 	attempts                                  *models.Attempts
 	key                                       []byte // of the device cookies
 	hosts, accounts, rights, rightNetworks    *ratelimit.Limiter
-	registers, renewals, writes, comments     *ratelimit.Limiter
+	registers, mails                          *ratelimit.Limiter
+	renewals, writes, comments                *ratelimit.Limiter
 	exports, reports                          *ratelimit.Limiter
 	viewsOnce, viewers, viewNetworks, viewAll *ratelimit.Limiter
 	labs, labAll                              *ratelimit.Limiter
@@ -73,7 +76,7 @@ func NewLimits(attempts *models.Attempts, key string, now func() time.Time) *Lim
 		attempts: attempts, key: []byte("device:" + key),
 		hosts: limiter(hostLimit), accounts: limiter(accountLimit),
 		rights: limiter(rightLimit), rightNetworks: limiter(rightNetworkLimit),
-		registers: limiter(registerLimit), renewals: limiter(renewalLimit), writes: limiter(writeLimit), comments: limiter(commentLimit),
+		registers: limiter(registerLimit), mails: limiter(mailLimit), renewals: limiter(renewalLimit), writes: limiter(writeLimit), comments: limiter(commentLimit),
 		exports: limiter(exportLimit), reports: limiter(reportLimit),
 		viewsOnce: limiter(viewOnceLimit), viewers: limiter(viewerLimit), viewNetworks: limiter(viewNetworkLimit), viewAll: limiter(viewLimit),
 		labs: limiter(labLimit), labAll: limiter(labAllLimit),
@@ -84,6 +87,13 @@ func NewLimits(attempts *models.Attempts, key string, now func() time.Time) *Lim
 func (l *Limits) Registers(c *gin.Context) {
 	if l != nil {
 		stopAt(c, l.registers.Take(network(c)))
+	}
+}
+
+// Mails limits how often a network may ask for mails, or try what only a mail can tell.
+func (l *Limits) Mails(c *gin.Context) {
+	if l != nil {
+		stopAt(c, l.mails.Take(network(c)))
 	}
 }
 

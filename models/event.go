@@ -32,6 +32,7 @@ const (
 	EventLogout         EventType = "logout"           //
 	EventSessionEnded   EventType = "session_ended"    // by the user on another device, or by the limit of sessions
 	EventPassword       EventType = "password_changed" //
+	EventReset          EventType = "password_reset"   // by a link that was sent by mail
 	EventEmail          EventType = "email_changed"    //
 
 	// What a moderator did, in the logs of both: of the owner, and of the moderator.

@@ -287,7 +287,7 @@ func TestNewRegistersEveryKind(t *testing.T) {
 	}
 	site := reflect.ValueOf(newWorld(t).Site).Elem()
 	for i := range site.NumField() {
-		if site.Field(i).IsNil() {
+		if site.Field(i).IsZero() {
 			t.Errorf("New leaves %s empty", site.Type().Field(i).Name)
 		}
 	}

@@ -28,6 +28,8 @@ type Site struct {
 	Likes    *PostLikes
 	Views    *Views
 	Requests *Requests
+	Mails    *Mails
+	Links    *Links
 
 	Subscriptions *Subscriptions
 	History       *History
@@ -55,17 +57,20 @@ func New(db *store.DB, s Settings) *Site {
 	notifications := NewNotifications(db, users, posts, comments, blocks)
 	posts.notifications, comments.notifications = notifications, notifications
 	sessions, events := NewSessions(db, s.Sessions), NewEvents(db)
+	attempts := NewAttempts(db, s.Key)
 	moderation := NewModeration(db, users, sessions, events, posts, comments)
 	site := &Site{
 		DB:       db,
 		Users:    users,
 		Sessions: sessions,
 		Events:   events,
-		Attempts: NewAttempts(db, s.Key),
+		Attempts: attempts,
 		Posts:    posts,
 		Likes:    &PostLikes{NewLikes(db, "likes", "posts", trend(likeHeat), posts.likeable, notifications), posts},
 		Views:    NewViews(db, posts, s.Key),
 		Requests: NewRequests(db, s.Key),
+		Mails:    NewMails(db, attempts),
+		Links:    NewLinks(db, users),
 
 		Subscriptions: NewSubscriptions(db, users, blocks, notifications),
 		History:       NewHistory(db, users, posts),

@@ -179,6 +179,14 @@ func (m *Users) related(ctx context.Context, page store.Page[*store.Related], si
 	return store.Page[*User]{Items: people, Next: page.Next}, err
 }
 
+// NormalEmail is an address as it is kept, if it can be one.
+func NormalEmail(text string) (string, error) {
+	in := struct {
+		Email string `bson:"email" validate:"required,max=254,email"`
+	}{normalName(text)}
+	return in.Email, validate(&in)
+}
+
 // ByLogin finds the user that a login names by username or email address. A username has no "@", so that no name can be
 // taken for another's address.
 func (m *Users) ByLogin(ctx context.Context, identifier string) (*User, error) {

@@ -11,6 +11,8 @@ var article = middlewares.Names{
 	"POST /login":               {"/users/login"},
 	"POST /logout":              {"/users/logout"},
 	"POST /renew":               {"/users/regenerate-tokens"},
+	"POST /forgot-password":     {"/users/forgot-password"},
+	"POST /reset-password":      {"/users/reset-password"},
 	"GET /me":                   {"/users/get-current-user"},
 	"GET /@:username":           {"/users/channel/:username"},
 	"PATCH /settings/profile":   {"/users/update-user-fullname", "/users/update-user-bio"},

@@ -98,6 +98,8 @@ func register(app *controllers.App, site http.Handler, access middlewares.Access
 	controllers.UserActions{App: app}.Routes(access)
 	controllers.Welcome{App: app}.Routes(access)
 	controllers.SessionActions{App: app}.Routes(access)
+	controllers.PasswordResets{App: app}.Routes(access)
+	controllers.MailBox{App: app}.Routes(access)
 	controllers.Settings{App: app}.Routes(access)
 	controllers.Devices{App: app}.Routes(access)
 	controllers.Security{App: app}.Routes(access)

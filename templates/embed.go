@@ -14,3 +14,8 @@ import "embed"
 //
 //go:embed layout.html */*.html
 var FS embed.FS
+
+// Mail has what mails say (utils/mail).
+//
+//go:embed mail
+var Mail embed.FS

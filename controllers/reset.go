@@ -1,0 +1,151 @@
+package controllers
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"tokentube/middlewares"
+	"tokentube/models"
+	"tokentube/utils/apperr"
+	"tokentube/utils/input"
+	"tokentube/utils/password"
+	"tokentube/utils/respond"
+)
+
+// PasswordResets are how somebody who forgot their password gets a new one: by a link in a mail.
+type PasswordResets struct{ *App }
+
+// Routes registers the feature. It is for everybody: a forgotten password may be noticed in a browser that is logged in.
+func (p PasswordResets) Routes(r middlewares.Access) {
+	public := r.Public.NoRenew()
+	public.Page(http.MethodGet, "/forgot-password", p.New)
+	public.Limit(p.Auth.Limits.Mails).Both(http.MethodPost, "/forgot-password", p.Create)
+	public.Page(http.MethodGet, "/reset-password", p.Edit)
+	public.Limit(p.Auth.Limits.Mails).Both(http.MethodPost, "/reset-password", p.Update)
+}
+
+type forgotten struct {
+	Email string `form:"email" json:"email"`
+	Off   bool   `form:"-" json:"-"` // no mail can be sent
+}
+
+// New is GET /forgot-password: asks for the address.
+func (p PasswordResets) New(c *gin.Context) error {
+	return respond.Show(c, "resets/new", forgotten{Off: !p.SendsMail()})
+}
+
+// Create is POST /forgot-password. It does and says the same for addresses that have an account and those that have none:
+// which ones do is looked up when the mail is sent.
+func (p PasswordResets) Create(c *gin.Context) error {
+	var in forgotten
+	if err := input.Read(c.Request, &in, nil); err != nil {
+		return respond.Invalid(c, "resets/new", in, err)
+	}
+	if !p.SendsMail() {
+		return apperr.New(apperr.Unavailable, "This site can't send email. Ask whoever runs it for a new password.")
+	}
+	address, err := models.NormalEmail(in.Email)
+	if err != nil {
+		return respond.Invalid(c, "resets/new", in, err)
+	}
+	if err := p.Mails.Add(c, models.Mail{Type: models.MailReset, To: address, By: middlewares.DeviceOf(c)}); err != nil {
+		return err
+	}
+	return respond.Done(c, "If an account has this address, a link is on its way to it. It may take a few minutes.", "/login", nil)
+}
+
+type passwordReset struct {
+	Token           string `form:"token" json:"token,omitempty"`
+	NewPassword     string `form:"newPassword" json:"newPassword,omitempty"`
+	ConfirmPassword string `form:"confirmPassword" json:"confirmPassword,omitempty"`
+
+	Username string `form:"-" json:"-"` // for the page, and for password managers
+}
+
+// Edit is GET /reset-password: the form that the link leads to. Opening it uses nothing up: mail scanners open links, too.
+func (p PasswordResets) Edit(c *gin.Context) error {
+	page, err := p.resetPage(c, c.Query("token"))
+	if err != nil {
+		return respond.Invalid(c, "resets/new", forgotten{Off: !p.SendsMail()}, err)
+	}
+	return respond.Show(c, "resets/edit", page)
+}
+
+func (p PasswordResets) resetPage(c *gin.Context, token string) (passwordReset, error) {
+	c.Header("Referrer-Policy", "strict-origin") // the page's address holds the token
+	user, err := p.Links.Look(c, models.ResetPassword, token)
+	if err != nil {
+		return passwordReset{}, err
+	}
+	return passwordReset{Token: token, Username: user.Username}, nil
+}
+
+// Update is POST /reset-password: sets the password, and ends every session. It logs nobody in: the login that follows asks
+// for whatever else the account demands.
+func (p PasswordResets) Update(c *gin.Context) error {
+	var in passwordReset
+	if err := input.Read(c.Request, &in, nil); err != nil {
+		return err
+	}
+	page, err := p.resetPage(c, in.Token)
+	if err != nil {
+		return respond.Invalid(c, "resets/new", forgotten{Off: !p.SendsMail()}, err)
+	}
+	if err := p.reset(c, in); err != nil {
+		return respond.Invalid(c, "resets/edit", page, err)
+	}
+	return respond.Done(c, "Your password is changed. Log in with the new one.", "/login", nil)
+}
+
+func (p PasswordResets) reset(c *gin.Context, in passwordReset) error {
+	user, err := p.Links.Look(c, models.ResetPassword, in.Token)
+	if err != nil {
+		return err
+	}
+	if err := checkNew(user, in.NewPassword, in.ConfirmPassword); err != nil {
+		return err
+	}
+	hash, err := p.Hasher.Hash(c, in.NewPassword, middlewares.Turn(c, user.ID))
+	if err != nil {
+		return err
+	}
+	err = p.DB.Atomically(c, func(ctx context.Context) error {
+		user, err := p.Links.Use(ctx, models.ResetPassword, in.Token)
+		if err != nil {
+			return err
+		}
+		return p.replacePassword(ctx, user, hash, models.EventReset, &models.Session{User: user.ID}, middlewares.DeviceOf(c))
+	})
+	if err == nil {
+		p.tell(c, models.MailPassword, user)
+	}
+	return err
+}
+
+// checkNew says what is wrong with a new password, entered twice.
+func checkNew(u *models.User, chosen, confirmed string) error {
+	fault := newPassword("newPassword", chosen, u.Username, u.Email, u.FullName)
+	if !password.Same(chosen, confirmed) {
+		fault = apperr.Join(fault, apperr.InvalidField("confirmPassword", "The passwords don't match."))
+	}
+	return fault
+}
+
+// replacePassword gives the user another password in place of the one that they were loaded with, ends all their sessions
+// and notes it. Call it within a change.
+func (a *App) replacePassword(ctx context.Context, u *models.User, hash string, t models.EventType, by *models.Session, d models.Device) error {
+	if _, err := a.Users.SetPassword(ctx, u.ID, u.PasswordHash, hash); err != nil {
+		return err
+	}
+	if _, err := a.Sessions.EndOthers(ctx, u.ID, bson.NilObjectID, models.PasswordChanged); err != nil {
+		return err
+	}
+	if err := a.Events.Add(ctx, t, by, d); err != nil {
+		return err
+	}
+	// What the notice of a theft asks for is done.
+	return a.Users.DismissTheft(ctx, u.ID, a.Now())
+}

@@ -1,0 +1,51 @@
+package mail
+
+import (
+	"fmt"
+	htmltemplate "html/template"
+	"io/fs"
+	"path"
+	"strings"
+	"text/template"
+)
+
+// Letters are what mails say. Each is a text: the subject in the first line, then paragraphs with empty lines between them.
+// The HTML is made of the same text, so that both say the same.
+type Letters struct {
+	texts *template.Template
+	frame *htmltemplate.Template
+}
+
+// ParseLetters reads <folder>/*.txt and <folder>/frame.tmpl, the HTML around the paragraphs.
+func ParseLetters(files fs.FS, folder string) (*Letters, error) {
+	texts, err := template.New("").Option("missingkey=error").ParseFS(files, path.Join(folder, "*.txt"))
+	if err != nil {
+		return nil, err
+	}
+	frame, err := htmltemplate.ParseFS(files, path.Join(folder, "frame.tmpl"))
+	return &Letters{texts, frame}, err
+}
+
+type paragraph struct{ Text, Link string }
+
+// Write makes the letter that is named so. Where a paragraph is an address, it becomes a link.
+func (l *Letters) Write(name string, data any) (m Message, err error) {
+	var text, html strings.Builder
+	if err := l.texts.ExecuteTemplate(&text, name+".txt", data); err != nil {
+		return m, err
+	}
+	subject, body, ok := strings.Cut(strings.TrimSpace(text.String()), "\n\n")
+	if !ok || strings.Contains(subject, "\n") {
+		return m, fmt.Errorf("the mail %q has no subject", name)
+	}
+	var paragraphs []paragraph
+	for part := range strings.SplitSeq(body, "\n\n") {
+		if strings.HasPrefix(part, "http") && !strings.ContainsAny(part, " \n") {
+			paragraphs = append(paragraphs, paragraph{Link: part})
+		} else {
+			paragraphs = append(paragraphs, paragraph{Text: part})
+		}
+	}
+	err = l.frame.Execute(&html, map[string]any{"Subject": subject, "Paragraphs": paragraphs})
+	return Message{Subject: subject, Text: body + "\n", HTML: html.String()}, err
+}

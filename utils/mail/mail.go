@@ -1,0 +1,180 @@
+// Package mail sends messages to people's mailboxes: through an SMTP server, or, where none is set, into a box in memory and
+// the log, for development.
+//
+// Does not belong here: what a message says (templates/mail), when it is sent and tried again (models.Mails).
+package mail
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	smtp "github.com/wneessen/go-mail"
+)
+
+// Message is one, to one person.
+type Message struct {
+	ID       string // of the message: the same each time that it is tried
+	To       string
+	Subject  string
+	Text     string
+	HTML     string
+	QueuedAt time.Time
+}
+
+// Sender takes messages to where they go. An error that is ErrRefused stays; any other may pass.
+type Sender interface {
+	Send(ctx context.Context, m Message) error
+}
+
+// ErrRefused is what trying again doesn't change: the server doesn't take this message, or not for this address.
+var ErrRefused = errors.New("the mail server refuses this message")
+
+// SMTP sends through a server.
+type SMTP struct {
+	host    string
+	from    string
+	tls     *tls.Config
+	options []smtp.Option
+}
+
+// timeout bounds each step of a delivery: a server that says nothing must not keep others waiting.
+const timeout = 20 * time.Second
+
+// Address parses SMTP_URL: smtps://user:password@host:465 speaks TLS from the start; smtp://host:587 demands STARTTLS,
+// unless ?tls=off says that it's a server on this machine.
+func Address(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil: // which quotes the text, password and all
+		return nil, errors.New("must be an address such as smtps://user:password@mail.example.com:465")
+	case u.Scheme != "smtp" && u.Scheme != "smtps", u.Hostname() == "", u.Path != "" && u.Path != "/", u.Fragment != "":
+		return nil, errors.New("must be an address such as smtps://user:password@mail.example.com:465, or smtp://… with STARTTLS")
+	case u.RawQuery != "" && u.RawQuery != "tls=off":
+		return nil, errors.New("must have nothing after ? but tls=off")
+	case u.RawQuery != "" && (u.Scheme != "smtp" || !loopback(u.Hostname())):
+		return nil, errors.New("must not say tls=off but for smtp:// on this machine: what is sent holds links that open accounts")
+	}
+	return u, nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// NewSMTP makes a sender of an address that Address has parsed. The message's sender is from.
+func NewSMTP(u *url.URL, from string) (*SMTP, error) {
+	policy, port := smtp.TLSMandatory, 587
+	config := &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}
+	options := []smtp.Option{smtp.WithTimeout(timeout), smtp.WithTLSConfig(config)}
+	if u.Scheme == "smtps" {
+		options, port = append(options, smtp.WithSSL()), 465
+	} else if u.RawQuery != "" {
+		policy = smtp.NoTLS
+	}
+	if text := u.Port(); text != "" {
+		port, _ = strconv.Atoi(text)
+	}
+	options = append(options, smtp.WithTLSPolicy(policy), smtp.WithPort(port))
+	if user := u.User.Username(); user != "" {
+		password, _ := u.User.Password()
+		auth := smtp.SMTPAuthAutoDiscover
+		if policy == smtp.NoTLS {
+			auth = smtp.SMTPAuthPlainNoEnc // which the former doesn't choose
+		}
+		options = append(options, smtp.WithSMTPAuth(auth), smtp.WithUsername(user), smtp.WithPassword(password))
+	}
+	s := &SMTP{host: u.Hostname(), from: from, tls: config, options: options}
+	_, err := smtp.NewClient(u.Hostname(), options...)
+	return s, err
+}
+
+// Send delivers a message to the server. When ctx ends it returns at once, whatever the server says or doesn't.
+func (s *SMTP) Send(ctx context.Context, m Message) error {
+	message, err := s.message(m)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	client, err := smtp.NewClient(s.host, s.options...) // one for each: it keeps a connection and its state
+	if err != nil {
+		return err
+	}
+	sent := make(chan error, 1)
+	go func() { sent <- deliver(ctx, client, message) }() // between commands, the client doesn't look at ctx
+	select {
+	case err := <-sent:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func deliver(ctx context.Context, client *smtp.Client, message *smtp.Msg) error {
+	err := client.DialAndSendWithContext(ctx, message)
+	// What goes wrong after the server has taken the message, at the goodbye, doesn't make it unsent.
+	if message.IsDelivered() {
+		return nil
+	}
+	if fault := (*smtp.SendError)(nil); errors.As(err, &fault) && fault.ErrorCode() >= 500 {
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	return err
+}
+
+func (s *SMTP) message(m Message) (*smtp.Msg, error) {
+	message := smtp.NewMsg(smtp.WithNoDefaultUserAgent())
+	if err := errors.Join(message.From(s.from), message.To(m.To)); err != nil {
+		return nil, err
+	}
+	message.Subject(m.Subject)
+	message.SetMessageIDWithValue(m.ID)
+	message.SetDateWithValue(m.QueuedAt)
+	// RFC 3834 §5: no out-of-office note is sent in return.
+	message.SetGenHeader("Auto-Submitted", "auto-generated")
+	message.SetBodyString(smtp.TypeTextPlain, m.Text)
+	message.AddAlternativeString(smtp.TypeTextHTML, m.HTML)
+	return message, nil
+}
+
+// boxSize is how many messages a Box keeps.
+const boxSize = 50
+
+// Box keeps the latest messages, and logs each: for development.
+type Box struct {
+	log      *slog.Logger
+	mu       sync.Mutex
+	messages []Message
+}
+
+// NewBox makes an empty one.
+func NewBox(log *slog.Logger) *Box { return &Box{log: log} }
+
+// Send keeps a message.
+func (b *Box) Send(_ context.Context, m Message) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.messages = append(b.messages, m)
+	if extra := len(b.messages) - boxSize; extra > 0 {
+		b.messages = slices.Delete(b.messages, 0, extra)
+	}
+	b.log.Info("mail, which goes nowhere without SMTP_URL", "to", m.To, "subject", m.Subject, "text", m.Text)
+	return nil
+}
+
+// Latest lists the messages, the latest first.
+func (b *Box) Latest() []Message {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := slices.Clone(b.messages)
+	slices.Reverse(all)
+	return all
+}
