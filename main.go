@@ -76,10 +76,13 @@ func site(cfg config.Config, data *commands.Data) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	data.DB.UntilClosed(app.DeliverMails)
 	shown, err := source.New(code)
 	if err != nil {
 		return nil, err
 	}
-	return routes.New(app, templates.FS, static.FS, shown)
+	handler, err := routes.New(app, templates.FS, static.FS, shown)
+	if err == nil {
+		data.DB.UntilClosed(app.DeliverMails)
+	}
+	return handler, err
 }

@@ -2,14 +2,12 @@ package config
 
 import (
 	"fmt"
-	netmail "net/mail"
+	"net/mail"
 	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
-
-	"tokentube/utils/mail"
 )
 
 // reader takes variables and collects what is wrong with them.
@@ -104,7 +102,7 @@ func (r *reader) smtp(name string) *url.URL {
 	if text == "" {
 		return nil
 	}
-	u, err := mail.Address(text)
+	u, err := SMTPAddress(text)
 	if err != nil {
 		r.fault(name, "%s", err)
 	}
@@ -113,7 +111,7 @@ func (r *reader) smtp(name string) *url.URL {
 
 func (r *reader) mailbox(name, fallback string) string {
 	text := r.text(name, fallback)
-	if _, err := netmail.ParseAddress(text); err != nil {
+	if _, err := mail.ParseAddress(text); err != nil {
 		r.fault(name, "must be a mail address such as Tokentube <no-reply@example.com>, not %q", text)
 	}
 	return text

@@ -18,6 +18,7 @@ import (
 	"tokentube/middlewares"
 	"tokentube/models"
 	"tokentube/models/store"
+	"tokentube/utils/mail"
 	"tokentube/utils/media"
 	"tokentube/utils/password"
 	"tokentube/utils/token"
@@ -33,6 +34,7 @@ type App struct {
 	Log        *slog.Logger
 	Now        func() time.Time
 	Sleep      func(context.Context, time.Duration) error // until then, or until the request ends
+	Letters    *mail.Letters
 	office     postOffice
 	decorators []Decorator[Post]
 

@@ -12,7 +12,6 @@ import (
 	"tokentube/config"
 	"tokentube/middlewares"
 	"tokentube/models"
-	"tokentube/templates"
 	"tokentube/utils/apperr"
 	"tokentube/utils/mail"
 	"tokentube/utils/respond"
@@ -21,15 +20,11 @@ import (
 // postOffice sends the mails that models.Mails has queued. Without SMTP_URL a site in development has a box instead,
 // and a site in production sends nothing.
 type postOffice struct {
-	sender  mail.Sender // nil: there is none
-	box     *mail.Box   // or nil
-	letters *mail.Letters
+	sender mail.Sender // nil: there is none
+	box    *mail.Box   // or nil
 }
 
 func (a *App) openPostOffice(cfg config.Config) (err error) {
-	if a.office.letters, err = mail.ParseLetters(templates.Mail, "mail"); err != nil {
-		return err
-	}
 	switch {
 	case cfg.SMTP != nil:
 		a.office.sender, err = mail.NewSMTP(cfg.SMTP, cfg.MailFrom)
@@ -96,7 +91,7 @@ func (a *App) deliver(ctx context.Context, m *models.Mail) error {
 		about.Username, about.Minutes = user.Username, int(models.ResetTime/time.Minute)
 		about.Link = a.Config.BaseURL + "/reset-password?token=" + secret
 	}
-	message, err := a.office.letters.Write(string(m.Type), about)
+	message, err := a.Letters.Write(string(m.Type), about)
 	if err != nil {
 		return err
 	}

@@ -67,6 +67,9 @@ type passwordReset struct {
 
 // Edit is GET /reset-password: the form that the link leads to. Opening it uses nothing up: mail scanners open links, too.
 func (p PasswordResets) Edit(c *gin.Context) error {
+	if c.Query("token") == "" {
+		return respond.Redirect(c, "/forgot-password")
+	}
 	page, err := p.resetPage(c, c.Query("token"))
 	if err != nil {
 		return respond.Invalid(c, "resets/new", forgotten{Off: !p.SendsMail()}, err)

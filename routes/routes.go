@@ -18,6 +18,7 @@ import (
 	"tokentube/utils/apperr"
 	"tokentube/utils/assets"
 	"tokentube/utils/budget"
+	"tokentube/utils/mail"
 	"tokentube/utils/respond"
 	"tokentube/utils/source"
 )
@@ -64,6 +65,9 @@ func NewEngine(app *controllers.App, templates, static fs.FS, code *source.Code)
 	}
 	pages, err := respond.NewRenderer(templates, respond.Funcs(files.Path, app.Now))
 	if err != nil {
+		return nil, err
+	}
+	if app.Letters, err = mail.ParseLetters(templates, "mail"); err != nil {
 		return nil, err
 	}
 	crossOrigin, err := middlewares.CrossOrigin(app.Config.CORSOrigins, app.Config.BaseURL)

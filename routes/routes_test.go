@@ -37,6 +37,8 @@ GET    /api/v1/videos
 GET    /api/v1/videos/:id
 GET    /comments/:id                        the action asks who may see the post
 GET    /comments/c/:id                      the action asks who may see the comment
+GET    /dev/mail                            for this machine alone, in development
+GET    /forgot-password
 GET    /healthz
 GET    /learn
 GET    /learn/
@@ -52,6 +54,7 @@ GET    /posts/:id
 GET    /readyz
 GET    /register
 GET    /robots.txt
+GET    /reset-password                      the link's token is the proof
 GET    /search
 GET    /sitemap.xml
 GET    /static/*name
@@ -60,13 +63,17 @@ GET    /token-lab/decoder                   sends nothing: it works in the page
 GET    /token-lab/editor                    visitors play with a throw-away identity
 GET    /token-lab/events                    of the lab's session that its cookies name
 GET    /watch/:id
+POST   /api/v1/users/forgot-password
 POST   /api/v1/users/login
 POST   /api/v1/users/logout                 an expired token ends its session too
 POST   /api/v1/users/regenerate-tokens      the refresh token it takes is the proof
 POST   /api/v1/users/register
+POST   /api/v1/users/reset-password         the link's token is the proof
+POST   /forgot-password
 POST   /login
 POST   /logout                              an expired token ends its session too
 POST   /register
+POST   /reset-password                      the link's token is the proof
 POST   /sample-content                      from this machine alone, in development, on an empty site
 POST   /token-lab/editor                    visitors play with a throw-away identity
 POST   /token-lab/experiments/:name         visitors play with a throw-away identity

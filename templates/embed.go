@@ -10,12 +10,7 @@ package templates
 
 import "embed"
 
-// FS has every template, under the names that utils/respond knows them by.
+// FS has every template, under the names that utils/respond knows them by, and what mails say (utils/mail).
 //
-//go:embed layout.html */*.html
+//go:embed layout.html */*.html mail
 var FS embed.FS
-
-// Mail has what mails say (utils/mail).
-//
-//go:embed mail
-var Mail embed.FS

@@ -51,6 +51,7 @@ func TestPages(t *testing.T) {
 		p.send()
 		x.enable("alice", "bob", "carol")
 	}
+	x.forget("carol")
 	for _, user := range []string{"", "bob", "alice"} { // what came of all that
 		x.person(user).look()
 	}
@@ -80,6 +81,20 @@ var states = []string{
 	`aria-pressed="true"`, `class="entry bad"`, `class="entry odd"`, `class="entry-count"`, `class="mark-here"`, `class="lab-result"`, `data-timeline`, `data-more`,
 	`rel="nofollow ugc noopener"`, "(edited)", "This comment was deleted.", "Comments are turned off", "data-replies>", "Log in to comment", ">Author<",
 	"Hidden by a moderator. Only you can see it. You can", "hidden by @dave", "A moderator hid the comment",
+}
+
+// forget has somebody forget their password, and looks at the mail and where its link leads.
+func (x *crawler) forget(user string) {
+	p := x.person("")
+	p.client.Change = func(r *http.Request) { r.RemoteAddr = "127.0.0.1:1" } // the mails are shown to this machine
+	p.client.PostForm("/forgot-password", url.Values{"email": {user + "@example.com"}}).Status(http.StatusSeeOther)
+	if _, err := x.site.DeliverDue(x.t.Context()); err != nil {
+		x.t.Fatal(err)
+	}
+	mails := p.client.Get("/dev/mail")
+	p.check("the mails", mails)
+	link := regexp.MustCompile(`/reset-password\?token=\w+`).FindString(mails.Body)
+	p.check("the link to a new password", p.client.Get(link))
 }
 
 // furnish makes what pages have shown for long: posts of all kinds, more than one

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/url"
 	"slices"
 	"strconv"
@@ -49,29 +48,7 @@ type SMTP struct {
 // timeout bounds each step of a delivery: a server that says nothing must not keep others waiting.
 const timeout = 20 * time.Second
 
-// Address parses SMTP_URL: smtps://user:password@host:465 speaks TLS from the start; smtp://host:587 demands STARTTLS,
-// unless ?tls=off says that it's a server on this machine.
-func Address(text string) (*url.URL, error) {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil: // which quotes the text, password and all
-		return nil, errors.New("must be an address such as smtps://user:password@mail.example.com:465")
-	case u.Scheme != "smtp" && u.Scheme != "smtps", u.Hostname() == "", u.Path != "" && u.Path != "/", u.Fragment != "":
-		return nil, errors.New("must be an address such as smtps://user:password@mail.example.com:465, or smtp://… with STARTTLS")
-	case u.RawQuery != "" && u.RawQuery != "tls=off":
-		return nil, errors.New("must have nothing after ? but tls=off")
-	case u.RawQuery != "" && (u.Scheme != "smtp" || !loopback(u.Hostname())):
-		return nil, errors.New("must not say tls=off but for smtp:// on this machine: what is sent holds links that open accounts")
-	}
-	return u, nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// NewSMTP makes a sender of an address that Address has parsed. The message's sender is from.
+// NewSMTP makes a sender of an address as config.SMTPAddress takes it. The messages come from the mailbox from.
 func NewSMTP(u *url.URL, from string) (*SMTP, error) {
 	policy, port := smtp.TLSMandatory, 587
 	config := &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}
