@@ -53,8 +53,8 @@ GET    /playlists/:id                       private ones are their owner's alone
 GET    /posts/:id
 GET    /readyz
 GET    /register
-GET    /robots.txt
 GET    /reset-password                      the link's token is the proof
+GET    /robots.txt
 GET    /search
 GET    /sitemap.xml
 GET    /static/*name
