@@ -77,6 +77,20 @@ func TestMails(t *testing.T) {
 		t.Fatalf("sent %d to %v: %v", sent, tried, err)
 	}
 
+	// What fails is tried again after a pause, unless there is no use.
+	for _, again := range []bool{true, false} {
+		fatal(t, w.Mails.Add(ctx, Mail{Type: MailReset, To: "carol@example.com"}))
+		for range 2 {
+			if sent, err := w.Mails.Send(ctx, send(errors.New("no")), func(*Mail, error) bool { return again }); err != nil || sent != 0 {
+				t.Fatalf("sent %d: %v", sent, err)
+			}
+		}
+		w.advance(mailPause(1) + time.Second)
+		if sent, err := w.Mails.Send(ctx, send(nil), func(*Mail, error) bool { return true }); err != nil || (sent == 1) != again {
+			t.Errorf("again: %v, sent %d: %v", again, sent, err)
+		}
+	}
+
 	if pauses := []time.Duration{mailPause(1), mailPause(2), mailPause(7), mailPause(500)}; pauses[0] != time.Minute || pauses[1] != 2*time.Minute || pauses[2] != time.Hour || pauses[3] != time.Hour {
 		t.Errorf("%v", pauses)
 	}

@@ -211,7 +211,11 @@ func (m *Users) Channel(ctx context.Context, id bson.ObjectID) (*User, error) {
 
 // Page lists all accounts, disabled ones too, the oldest first.
 func (m *Users) Page(ctx context.Context, p store.Paging) (store.Page[*User], error) {
-	return m.users.Page(ctx, nil, store.Order{"_id"}, p)
+	var all bson.D
+	if p.After == "" { // otherwise the cursor says where the index is read
+		all = store.Where("_id", store.Where("$gt", bson.NilObjectID))
+	}
+	return m.users.Page(ctx, all, store.Order{"_id"}, p)
 }
 
 func ifAvailable(u *User, err error) (*User, error) {
