@@ -38,9 +38,7 @@ func locations(t *testing.T, c *testsite.Client, path string) []string {
 		}
 		all = append(all, u.Loc)
 	}
-	for _, loc := range m.Maps {
-		all = append(all, loc)
-	}
+	all = append(all, m.Maps...)
 	for i, loc := range all {
 		path, ours := strings.CutPrefix(loc, "https://localhost")
 		if !ours {
