@@ -54,7 +54,7 @@ func (p PasswordResets) Create(c *gin.Context) error {
 	if err := p.Mails.Add(c, models.Mail{Type: models.MailReset, To: address, By: middlewares.DeviceOf(c)}); err != nil {
 		return err
 	}
-	return respond.Done(c, "If an account has this address, a link is on its way to it. It may take a few minutes.", "/login", nil)
+	return respond.Done(c, "If an account has this email address, we’ve sent it a link. It may take a few minutes to arrive.", "/login", nil)
 }
 
 type passwordReset struct {

@@ -108,7 +108,7 @@ func TestAForgottenPasswordIsReplaced(t *testing.T) {
 	}
 	login(testsite.Password).Status(401)
 	login(chosen).Status(200)
-	forgetful.Get("/settings/security").Status(200).Has("by a link")
+	forgetful.Get("/settings/security").Status(200).Has("emailed link")
 	if notice := deliver(); len(notice) != 1 || !strings.Contains(notice[0].Subject, "password was changed") {
 		t.Errorf("the owner is not told: %v", notice)
 	}

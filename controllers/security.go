@@ -97,7 +97,7 @@ var messages = map[models.EventType]string{
 	models.EventLogout:         "Logged out",
 	models.EventSessionEnded:   "A device was signed out remotely",
 	models.EventPassword:       "Password changed, and all other devices signed out",
-	models.EventReset:          "Password changed by a link that was sent by mail, and all devices signed out",
+	models.EventReset:          "Password reset by an emailed link, and all devices signed out",
 	models.EventEmail:          "The email address was changed",
 	models.EventTokenReuse:     "A replaced token was used again, a sign of theft, so that login was signed out",
 	models.EventTokenElsewhere: "A token was renewed twice within moments, the second time from a different address or browser",
