@@ -51,7 +51,7 @@ func TestBlockRequests(t *testing.T) {
 					answer = clients[c.who].PostForm(path, url.Values{"content": {"hello"}}).Status(want)
 				}
 				if c.who == "carol" && want == 403 {
-					answer.HasNot("block")
+					answer.HasNot("blocked")
 				}
 				ended := c.name == "unblock"
 				if code := clients["carol"].JSON("POST", "/api/v1/comments/"+post, testsite.M{"content": "hello"}).Code; (code == 201) != ended {

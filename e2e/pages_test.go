@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -61,7 +62,7 @@ func (s *site) furnish() pages {
 	open := []string{"/", "/?kind=video", "/?kind=photo", "/?kind=text", video, picture, words, "/@alice", "/@bob", "/no-such-page",
 		"/comments/" + strings.TrimPrefix(video, "/watch/"), "/comments/c/" + comment}
 	return pages{
-		guest: append(append(open, "/login", "/register"), s.lessons()...),
+		guest: append(append(open, "/login", "/register", "/forgot-password", s.resetLink("bob"), "/dev/mail"), s.lessons()...),
 		user: append(open, draft, "/@alice?kind=text", "/@alice?tab=drafts", "/create?kind=video", "/create?kind=photo", "/create?kind=text",
 			video+"/edit", picture+"/edit", words+"/edit", words+"/delete", video+"/delete", picture+"/delete", "/comments/c/"+mine+"/edit",
 			"/subscriptions", "/history", "/liked", "/playlists", "/playlists/watch-later", "/playlists/"+playlist, "/playlists/"+playlist+"/edit", "/playlists/save/"+strings.TrimPrefix(video, "/watch/"), "/@alice?tab=playlists", "/subscriptions/c/"+ids["alice"],
@@ -82,6 +83,17 @@ func (s *site) reported(admin, post string) string {
 	s.User("carol").JSON("POST", "/api/v1/reports/posts/"+post, testsite.M{"reason": "spam", "text": "Look at this."}).Status(http.StatusOK)
 	cases := s.SignIn("alice").JSON("GET", "/api/v1/admin/reports", nil).Status(http.StatusOK).Data()["cases"].([]any)
 	return cases[0].(testsite.M)["_id"].(string)
+}
+
+// resetLink has somebody forget their password, and is the link that they are sent.
+func (s *site) resetLink(user string) string {
+	s.t.Helper()
+	c := s.Client()
+	c.Change = func(r *http.Request) { r.RemoteAddr = "127.0.0.1:1" } // the emails are shown to this machine
+	c.PostForm("/forgot-password", url.Values{"email": {user + "@example.com"}}).Status(http.StatusSeeOther)
+	_, err := s.DeliverDue(s.t.Context())
+	check(s.t, err)
+	return regexp.MustCompile(`/reset-password\?token=\w+`).FindString(c.Get("/dev/mail").Status(http.StatusOK).Body)
 }
 
 // noPages are the addresses that bring something else than a page to look at, or one that is looked at elsewhere.
