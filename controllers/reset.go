@@ -122,6 +122,9 @@ func (p PasswordResets) reset(c *gin.Context, in passwordReset) error {
 		}
 		return p.replacePassword(ctx, user, hash, models.EventReset, &models.Session{User: user.ID}, middlewares.DeviceOf(c))
 	})
+	if apperr.Is(err, apperr.NotFound) { // another link, or the settings, changed it at the same moment
+		return models.ErrLinkOver()
+	}
 	if err == nil {
 		p.tell(c, models.MailPassword, user)
 	}

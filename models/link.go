@@ -94,7 +94,12 @@ func (m *Links) owner(ctx context.Context, link *Link, err error) (*User, error)
 	if err != nil && !apperr.Is(err, apperr.NotFound) {
 		return nil, err
 	}
-	return nil, apperr.New(apperr.Invalid, "This link has expired or was already used. Ask for a new one.")
+	return nil, ErrLinkOver()
+}
+
+// ErrLinkOver is the error of a link that opens nothing, or nothing any more.
+func ErrLinkOver() error {
+	return apperr.New(apperr.Invalid, "This link has expired or was already used. Ask for a new one.")
 }
 
 func linkHash(secret string) []byte {
