@@ -49,6 +49,7 @@ func TestJourney(t *testing.T) {
 	p.Go("/settings/profile")
 	before := evaluate[string](p, pictureAddress)
 	p.Upload("New picture", save(t, "me.png", pictureBytes(t)))
+	p.until("the square", `document.querySelector(".crop canvas") !== null`) // which moves the button down
 	p.Press("Save picture")
 	p.Sees("Profile picture changed.")
 	p.until("the new picture", pictureAddress+" !== "+quote(before))

@@ -9,6 +9,7 @@ export function enhance(lab) {
   setInterval(() => lab.querySelectorAll("[data-expires], [data-until]").forEach(countDown), 250);
   addEventListener("hashchange", () => arrive(lab));
   arrive(lab);
+  if (document.readyState !== "complete") addEventListener("load", () => arrive(lab), { once: true }); // until then the browser scrolls by itself
   lab.dataset.lab = "live";
 
   // post sends a form and shows the page that comes back.
