@@ -25,8 +25,9 @@ type Encoder struct {
 // Fast makes an Encoder for what is made for each request.
 func Fast() *Encoder { return newEncoder(zstd.SpeedFastest, gzip.BestSpeed, runtime.GOMAXPROCS(0)) }
 
-// Best makes an Encoder for what is encoded once and sent often.
-func Best() *Encoder { return newEncoder(zstd.SpeedBestCompression, gzip.BestCompression, 1) }
+// Best makes an Encoder for what is encoded once and sent often. zstd's best level would gain little on files this small, and
+// fill a table of 32 MB at every start.
+func Best() *Encoder { return newEncoder(zstd.SpeedBetterCompression, gzip.BestCompression, 1) }
 
 func newEncoder(speed zstd.EncoderLevel, level, atOnce int) *Encoder {
 	z, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(speed), zstd.WithEncoderConcurrency(atOnce), zstd.WithWindowSize(window),
