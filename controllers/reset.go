@@ -70,20 +70,18 @@ func (p PasswordResets) Edit(c *gin.Context) error {
 	if c.Query("token") == "" {
 		return respond.Redirect(c, "/forgot-password")
 	}
-	page, err := p.resetPage(c, c.Query("token"))
+	token := c.Query("token")
+	user, err := p.owner(c, token)
 	if err != nil {
 		return respond.Invalid(c, "resets/new", forgotten{Off: !p.SendsMail()}, err)
 	}
-	return respond.Show(c, "resets/edit", page)
+	return respond.Show(c, "resets/edit", passwordReset{Token: token, Username: user.Username})
 }
 
-func (p PasswordResets) resetPage(c *gin.Context, token string) (passwordReset, error) {
-	c.Header("Referrer-Policy", "strict-origin") // the page's address holds the token
-	user, err := p.Links.Look(c, models.ResetPassword, token)
-	if err != nil {
-		return passwordReset{}, err
-	}
-	return passwordReset{Token: token, Username: user.Username}, nil
+// owner is whose link it is. The page's address holds the token, which goes nowhere else.
+func (p PasswordResets) owner(c *gin.Context, token string) (*models.User, error) {
+	c.Header("Referrer-Policy", "strict-origin")
+	return p.Links.Look(c, models.ResetPassword, token)
 }
 
 // Update is POST /reset-password: sets the password, and ends every session. It logs nobody in: the login that follows asks
@@ -93,21 +91,17 @@ func (p PasswordResets) Update(c *gin.Context) error {
 	if err := input.Read(c.Request, &in, nil); err != nil {
 		return err
 	}
-	page, err := p.resetPage(c, in.Token)
+	user, err := p.owner(c, in.Token)
 	if err != nil {
 		return respond.Invalid(c, "resets/new", forgotten{Off: !p.SendsMail()}, err)
 	}
-	if err := p.reset(c, in); err != nil {
-		return respond.Invalid(c, "resets/edit", page, err)
+	if err := p.reset(c, user, in); err != nil {
+		return respond.Invalid(c, "resets/edit", passwordReset{Token: in.Token, Username: user.Username}, err)
 	}
 	return respond.Done(c, "Your password is changed. Log in with the new one.", "/login", nil)
 }
 
-func (p PasswordResets) reset(c *gin.Context, in passwordReset) error {
-	user, err := p.Links.Look(c, models.ResetPassword, in.Token)
-	if err != nil {
-		return err
-	}
+func (p PasswordResets) reset(c *gin.Context, user *models.User, in passwordReset) error {
 	if err := checkNew(user, in.NewPassword, in.ConfirmPassword); err != nil {
 		return err
 	}
