@@ -21,6 +21,9 @@ type event struct {
 	do  func(ctx context.Context) error
 }
 
+// charted is how far back a chart reaches at least: its last day is today, which may have just begun.
+const charted = (models.ChartDays - 1) * 24 * time.Hour
+
 // slot is the time within which it does not matter when somebody looked at a post.
 const slot = 6 * time.Hour
 
@@ -53,7 +56,7 @@ func (r *run) events() (all []event) {
 		all = append(all, event{joined, func(ctx context.Context) error { return r.join(ctx, i) }})
 		for j, other := range channels {
 			if i != j && random.IntN(5) < 3 {
-				ago := time.Duration((0.02 + 0.96*random.Float64()) * float64(28*24*time.Hour))
+				ago := time.Duration((0.02 + 0.96*random.Float64()) * float64(charted))
 				all = append(all, event{ago, func(ctx context.Context) error { return r.follow(ctx, c.username, other.username) }})
 			}
 		}

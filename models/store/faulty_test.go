@@ -274,7 +274,10 @@ func strike(t *testing.T, c change, f fault, calls int, like place, before, afte
 		m.disarm()
 	}
 	w.WaitRemovals()
-	defer func() { fatal(t, w.Close(ctx)) }()
+	defer func() {
+		fatal(t, w.Close(ctx))
+		where.discard(t)
+	}()
 	if !w.exact {
 		w.repaired(t)
 	}

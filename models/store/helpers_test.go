@@ -162,15 +162,21 @@ func newPlace(t testing.TB) place {
 		uri: os.Getenv("MONGODB_URI"), database: "test_" + bson.NewObjectID().Hex(),
 		file: filepath.Join(t.TempDir(), "test.db"), files: &shelf{there: map[string]time.Time{}},
 	}
-	if p.uri != "" {
-		t.Cleanup(func() {
-			client, err := mongo.Connect(options.Client().ApplyURI(p.uri))
-			fatal(t, err)
-			fatal(t, client.Database(p.database).Drop(context.Background()))
-			fatal(t, client.Disconnect(context.Background()))
-		})
-	}
+	t.Cleanup(func() { p.discard(t) })
 	return p
+}
+
+// discard removes what is there. Tests with thousands of places do it early: together they would fill a disk.
+func (p place) discard(t testing.TB) {
+	t.Helper()
+	if p.uri == "" {
+		fatal(t, os.RemoveAll(p.file))
+		return
+	}
+	client, err := mongo.Connect(options.Client().ApplyURI(p.uri))
+	fatal(t, err)
+	fatal(t, client.Database(p.database).Drop(context.Background()))
+	fatal(t, client.Disconnect(context.Background()))
 }
 
 // stocked is a place with a library in use, closed.

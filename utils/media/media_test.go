@@ -2,19 +2,22 @@ package media
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"image"
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"tokentube/utils/apperr"
 )
 
-// open gives an empty store in a folder.
+// open gives an empty store in a folder. It has time for slow machines and the race detector, unless the test is about that.
 func open(t testing.TB, limits Limits) *Store {
 	t.Helper()
+	limits.DecodeTime = cmp.Or(limits.DecodeTime, time.Minute)
 	return openAt(t, "", t.TempDir(), limits)
 }
 
