@@ -31,10 +31,10 @@ type Exports struct {
 func NewExports(app *App) Exports { return Exports{app, new(sync.Map)} }
 
 // Routes registers the feature. An export is everything that a stolen login could want, so the session is read past the
-// cache, and no other site can start one.
+// cache, whoever asks has just proved who they are, and no other site can start one.
 func (e Exports) Routes(r middlewares.Access) {
-	r.Private.Page(http.MethodGet, "/settings/data", e.Index)
-	r.Sensitive.Download().Limit(e.Auth.Limits.Exports).Both(http.MethodGet, "/settings/data/export", e.Show)
+	r.Sensitive.Confirmed().Page(http.MethodGet, "/settings/data", e.Index)
+	r.Sensitive.Confirmed().Download().Limit(e.Auth.Limits.Exports).Both(http.MethodGet, "/settings/data/export", e.Show)
 }
 
 // Index is GET /settings/data.

@@ -99,6 +99,8 @@ var messages = map[models.EventType]string{
 	models.EventPassword:       "Password changed, and all other devices signed out",
 	models.EventReset:          "Password reset by an emailed link, and all devices signed out",
 	models.EventEmail:          "The email address was changed",
+	models.EventConfirmed:      "Confirmed it was you",
+	models.EventConfirmFailed:  "Someone who was logged in couldn’t confirm it was you",
 	models.EventTokenReuse:     "A replaced token was used again, a sign of theft, so that login was signed out",
 	models.EventTokenElsewhere: "A token was renewed twice within moments, the second time from a different address or browser",
 }

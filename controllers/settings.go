@@ -162,25 +162,6 @@ func (s Settings) update(c *gin.Context, changes models.UserChanges) (out User, 
 	return s.user(user, true), nil
 }
 
-// checkPassword makes sure that it is still the owner who sits there.
-func (s Settings) checkPassword(c *gin.Context, field, password string) error {
-	if password == "" {
-		return apperr.InvalidField(field, "Enter your password.")
-	}
-	user := middlewares.Current(c).User
-	// Counted like a login: whoever stole a session must not guess here instead.
-	attempt, err := s.Auth.Attempt(c, user.Username, user.ID)
-	if err != nil {
-		return err
-	}
-	ok, err := s.Hasher.Matches(c, user.PasswordHash, password, attempt.Turn(c))
-	attempt.End(c, ok, err)
-	if err == nil && !ok {
-		return apperr.InvalidField(field, "That password is incorrect.")
-	}
-	return err
-}
-
 // UpdateAvatar is PATCH /settings/avatar.
 func (s Settings) UpdateAvatar(c *gin.Context) error {
 	return s.updatePicture(c, models.Avatar, s.Media.SaveAvatar, "Profile picture changed.")

@@ -37,6 +37,7 @@ type Group struct {
 	limits   []gin.HandlerFunc
 	noRenew  bool
 	download bool
+	confirm  bool // see Confirmed
 	maxBytes int64
 	long     []gin.HandlerFunc // what lets a request take longer than others
 	forms    *Forms
@@ -104,6 +105,14 @@ func (g Group) Stream() Group {
 	return g
 }
 
+// Confirmed is the group for what a stolen token alone must not do: whoever asks has logged in, or confirmed that it's them,
+// within the last ten minutes. Mark the page with the form as well as what the form is sent to, so that nobody fills in a
+// form in vain. A form with text that would be lost asks for the password in itself (App.checkPassword) instead.
+func (g Group) Confirmed() Group {
+	g.confirm = true
+	return g
+}
+
 // Limit is the group for requests that also have a limit of their own.
 func (g Group) Limit(limit gin.HandlerFunc) Group {
 	g.limits = append(slices.Clone(g.limits), limit)
@@ -148,6 +157,9 @@ func (g Group) handle(method, path string, action respond.Action) {
 	var chain []gin.HandlerFunc
 	if g.guard != nil {
 		chain = append(chain, verify, g.guard)
+	}
+	if g.confirm {
+		chain = append(chain, g.auth.RequireProof)
 	}
 	if g.download && g.once != nil {
 		chain = append(chain, ownSite)
@@ -197,6 +209,16 @@ func (a *Auth) RequireFresh(c *gin.Context) {
 		c.Set(identityKey, id)
 	}
 	RequireUser(c)
+}
+
+// RequireProof lets users pass who proved who they are a short while ago. It comes after the guard.
+func (a *Auth) RequireProof(c *gin.Context) {
+	if Current(c).Session.Proved(a.Now()) {
+		return
+	}
+	if a.RequireFresh(c); !c.IsAborted() && !Current(c).Session.Proved(a.Now()) { // by another process, a moment ago
+		respond.Error(c, apperr.New(apperr.Unconfirmed, "Confirm it's you first."))
+	}
 }
 
 func (a *Auth) reload(c *gin.Context, id Identity) (Identity, error) {

@@ -67,6 +67,13 @@ func Current(c *gin.Context) Identity {
 	return id
 }
 
+// SetSession replaces the session of who is asking by what it is after a change.
+func SetSession(c *gin.Context, s *models.Session) {
+	id := Current(c)
+	id.Session = s
+	c.Set(identityKey, id)
+}
+
 // UserID is the id of the user who is asking, or the zero id for nobody.
 func UserID(c *gin.Context) bson.ObjectID {
 	if u := Current(c).User; u != nil {

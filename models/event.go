@@ -34,6 +34,8 @@ const (
 	EventPassword       EventType = "password_changed" //
 	EventReset          EventType = "password_reset"   // by a link that was sent by mail
 	EventEmail          EventType = "email_changed"    //
+	EventConfirmed      EventType = "confirmed"        // somebody who was logged in proved again who they are
+	EventConfirmFailed  EventType = "confirm_failed"   // or could not
 
 	// What a moderator did, in the logs of both: of the owner, and of the moderator.
 	EventHidden    EventType = "hidden"
@@ -137,7 +139,7 @@ func (m *Events) add(ctx context.Context, e Event) error {
 	switch {
 	case n >= eventsPerDay:
 		e.ID = common(e.User.Hex(), string(e.Type), "all", e.CreatedAt.Format(time.DateOnly))
-	case e.Type == EventLoginFailed, e.Type == EventTokenElsewhere:
+	case e.Type == EventLoginFailed, e.Type == EventConfirmFailed, e.Type == EventTokenElsewhere:
 		e.ID = common(e.User.Hex(), string(e.Type), ratelimit.Network(e.IP), e.CreatedAt.Format("2006-01-02 15"))
 	default:
 		e.ID = bson.NewObjectID()

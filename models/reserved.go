@@ -14,7 +14,7 @@ const staffWords = `
 // siteWords are usernames that would be taken for a part of the site. Every first part of an address is among them, which a
 // test of the routes checks.
 const siteWords = `
-	account accounts api app article assets auth blocks blog channel channels comments community console contact copyright
+	account accounts api app article assets auth blocks blog channel channels comments community confirm console contact copyright
 	create dashboard dev docs download email everyone export favicon.ico feed feeds follow forgot forgot-password guest
 	health healthcheck healthz help history home images info internal jwks.json keys lab learn legal library liked likes live login logout mail me
 	media new news notice notifications null page pages password payment payments photo photos playlist playlists policy

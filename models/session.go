@@ -29,6 +29,7 @@ type Session struct {
 	LastSeenAt time.Time     `bson:"lastSeenAt"` // when they were last: no other use is written down
 	ExpiresAt  time.Time     `bson:"expiresAt"`
 	CreatedAt  time.Time     `bson:"createdAt"`
+	ProvedAt   time.Time     `bson:"provedAt"` // when whoever is there last proved who they are: see Proved
 	EndedAt    *time.Time    `bson:"revokedAt,omitempty"`
 	EndedFor   EndReason     `bson:"revokedFor,omitempty"`
 }
@@ -110,7 +111,7 @@ func NewSessions(db *store.DB, policy SessionPolicy) *Sessions {
 		Parents: []store.Parent{{Kind: "users", Field: "user"}},
 		Cached:  true,
 		Export: store.Export{By: "user", Order: store.Order{"createdAt", "_id"}, Fields: []string{
-			"kind", "remember", "userAgent", "ip", "renewals", "createdAt", "lastSeenAt", "expiresAt", "revokedAt", "revokedFor",
+			"kind", "remember", "userAgent", "ip", "renewals", "createdAt", "lastSeenAt", "provedAt", "expiresAt", "revokedAt", "revokedFor",
 		}},
 	})}
 }
@@ -135,7 +136,7 @@ func (m *Sessions) Create(ctx context.Context, user bson.ObjectID, remember bool
 	now := m.db.Now()
 	s = &Session{
 		ID: bson.NewObjectID(), User: user, Kind: m.kind, Remember: remember, Recent: []RecentToken{},
-		UserAgent: d.UserAgent, IP: d.IP, CreatedAt: now, LastSeenAt: now,
+		UserAgent: d.UserAgent, IP: d.IP, CreatedAt: now, LastSeenAt: now, ProvedAt: now,
 	}
 	s.Current = m.nextToken(s, now)
 	s.ExpiresAt = s.Current.ExpiresAt
@@ -151,6 +152,26 @@ func (m *Sessions) Create(ctx context.Context, user bson.ObjectID, remember bool
 		return err
 	})
 	return s, ended, err
+}
+
+// proofLasts is how long nobody is asked again who they are.
+const proofLasts = 10 * time.Minute
+
+// Proved tells whether whoever is there has proved who they are within the last ten minutes: by the login that began the
+// session, or since. A token proves only that somebody did once, and can be stolen.
+func (s *Session) Proved(now time.Time) bool { return now.Sub(s.ProvedAt).Abs() < proofLasts }
+
+// ProvedUntil is until when nobody is asked.
+func (s *Session) ProvedUntil() time.Time { return s.ProvedAt.Add(proofLasts) }
+
+// Prove notes that whoever is there has just proved who they are. It leaves the session's tokens as they are, so that a
+// renewal at the same moment and this do not undo each other.
+func (m *Sessions) Prove(ctx context.Context, user, id bson.ObjectID) (*Session, error) {
+	s, err := m.sessions.Update(ctx, m.live("_id", id, "user", user), bson.D{store.Set("provedAt", m.db.Now())})
+	if apperr.Is(err, apperr.NotFound) {
+		err = ErrSessionOver
+	}
+	return s, err
 }
 
 // nextToken identifies a new refresh token: a full term from now, capped by the session's absolute limit.

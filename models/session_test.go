@@ -226,3 +226,43 @@ func TestKindsOfSessionsAreApart(t *testing.T) {
 	_, _, err = w.Sessions.Create(ctx, bson.NewObjectID(), true, Device{})
 	wantCode(t, err, apperr.NotFound, "")
 }
+
+// A proof lasts ten minutes, goes to one session alone, and is kept by the renewals beside it.
+func TestProof(t *testing.T) {
+	w, ctx := newWorld(t), watched()
+	alice, bob := w.user(t, "alice"), w.user(t, "bob")
+	s, other := w.session(t, alice), w.session(t, alice)
+	if !s.Proved(w.now()) {
+		t.Error("a login is no proof")
+	}
+	w.advance(proofLasts)
+	if s.Proved(w.now()) || s.Proved(s.ProvedAt.Add(-proofLasts)) {
+		t.Error("a proof lasts for good, or holds before it was made")
+	}
+	if _, err := w.Sessions.Prove(ctx, bob.ID, s.ID); !errors.Is(err, ErrSessionOver) {
+		t.Errorf("bob proves who alice is: %v", err)
+	}
+	var all sync.WaitGroup
+	all.Go(func() {
+		_, err := w.Sessions.Prove(ctx, alice.ID, s.ID)
+		fatal(t, err)
+	})
+	all.Go(func() {
+		_, _, err := w.Sessions.Rotate(ctx, s.ID, s.Current.ID, Device{})
+		fatal(t, err)
+	})
+	all.Wait()
+	now, err := w.Sessions.ByID(ctx, s.ID)
+	fatal(t, err)
+	if !now.Proved(w.now()) || now.Current.ID == s.Current.ID {
+		t.Errorf("of a proof and a renewal one is lost: proved %v, renewed %v", now.ProvedAt, now.Current.ID != s.Current.ID)
+	}
+	if other, err = w.Sessions.ByID(ctx, other.ID); err != nil || other.Proved(w.now()) {
+		t.Errorf("the other session is proved: %v", err)
+	}
+	_, err = w.Sessions.End(ctx, alice.ID, s.ID, LoggedOut)
+	fatal(t, err)
+	if _, err := w.Sessions.Prove(ctx, alice.ID, s.ID); !errors.Is(err, ErrSessionOver) {
+		t.Errorf("a session that has ended is proved: %v", err)
+	}
+}

@@ -13,6 +13,7 @@ var article = middlewares.Names{
 	"POST /renew":               {"/users/regenerate-tokens"},
 	"POST /forgot-password":     {"/users/forgot-password"},
 	"POST /reset-password":      {"/users/reset-password"},
+	"POST /confirm":             {"/users/confirm"},
 	"GET /me":                   {"/users/get-current-user"},
 	"GET /@:username":           {"/users/channel/:username"},
 	"PATCH /settings/profile":   {"/users/update-user-fullname", "/users/update-user-bio"},

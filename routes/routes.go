@@ -104,6 +104,7 @@ func register(app *controllers.App, site http.Handler, access middlewares.Access
 	controllers.SessionActions{App: app}.Routes(access)
 	controllers.PasswordResets{App: app}.Routes(access)
 	controllers.MailBox{App: app}.Routes(access)
+	controllers.Confirmations{App: app}.Routes(access)
 	controllers.Settings{App: app}.Routes(access)
 	controllers.Devices{App: app}.Routes(access)
 	controllers.Security{App: app}.Routes(access)

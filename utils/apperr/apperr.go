@@ -19,19 +19,20 @@ import (
 type Code string
 
 const (
-	Malformed        Code = "malformed"          // the request cannot be read at all
-	Invalid          Code = "invalid"            // it can be read, but fields break a rule
-	Unauthorized     Code = "unauthorized"       // nobody is logged in
-	Forbidden        Code = "forbidden"          // somebody is, but may not do this
-	NotFound         Code = "not_found"          // there is no such thing, or not for you
-	MethodNotAllowed Code = "method_not_allowed" // the address is right, the method is not
-	Conflict         Code = "conflict"           // something else has this name already
-	TooLarge         Code = "too_large"          // more bytes than the limit
-	UnsupportedMedia Code = "unsupported_media"  // a type of content that is not taken
-	RateLimited      Code = "rate_limited"       // too many requests
-	Unavailable      Code = "unavailable"        // for the moment; try again
-	NoRoom           Code = "no_room"            // the disk is full; reading and deleting go on
-	Internal         Code = "internal"           // our fault
+	Malformed        Code = "malformed"             // the request cannot be read at all
+	Invalid          Code = "invalid"               // it can be read, but fields break a rule
+	Unauthorized     Code = "unauthorized"          // nobody is logged in
+	Forbidden        Code = "forbidden"             // somebody is, but may not do this
+	Unconfirmed      Code = "confirmation_required" // somebody is, and must first confirm that it's them
+	NotFound         Code = "not_found"             // there is no such thing, or not for you
+	MethodNotAllowed Code = "method_not_allowed"    // the address is right, the method is not
+	Conflict         Code = "conflict"              // something else has this name already
+	TooLarge         Code = "too_large"             // more bytes than the limit
+	UnsupportedMedia Code = "unsupported_media"     // a type of content that is not taken
+	RateLimited      Code = "rate_limited"          // too many requests
+	Unavailable      Code = "unavailable"           // for the moment; try again
+	NoRoom           Code = "no_room"               // the disk is full; reading and deleting go on
+	Internal         Code = "internal"              // our fault
 )
 
 var statuses = map[Code]int{
@@ -39,6 +40,7 @@ var statuses = map[Code]int{
 	Invalid:          http.StatusUnprocessableEntity,
 	Unauthorized:     http.StatusUnauthorized,
 	Forbidden:        http.StatusForbidden,
+	Unconfirmed:      http.StatusForbidden,
 	NotFound:         http.StatusNotFound,
 	MethodNotAllowed: http.StatusMethodNotAllowed,
 	Conflict:         http.StatusConflict,

@@ -31,8 +31,12 @@ func Error(c *gin.Context, err error) {
 		writeErrorEnvelope(c, e)
 		return
 	}
-	if e.Code == apperr.Unauthorized {
+	switch e.Code {
+	case apperr.Unauthorized:
 		redirect(c, LoginPath(c))
+		return
+	case apperr.Unconfirmed:
+		redirect(c, there(c, "/confirm"))
 		return
 	}
 	p := r.newPage(c, e.Status(), nil)
@@ -54,14 +58,17 @@ func retryAfter(c *gin.Context, e *apperr.Error) {
 
 // LoginPath leads to the login page and back to this one; after a form, to the
 // page that the form stood on.
-func LoginPath(c *gin.Context) string {
+func LoginPath(c *gin.Context) string { return there(c, "/login") }
+
+// there leads to a page that something has to be done on first, and back to this one.
+func there(c *gin.Context, page string) string {
 	if c.Request.Method == http.MethodGet {
-		return "/login?next=" + url.QueryEscape(c.Request.URL.RequestURI())
+		return page + "?next=" + url.QueryEscape(c.Request.URL.RequestURI())
 	}
 	if from := Back(c, ""); from != "" {
-		return "/login?next=" + url.QueryEscape(from)
+		return page + "?next=" + url.QueryEscape(from)
 	}
-	return "/login"
+	return page
 }
 
 // Back is the page of this site that a form was on, or, where the browser doesn't say, another one.
