@@ -211,16 +211,6 @@ func (a *Auth) RequireFresh(c *gin.Context) {
 	RequireUser(c)
 }
 
-// RequireProof lets users pass who proved who they are a short while ago. It comes after the guard.
-func (a *Auth) RequireProof(c *gin.Context) {
-	if Current(c).Session.Proved(a.Now()) {
-		return
-	}
-	if a.RequireFresh(c); !c.IsAborted() && !Current(c).Session.Proved(a.Now()) { // by another process, a moment ago
-		respond.Error(c, apperr.New(apperr.Unconfirmed, "Confirm it's you first."))
-	}
-}
-
 func (a *Auth) reload(c *gin.Context, id Identity) (Identity, error) {
 	s, err := a.Sessions.ByID(c, id.Session.ID)
 	if err != nil {

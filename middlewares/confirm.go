@@ -1,0 +1,18 @@
+package middlewares
+
+import (
+	"github.com/gin-gonic/gin"
+
+	"tokentube/utils/apperr"
+	"tokentube/utils/respond"
+)
+
+// RequireProof lets users pass who proved who they are a short while ago. It comes after the guard.
+func (a *Auth) RequireProof(c *gin.Context) {
+	if Current(c).Session.Proved(a.Now()) {
+		return
+	}
+	if a.RequireFresh(c); !c.IsAborted() && !Current(c).Session.Proved(a.Now()) { // by another process, a moment ago
+		respond.Error(c, apperr.New(apperr.Unconfirmed, "Confirm it's you first."))
+	}
+}
