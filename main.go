@@ -19,6 +19,7 @@ import (
 	"tokentube/static"
 	"tokentube/templates"
 	"tokentube/utils/httpserver"
+	"tokentube/utils/metrics"
 	"tokentube/utils/source"
 )
 
@@ -56,7 +57,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer data.Close()
-	handler, err := site(cfg, data)
+	handler, numbers, err := site(cfg, data)
 	if err != nil {
 		return err
 	}
@@ -66,23 +67,29 @@ func run(ctx context.Context, args []string) error {
 	return httpserver.Run(ctx, handler, httpserver.Settings{
 		Host: cfg.Host, Port: cfg.Port, BaseURL: cfg.BaseURL,
 		CertFile: cfg.TLSCertFile, KeyFile: cfg.TLSKeyFile, RedirectPort: cfg.HTTPRedirectPort,
-		Connections: cfg.MaxConnections, PerAddress: cfg.MaxPerAddress, IsProxy: middlewares.Trusts(cfg.TrustedProxies), Log: data.Log,
+		Connections: cfg.MaxConnections, PerAddress: cfg.MaxPerAddress, IsProxy: middlewares.Trusts(cfg.TrustedProxies),
+		MetricsAddr: cfg.MetricsAddr, Metrics: numbers, Log: data.Log,
 	}, func() { fmt.Printf("Tokentube is at %s\n", cfg.BaseURL) })
 }
 
-// site puts the site together, over what it has stored.
-func site(cfg config.Config, data *commands.Data) (http.Handler, error) {
+// site puts the site together, over what it has stored, with its metrics, if somebody wants to know them.
+func site(cfg config.Config, data *commands.Data) (handler, numbers http.Handler, err error) {
 	app, err := controllers.New(cfg, data.Site, data.Media, data.Log, time.Now)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if cfg.MetricsAddr != "" {
+		m := metrics.New()
+		app.Measure(m)
+		numbers = m
 	}
 	shown, err := source.New(code)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	handler, err := routes.New(app, templates.FS, static.FS, shown)
+	handler, err = routes.New(app, templates.FS, static.FS, shown)
 	if err == nil {
 		data.DB.UntilClosed(app.DeliverMails)
 	}
-	return handler, err
+	return handler, numbers, err
 }

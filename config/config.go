@@ -52,7 +52,8 @@ type Config struct {
 	TLSCertFile, TLSKeyFile string // PEM; both or neither
 	HTTPRedirectPort        int    // 0: none
 	MaxConnections          int
-	MaxPerAddress           int // connections, and requests under way
+	MaxPerAddress           int    // connections, and requests under way
+	MetricsAddr             string // host and port; empty: none
 	RateLimit               bool
 	AllowCrawlers           bool // robots.txt and sitemap.xml
 
@@ -130,6 +131,7 @@ func Load(env map[string]string) (Config, error) {
 		HTTPRedirectPort: r.number("HTTP_REDIRECT_PORT", 0, 0, 65535),
 		MaxConnections:   r.number("MAX_CONNECTIONS", 4096, 64, 1_000_000),
 		MaxPerAddress:    r.number("MAX_CONNECTIONS_PER_ADDRESS", 256, 16, 1_000_000),
+		MetricsAddr:      r.address("METRICS_ADDR"),
 		RateLimit:        r.flag("RATE_LIMIT", true),
 		AllowCrawlers:    r.flag("ALLOW_CRAWLERS", true),
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net"
 	"net/mail"
 	"net/netip"
 	"net/url"
@@ -113,6 +114,19 @@ func (r *reader) mailbox(name, fallback string) string {
 	text := r.text(name, fallback)
 	if _, err := mail.ParseAddress(text); err != nil {
 		r.fault(name, "must be a mail address such as Tokentube <no-reply@example.com>, not %q", text)
+	}
+	return text
+}
+
+// address is where to listen: a host, which may be empty for all, and a port.
+func (r *reader) address(name string) string {
+	text := r.text(name, "")
+	if text == "" {
+		return ""
+	}
+	_, port, err := net.SplitHostPort(text)
+	if n, bad := strconv.Atoi(port); err != nil || bad != nil || n < 0 || n > 65535 {
+		r.fault(name, "must be an address and a port such as 127.0.0.1:9464, not %q", text)
 	}
 	return text
 }

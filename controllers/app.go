@@ -20,6 +20,7 @@ import (
 	"tokentube/models/store"
 	"tokentube/utils/mail"
 	"tokentube/utils/media"
+	"tokentube/utils/metrics"
 	"tokentube/utils/password"
 	"tokentube/utils/token"
 )
@@ -35,6 +36,7 @@ type App struct {
 	Now        func() time.Time
 	Sleep      func(context.Context, time.Duration) error // until then, or until the request ends
 	Letters    *mail.Letters
+	Metrics    *metrics.Metrics // nil: nobody wants to know
 	office     postOffice
 	decorators []Decorator[Post]
 

@@ -96,7 +96,9 @@ func (a *App) deliver(ctx context.Context, m *models.Mail) error {
 		return err
 	}
 	message.ID, message.To, message.QueuedAt = m.ID.Hex()+"@"+a.Config.MailDomain(), m.To, m.CreatedAt
-	return a.office.sender.Send(ctx, message)
+	err = a.office.sender.Send(ctx, message)
+	a.countMail(err)
+	return err
 }
 
 // tell queues a mail to u, as they were, that tells about a change of an account. That it was changed is done whether or not it can be told.

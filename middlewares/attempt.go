@@ -131,6 +131,7 @@ func (a *Attempt) countForAll(c *gin.Context) error {
 }
 
 func (a *Attempt) refuse(c *gin.Context, s ratelimit.State) error {
+	Metrics(c).Refusal(s.Name)
 	tell(c, append(a.states, s)...)
 	err := tooMany(s, "Too many attempts. Wait a while, then try again.")
 	a.End(c, false, err)

@@ -178,6 +178,7 @@ func network(c *gin.Context) string { return ratelimit.Network(ClientIP(c)) }
 func stopAt(c *gin.Context, s ratelimit.State) {
 	tell(c, s)
 	if !s.OK {
+		Metrics(c).Refusal(s.Name)
 		respond.Error(c, tooMany(s, "Too many requests. Wait a moment, then try again."))
 	}
 }

@@ -55,6 +55,7 @@ type Auth struct {
 	Room     func(bytes int64) error // refuses an upload for which the disk has no room; nil: nobody knows
 	Streams  *budget.Budget[string]  // of each viewer
 	Log      *slog.Logger
+	Playing  bool // the Token lab: its thefts are no news, and are not counted
 	Now      func() time.Time
 	Clock    *ClockWarning
 }
@@ -210,12 +211,34 @@ func (a *Auth) Renew(c *gin.Context, raw string) (Identity, Pair, error) {
 	return id, pair, err
 }
 
+// countRenewal counts what became of a refresh token.
+func (a *Auth) countRenewal(c *gin.Context, first bool, err error) {
+	if a.Playing {
+		return
+	}
+	outcome := failed
+	switch {
+	case err == nil && first:
+		outcome = rotated
+	case err == nil:
+		outcome = successor
+	case errors.Is(err, models.ErrTokenReused):
+		outcome = theft
+	case errors.Is(err, models.ErrSessionOver):
+		outcome = refused
+	}
+	Metrics(c).Renewal(outcome)
+}
+
 // fromRefresh identifies by a refresh token, and exchanges it if rotate is set.
 // The user is loaded last and past the cache, so that an account that ended
 // meanwhile is served nothing.
 func (a *Auth) fromRefresh(c *gin.Context, raw string, rotate bool) (Identity, error) {
 	claims, err := a.Tokens.Refresh.Verify(raw)
 	if err != nil && !errors.Is(err, token.ErrFromFuture) { // the session says whether it is current, whatever the clock does
+		if rotate {
+			a.countRenewal(c, false, models.ErrSessionOver)
+		}
 		return Identity{State: Dead}, nil
 	}
 	sid, _ := bson.ObjectIDFromHex(claims.SessionID)
@@ -241,6 +264,7 @@ func (a *Auth) fromRefresh(c *gin.Context, raw string, rotate bool) (Identity, e
 func (a *Auth) rotate(c *gin.Context, sid bson.ObjectID, jti string) (*models.Session, error) {
 	device := DeviceOf(c)
 	session, first, err := a.Sessions.Rotate(c, sid, jti, device)
+	a.countRenewal(c, first, err)
 	if err == nil && !first && (session.IP != device.IP || session.UserAgent != device.UserAgent) {
 		// Allowed within the grace (a phone that changes networks), but worth a line.
 		a.note(c, models.EventTokenElsewhere, session)

@@ -109,6 +109,11 @@ func (m *Mails) Send(ctx context.Context, send func(context.Context, *Mail) erro
 	}
 }
 
+// Count counts the mails that wait to be sent, up to limit.
+func (m *Mails) Count(ctx context.Context, limit int) (int, error) {
+	return m.mails.Count(ctx, store.Where("dueAt", store.Where("$gt", time.Time{})), limit)
+}
+
 func mailPause(tries int) time.Duration {
 	return min(time.Minute<<min(tries-1, 10), time.Hour)
 }

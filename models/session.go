@@ -220,6 +220,11 @@ func (m *Sessions) OfUserByID(ctx context.Context, user, id bson.ObjectID) (*Ses
 	return m.sessions.One(ctx, store.Where("_id", id, "user", user, "kind", m.kind))
 }
 
+// CountLive counts the live sessions of all users, up to limit.
+func (m *Sessions) CountLive(ctx context.Context, limit int) (int, error) {
+	return m.sessions.Count(ctx, m.live("kind", m.kind), limit)
+}
+
 // live is the condition that a session has not ended, with more conditions.
 func (m *Sessions) live(conditions ...any) bson.D {
 	return append(store.Where(conditions...), store.Where("revokedAt", store.Absent, "expiresAt", store.Where("$gt", m.db.Now()))...)

@@ -76,9 +76,11 @@ func NewEngine(app *controllers.App, templates, static fs.FS, code *source.Code)
 	}
 	flash := respond.Flash{Prefix: app.Config.CookiePrefix, Secure: app.Auth.Cookies.Secure, Key: app.Config.RefreshTokenSecret, Now: app.Now}
 	responder := respond.New(pages, app.Viewer, app.Config.BaseURL, flash, app.Log)
+	engine.Use(responder.Use, middlewares.RequestID)
+	if app.Metrics != nil {
+		engine.Use(middlewares.Measure(app.Metrics))
+	}
 	engine.Use(
-		responder.Use,
-		middlewares.RequestID,
 		middlewares.Log(app.Log),
 		middlewares.Recover(app.Log),
 		middlewares.Forwarded(app.Config.TrustedProxies, app.Log),

@@ -70,6 +70,7 @@ func playground(app *controllers.App, on *models.Site) *controllers.App {
 	auth.Users, auth.Events, auth.Requests = on.Users, on.Events, on.Requests
 	auth.Tokens = app.Auth.Tokens.ForLab(accessTTL)
 	auth.Cookies = middlewares.Cookies{Prefix: cookiePrefix(app.Config.CookiePrefix), Path: path, Secure: app.Auth.Cookies.Secure}
+	auth.Playing = true
 	auth.Limits = nil // what counts is the button that is pressed
 	documents.Sessions = auth.Sessions
 	inside.Auth, inside.Site = &auth, &documents
@@ -129,7 +130,7 @@ func (l *Lab) open(action func(*Lab, *gin.Context) error) respond.Action {
 			return action(l, c)
 		}
 		if l.visitors == nil {
-			return apperr.New(apperr.Unavailable, "Log in to use the Token lab.")
+			return apperr.New(apperr.Unauthorized, "Log in to use the Token lab.")
 		}
 		return action(l.visitors, c)
 	}

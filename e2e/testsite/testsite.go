@@ -25,6 +25,7 @@ import (
 	"tokentube/routes"
 	"tokentube/static"
 	"tokentube/templates"
+	"tokentube/utils/metrics"
 )
 
 // Site is a site under test.
@@ -115,6 +116,9 @@ func Open(t testing.TB, cfg config.Config, clock *Clock) *Site {
 	app, err := controllers.New(cfg, data.Site, data.Media, log, clock.Now)
 	check(t, err)
 	app.Sleep = clock.Sleep
+	if cfg.MetricsAddr != "" {
+		app.Measure(metrics.New())
+	}
 	engine, err := routes.NewEngine(app, templates.FS, static.FS, Code(t))
 	check(t, err)
 	check(t, data.DB.Prepare(ctx))

@@ -26,7 +26,7 @@ func (db *DB) Atomically(ctx context.Context, do func(ctx context.Context) error
 	if unitOf(ctx) != nil {
 		return translate(do(ctx))
 	}
-	u := &unit{}
+	u, done := &unit{}, db.measure(everything, "transaction")
 	err := db.engine.atomically(ctx, func(ctx context.Context) error {
 		u.after = u.after[:0]
 		ctx = context.WithValue(ctx, unitKey{}, u)
@@ -37,6 +37,7 @@ func (db *DB) Atomically(ctx context.Context, do func(ctx context.Context) error
 		}
 		return do(ctx)
 	})
+	done(err)
 	for _, f := range u.after {
 		f()
 	}

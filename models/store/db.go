@@ -51,6 +51,8 @@ type DB struct {
 	opened   time.Time
 	kinds    []*kind
 	queries  atomic.Int64
+	observer atomic.Pointer[Observer]
+	work     work
 	removals collection
 	grace    time.Duration // see engine.grace
 	pause    time.Duration // before work in the background is tried again, the first time
@@ -202,7 +204,21 @@ func (db *DB) Now() time.Time { return db.clock().UTC().Truncate(time.Millisecon
 
 // Background runs work that no request waits for. It ends with ctx, at the latest when the database is closed.
 func (db *DB) Background(work func(ctx context.Context)) {
-	db.jobs.Go(func() { work(db.working) })
+	db.work.running.Add(1)
+	db.jobs.Go(func() {
+		defer db.work.done.Add(1)
+		defer db.work.running.Add(-1)
+		work(db.working)
+	})
+}
+
+// work counts what Background does.
+type work struct{ running, done, failed atomic.Int64 }
+
+// Work counts the work in the background: what is running, what has ended since the start, and how often something failed,
+// also what was tried again then.
+func (db *DB) Work() (running, done, failed int64) {
+	return db.work.running.Load(), db.work.done.Load(), db.work.failed.Load()
 }
 
 // UntilClosed runs work that goes on for as long as the database is open, and ends with ctx.
@@ -217,6 +233,7 @@ const reserve = 1 << 20
 func (db *DB) Later(what string, work func(ctx context.Context) error) {
 	db.Background(func(ctx context.Context) {
 		if err := work(ctx); err != nil && ctx.Err() == nil {
+			db.work.failed.Add(1)
 			db.log.Warn("work in the background failed", "what", what, "error", err)
 		}
 	})

@@ -33,6 +33,7 @@ func Register[T any](db *DB, k Kind) *Documents[T] {
 	d.kind.checkExport(reflect.TypeFor[T]())
 	if k.Cached {
 		d.cache = cache.New[bson.ObjectID, *T](CachedFor, cacheSize, db.clock)
+		d.kind.cacheUse = d.cache.Use
 		d.kind.changed = func(id bson.ObjectID) { d.cache.Drop(id) }
 	}
 	return d

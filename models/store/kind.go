@@ -59,13 +59,14 @@ var ErrOverMax = errors.New("store: a count would exceed its bound")
 type kind struct {
 	collection
 	Kind
-	db      *DB
-	changed func(id bson.ObjectID) // called after a document was changed; nil: nobody asks
-	leaf    func() bool            // see isLeaf; worked out once, when all kinds are registered
+	db       *DB
+	changed  func(id bson.ObjectID)      // called after a document was changed; nil: nobody asks
+	cacheUse func() (hits, misses int64) // nil: there is no cache
+	leaf     func() bool                 // see isLeaf; worked out once, when all kinds are registered
 }
 
 func (db *DB) register(k Kind) *kind {
-	registered := &kind{collection: counting{db.engine.collection(k.Name), &db.queries}, Kind: k, db: db}
+	registered := &kind{collection: counting{db.engine.collection(k.Name), k.Name, db}, Kind: k, db: db}
 	if k.Essential {
 		registered.collection = essential{registered.collection}
 	}

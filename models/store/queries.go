@@ -2,58 +2,151 @@ package store
 
 import (
 	"context"
-	"sync/atomic"
+	"errors"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver"
+
+	"tokentube/utils/apperr"
+	"tokentube/utils/localdb"
 )
 
-// counting is a collection that counts what the database is asked.
+// counting is a collection that counts what the database is asked, and has it measured if somebody wants that.
 type counting struct {
 	collection
-	n *atomic.Int64
+	kind string
+	db   *DB
+}
+
+// Observer is told of each call of the database when it is over: the kind of documents, the operation, how long it took, and
+// why it failed: empty if it did not, or if that says nothing about the database.
+type Observer func(kind, operation, reason string, took time.Duration)
+
+// everything is the kind of what concerns documents of any kind.
+const everything = "any"
+
+// Observe has o told of what the database is asked from now on.
+func (db *DB) Observe(o Observer) { db.observer.Store(&o) }
+
+// measure begins to measure a call. The function that it returns ends that.
+func (db *DB) measure(kind, operation string) func(error) {
+	o := db.observer.Load()
+	if o == nil {
+		return func(error) {}
+	}
+	start := time.Now()
+	return func(err error) { (*o)(kind, operation, reason(err), time.Since(start)) }
+}
+
+// reason says in a word why a call failed. That something isn't there or not unique, or that the client is gone, is no failure.
+func reason(err error) string {
+	switch {
+	case err == nil, errors.Is(err, mongo.ErrNoDocuments), mongo.IsDuplicateKeyError(err), errors.Is(err, context.Canceled), errors.As(err, new(*apperr.Error)):
+		return ""
+	case errors.Is(err, localdb.ErrFull), full(err):
+		return "full"
+	case hasLabel(err, driver.TransientTransactionError):
+		return "conflict"
+	case outage(err):
+		return "unavailable"
+	}
+	return "other"
+}
+
+func (c counting) begin(operation string) func(error) {
+	c.db.queries.Add(1)
+	return c.db.measure(c.kind, operation)
 }
 
 // Queries counts what the database was asked since the start, by whatever is kept in documents.
 func (db *DB) Queries() int64 { return db.queries.Load() }
 
 func (c counting) Each(ctx context.Context, filter any, visit func(bson.Raw) error, opts ...options.Lister[options.FindOptions]) error {
-	c.n.Add(1)
-	return c.collection.Each(ctx, filter, visit, opts...)
+	done := c.begin("find")
+	var own error // of who visits, and not of the database
+	err := c.collection.Each(ctx, filter, func(raw bson.Raw) error {
+		own = visit(raw)
+		return own
+	}, opts...)
+	if own != nil {
+		done(nil)
+		return err
+	}
+	done(err)
+	return err
 }
 
 func (c counting) CountDocuments(ctx context.Context, filter any, opts ...options.Lister[options.CountOptions]) (int64, error) {
-	c.n.Add(1)
-	return c.collection.CountDocuments(ctx, filter, opts...)
+	done := c.begin("count")
+	n, err := c.collection.CountDocuments(ctx, filter, opts...)
+	done(err)
+	return n, err
 }
 
 func (c counting) InsertOne(ctx context.Context, document any, opts ...options.Lister[options.InsertOneOptions]) (*mongo.InsertOneResult, error) {
-	c.n.Add(1)
-	return c.collection.InsertOne(ctx, document, opts...)
+	done := c.begin("insert")
+	result, err := c.collection.InsertOne(ctx, document, opts...)
+	done(err)
+	return result, err
 }
 
 func (c counting) UpdateOne(ctx context.Context, filter, update any, opts ...options.Lister[options.UpdateOneOptions]) (*mongo.UpdateResult, error) {
-	c.n.Add(1)
-	return c.collection.UpdateOne(ctx, filter, update, opts...)
+	done := c.begin("update")
+	result, err := c.collection.UpdateOne(ctx, filter, update, opts...)
+	done(err)
+	return result, err
+}
+
+func (c counting) UpdateMany(ctx context.Context, filter, update any, opts ...options.Lister[options.UpdateManyOptions]) (*mongo.UpdateResult, error) {
+	done := c.begin("update_many")
+	result, err := c.collection.UpdateMany(ctx, filter, update, opts...)
+	done(err)
+	return result, err
 }
 
 func (c counting) FindOneAndUpdateRaw(ctx context.Context, filter, update any, opts ...options.Lister[options.FindOneAndUpdateOptions]) (bson.Raw, error) {
-	c.n.Add(1)
-	return c.collection.FindOneAndUpdateRaw(ctx, filter, update, opts...)
+	done := c.begin("find_and_update")
+	raw, err := c.collection.FindOneAndUpdateRaw(ctx, filter, update, opts...)
+	done(err)
+	return raw, err
 }
 
 func (c counting) FindOneAndDeleteRaw(ctx context.Context, filter any, opts ...options.Lister[options.FindOneAndDeleteOptions]) (bson.Raw, error) {
-	c.n.Add(1)
-	return c.collection.FindOneAndDeleteRaw(ctx, filter, opts...)
+	done := c.begin("find_and_delete")
+	raw, err := c.collection.FindOneAndDeleteRaw(ctx, filter, opts...)
+	done(err)
+	return raw, err
 }
 
 func (c counting) DeleteOne(ctx context.Context, filter any, opts ...options.Lister[options.DeleteOneOptions]) (*mongo.DeleteResult, error) {
-	c.n.Add(1)
-	return c.collection.DeleteOne(ctx, filter, opts...)
+	done := c.begin("delete")
+	result, err := c.collection.DeleteOne(ctx, filter, opts...)
+	done(err)
+	return result, err
 }
 
 func (c counting) DeleteMany(ctx context.Context, filter any, opts ...options.Lister[options.DeleteManyOptions]) (*mongo.DeleteResult, error) {
-	c.n.Add(1)
-	return c.collection.DeleteMany(ctx, filter, opts...)
+	done := c.begin("delete_many")
+	result, err := c.collection.DeleteMany(ctx, filter, opts...)
+	done(err)
+	return result, err
+}
+
+// CacheUse is how often documents of a kind were found in the cache since the start, and how often they were not.
+type CacheUse struct {
+	Kind string
+	Read func() (hits, misses int64)
+}
+
+// Caches are those of the kinds that have one.
+func (db *DB) Caches() (all []CacheUse) {
+	for _, k := range db.kinds {
+		if k.cacheUse != nil {
+			all = append(all, CacheUse{k.Name, k.cacheUse})
+		}
+	}
+	return all
 }

@@ -101,6 +101,7 @@ func (db *DB) Finish(name string, work func(ctx context.Context) error) {
 				return
 			}
 			if !errors.Is(err, media.ErrHeld) {
+				db.work.failed.Add(1)
 				db.log.Warn("work in the background is not finished and will be tried again", "work", name, "error", err)
 			}
 			if wait(ctx, pause) != nil {

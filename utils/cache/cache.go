@@ -5,6 +5,7 @@ package cache
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,6 +18,8 @@ type Cache[K comparable, V any] struct {
 	mu      sync.RWMutex
 	entries map[K]entry[V]
 	drops   uint64
+
+	hits, misses atomic.Int64
 }
 
 // sweeps is how many entries are looked at for each that is kept.
@@ -41,8 +44,10 @@ func (c *Cache[K, V]) Get(key K, load func() (V, error)) (V, error) {
 	drops := c.drops
 	c.mu.RUnlock()
 	if ok && c.now().Before(e.until) {
+		c.hits.Add(1)
 		return e.value, nil
 	}
+	c.misses.Add(1)
 	value, err := load()
 	if err != nil {
 		return value, err
@@ -80,6 +85,8 @@ func (c *Cache[K, V]) GetAll(keys []K, load func(missing []K) (map[K]V, error)) 
 		}
 	}
 	c.mu.RUnlock()
+	c.hits.Add(int64(len(found)))
+	c.misses.Add(int64(len(missing)))
 	if len(missing) == 0 {
 		return found, nil
 	}
@@ -95,6 +102,9 @@ func (c *Cache[K, V]) GetAll(keys []K, load func(missing []K) (map[K]V, error)) 
 	}
 	return found, nil
 }
+
+// Use counts the values that were there, and those that had to be loaded.
+func (c *Cache[K, V]) Use() (hits, misses int64) { return c.hits.Load(), c.misses.Load() }
 
 // Drop forgets the values of these keys, at once.
 func (c *Cache[K, V]) Drop(keys ...K) {

@@ -63,6 +63,13 @@ func (p *Places) Take(ctx context.Context, of ...string) (giveBack func(), err e
 	return sync.OnceFunc(p.next), nil
 }
 
+// Waiting is how many wait at this moment.
+func (p *Places) Waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.waiting)
+}
+
 // queue gives one who asks a place or a turn.
 func (p *Places) queue(of []string) (*waiter, error) {
 	p.mu.Lock()

@@ -5,6 +5,7 @@ package httpserver
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -24,6 +25,8 @@ type Settings struct {
 	Connections       int                   // at most, on both ports together
 	PerAddress        int                   // of them, for each address
 	IsProxy           func(netip.Addr) bool // speaks for many: its address alone is not bounded
+	MetricsAddr       string                // host and port of a listener of its own for Metrics
+	Metrics           http.Handler          // nil: none
 	Log               *slog.Logger
 }
 
@@ -54,6 +57,14 @@ func Run(ctx context.Context, handler http.Handler, s Settings, ready func()) er
 			return err
 		}
 		servers = append(servers, serving{newRedirect(ctx, s.BaseURL, s.Log), plain})
+	}
+	if s.Metrics != nil {
+		listener, err := net.Listen("tcp", s.MetricsAddr)
+		if err != nil {
+			return fmt.Errorf("METRICS_ADDR: %w", err)
+		}
+		servers = append(servers, serving{newServer(ctx, s.Metrics, s.Log), listener})
+		s.Log.Info("metrics are served", "address", "http://"+listener.Addr().String()+"/metrics")
 	}
 	ready()
 	return serveAll(ctx, servers, s.Log)

@@ -59,6 +59,7 @@ type Store struct {
 	held    held
 
 	holders atomic.Int32 // see Hold
+	in, out atomic.Int64 // see Traffic
 }
 
 // Open opens the bucket that url names, such as s3://name?region=eu-west-1 (see
@@ -115,7 +116,8 @@ func (s *Store) newName(folder, contentType string) (string, error) {
 
 // put stores what write writes. If that fails, nothing appears under the name.
 func (s *Store) put(ctx context.Context, name, contentType string, write func(io.Writer) error) error {
-	if err := s.bucket.Put(ctx, name, contentType, write); err != nil {
+	counted := func(w io.Writer) error { return write(&countedWriter{w, &s.in}) }
+	if err := s.bucket.Put(ctx, name, contentType, counted); err != nil {
 		return fmt.Errorf("store %s: %w", name, err)
 	}
 	return nil

@@ -36,6 +36,6 @@ func (s *Store) Serve(w http.ResponseWriter, r *http.Request, name string) error
 	// A name is never used twice, so it is its content's tag, on every storage.
 	header.Set("ETag", `"`+strings.TrimSuffix(path.Base(name), ending)+`"`)
 	// Without a time there is one validator alone: the tag.
-	http.ServeContent(w, r, "", time.Time{}, file)
+	http.ServeContent(w, r, "", time.Time{}, &countedReader{file, &s.out})
 	return nil
 }

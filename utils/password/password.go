@@ -40,6 +40,7 @@ type Hasher struct {
 	places *fair.Places
 	hashes atomic.Int64
 	work   atomic.Int64
+	waited func(time.Duration)
 	level  atomic.Int64 // the highest cost seen: what every comparison costs
 }
 
@@ -49,7 +50,7 @@ func NewHasher(cost int) (*Hasher, error) {
 		return nil, bcrypt.InvalidCostError(cost)
 	}
 	slots := max(1, runtime.NumCPU()-1)
-	h := &Hasher{cost: cost, places: fair.New(slots, slots*waiting)}
+	h := &Hasher{cost: cost, waited: func(time.Duration) {}, places: fair.New(slots, slots*waiting)}
 	h.level.Store(int64(cost))
 	return h, nil
 }
@@ -63,6 +64,12 @@ type Turn struct {
 // Hashes is how many times a password was hashed so far, for tests that compare
 // the work of two answers without a stopwatch.
 func (h *Hasher) Hashes() int64 { return h.hashes.Load() }
+
+// Waiting is how many passwords wait for their turn at this moment.
+func (h *Hasher) Waiting() int { return h.places.Waiting() }
+
+// OnWait has f told how long each password waited, also one that gave up. It is set before the first one.
+func (h *Hasher) OnWait(f func(time.Duration)) { h.waited = f }
 
 // Work is how much was hashed so far, in rounds of bcrypt: one of cost 12 has twice as many as one of cost 11.
 func (h *Hasher) Work() int64 { return h.work.Load() }
@@ -155,7 +162,9 @@ func (h *Hasher) Outdated(hash string) bool {
 func (h *Hasher) bounded(ctx context.Context, t Turn, work func() error) error {
 	patience, cancel := context.WithTimeout(ctx, queue)
 	defer cancel()
+	start := time.Now()
 	giveBack, err := h.places.Take(patience, t.Of...)
+	h.waited(time.Since(start))
 	if err != nil {
 		return busy(err)
 	}
