@@ -240,7 +240,7 @@ func TestExampleFileIsComplete(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		maps.Copy(read, names(`r\.(?:text|number|flag|secure|smtp|mailbox|oneOf|duration|origins?|proxies|list)\("([A-Z0-9_]+)"`, string(source)))
+		maps.Copy(read, names(`r\.(?:text|number|flag|address|secure|smtp|mailbox|oneOf|duration|origins?|proxies|list)\("([A-Z0-9_]+)"`, string(source)))
 	}
 	if len(read) < 20 {
 		t.Fatalf("only %d variables found in the source", len(read))

@@ -34,7 +34,7 @@ func (a *App) Measure(m *metrics.Metrics) {
 		m.Counter("cache_misses_total", "Documents that were not found in the cache.", func() float64 { _, misses := cache.Read(); return float64(misses) }, "kind", cache.Kind)
 	}
 	m.Gauge("sessions_live", "Logins that have not ended. At most 100000 are counted, every five minutes.", a.seldom(5*time.Minute, 100_000, a.Sessions.CountLive))
-	m.Gauge("mails_waiting", "Mails that wait to be sent. At most 1000 are counted, every 15 seconds.", a.seldom(15*time.Second, 1000, a.Mails.Count))
+	m.Gauge("mails_waiting", "Mails that wait to be sent. At most 1000 are counted, every 15 seconds.", a.seldom(15*time.Second, 1000, a.Mails.CountWaiting))
 }
 
 // countTime is what a scrape waits for something to be counted.

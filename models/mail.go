@@ -109,8 +109,8 @@ func (m *Mails) Send(ctx context.Context, send func(context.Context, *Mail) erro
 	}
 }
 
-// Count counts the mails that wait to be sent, up to limit.
-func (m *Mails) Count(ctx context.Context, limit int) (int, error) {
+// CountWaiting counts the mails that wait to be sent, up to limit.
+func (m *Mails) CountWaiting(ctx context.Context, limit int) (int, error) {
 	return m.mails.Count(ctx, store.Where("dueAt", store.Where("$gt", time.Time{})), limit)
 }
 
