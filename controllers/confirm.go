@@ -27,19 +27,23 @@ func (f Confirmations) Routes(r middlewares.Access) {
 
 type confirmation struct {
 	Password string `form:"password" json:"password,omitempty"`
+	Code     string `form:"code" json:"code,omitempty"` // of the authenticator app, in place of the password
 	Next     string `form:"next" json:"next"`
+
+	HasApp bool `form:"-" json:"-"`
 }
 
 // Why says what the confirmation is for, as far as the page that asked for it tells.
 func (in confirmation) Why() string {
 	for _, page := range []struct{ path, purpose string }{
-		{"/settings/data", "download your data"},
+		{"/settings/data", "download your data"}, {"/settings/factors", "change how you log in"},
+		{"/admin/", "change somebody’s account"},
 	} {
 		if strings.HasPrefix(in.Next, page.path) {
-			return "Before you " + page.purpose + ", enter your password again."
+			return "Before you " + page.purpose + ", show that it’s still you."
 		}
 	}
-	return "Before you go on, enter your password again."
+	return "Before you go on, show that it’s still you."
 }
 
 // confirmed answers a confirmation.
@@ -50,18 +54,36 @@ type confirmed struct {
 
 // New is GET /confirm: the form.
 func (f Confirmations) New(c *gin.Context) error {
-	return respond.Show(c, "sessions/confirm", confirmation{Next: safeNext(c.Query("next"))})
+	page, err := f.page(c, c.Query("next"))
+	if err != nil {
+		return err
+	}
+	return respond.Show(c, "sessions/confirm", page)
+}
+
+func (f Confirmations) page(c *gin.Context, next string) (page confirmation, err error) {
+	page.Next = safeNext(next)
+	page.HasApp, err = f.hasAuthenticator(c, middlewares.Current(c).User)
+	return page, err
 }
 
 // Create is POST /confirm.
 func (f Confirmations) Create(c *gin.Context) error {
 	var in confirmation
 	err := input.Read(c.Request, &in, nil)
-	if err == nil {
+	switch {
+	case err != nil:
+	case in.Password == "" && in.Code != "":
+		err = f.checkCode(c, in.Code)
+	default:
 		err = f.checkPassword(c, "password", in.Password)
 	}
 	if err != nil {
-		return respond.Invalid(c, "sessions/confirm", confirmation{Next: safeNext(in.Next)}, err)
+		page, failed := f.page(c, in.Next)
+		if failed != nil {
+			return failed
+		}
+		return respond.Invalid(c, "sessions/confirm", page, err)
 	}
 	id := middlewares.Current(c)
 	if err := f.Events.Add(c, models.EventConfirmed, id.Session, middlewares.DeviceOf(c)); err != nil {
@@ -89,6 +111,26 @@ func (a *App) checkPassword(c *gin.Context, field, password string) error {
 		return err
 	}
 	return a.proved(c, ok, apperr.InvalidField(field, "That password is incorrect."))
+}
+
+// checkCode is checkPassword with a code of the authenticator app.
+func (a *App) checkCode(c *gin.Context, code string) error {
+	user := middlewares.Current(c).User
+	attempt, err := a.Auth.AttemptCode(c, user, true)
+	if err != nil {
+		return err
+	}
+	err = a.Factors.UseAuthenticator(c, user.ID, code)
+	wrong := apperr.Is(err, apperr.Invalid)
+	if wrong {
+		attempt.End(c, false, nil)
+	} else {
+		attempt.End(c, true, err)
+	}
+	if err != nil && !wrong {
+		return err
+	}
+	return a.proved(c, !wrong, err)
 }
 
 // proved notes in the session of a request that its owner proved who they are, or in the log that somebody could not.

@@ -70,12 +70,13 @@ func (a *App) DeliverDue(ctx context.Context) (int, error) {
 type letter struct {
 	Place
 	Username, Site, Link string
+	About                string
 	Minutes              int
 }
 
 // deliver sends a mail. What it tells is read now: who the account is, and the link, of which only a hash is kept.
 func (a *App) deliver(ctx context.Context, m *models.Mail) error {
-	about := letter{Place: newPlace(m.By.UserAgent, ""), Username: m.Username, Site: a.Config.BaseURL}
+	about := letter{Place: newPlace(m.By.UserAgent, ""), Username: m.Username, Site: a.Config.BaseURL, About: m.About}
 	if m.Type == models.MailReset {
 		user, err := a.Users.ByLogin(ctx, m.To)
 		if apperr.Is(err, apperr.NotFound) || err == nil && user.DisabledAt != nil {
@@ -103,10 +104,15 @@ func (a *App) deliver(ctx context.Context, m *models.Mail) error {
 
 // tell queues a mail to u, as they were, that tells about a change of an account. That it was changed is done whether or not it can be told.
 func (a *App) tell(c *gin.Context, t models.MailType, u *models.User) {
+	a.tellAbout(c, t, u, middlewares.DeviceOf(c), "")
+}
+
+// tellAbout is tell of what a device did, with what the change was about.
+func (a *App) tellAbout(c *gin.Context, t models.MailType, u *models.User, by models.Device, about string) {
 	if !a.SendsMail() {
 		return
 	}
-	if err := a.Mails.Add(c, models.Mail{Type: t, To: u.Email, Username: u.Username, By: middlewares.DeviceOf(c)}); err != nil {
+	if err := a.Mails.Add(c, models.Mail{Type: t, To: u.Email, Username: u.Username, By: by, About: about}); err != nil {
 		a.Log.WarnContext(c, "mail not queued", "type", t, "error", err)
 	}
 }

@@ -56,7 +56,7 @@ func (s Security) Index(c *gin.Context) error {
 
 func logEntry(e *models.Event) LogEntry {
 	out := LogEntry{
-		ID: e.ID.Hex(), Type: e.Type, Message: messages[e.Type], Place: newPlace(e.UserAgent, e.IP),
+		ID: e.ID.Hex(), Type: e.Type, Message: messages[e.Type] + e.About, Place: newPlace(e.UserAgent, e.IP),
 		Count: max(1, e.Count), CreatedAt: e.CreatedAt, LastAt: e.LastAt,
 	}
 	if e.LastAt.Before(e.CreatedAt) {
@@ -99,6 +99,11 @@ var messages = map[models.EventType]string{
 	models.EventPassword:       "Password changed, and all other devices signed out",
 	models.EventReset:          "Password reset by an emailed link, and all devices signed out",
 	models.EventEmail:          "The email address was changed",
+	models.EventFactorAdded:    "Added to two-step login: ",
+	models.EventFactorRemoved:  "Removed from two-step login: ",
+	models.EventCodesRenewed:   "New recovery codes made; the old ones no longer work",
+	models.EventCodeUsed:       "Logged in with a recovery code; still unused: ",
+	models.EventSecondFailed:   "Someone who knows your password entered a wrong code",
 	models.EventConfirmed:      "Confirmed it was you",
 	models.EventConfirmFailed:  "Someone who was logged in couldn’t confirm it was you",
 	models.EventTokenReuse:     "A replaced token was used again, a sign of theft, so that login was signed out",

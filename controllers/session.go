@@ -27,6 +27,8 @@ func (s SessionActions) Routes(r middlewares.Access) {
 	guest := r.Guest.NoRenew()
 	guest.Page(http.MethodGet, "/login", s.New)
 	guest.Both(http.MethodPost, "/login", s.Create)
+	guest.Page(http.MethodGet, "/login/code", s.NewSecond)
+	guest.Both(http.MethodPost, "/login/code", s.CreateSecond)
 	guest.Both(http.MethodPost, "/logout", s.Delete)
 	guest.Limit(s.Auth.Limits.Renewals).API(http.MethodPost, "/renew", s.Renew)
 }
@@ -101,6 +103,8 @@ type signedIn struct {
 	AccessToken  string `json:"accessToken,omitempty"`
 	RefreshToken string `json:"refreshToken,omitempty"`
 	Notice       string `json:"notice,omitempty"` // what the user must know about the account's safety
+
+	Second *secondStep `json:"-"` // there is no session yet: the login takes a second step
 }
 
 // New is GET /login: the form.
@@ -119,6 +123,9 @@ func (s SessionActions) Create(c *gin.Context) error {
 	if err != nil {
 		return respond.Invalid(c, "sessions/new", in, err)
 	}
+	if out.Second != nil {
+		return respond.Done(c, "Now the second step.", secondPath(in.Next), out.Second)
+	}
 	return respond.Done(c, "You are logged in.", safeNext(in.Next), out)
 }
 
@@ -129,6 +136,9 @@ func (s SessionActions) logIn(c *gin.Context, in login) (signedIn, error) {
 	user, err := s.authenticate(c, in)
 	if err != nil {
 		return signedIn{}, err
+	}
+	if user.FactorsCount > 0 {
+		return s.askSecond(c, user, in.Remember)
 	}
 	var session *models.Session
 	err = s.DB.Atomically(c, func(ctx context.Context) error {

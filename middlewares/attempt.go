@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"tokentube/models"
 	"tokentube/utils/password"
 	"tokentube/utils/ratelimit"
 )
@@ -24,6 +25,7 @@ type Attempt struct {
 	buckets []bucket
 	taken   []bucket
 	states  []ratelimit.State // as the client is told
+	known   bool              // the browser has logged in to the account before
 }
 
 // bucket is what an attempt is counted in.
@@ -47,12 +49,30 @@ func (a *Auth) Attempt(c *gin.Context, name string, user bson.ObjectID) (*Attemp
 		return attempt, nil
 	}
 	if id, known := a.Limits.knows(a.device(c), user); known {
+		attempt.known = true
 		attempt.of = []string{"browser " + id}
 		attempt.buckets = a.Limits.ofBrowser(id, account)
 	} else {
 		attempt.buckets = a.Limits.ofStranger(c, account)
 	}
 	return attempt, attempt.countHere(c)
+}
+
+// AttemptCode is Attempt for a code of the user's, and counts at once: no hash is waited for. Six digits can be guessed, if
+// slowly, by somebody who knows the password: of those, all strangers together have only a few a day. They can keep the owner
+// from logging in with such a code on a new device meanwhile, but not with a recovery code, nor in a browser that is known.
+func (a *Auth) AttemptCode(c *gin.Context, u *models.User, guessable bool) (*Attempt, error) {
+	attempt, err := a.Attempt(c, u.Username, u.ID)
+	if err != nil || a.Limits == nil {
+		return attempt, err
+	}
+	if guessable && !attempt.known {
+		attempt.buckets = append(attempt.buckets, bucket{Limit: codeLimit, who: []string{accountKey(u.ID)}})
+	}
+	if err = attempt.countForAll(c); err != nil {
+		attempt.End(c, false, err)
+	}
+	return attempt, err
 }
 
 // ofBrowser are the buckets of a browser that has logged in to the account. It has one of its own for wrong passwords, so

@@ -95,6 +95,28 @@ func signed(kind *token.Kind, raw string) bool {
 	return token.Ours(err)
 }
 
+const secondCookie = "SecondStep"
+
+// SetSecond puts the token that somebody holds between the two steps of a login.
+func (k Cookies) SetSecond(c *gin.Context, raw string, ttl time.Duration) {
+	k.put(c, secondCookie, raw, int(ttl.Seconds()))
+}
+
+// Second reads it. Of two with one name neither is believed.
+func (k Cookies) Second(r *http.Request) string {
+	if found := r.CookiesNamed(k.Prefix + secondCookie); len(found) == 1 {
+		return found[0].Value
+	}
+	return ""
+}
+
+// ClearSecond removes it.
+func (k Cookies) ClearSecond(c *gin.Context) {
+	if len(c.Request.CookiesNamed(k.Prefix+secondCookie)) > 0 {
+		k.put(c, secondCookie, "", -1)
+	}
+}
+
 const probeCookie = "Probe"
 
 // Probe gives the browser a cookie like those of a login. Whether it comes back with the form tells whether a login would

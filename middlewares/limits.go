@@ -25,6 +25,8 @@ var (
 	hostLimit = ratelimit.Limit{Name: "login-host", Quota: 50, Window: 15 * time.Minute}
 	// Wrong passwords for one account, wherever they come from (NIST SP 800-63B §3.2.2: no more than 100).
 	accountLimit = ratelimit.Limit{Name: "login-account", Quota: 100, Window: time.Hour}
+	// Wrong codes of an app for one account, from everywhere but its known browsers: whoever sends them knows the password.
+	codeLimit = ratelimit.Limit{Name: "code", Quota: 20, Window: 24 * time.Hour}
 	// Right passwords: each costs as much work as a wrong one.
 	rightLimit        = ratelimit.Limit{Name: "logins", Quota: 60, Window: 15 * time.Minute}
 	rightNetworkLimit = ratelimit.Limit{Name: "logins-network", Quota: 300, Window: 15 * time.Minute}

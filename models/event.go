@@ -34,8 +34,13 @@ const (
 	EventPassword       EventType = "password_changed" //
 	EventReset          EventType = "password_reset"   // by a link that was sent by mail
 	EventEmail          EventType = "email_changed"    //
-	EventConfirmed      EventType = "confirmed"        // somebody who was logged in proved again who they are
-	EventConfirmFailed  EventType = "confirm_failed"   // or could not
+	EventFactorAdded    EventType = "factor_added"     // About says which
+	EventFactorRemoved  EventType = "factor_removed"   //
+	EventCodesRenewed   EventType = "recovery_codes_renewed"
+	EventCodeUsed       EventType = "recovery_code_used" //
+	EventSecondFailed   EventType = "second_step_failed" // somebody knows the password, and nothing more
+	EventConfirmed      EventType = "confirmed"          // somebody who was logged in proved again who they are
+	EventConfirmFailed  EventType = "confirm_failed"     // or could not
 
 	// What a moderator did, in the logs of both: of the owner, and of the moderator.
 	EventHidden    EventType = "hidden"
@@ -90,12 +95,17 @@ func NewEvents(db *store.DB) *Events {
 
 // Add notes an event of a session, done by a device. What happens in the Token lab is played, and leaves none.
 func (m *Events) Add(ctx context.Context, t EventType, s *Session, d Device) error {
+	return m.AddAbout(ctx, t, s, d, "")
+}
+
+// AddAbout is Add, and says what it is about.
+func (m *Events) AddAbout(ctx context.Context, t EventType, s *Session, d Device, about string) error {
 	if s.Kind == Lab {
 		return nil
 	}
 	now := m.db.Now()
 	e := Event{
-		User: s.User, Type: t, Session: s.ID, UserAgent: d.UserAgent, IP: d.IP, Count: 1,
+		User: s.User, Type: t, Session: s.ID, About: about, UserAgent: d.UserAgent, IP: d.IP, Count: 1,
 		CreatedAt: now, LastAt: now, ExpiresAt: now.Add(eventsKept),
 	}
 	if t == EventSessionEnded {
@@ -139,7 +149,7 @@ func (m *Events) add(ctx context.Context, e Event) error {
 	switch {
 	case n >= eventsPerDay:
 		e.ID = common(e.User.Hex(), string(e.Type), "all", e.CreatedAt.Format(time.DateOnly))
-	case e.Type == EventLoginFailed, e.Type == EventConfirmFailed, e.Type == EventTokenElsewhere:
+	case e.Type == EventLoginFailed, e.Type == EventSecondFailed, e.Type == EventConfirmFailed, e.Type == EventTokenElsewhere:
 		e.ID = common(e.User.Hex(), string(e.Type), ratelimit.Network(e.IP), e.CreatedAt.Format("2006-01-02 15"))
 	default:
 		e.ID = bson.NewObjectID()

@@ -22,6 +22,7 @@ func TestExport(t *testing.T) {
 		post *Post
 	}{{alice, his}, {bob, hers}} {
 		w.session(t, of.user)
+		w.factor(t, of.user)
 		fatal(t, w.Likes.Add(ctx, of.user.ID, of.post.ID))
 		fatal(t, w.History.Add(ctx, of.user.ID, of.post.ID))
 		fatal(t, w.Subscriptions.Add(ctx, of.user.ID, of.post.Owner))
@@ -49,7 +50,7 @@ func TestExport(t *testing.T) {
 			t.Errorf("%s is not in it:\n%s", missing, text)
 		}
 	}
-	for _, secret := range []string{"bob@example.com", "passwordHash", "jti", "current", "recent", his.Description + bob.FullName} {
+	for _, secret := range []string{"bob@example.com", "passwordHash", "secret", "hash", "jti", "current", "recent", his.Description + bob.FullName} {
 		if strings.Contains(text, secret) {
 			t.Errorf("%s is in it:\n%s", secret, text)
 		}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pquerna/otp/totp"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -227,4 +228,23 @@ func wantCode(t testing.TB, err error, code apperr.Code, field string) {
 	if field != "" && !slices.ContainsFunc(e.Fields, func(f apperr.Field) bool { return f.Name == field }) {
 		t.Fatalf("%v names no fault of %s", e.Fields, field)
 	}
+}
+
+// factor sets up an authenticator app for a user.
+func (w *world) factor(t testing.TB, u *User) (a *Authenticator, codes []string) {
+	t.Helper()
+	ctx := watched()
+	a, err := w.Factors.BeginAuthenticator(ctx, u.ID)
+	fatal(t, err)
+	codes, err = w.Factors.ConfirmAuthenticator(ctx, u.ID, a.codeAt(t, w.now()))
+	fatal(t, err)
+	return a, codes
+}
+
+// codeAt is what the app shows then.
+func (a *Authenticator) codeAt(t testing.TB, at time.Time) string {
+	t.Helper()
+	code, err := totp.GenerateCode(a.Secret, at)
+	fatal(t, err)
+	return code
 }

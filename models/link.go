@@ -20,6 +20,7 @@ type Purpose string
 // The purposes of links.
 const (
 	ResetPassword Purpose = "reset_password"
+	SecondStep    Purpose = "second_step" // of a login: in a token, not in a mail
 )
 
 // ResetTime is how long a link to a new password is valid.

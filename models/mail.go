@@ -20,6 +20,12 @@ const (
 	MailReset    MailType = "reset"            // somebody asks for a new password for this address
 	MailPassword MailType = "password_changed" // to its owner
 	MailEmail    MailType = "email_changed"    // to the address that was the account's before
+
+	MailFactorAdded   MailType = "factor_added" // About says which
+	MailFactorRemoved MailType = "factor_removed"
+	MailFactorsLost   MailType = "factors_removed" // by an administrator
+	MailCodesRenewed  MailType = "recovery_codes_renewed"
+	MailCodeUsed      MailType = "recovery_code_used" // About says how many are left
 )
 
 // Mail is one that waits to be sent. It holds no link that opens anything: that is made when it is sent.
@@ -29,6 +35,7 @@ type Mail struct {
 	To        string        `bson:"to"`
 	Username  string        `bson:"username"` // empty: of whoever has the address
 	By        Device        `bson:"by"`       // who caused it
+	About     string        `bson:"about,omitempty"`
 	CreatedAt time.Time     `bson:"createdAt"`
 	DueAt     time.Time     `bson:"dueAt"` // when it is tried next
 	Tries     int           `bson:"tries"`

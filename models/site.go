@@ -30,6 +30,7 @@ type Site struct {
 	Requests *Requests
 	Mails    *Mails
 	Links    *Links
+	Factors  *Factors
 
 	Subscriptions *Subscriptions
 	History       *History
@@ -59,6 +60,7 @@ func New(db *store.DB, s Settings) *Site {
 	sessions, events := NewSessions(db, s.Sessions), NewEvents(db)
 	attempts := NewAttempts(db, s.Key)
 	moderation := NewModeration(db, users, sessions, events, posts, comments)
+	factors := NewFactors(db, users)
 	site := &Site{
 		DB:       db,
 		Users:    users,
@@ -71,6 +73,7 @@ func New(db *store.DB, s Settings) *Site {
 		Requests: NewRequests(db, s.Key),
 		Mails:    NewMails(db, attempts),
 		Links:    NewLinks(db, users),
+		Factors:  factors,
 
 		Subscriptions: NewSubscriptions(db, users, blocks, notifications),
 		History:       NewHistory(db, users, posts),

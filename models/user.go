@@ -37,6 +37,7 @@ type User struct {
 	TheftAt            *time.Time    `bson:"theftAt,omitempty"`    // see NoteTheft
 	DisabledAt         *time.Time    `bson:"disabledAt,omitempty"` // see Moderation
 	HistoryPaused      bool          `bson:"historyPaused"`        // see History
+	FactorsCount       int64         `bson:"factorsCount"`         // confirmed ones: see Factors
 	CreatedAt          time.Time     `bson:"createdAt"`
 	UpdatedAt          time.Time     `bson:"updatedAt"`
 }
@@ -69,6 +70,19 @@ func (u *User) GenerateRefreshToken(tokens *token.Tokens, s *Session) (string, e
 		ID:        s.Current.ID,
 		IssuedAt:  jwt.NewNumericDate(s.Current.IssuedAt),
 		ExpiresAt: jwt.NewNumericDate(s.Current.ExpiresAt),
+	})
+}
+
+// GenerateSecondStepToken makes the token that somebody holds between the two steps of a login: they have given the password,
+// and it opens nothing but the second step. Once names what makes it valid once (see Links).
+func (u *User) GenerateSecondStepToken(tokens *token.Tokens, once string, remember bool, now time.Time) (string, error) {
+	return tokens.Second.Sign(token.Claims{
+		UserID:    u.ID.Hex(),
+		Subject:   u.ID.Hex(),
+		ID:        once,
+		Remember:  remember,
+		IssuedAt:  jwt.NewNumericDate(now),
+		ExpiresAt: jwt.NewNumericDate(now.Add(tokens.Second.TTL)),
 	})
 }
 

@@ -9,6 +9,7 @@ var article = middlewares.Names{
 
 	"POST /register":            {"/users/register"},
 	"POST /login":               {"/users/login"},
+	"POST /login/code":          {"/users/login/second"},
 	"POST /logout":              {"/users/logout"},
 	"POST /renew":               {"/users/regenerate-tokens"},
 	"POST /forgot-password":     {"/users/forgot-password"},
@@ -31,6 +32,12 @@ var article = middlewares.Names{
 	"DELETE /settings/security/notice": {"/users/security-log/notice"},
 
 	"GET /settings/data/export": {"/users/export"},
+
+	"GET /settings/factors":                  {"/users/factors"},
+	"PUT /settings/factors/authenticator":    {"/users/factors/authenticator"},
+	"PATCH /settings/factors/authenticator":  {"/users/factors/authenticator"},
+	"DELETE /settings/factors/authenticator": {"/users/factors/authenticator"},
+	"PUT /settings/factors/recovery-codes":   {"/users/factors/recovery-codes"},
 
 	"GET /dashboard": {"/dashboard/stats"},
 	"GET /studio":    {"/dashboard/videos"},

@@ -108,6 +108,7 @@ func register(app *controllers.App, site http.Handler, access middlewares.Access
 	controllers.MailBox{App: app}.Routes(access)
 	controllers.Confirmations{App: app}.Routes(access)
 	controllers.Settings{App: app}.Routes(access)
+	controllers.FactorActions{App: app}.Routes(access)
 	controllers.Devices{App: app}.Routes(access)
 	controllers.Security{App: app}.Routes(access)
 	controllers.Feeds{App: app}.Routes(access)

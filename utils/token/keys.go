@@ -26,8 +26,8 @@ type Config struct {
 	Now                                         func() time.Time
 }
 
-// New makes the two kinds of token of this site. Only we read refresh tokens, so
-// a secret is all that they need.
+// New makes the kinds of token of this site. Only we read refresh tokens and those
+// between two steps, so a secret is all that they need.
 func New(c Config) (*Tokens, error) {
 	access, err := accessKeys(c)
 	if err != nil {
@@ -39,11 +39,17 @@ func New(c Config) (*Tokens, error) {
 
 const audience = "tokentube"
 
+// secondTTL is how long somebody who has given their password has for the second step.
+const secondTTL = 5 * time.Minute
+
 func newTokens(audience string, access, refresh keys, c Config) *Tokens {
-	return &Tokens{
+	tokens := &Tokens{
 		Access:  newKind("at+jwt", audience, access, c.AccessTTL, c),
 		Refresh: newKind("rt+jwt", audience+"-refresh", refresh, c.RefreshTTL, c),
+		Second:  newKind("2fa+jwt", audience+"-2fa", refresh, secondTTL, c),
 	}
+	tokens.Second.outside = true
+	return tokens
 }
 
 // ForLab are tokens to play with, made with the same keys, whose access tokens live for ttl. They have an audience of their

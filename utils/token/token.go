@@ -1,4 +1,4 @@
-// Package token signs and verifies the two kinds of JSON Web Tokens. It knows
+// Package token signs and verifies the kinds of JSON Web Tokens. It knows
 // keys, algorithms and claims; whose token it is and whether its session still
 // lives is for models and middlewares.
 package token
@@ -16,7 +16,7 @@ import (
 	"tokentube/utils/cache"
 )
 
-// Claims are what both kinds of token say. The first four describe the user and
+// Claims are what all kinds of token say. The first four describe the user and
 // stand in access tokens only; RefreshID ("rti") names the refresh token that
 // was current when the access token was made.
 type Claims struct {
@@ -25,9 +25,10 @@ type Claims struct {
 	FullName  string   `json:"fullName,omitempty"`
 	Roles     []string `json:"roles,omitzero"` // empty in an access token, left out of a refresh token
 	RefreshID string   `json:"rti,omitempty"`
+	Remember  bool     `json:"remember,omitempty"` // of a login, between its two steps
 
 	UserID    string           `json:"_id"`
-	SessionID string           `json:"sid"`
+	SessionID string           `json:"sid,omitempty"`
 	Subject   string           `json:"sub"`
 	Issuer    string           `json:"iss"`
 	Audience  string           `json:"aud"`
@@ -62,6 +63,7 @@ type Kind struct {
 
 	typ      string
 	audience string
+	outside  bool // made before there is a session
 	issuer   string
 	keys     keys
 	parser   *jwt.Parser
@@ -69,8 +71,8 @@ type Kind struct {
 	now      func() time.Time
 }
 
-// Tokens are the two kinds.
-type Tokens struct{ Access, Refresh *Kind }
+// Tokens are the two kinds of a session, and the one between the two steps of a login, which opens nothing but the second.
+type Tokens struct{ Access, Refresh, Second *Kind }
 
 func newKind(typ, audience string, keys keys, ttl time.Duration, c Config) *Kind {
 	return &Kind{
@@ -171,7 +173,7 @@ func (k *Kind) checkOwn(c *Claims) error {
 		return jwt.ErrTokenRequiredClaimMissing
 	case c.NotBefore != nil && c.NotBefore.After(latest):
 		return jwt.ErrTokenNotValidYet
-	case c.UserID == "" || c.Subject != c.UserID || c.SessionID == "" || c.ID == "":
+	case c.UserID == "" || c.Subject != c.UserID || (c.SessionID == "") != k.outside || c.ID == "":
 		return jwt.ErrTokenInvalidClaims
 	}
 	return nil
