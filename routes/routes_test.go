@@ -45,6 +45,7 @@ GET    /learn/
 GET    /learn/:slug
 GET    /learn/from-express
 GET    /login
+GET    /login/code                          the token of the first step is the proof
 GET    /media/posts/:id                     the action asks who may see the post
 GET    /media/posts/:id/thumbnail           the action asks who may see the post
 GET    /media/public/:name                  avatars, under names that nobody can guess
@@ -65,12 +66,14 @@ GET    /token-lab/events                    of the lab's session that its cookie
 GET    /watch/:id
 POST   /api/v1/users/forgot-password
 POST   /api/v1/users/login
+POST   /api/v1/users/login/second           the token of the first step is the proof
 POST   /api/v1/users/logout                 an expired token ends its session too
 POST   /api/v1/users/regenerate-tokens      the refresh token it takes is the proof
 POST   /api/v1/users/register
 POST   /api/v1/users/reset-password         the link's token is the proof
 POST   /forgot-password
 POST   /login
+POST   /login/code                          the token of the first step is the proof
 POST   /logout                              an expired token ends its session too
 POST   /register
 POST   /reset-password                      the link's token is the proof

@@ -52,6 +52,7 @@ func TestPages(t *testing.T) {
 		x.enable("alice", "bob", "carol")
 	}
 	x.forget("carol")
+	x.logInTwice()
 	for _, user := range []string{"", "bob", "alice"} { // what came of all that
 		x.person(user).look()
 	}
@@ -95,6 +96,23 @@ func (x *crawler) forget(user string) {
 	p.check("the mails", mails)
 	link := regexp.MustCompile(`/reset-password\?token=\w+`).FindString(mails.Body)
 	p.check("the link to a new password", p.client.Get(link))
+}
+
+// logInTwice has somebody turn two-step login on, and log in with it, and looks at the pages on the way.
+func (x *crawler) logInTwice() {
+	p := &person{crawler: x, user: "erin", client: x.site.User("erin"), seen: map[string]bool{}}
+	const app = "/settings/factors/authenticator"
+	p.client.PostForm(app+"?_method=PUT", nil).Status(http.StatusSeeOther)
+	p.check("the new app", p.client.Get(app))
+	p.check("a wrong code", p.client.PostForm(app+"?_method=PATCH", url.Values{"code": {"wrong"}}).Status(http.StatusUnprocessableEntity))
+	p.client.TurnOnTwoSteps()
+	p.check("two-step login", p.client.Get("/settings/factors"))
+	p.check("a confirmation with a code", p.client.Get("/confirm"))
+	p.check("recovery codes", p.client.PostForm("/settings/factors/recovery-codes?_method=PUT", nil).Status(http.StatusOK))
+	guest := x.person("")
+	guest.client.PostForm("/login", url.Values{"identifier": {"erin"}, "password": {testsite.Password}}).Status(http.StatusSeeOther)
+	guest.check("the second step", guest.client.Get("/login/code"))
+	guest.check("a wrong second step", guest.client.PostForm("/login/code", url.Values{"code": {"wrong"}}).Status(http.StatusUnprocessableEntity))
 }
 
 // furnish makes what pages have shown for long: posts of all kinds, more than one
