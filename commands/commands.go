@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tokentube/config"
+	"tokentube/utils/logs"
 )
 
 // Site is what a command works on.
@@ -44,7 +45,7 @@ func (s Site) reading(ctx context.Context, do func(*Data) error) error {
 	if s.Config.MongoURI == "" && !exists(s.Config.DatabaseFile()) {
 		return noSite(s.Config)
 	}
-	data, err := open(ctx, s.Config, newLogger(s.Config, s.Logs), time.Now, true)
+	data, err := open(ctx, s.Config, logs.New(s.Logs, s.Config.LogFormat, s.Config.LogLevel), time.Now, true)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"tokentube/models"
 	"tokentube/models/store"
 	"tokentube/utils/localdb"
+	"tokentube/utils/logs"
 	"tokentube/utils/media"
 )
 
@@ -28,11 +29,11 @@ type Data struct {
 }
 
 // Open opens the database and the file storage. Prepare the database before it is used.
-func Open(ctx context.Context, cfg config.Config, logs io.Writer) (*Data, error) {
+func Open(ctx context.Context, cfg config.Config, out io.Writer) (*Data, error) {
 	if err := unfinishedRestore(cfg.DataDir); err != nil {
 		return nil, err
 	}
-	return OpenWith(ctx, cfg, newLogger(cfg, logs), time.Now)
+	return OpenWith(ctx, cfg, logs.New(out, cfg.LogFormat, cfg.LogLevel), time.Now)
 }
 
 // OpenWith is Open with a log and a clock of the caller's.
@@ -70,16 +71,6 @@ func (d *Data) Close() {
 			d.Log.Error("closing", "error", err)
 		}
 	}
-}
-
-func newLogger(cfg config.Config, out io.Writer) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(cfg.LogLevel)) // was checked
-	options := &slog.HandlerOptions{Level: level}
-	if cfg.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(out, options))
-	}
-	return slog.New(slog.NewTextHandler(out, options))
 }
 
 // running says what to do where another process has the database.

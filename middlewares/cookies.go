@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"tokentube/models"
+	"tokentube/utils/logs"
 	"tokentube/utils/token"
 )
 
@@ -157,7 +158,7 @@ func (k Cookies) Read(c *gin.Context, log *slog.Logger) (access, refresh string)
 	one := func(name string) string {
 		found := c.Request.CookiesNamed(k.Prefix + name)
 		if len(found) > 1 {
-			log.WarnContext(c, "two cookies of one name", "cookie", k.Prefix+name, "ip", ClientIP(c))
+			log.WarnContext(c, "two cookies of one name", "cookie", k.Prefix+name, "ip", logs.IP(ClientIP(c)))
 		}
 		if len(found) != 1 {
 			return ""

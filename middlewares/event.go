@@ -6,6 +6,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"tokentube/models"
+	"tokentube/utils/logs"
 	"tokentube/utils/respond"
 )
 
@@ -18,7 +19,7 @@ func DeviceOf(c *gin.Context) models.Device {
 // note keeps an event and logs it.
 func (a *Auth) note(c *gin.Context, t models.EventType, s *models.Session) {
 	device := DeviceOf(c)
-	a.Log.WarnContext(c, "session event", "event", t, "user", s.User.Hex(), "session", s.ID.Hex(), "ip", device.IP, "request_id", respond.RequestID(c))
+	a.Log.WarnContext(c, "session event", "event", t, "user", s.User.Hex(), "session", s.ID.Hex(), "ip", logs.IP(device.IP), "request_id", respond.RequestID(c))
 	if err := a.Events.Add(c, t, s, device); err != nil {
 		a.Log.ErrorContext(c, "event not kept", "event", t, "error", err)
 	}

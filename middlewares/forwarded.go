@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/gin-gonic/gin"
+	"tokentube/utils/logs"
 )
 
 const clientKey = "client"
@@ -40,7 +41,7 @@ func Forwarded(trusted []string, log *slog.Logger) gin.HandlerFunc {
 		} else if name := forwards(c.Request.Header); name != "" {
 			once.Do(func() {
 				log.WarnContext(c, "a peer that TRUSTED_PROXIES does not list sent a forwarded address; it is not believed, and this is logged once",
-					"peer", peer, "header", name)
+					"peer", logs.IP(peer.String()), "header", name)
 			})
 		}
 		c.Set(clientKey, peer.String())

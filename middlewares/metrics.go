@@ -3,6 +3,7 @@ package middlewares
 import (
 	"github.com/gin-gonic/gin"
 
+	"tokentube/utils/logs"
 	"tokentube/utils/metrics"
 )
 
@@ -13,7 +14,7 @@ func Measure(m *metrics.Metrics) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		c.Set(metricsKey, m)
 		end := m.Request()
-		defer func() { end(c.Request.Method, c.FullPath(), c.Writer.Status()) }() // also of a response that is cut off
+		defer func() { end(logs.Method(c.Request), logs.Route(c.FullPath()), c.Writer.Status()) }() // also of a response that is cut off
 		c.Next()
 	}
 }

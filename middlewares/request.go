@@ -18,6 +18,7 @@ import (
 
 	"tokentube/utils/apperr"
 	"tokentube/utils/budget"
+	"tokentube/utils/logs"
 	"tokentube/utils/pace"
 	"tokentube/utils/respond"
 )
@@ -29,15 +30,22 @@ func RequestID(c *gin.Context) {
 	c.Header("X-Request-Id", id)
 }
 
-// Log writes a line a request, when it is done. The query is left out: it may
-// hold what somebody searched for.
+// Log writes a line for each request, when it is over. The path and the query are left out: they hold what people look for, or
+// pasted by mistake.
 func Log(log *slog.Logger) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		start := time.Now()
+		defer func() { // also of a response that is cut off
+			attrs := append(make([]slog.Attr, 0, 10),
+				slog.String("method", logs.Method(c.Request)), slog.String("route", logs.Route(c.FullPath())),
+				slog.Int("status", c.Writer.Status()), slog.Int("bytes", max(0, c.Writer.Size())), slog.Int64("ms", time.Since(start).Milliseconds()),
+				slog.String("ip", logs.IP(ClientIP(c))), slog.String("request_id", respond.RequestID(c)))
+			if id := Current(c); id.State == SignedIn {
+				attrs = append(attrs, slog.String("user", id.User.ID.Hex()), slog.String("session", id.Session.ID.Hex()))
+			}
+			log.LogAttrs(c, slog.LevelInfo, "request", attrs...)
+		}()
 		c.Next()
-		log.LogAttrs(c, slog.LevelInfo, "request", slog.String("method", c.Request.Method), slog.String("path", c.Request.URL.Path),
-			slog.Int("status", c.Writer.Status()), slog.Int("bytes", c.Writer.Size()), slog.Int64("ms", time.Since(start).Milliseconds()),
-			slog.String("ip", ClientIP(c)), slog.String("request_id", respond.RequestID(c)))
 	}
 }
 

@@ -110,7 +110,16 @@ func Start(t testing.TB, cfg config.Config) *Site {
 // works on.
 func Open(t testing.TB, cfg config.Config, clock *Clock) *Site {
 	t.Helper()
-	ctx, log := context.Background(), slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelError}))
+	return Logged(t, cfg, clock, slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelError})))
+}
+
+// Logged is Open with a log of the test's own, and with a clock that begins now if there is none.
+func Logged(t testing.TB, cfg config.Config, clock *Clock, log *slog.Logger) *Site {
+	t.Helper()
+	ctx := context.Background()
+	if clock == nil {
+		clock = &Clock{now: time.Now()}
+	}
 	data, err := commands.OpenWith(ctx, cfg, log, clock.Now)
 	check(t, err)
 	app, err := controllers.New(cfg, data.Site, data.Media, log, clock.Now)

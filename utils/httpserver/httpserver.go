@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"tokentube/utils/logs"
 )
 
 // Settings say how to serve.
@@ -99,7 +100,7 @@ func newServer(ctx context.Context, handler http.Handler, log *slog.Logger) *htt
 		MaxHeaderBytes:    32 << 10,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 100, SendPingTimeout: 30 * time.Second, WriteByteTimeout: 30 * time.Second},
 		BaseContext:       func(net.Listener) context.Context { return base },
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ErrorLog:          slog.NewLogLogger(logs.WithoutIPs(log.Handler()), slog.LevelWarn),
 	}
 }
 

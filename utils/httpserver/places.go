@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tokentube/utils/budget"
+	"tokentube/utils/logs"
 )
 
 // places are the connections that may be open at once. One that finds no place is reset before a byte of it is read; one
@@ -87,7 +88,7 @@ func (p *places) note(ip netip.Addr, why error) {
 	if time.Since(p.logged) < time.Minute {
 		return
 	}
-	p.log.Warn("connections were reset: there are too many", "connections", p.resets, "last", ip, "error", why)
+	p.log.Warn("connections were reset: there are too many", "connections", p.resets, "last", logs.IP(ip.String()), "error", why)
 	p.resets, p.logged = 0, time.Now()
 }
 

@@ -20,9 +20,6 @@ import (
 
 const namespace = "tokentube_"
 
-// None is the route of a request that no route takes, so that invented addresses are one.
-const None = "none"
-
 // Metrics are the numbers of one site.
 type Metrics struct {
 	registry *prometheus.Registry
@@ -91,21 +88,13 @@ func pairs(list []string) prometheus.Labels {
 	return labels
 }
 
-// methods are those that something answers to. A client can invent others.
-var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions}
-
-// Request counts one that begins. The function that it returns is called at its end, with the pattern of its route.
+// Request counts one that begins. The function that it returns is called at its end, with its method and route as
+// logs.Method and logs.Route tell them.
 func (m *Metrics) Request() (end func(method, route string, status int)) {
 	start := time.Now()
 	m.inFlight.Inc()
 	return func(method, route string, status int) {
 		m.inFlight.Dec()
-		if !slices.Contains(methods, method) {
-			method = "other"
-		}
-		if route == "" {
-			route = None
-		}
 		m.requests.WithLabelValues(method, route, class(status)).Inc()
 		m.duration.WithLabelValues(method, route).Observe(time.Since(start).Seconds())
 	}

@@ -56,7 +56,8 @@ func TestACrowdIsOneLineOfTheLog(t *testing.T) {
 		return apperr.Crowd(5*time.Second, "Too many. Try again.").Because(errors.New("the queue is full"))
 	})
 	fails("/other", func() error { return apperr.Crowd(time.Second, "Too many others.") })
-	fails("/fault", func() error { return apperr.New(apperr.Unavailable, "The database is away.") })
+	fails("/fault", func() error { return apperr.New(apperr.Unavailable, "The database is away.").Because(errors.New("timeout")) })
+	fails("/setup", func() error { return apperr.New(apperr.Unavailable, "This site has no such thing.") })
 	ask := func(path string, times int) {
 		var all sync.WaitGroup
 		for range times {
@@ -87,12 +88,13 @@ func TestACrowdIsOneLineOfTheLog(t *testing.T) {
 	ask("/crowd", 1000)
 	want("level=WARN refused=1")
 	ask("/other", 3)
-	want("level=WARN refused=1", "level=WARN refused=1 path=/other")
+	want("level=WARN refused=1", "level=WARN refused=1 route=/other")
 	seconds.Store(9)
 	ask("/crowd", 1)
 	seconds.Store(10)
 	ask("/crowd", 5)
-	want("level=WARN refused=1", "level=WARN refused=1 path=/other", "level=WARN refused=1001 path=/crowd")
+	want("level=WARN refused=1", "level=WARN refused=1 route=/other", "level=WARN refused=1001 route=/crowd")
+	ask("/setup", 2) // which nothing caused: the site is set up so
 	ask("/fault", 2)
-	want("level=WARN", "level=WARN", "level=WARN", "level=ERROR path=/fault", "level=ERROR path=/fault")
+	want("level=WARN", "level=WARN", "level=WARN", "level=ERROR route=/fault", "level=ERROR route=/fault")
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"tokentube/utils/apperr"
+	"tokentube/utils/logs"
 )
 
 // Error writes err in the format of the request and stops the chain. It is the
@@ -84,16 +85,22 @@ func (r *Responder) logError(c *gin.Context, e *apperr.Error, err error) {
 	level := slog.LevelDebug
 	if e.Crowded {
 		if n := r.crowds.count(e.Message, r.flash.Now()); n > 0 {
-			r.log.WarnContext(c, "refused, because there are too many at once", "message", e.Message, "refused", n, "path", c.Request.URL.Path, "request_id", RequestID(c))
+			r.log.WarnContext(c, "refused, because there are too many at once", "message", e.Message, "refused", n, "route", logs.Route(c.FullPath()), "request_id", RequestID(c))
 		}
-	} else if e.Code == apperr.Internal || e.Code == apperr.Unavailable || e.Code == apperr.NoRoom {
+	} else if isFault(e) {
 		level = slog.LevelError
 	}
 	if errors.Is(err, context.Canceled) && c.Request.Context().Err() != nil {
 		level = slog.LevelInfo // the client went away
 	}
 	r.log.Log(c, level, "request failed", "code", e.Code, "error", err,
-		"method", c.Request.Method, "path", c.Request.URL.Path, "request_id", RequestID(c))
+		"method", logs.Method(c.Request), "route", logs.Route(c.FullPath()), "request_id", RequestID(c))
+}
+
+// isFault tells what whoever runs the site must know of. Unavailable without a cause is no fault: it is what the site says
+// where it is set up so.
+func isFault(e *apperr.Error) bool {
+	return e.Code == apperr.Internal || e.Code == apperr.NoRoom || e.Code == apperr.Unavailable && e.Unwrap() != nil
 }
 
 // crowdLine is how often the log has a line about one kind of crowd.
