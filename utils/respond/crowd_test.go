@@ -56,7 +56,9 @@ func TestACrowdIsOneLineOfTheLog(t *testing.T) {
 		return apperr.Crowd(5*time.Second, "Too many. Try again.").Because(errors.New("the queue is full"))
 	})
 	fails("/other", func() error { return apperr.Crowd(time.Second, "Too many others.") })
-	fails("/fault", func() error { return apperr.New(apperr.Unavailable, "The database is away.").Because(errors.New("timeout")) })
+	fails("/fault", func() error {
+		return apperr.New(apperr.Unavailable, "The database is away.").Because(errors.New("timeout"))
+	})
 	fails("/setup", func() error { return apperr.New(apperr.Unavailable, "This site has no such thing.") })
 	ask := func(path string, times int) {
 		var all sync.WaitGroup
