@@ -19,7 +19,7 @@ const (
 	privateKeyFile = "JWT_PRIVATE_KEY_FILE"
 	previousFile   = "JWT_PUBLIC_KEY_PREVIOUS_FILE"
 
-	fewestBits = 2048 // of an RSA key (RFC 7518 3.3)
+	fewestBits = 2048 // of an RSA key (RFC 7518 §3.3)
 )
 
 // howTo makes a key for each algorithm.

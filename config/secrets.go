@@ -14,7 +14,7 @@ const (
 	accessSecret  = "ACCESS_TOKEN_SECRET"
 	refreshSecret = "REFRESH_TOKEN_SECRET" // #nosec G101 -- the name of a variable
 	secretsFile   = "secrets.env"
-	shortest      = 32 // bytes: an HS256 key as long as its hash (RFC 7518 3.2)
+	shortest      = 32 // bytes: an HS256 key as long as its hash (RFC 7518 §3.2)
 )
 
 // secrets fills in and checks the two signing secrets, and those before them.

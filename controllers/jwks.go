@@ -18,7 +18,7 @@ func (k Keys) Routes(r middlewares.Access) {
 	r.Open.Page(http.MethodGet, "/.well-known/jwks.json", k.Index)
 }
 
-// KeySet is a JWK Set (RFC 7517 5), as libraries read it: without the envelope.
+// KeySet is a JWK Set (RFC 7517 §5), as libraries read it: without the envelope.
 type KeySet struct {
 	Keys []token.JWK `json:"keys"` // the current one first; empty where a secret signs
 }

@@ -258,7 +258,7 @@ func refuse(c *gin.Context, id Identity) {
 	}
 	challenge := `Bearer realm="tokentube"`
 	if id.State == Dead {
-		challenge += `, error="invalid_token"` // RFC 6750 3.1
+		challenge += `, error="invalid_token"` // RFC 6750 §3.1
 	}
 	c.Header("WWW-Authenticate", challenge)
 	message := "Log in first."

@@ -65,7 +65,7 @@ func readJSON(body io.Reader, dst any) error {
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil
 	}
-	if !utf8.Valid(text) { // RFC 8259 8.1; the library would put other characters there
+	if !utf8.Valid(text) { // RFC 8259 §8.1; the library would put other characters there
 		return apperr.New(apperr.Malformed, "The body isn't valid UTF-8.")
 	}
 	err = json.Unmarshal(text, dst)

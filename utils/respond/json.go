@@ -49,7 +49,7 @@ func writeErrorEnvelope(c *gin.Context, e *apperr.Error) {
 	}
 	cacheHeaders(c, true)
 	if e.Status() == http.StatusUnauthorized && c.Writer.Header().Get("WWW-Authenticate") == "" {
-		c.Header("WWW-Authenticate", `Bearer realm="tokentube"`) // RFC 6750 3
+		c.Header("WWW-Authenticate", `Bearer realm="tokentube"`) // RFC 6750 §3
 	}
 	c.JSON(e.Status(), errorEnvelope{
 		StatusCode: e.Status(), Code: e.Code, Message: e.Message, UserMessage: e.Message,

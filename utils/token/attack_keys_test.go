@@ -11,7 +11,7 @@ import (
 	"tokentube/utils/token"
 )
 
-// HS/RS confusion (RFC 8725 2.1): everybody has the public key; as an HMAC secret
+// HS/RS confusion (RFC 8725 §2.1): everybody has the public key; as an HMAC secret
 // it must open nothing, in any spelling, also where HS256 is one of our
 // algorithms because a former secret has it.
 func TestPublicKeyAsSecretIsRefusedByItsOwnKind(t *testing.T) {
@@ -66,7 +66,7 @@ func TestSignaturesCannotBeRewritten(t *testing.T) {
 			f.refused("plus N", text+"."+b64(sum.Bytes()))
 			continue
 		}
-		f.refused("S plus the order of the group", text+"."+b64(plusOrder(signature))) // RFC 8032 8.4
+		f.refused("S plus the order of the group", text+"."+b64(plusOrder(signature))) // RFC 8032 §8.4
 	}
 }
 

@@ -72,7 +72,7 @@ func (t *Tokens) ForEditor(private ed25519.PrivateKey, ttl time.Duration) (*Toke
 }
 
 // key is one of our keys, bound to one algorithm for good: what a token's header
-// says never makes an RSA key into an HMAC secret (RFC 8725 3.1, 2.1).
+// says never makes an RSA key into an HMAC secret (RFC 8725 §3.1, §2.1).
 type key struct {
 	id     string
 	method jwt.SigningMethod
@@ -99,11 +99,11 @@ func publicKey(public crypto.PublicKey) (*key, error) {
 	switch p := public.(type) {
 	case ed25519.PublicKey:
 		k.method = jwt.SigningMethodEdDSA
-		k.public = &JWK{KeyType: "OKP", Curve: "Ed25519", X: base64.RawURLEncoding.EncodeToString(p)} // RFC 8037 2
+		k.public = &JWK{KeyType: "OKP", Curve: "Ed25519", X: base64.RawURLEncoding.EncodeToString(p)} // RFC 8037 §2
 	case *rsa.PublicKey:
 		k.method = jwt.SigningMethodRS256
 		e := big.NewInt(int64(p.E)).Bytes()
-		k.public = &JWK{KeyType: "RSA", N: base64.RawURLEncoding.EncodeToString(p.N.Bytes()), E: base64.RawURLEncoding.EncodeToString(e)} // RFC 7518 6.3.1
+		k.public = &JWK{KeyType: "RSA", N: base64.RawURLEncoding.EncodeToString(p.N.Bytes()), E: base64.RawURLEncoding.EncodeToString(e)} // RFC 7518 §6.3.1
 	default:
 		return nil, fmt.Errorf("a %T cannot be a key of tokens: only Ed25519 and RSA", public)
 	}
@@ -112,7 +112,7 @@ func publicKey(public crypto.PublicKey) (*key, error) {
 	return k, nil
 }
 
-// JWK is a public key as other programs read it (RFC 7517 4).
+// JWK is a public key as other programs read it (RFC 7517 §4).
 type JWK struct {
 	KeyType   string `json:"kty"`
 	Curve     string `json:"crv,omitempty"`
@@ -124,7 +124,7 @@ type JWK struct {
 	Use       string `json:"use"`
 }
 
-// thumbprint is the hash that names a public key everywhere alike (RFC 7638 3):
+// thumbprint is the hash that names a public key everywhere alike (RFC 7638 §3):
 // of its required members, in the order of the alphabet.
 func (j *JWK) thumbprint() string {
 	text := fmt.Sprintf(`{"e":%q,"kty":"RSA","n":%q}`, j.E, j.N)
@@ -180,7 +180,7 @@ func (k keys) algorithms() []string {
 
 // choose picks the key that a token's header names. The kid chooses among our own
 // keys and nothing else: it is no path and no query, and jku, jwk and x5u, by
-// which a token would bring its own key, are not read (RFC 8725 3.10).
+// which a token would bring its own key, are not read (RFC 8725 §3.10).
 func (k keys) choose(t *jwt.Token) (any, error) {
 	for _, key := range k {
 		if t.Header["kid"] != key.id {

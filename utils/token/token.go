@@ -57,7 +57,7 @@ const verifiedKept = 10_000
 
 // Kind signs and verifies one kind of token. An access token never passes as a
 // refresh token or the other way round, because key, typ and aud all differ
-// (RFC 8725 3.11, 3.12).
+// (RFC 8725 §3.11, §3.12).
 type Kind struct {
 	TTL time.Duration
 
@@ -80,7 +80,7 @@ func newKind(typ, audience string, keys keys, ttl time.Duration, c Config) *Kind
 		verified: cache.New[[sha256.Size]byte, *Claims](ttl, verifiedKept, c.Now),
 		parser: jwt.NewParser(
 			// Our keys' algorithms: the token's own word about it is never followed
-			// (alg "none", RFC 8725 3.1).
+			// (alg "none", RFC 8725 §3.1).
 			jwt.WithValidMethods(keys.algorithms()),
 			jwt.WithIssuer(c.Issuer), jwt.WithAudience(audience),
 			jwt.WithTimeFunc(c.Now), jwt.WithStrictDecoding(),
@@ -160,7 +160,7 @@ func (k *Kind) keyFor(t *jwt.Token) (any, error) {
 		return nil, fmt.Errorf("typ is %v, not %s", t.Header["typ"], k.typ)
 	}
 	if _, ok := t.Header["crit"]; ok {
-		return nil, errors.New("crit is not understood") // RFC 7515 4.1.11
+		return nil, errors.New("crit is not understood") // RFC 7515 §4.1.11
 	}
 	return k.keys.choose(t)
 }
