@@ -11,8 +11,8 @@ import (
 )
 
 var adminCommand = command{
-	name: "admin", args: "list | add USER | remove USER | disable USER | enable USER",
-	brief: "list, add or remove administrators; disable or enable an account",
+	name: "admin", args: "list | add USER | remove USER | disable USER | enable USER | one-step USER",
+	brief: "list, add or remove administrators; disable or enable an account; help somebody in",
 	help: `USER is a username or an email address. Administrators handle reports
 (/admin/reports) and can download a backup of the site (GET /api/v1/admin/backup).
 The change takes effect with the user's next request; nobody has to log in again.
@@ -20,13 +20,16 @@ The change takes effect with the user's next request; nobody has to log in again
 disable ends the account's logins and hides its channel, posts and comments;
 enable brings them back. The last administrator can't be disabled.
 
+one-step removes every second step from the login of somebody who lost their
+phone and their recovery codes. Their password stays.
+
 With the embedded database, stop the site first; with MONGODB_URI, it may be running.`,
 	parse: func(flags *flag.FlagSet, args []string) (Run, error) {
 		if len(args) > 0 && args[0] == "list" {
 			_, err := positional(flags, args[1:])
 			return listAdmins, err
 		}
-		found, err := positional(flags, args, "what to do (list, add, remove, disable or enable)", "USER")
+		found, err := positional(flags, args, "what to do (list, add, remove, disable, enable or one-step)", "USER")
 		if err != nil {
 			return nil, err
 		}
@@ -35,8 +38,10 @@ With the embedded database, stop the site first; with MONGODB_URI, it may be run
 			return setAdmin(found[1], found[0] == "add"), nil
 		case "disable", "enable":
 			return setDisabled(found[1], found[0] == "disable"), nil
+		case "one-step":
+			return removeFactors(found[1]), nil
 		}
-		return nil, fmt.Errorf("there is no %q: it is list, add, remove, disable or enable", found[0])
+		return nil, fmt.Errorf("there is no %q: it is list, add, remove, disable or enable, or one-step", found[0])
 	},
 }
 
@@ -102,6 +107,23 @@ func setDisabled(name string, wanted bool) Run {
 				return err
 			}
 			s.say("%s %s", u.Username, map[bool]string{true: "is disabled now.", false: "is enabled now."}[wanted])
+			return nil
+		})
+	}
+}
+
+func removeFactors(name string) Run {
+	return func(ctx context.Context, s Site) error {
+		return s.with(ctx, func(data *Data) error {
+			u, err := userNamed(ctx, data, name)
+			if err != nil {
+				return err
+			}
+			_, removed, err := data.Moderation.RemoveFactors(ctx, models.Moderator{}, u.ID)
+			if err != nil {
+				return err
+			}
+			s.say("%s %s", u.Username, map[bool]string{true: "logs in with the password alone now.", false: "has no second step."}[removed])
 			return nil
 		})
 	}

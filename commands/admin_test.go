@@ -50,3 +50,14 @@ func TestAccountsAreDisabledAndEnabled(t *testing.T) {
 	site = testsite.Start(t, cfg)
 	site.SignIn("alice").Get("/@alice").Status(200)
 }
+
+func TestSecondStepsAreRemoved(t *testing.T) {
+	cfg := prepared(t)
+	done(t, cfg, []string{"admin", "one-step", "alice"}, "has no second step")
+	refused(t, cfg, []string{"admin", "one-step", "carol"}, `no user "carol"`)
+	site := testsite.Start(t, cfg)
+	site.SignIn("alice").TurnOnTwoSteps()
+	site.Close()
+	done(t, cfg, []string{"admin", "one-step", "Alice"}, "alice logs in with the password alone now.")
+	testsite.Start(t, cfg).SignIn("alice").Get("/settings/factors").Status(200).Has("It’s off")
+}

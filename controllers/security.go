@@ -82,6 +82,7 @@ func logEntry(e *models.Event) LogEntry {
 func moderatedMessage(e *models.Event) string {
 	did := map[models.EventType]string{
 		models.EventHidden: "hid", models.EventRestored: "made visible again", models.EventDisabled: "disabled", models.EventEnabled: "enabled",
+		models.EventFactorsLost: "removed every second step from the login of", models.EventSignedOut: "signed out every device of",
 		models.EventDismissed: "dismissed the reports on",
 	}[e.Type]
 	who := "A moderator "

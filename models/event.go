@@ -43,11 +43,13 @@ const (
 	EventConfirmFailed  EventType = "confirm_failed"     // or could not
 
 	// What a moderator did, in the logs of both: of the owner, and of the moderator.
-	EventHidden    EventType = "hidden"
-	EventRestored  EventType = "restored"
-	EventDisabled  EventType = "disabled"
-	EventEnabled   EventType = "enabled"
-	EventDismissed EventType = "dismissed" // a report: in the moderator's alone
+	EventHidden      EventType = "hidden"
+	EventRestored    EventType = "restored"
+	EventDisabled    EventType = "disabled"
+	EventEnabled     EventType = "enabled"
+	EventFactorsLost EventType = "factors_removed" // all second steps of a login
+	EventSignedOut   EventType = "signed_out"      // all devices
+	EventDismissed   EventType = "dismissed"       // a report: in the moderator's alone
 )
 
 // Event is something about an account's safety that its owner may want to know. Renewals are not: they are counted in

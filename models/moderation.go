@@ -36,12 +36,13 @@ type Moderation struct {
 	events      *Events
 	posts       *Posts
 	comments    *Comments
+	factors     *Factors
 	suspensions *store.Documents[Suspension]
 }
 
 // NewModeration registers the suspensions.
-func NewModeration(db *store.DB, users *Users, sessions *Sessions, events *Events, posts *Posts, comments *Comments) *Moderation {
-	m := &Moderation{db: db, users: users, sessions: sessions, events: events, posts: posts, comments: comments}
+func NewModeration(db *store.DB, users *Users, sessions *Sessions, events *Events, posts *Posts, comments *Comments, factors *Factors) *Moderation {
+	m := &Moderation{db: db, users: users, sessions: sessions, events: events, posts: posts, comments: comments, factors: factors}
 	m.suspensions = store.Register[Suspension](db, store.Kind{
 		Name:    "suspensions",
 		Indexes: []mongo.IndexModel{store.Unique("user"), store.Index("settled")},
@@ -114,6 +115,52 @@ func (m *Moderation) setDisabled(ctx context.Context, by Moderator, user bson.Ob
 		}
 	}
 	return true, m.events.moderated(ctx, event, by, user, "the account @"+u.Username)
+}
+
+// RemoveFactors takes every second step from the login of somebody who lost theirs. It tells whose account that was, and
+// whether there was any. The password is asked for as before.
+func (m *Moderation) RemoveFactors(ctx context.Context, by Moderator, user bson.ObjectID) (u *User, removed bool, err error) {
+	err = m.act(ctx, by, func(ctx context.Context, _ *User) error {
+		if u, err = m.loginOf(ctx, by, user); err != nil {
+			return err
+		}
+		if removed, err = m.factors.RemoveAll(ctx, user); err != nil || !removed {
+			return err
+		}
+		return m.events.moderated(ctx, EventFactorsLost, by, user, "the account @"+u.Username)
+	})
+	return u, removed, err
+}
+
+// EndSessions signs out every device of somebody, and tells how many there were.
+func (m *Moderation) EndSessions(ctx context.Context, by Moderator, user bson.ObjectID) (count int, err error) {
+	err = m.act(ctx, by, func(ctx context.Context, _ *User) error {
+		u, err := m.loginOf(ctx, by, user)
+		if err != nil {
+			return err
+		}
+		ended, err := m.sessions.EndOthers(ctx, user, bson.NilObjectID, EndedByAdmin)
+		if count = len(ended); err != nil || count == 0 {
+			return err
+		}
+		return m.events.moderated(ctx, EventSignedOut, by, user, "the account @"+u.Username)
+	})
+	return count, err
+}
+
+// loginOf loads somebody whose login a moderator changes: not their own, and on the site none of another administrator, who
+// would not be safe from the weakest of them. The command line may change each.
+func (m *Moderation) loginOf(ctx context.Context, by Moderator, user bson.ObjectID) (*User, error) {
+	u, err := m.users.ByID(ctx, user)
+	switch {
+	case err != nil || by.ID.IsZero():
+		return u, err
+	case by.ID == user:
+		return nil, apperr.New(apperr.Conflict, "This is your own account. Use your settings.")
+	case u.HasRole(Admin):
+		return nil, apperr.New(apperr.Forbidden, "This is an administrator's account. It can only be changed on the command line.")
+	}
+	return u, nil
 }
 
 // noteSuspension notes that what the user made must follow.

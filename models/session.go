@@ -71,6 +71,7 @@ const (
 	EndedByUser     EndReason = "ended" // on another device
 	TooMany         EndReason = "too_many_sessions"
 	Disabled        EndReason = "disabled" // the account, by a moderator
+	EndedByAdmin    EndReason = "ended_by_admin"
 	Restored        EndReason = "restored" // from a backup, which knows nothing of what was ended since
 )
 

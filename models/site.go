@@ -59,8 +59,8 @@ func New(db *store.DB, s Settings) *Site {
 	posts.notifications, comments.notifications = notifications, notifications
 	sessions, events := NewSessions(db, s.Sessions), NewEvents(db)
 	attempts := NewAttempts(db, s.Key)
-	moderation := NewModeration(db, users, sessions, events, posts, comments)
 	factors := NewFactors(db, users)
+	moderation := NewModeration(db, users, sessions, events, posts, comments, factors)
 	site := &Site{
 		DB:       db,
 		Users:    users,

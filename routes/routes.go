@@ -127,6 +127,7 @@ func register(app *controllers.App, site http.Handler, access middlewares.Access
 	controllers.NewExports(app).Routes(access)
 	controllers.ReportActions{App: app}.Routes(access)
 	controllers.AdminReports{App: app}.Routes(access)
+	controllers.AdminAccounts{App: app}.Routes(access)
 	controllers.NewBackups(app).Routes(access)
 	openapi.New(app).Routes(access)
 	learn, err := lab.NewLearn(code)
