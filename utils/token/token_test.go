@@ -117,6 +117,24 @@ func TestNoKindPassesAsTheOther(t *testing.T) {
 		if _, err := tokens.Access.Verify(sign(t, tokens.Refresh, refreshClaims())); err == nil || errors.Is(err, token.ErrExpired) {
 			t.Errorf("a refresh token passes as an access token: %v", err)
 		}
+		half := refreshClaims()
+		half.SessionID = ""
+		kinds := map[string]*token.Kind{"an access token": tokens.Access, "a refresh token": tokens.Refresh, "half a login": tokens.Second}
+		made := map[string]string{"an access token": sign(t, tokens.Access, accessClaims()), "a refresh token": sign(t, tokens.Refresh, refreshClaims()), "half a login": sign(t, tokens.Second, half)}
+		for is, raw := range made {
+			for as, kind := range kinds {
+				if _, err := kind.Verify(raw); (err == nil) != (is == as) || errors.Is(err, token.ErrExpired) {
+					t.Errorf("%s as %s: %v", is, as, err)
+				}
+			}
+		}
+		// Half a login has no session, and what has none is nothing else.
+		if _, err := tokens.Second.Verify(sign(t, tokens.Second, refreshClaims())); err == nil {
+			t.Error("half a login has a session")
+		}
+		if _, err := tokens.Refresh.Verify(sign(t, tokens.Refresh, half)); err == nil {
+			t.Error("a refresh token has no session")
+		}
 	}
 }
 
