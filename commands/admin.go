@@ -52,7 +52,7 @@ func listAdmins(ctx context.Context, s Site) error {
 			return err
 		}
 		for _, u := range admins {
-			s.say("%s <%s>", u.Username, u.Email)
+			s.say("%s <%s>", u.Username, u.Address())
 		}
 		if len(admins) == 0 {
 			s.say("There are no administrators.")

@@ -98,6 +98,7 @@ type Viewer struct {
 	ID, Username, FullName, Email string
 	Avatar                        Address
 	Theft                         *time.Time // when a token was used twice, if that is to be told
+	EmailLostAt                   *time.Time // when somebody else claimed their address, if they have no other
 	unread                        func() int
 	IsAdmin                       bool
 	IsNew                         bool // has not published anything yet
@@ -128,7 +129,7 @@ func (a *App) Viewer(c *gin.Context) any {
 		}
 		return n
 	}
-	return Viewer{unread: unread, IsAdmin: u.HasRole(models.Admin), IsNew: u.PostsCount == 0, Theft: u.TheftToTell(id.Session), ID: u.ID.Hex(), Username: u.Username, FullName: u.FullName, Email: u.Email, Avatar: a.file(u.Avatar)}
+	return Viewer{unread: unread, IsAdmin: u.HasRole(models.Admin), IsNew: u.PostsCount == 0, Theft: u.TheftToTell(id.Session), ID: u.ID.Hex(), Username: u.Username, FullName: u.FullName, Email: u.Address(), EmailLostAt: u.EmailLostAt, Avatar: a.file(u.Avatar)}
 }
 
 // file is the address of a public file.
@@ -148,7 +149,8 @@ func (a *App) user(u *models.User, own bool) User {
 		CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt,
 	}
 	if own {
-		out.Email, out.Roles = u.Email, u.Roles
+		confirmed := u.UnconfirmedSince == nil && u.EmailLostAt == nil
+		out.Email, out.NewEmail, out.EmailConfirmed, out.Roles = u.Address(), u.NewEmail, &confirmed, u.Roles
 	}
 	return out
 }

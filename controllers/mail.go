@@ -5,13 +5,13 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"tokentube/config"
 	"tokentube/middlewares"
 	"tokentube/models"
+	"tokentube/models/store"
 	"tokentube/utils/apperr"
 	"tokentube/utils/mail"
 	"tokentube/utils/respond"
@@ -71,28 +71,24 @@ type letter struct {
 	Place
 	Username, Site, Link string
 	About                string
-	Minutes              int
+	Valid                string // how long the link is
+	Former               bool   // the letter goes to an address that the account had before
 }
 
 // deliver sends a mail. What it tells is read now: who the account is, and the link, of which only a hash is kept.
 func (a *App) deliver(ctx context.Context, m *models.Mail) error {
 	about := letter{Place: newPlace(m.By.UserAgent, ""), Username: m.Username, Site: a.Config.BaseURL, About: m.About}
-	if m.Type == models.MailReset {
-		user, err := a.Users.ByLogin(ctx, m.To)
-		if apperr.Is(err, apperr.NotFound) || err == nil && user.DisabledAt != nil {
-			return nil // nobody has the address; whoever asked is not told
-		}
-		if err != nil {
-			return err
-		}
-		secret, err := a.Links.Make(ctx, user, models.ResetPassword, models.ResetTime)
-		if err != nil {
-			return err
-		}
-		about.Username, about.Minutes = user.Username, int(models.ResetTime/time.Minute)
-		about.Link = a.Config.BaseURL + "/reset-password?token=" + secret
+	texts := []string{string(m.Type)}
+	err := a.addLink(ctx, m, &about)
+	switch {
+	case err == nil && !m.Type.Asked():
+		texts = append(texts, "not_me")
+	case apperr.Is(err, apperr.NotFound) && m.Type.Asked():
+		return nil // nobody has the address, or wants it any more; whoever asked is not told
+	case err != nil && !apperr.Is(err, apperr.NotFound):
+		return err
 	}
-	message, err := a.Letters.Write(string(m.Type), about)
+	message, err := a.Letters.Write(about, texts...)
 	if err != nil {
 		return err
 	}
@@ -102,19 +98,60 @@ func (a *App) deliver(ctx context.Context, m *models.Mail) error {
 	return err
 }
 
-// tell queues a mail to u, as they were, that tells about a change of an account. That it was changed is done whether or not it can be told.
+// addLink makes the link that a mail is sent for. If there is nobody whom it could serve, they are not found.
+func (a *App) addLink(ctx context.Context, m *models.Mail, about *letter) error {
+	user, err := a.reader(ctx, m)
+	if err != nil {
+		return err
+	}
+	purpose, page := models.NotMe, "/not-me"
+	switch m.Type {
+	case models.MailReset:
+		purpose, page = models.ResetPassword, "/reset-password"
+	case models.MailConfirm:
+		purpose, page = models.ConfirmEmail, "/confirm-email"
+	}
+	secret, err := a.Links.Make(ctx, user, purpose, m.To)
+	if err != nil {
+		return err
+	}
+	about.Username, about.Valid, about.Former = user.Username, purpose.Valid(), m.To != user.Address()
+	about.Link = a.Config.BaseURL + page + "?token=" + secret
+	return nil
+}
+
+// reader is the account that a mail is about.
+func (a *App) reader(ctx context.Context, m *models.Mail) (user *models.User, err error) {
+	if m.User.IsZero() {
+		user, err = a.Users.ByLogin(ctx, m.To)
+	} else {
+		user, err = a.Users.ByID(ctx, m.User)
+	}
+	if err == nil && user.DisabledAt != nil {
+		err = store.ErrNotFound()
+	}
+	return user, err
+}
+
+// tell queues a notice to u, as they were, that tells about a change of an account. That it was changed is done whether or
+// not it can be told. Every notice ends with the link "This wasn't me".
 func (a *App) tell(c *gin.Context, t models.MailType, u *models.User) {
 	a.tellAbout(c, t, u, middlewares.DeviceOf(c), "")
 }
 
 // tellAbout is tell of what a device did, with what the change was about.
 func (a *App) tellAbout(c *gin.Context, t models.MailType, u *models.User, by models.Device, about string) {
-	if !a.SendsMail() {
+	if !a.SendsMail() || u.Address() == "" {
 		return
 	}
-	if err := a.Mails.Add(c, models.Mail{Type: t, To: u.Email, Username: u.Username, By: by, About: about}); err != nil {
+	if _, err := a.Mails.Add(c, models.Mail{Type: t, To: u.Email, User: u.ID, Username: u.Username, By: by, About: about}); err != nil {
 		a.Log.WarnContext(c, "mail not queued", "type", t, "error", err)
 	}
+}
+
+// askToConfirm queues a mail with a link that confirms the address. It tells if there were too many.
+func (a *App) askToConfirm(c *gin.Context, u *models.User, address string) (queued bool, err error) {
+	return a.Mails.Add(c, models.Mail{Type: models.MailConfirm, To: address, User: u.ID, Username: u.Username, By: middlewares.DeviceOf(c)})
 }
 
 // MailBox is the page of a site in development that shows the mails that it would send.

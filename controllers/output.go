@@ -28,8 +28,8 @@ func (a Address) Absolute() string {
 // MarshalText writes the full URL, for JSON.
 func (a Address) MarshalText() ([]byte, error) { return []byte(a.Absolute()), nil }
 
-// User is a channel as everybody may see it; Email and Roles are set only for
-// the user's own eyes.
+// User is a channel as everybody may see it; what follows UpdatedAt is only
+// for the user's own eyes.
 type User struct {
 	ID                 string    `json:"_id"`
 	Username           string    `json:"username"`
@@ -43,6 +43,8 @@ type User struct {
 	CreatedAt          time.Time `json:"createdAt"`
 	UpdatedAt          time.Time `json:"updatedAt"`
 	Email              string    `json:"email,omitempty"`
+	EmailConfirmed     *bool     `json:"emailConfirmed,omitempty"`
+	NewEmail           string    `json:"newEmail,omitempty"` // it is to be confirmed
 	Roles              []string  `json:"roles,omitzero"`
 }
 

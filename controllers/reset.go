@@ -51,7 +51,7 @@ func (p PasswordResets) Create(c *gin.Context) error {
 	if err != nil {
 		return respond.Invalid(c, "resets/new", in, err)
 	}
-	if err := p.Mails.Add(c, models.Mail{Type: models.MailReset, To: address, By: middlewares.DeviceOf(c)}); err != nil {
+	if _, err := p.Mails.Add(c, models.Mail{Type: models.MailReset, To: address, By: middlewares.DeviceOf(c)}); err != nil {
 		return err
 	}
 	return respond.Done(c, "If an account has this email address, we’ve sent it a link. It may take a few minutes to arrive.", "/login", nil)
@@ -78,10 +78,16 @@ func (p PasswordResets) Edit(c *gin.Context) error {
 	return respond.Show(c, "resets/edit", passwordReset{Token: token, Username: user.Username})
 }
 
-// owner is whose link it is. The page's address holds the token, which goes nowhere else.
 func (p PasswordResets) owner(c *gin.Context, token string) (*models.User, error) {
+	user, _, err := p.openLink(c, models.ResetPassword, token)
+	return user, err
+}
+
+// openLink finds whose link it is, and which mailbox it was sent to. The page's address holds the token, which goes nowhere
+// else.
+func (a *App) openLink(c *gin.Context, p models.Purpose, token string) (*models.User, string, error) {
 	c.Header("Referrer-Policy", "strict-origin")
-	return p.Links.Look(c, models.ResetPassword, token)
+	return a.Links.Look(c, p, token)
 }
 
 // Update is POST /reset-password: sets the password, and ends every session. It logs nobody in: the login that follows asks
@@ -110,8 +116,11 @@ func (p PasswordResets) reset(c *gin.Context, user *models.User, in passwordRese
 		return err
 	}
 	err = p.DB.Atomically(c, func(ctx context.Context) error {
-		user, err := p.Links.Use(ctx, models.ResetPassword, in.Token)
+		user, mailbox, err := p.Links.Use(ctx, models.ResetPassword, in.Token)
 		if err != nil {
+			return err
+		}
+		if user, _, err = p.Addresses.Confirm(ctx, user, mailbox, middlewares.DeviceOf(c)); err != nil {
 			return err
 		}
 		return p.replacePassword(ctx, user, hash, models.EventReset, &models.Session{User: user.ID}, middlewares.DeviceOf(c))
@@ -134,13 +143,16 @@ func checkNew(u *models.User, chosen, confirmed string) error {
 	return fault
 }
 
-// replacePassword gives the user another password in place of the one that they were loaded with, ends all their sessions
-// and notes it. Call it within a change.
+// replacePassword gives the user another password in place of the one that they were loaded with, ends all their sessions,
+// takes back the address that was asked for, and notes it. Call it within a change.
 func (a *App) replacePassword(ctx context.Context, u *models.User, hash string, t models.EventType, by *models.Session, d models.Device) error {
 	if _, err := a.Users.SetPassword(ctx, u.ID, u.PasswordHash, hash); err != nil {
 		return err
 	}
 	if _, err := a.Sessions.EndOthers(ctx, u.ID, bson.NilObjectID, models.PasswordChanged); err != nil {
+		return err
+	}
+	if _, err := a.Addresses.Cancel(ctx, u.ID); err != nil {
 		return err
 	}
 	if err := a.Events.Add(ctx, t, by, d); err != nil {

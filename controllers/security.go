@@ -28,6 +28,7 @@ type LogEntry struct {
 	Place
 	Ended     *Place    `json:"ended,omitempty"` // the device that was signed out
 	Count     int64     `json:"count"`           // how many alike this one stands for
+	Mine      bool      `json:"-"`               // the owner did it, or somebody who passed for them
 	CreatedAt time.Time `json:"createdAt"`
 	LastAt    time.Time `json:"lastAt"` // of several, the last
 }
@@ -58,6 +59,11 @@ func logEntry(e *models.Event) LogEntry {
 	out := LogEntry{
 		ID: e.ID.Hex(), Type: e.Type, Message: messages[e.Type] + e.About, Place: newPlace(e.UserAgent, e.IP),
 		Count: max(1, e.Count), CreatedAt: e.CreatedAt, LastAt: e.LastAt,
+	}
+	switch e.Type {
+	case models.EventLoginFailed, models.EventTokenReuse, models.EventTokenElsewhere, models.EventLogout, models.EventEmailLost, models.EventNotMe, models.EventNotMeHere:
+	default:
+		out.Mine = e.IP != "" && e.By.IsZero()
 	}
 	if e.LastAt.Before(e.CreatedAt) {
 		out.LastAt = e.CreatedAt // written before entries were counted
@@ -107,6 +113,11 @@ var messages = map[models.EventType]string{
 	models.EventSecondFailed:   "Someone who knows your password entered a wrong code",
 	models.EventConfirmed:      "Confirmed it was you",
 	models.EventConfirmFailed:  "Someone who was logged in couldn’t confirm it was you",
+	models.EventEmailAsked:     "A new email address was entered, which must be confirmed",
+	models.EventEmailLost:      "Someone else registered with your email address, which you hadn’t confirmed",
+	models.EventNewDevice:      "First login on a new device",
+	models.EventNotMe:          "“This wasn’t me” in an email: all devices signed out, and the old password turned off",
+	models.EventNotMeHere:      "“This wasn’t me”: all other devices signed out",
 	models.EventTokenReuse:     "A replaced token was used again, a sign of theft, so that login was signed out",
 	models.EventTokenElsewhere: "A token was renewed twice within moments, the second time from a different address or browser",
 }

@@ -58,15 +58,17 @@ func fail(site *testsite.Site, name, ip string) {
 }
 
 func TestEveryEventIsLogged(t *testing.T) {
-	site := testsite.New(t)
-	c := site.User("alice")
+	site, _, deliver := withMail(t)
+	c := member(t, site, deliver, "alice")
 	const next = "an even better battery staple"
 	fail(site, "alice", "192.0.2.7:1")
 	site.SignIn("alice").PostForm("/logout", nil).Status(http.StatusSeeOther)
 	c.JSON("PATCH", "/api/v1/users/update-user-email", testsite.M{"email": "alice@example.com", "password": testsite.Password}).Status(200) // no change
 	c.JSON("PATCH", "/api/v1/users/update-user-email", testsite.M{"email": "new@example.com", "password": testsite.Password}).Status(200)
+	_, token := tokenIn(t, deliver())
+	site.Client().JSON("POST", "/api/v1/users/confirm-email", testsite.M{"token": token}).Status(200)
 	c.JSON("PATCH", "/api/v1/users/update-user-password", testsite.M{"oldPassword": testsite.Password, "newPassword": next, "confirmPassword": next}).Status(200)
-	for kind, want := range map[string]int{"login": 3, "login_failed": 1, "logout": 1, "email_changed": 1, "password_changed": 1} {
+	for kind, want := range map[string]int{"login": 3, "login_failed": 1, "logout": 1, "email_asked": 1, "email_changed": 1, "password_changed": 1} {
 		if got := count(c, kind); got != want {
 			t.Errorf("%s: %d, want %d", kind, got, want)
 		}

@@ -219,12 +219,14 @@ func (a *App) beginSession(ctx context.Context, c *gin.Context, user *models.Use
 
 // signIn gives the browser the tokens of a session that has begun.
 func (a *App) signIn(c *gin.Context, user *models.User, session *models.Session) (signedIn, error) {
-	a.Auth.SetDeviceCookie(c, user.ID)
+	if err := a.meetDevice(c, user, session, a.Auth.SetDeviceCookie(c, user.ID)); err != nil {
+		return signedIn{}, err
+	}
 	pair, err := a.Auth.Issue(c, user, session)
 	if err != nil {
 		return signedIn{}, err
 	}
-	out := signedIn{User: a.user(user, true), Notice: theftNotice(user, session)}
+	out := signedIn{User: a.user(user, true), Notice: loginNotice(user, session)}
 	if !fromBrowser(c) {
 		out.AccessToken, out.RefreshToken = pair.Access, pair.Refresh
 	}
@@ -318,9 +320,12 @@ func (s SessionActions) rehash(c *gin.Context, user *models.User, password strin
 	return s.Users.SetPassword(c, user.ID, user.PasswordHash, hash)
 }
 
-// theftNotice is what whoever logs in after a theft is told.
-func theftNotice(u *models.User, s *models.Session) string {
+// loginNotice is what whoever logs in must know: that a token was stolen, or the address lost.
+func loginNotice(u *models.User, s *models.Session) string {
 	if u.TheftToTell(s) == nil {
+		if u.EmailLostAt != nil {
+			return "Somebody else registered with your email address, because you hadn't confirmed it. Add another one in your settings: without it, a forgotten password is lost."
+		}
 		return ""
 	}
 	return "One of your old tokens was used again after it had been replaced, which happens when someone else has a copy. " +

@@ -87,12 +87,31 @@ type account struct {
 	Email    string `form:"email" json:"email"`
 	Password string `form:"password" json:"password,omitempty"`
 
-	Space *spaceUsed `form:"-" json:"-"` // for the page
+	// For the page.
+	Space       *spaceUsed `form:"-" json:"-"`
+	Unconfirmed string     `form:"-" json:"-"` // the address that a link was sent to
+	NewEmail    bool       `form:"-" json:"-"` // which is not the present one
+	SendsMail   bool       `form:"-" json:"-"`
+}
+
+// EmailHint says when a new address counts.
+func (a account) EmailHint() string {
+	if !a.SendsMail {
+		return ""
+	}
+	return "We’ll send a link to a new address. It counts once you open the link."
 }
 
 func (s Settings) accountOf(c *gin.Context) account {
 	u := middlewares.Current(c).User
-	return account{Username: u.Username, Email: u.Email, Space: s.spaceUsed(c)}
+	out := account{Username: u.Username, Email: u.Address(), Space: s.spaceUsed(c), SendsMail: s.SendsMail()}
+	if u.UnconfirmedSince != nil && out.SendsMail {
+		out.Unconfirmed = u.Email
+	}
+	if u.NewEmail != "" {
+		out.Unconfirmed, out.NewEmail = u.NewEmail, true
+	}
+	return out
 }
 
 // EditAccount is GET /settings/account.
@@ -102,9 +121,10 @@ func (s Settings) EditAccount(c *gin.Context) error {
 
 // UpdateUsername is PATCH /settings/username.
 func (s Settings) UpdateUsername(c *gin.Context) error {
-	var in account
+	in := s.accountOf(c)
+	email := in.Email
 	err := input.Read(c.Request, &in, nil)
-	in.Email, in.Space = s.accountOf(c).Email, s.spaceUsed(c)
+	in.Email = email
 	if err != nil {
 		return respond.Invalid(c, "settings/account", in, err)
 	}
@@ -115,27 +135,49 @@ func (s Settings) UpdateUsername(c *gin.Context) error {
 	return respond.Done(c, "Username changed.", "/settings/account", user)
 }
 
-// UpdateEmail is PATCH /settings/email. It needs the password: the address is one day the way to a new password.
+// UpdateEmail is PATCH /settings/email. It needs the password: the address is one day the way to a new password. The address
+// counts once a link that is sent to it is used, if the site can send any.
 func (s Settings) UpdateEmail(c *gin.Context) error {
-	var in account
+	in := s.accountOf(c)
+	username := in.Username
+	in.Email = ""
 	err := input.Read(c.Request, &in, nil)
-	in.Username, in.Space = s.accountOf(c).Username, s.spaceUsed(c)
+	in.Username = username
 	if err != nil {
 		return respond.Invalid(c, "settings/account", in, err)
 	}
 	changed := *middlewares.Current(c).User
-	changed.Email = in.Email
+	changed.Email, changed.EmailLostAt = in.Email, nil
 	if err := apperr.Join(changed.Check(), s.checkPassword(c, "password", in.Password)); err != nil {
 		return respond.Invalid(c, "settings/account", in, err)
 	}
-	user, err := s.update(c, models.UserChanges{Email: &in.Email})
+	message, user, err := s.changeEmail(c, in.Email)
 	if err != nil {
 		return respond.Invalid(c, "settings/account", in, err)
 	}
-	if before := middlewares.Current(c).User; user.Email != before.Email {
-		s.tell(c, models.MailEmail, before)
+	return respond.Done(c, message, "/settings/account", user)
+}
+
+func (s Settings) changeEmail(c *gin.Context, address string) (message string, out User, err error) {
+	if !s.SendsMail() {
+		out, err = s.update(c, models.UserChanges{Email: &address})
+		return "Email address changed.", out, err
 	}
-	return respond.Done(c, "Email address changed.", "/settings/account", user)
+	id := middlewares.Current(c)
+	user, err := s.Addresses.Ask(c, id.User, address, id.Session, middlewares.DeviceOf(c))
+	if apperr.Is(err, apperr.NotFound) { // changed in another tab meanwhile
+		err = apperr.New(apperr.Conflict, "Your account was just changed. Load the page again.").Because(err)
+	}
+	if err != nil {
+		return "", User{}, err
+	}
+	if user.NewEmail == "" {
+		return "Your email address stays as it is.", s.user(user, true), nil
+	}
+	if _, err := s.askToConfirm(c, user, user.NewEmail); err != nil {
+		return "", User{}, err
+	}
+	return "We’ve sent a link to " + user.NewEmail + ". Open it to change your address.", s.user(user, true), nil
 }
 
 // update changes the user and makes a fresh access token, so that its claims are true at once.

@@ -22,12 +22,14 @@ func claims(t *testing.T, site *testsite.Site, c *testsite.Client) (username, em
 }
 
 func TestChangesShowInTheTokenAtOnce(t *testing.T) {
-	site := testsite.New(t)
-	c := site.User("alice")
+	site, _, deliver := withMail(t)
+	c := member(t, site, deliver, "alice")
 	c.PostForm("/settings/profile?_method=PATCH", url.Values{"fullName": {" New Name "}, "bio": {"one\r\ntwo"}}).Status(http.StatusSeeOther)
 	c.Get("/settings/profile").Status(200).Has("New Name", "Profile saved.")
 	c.JSON("PATCH", "/api/v1/users/update-user-username", testsite.M{"username": "Alicia"}).Status(200)
 	c.JSON("PATCH", "/api/v1/users/update-user-email", testsite.M{"email": "New@example.com", "password": testsite.Password}).Status(200)
+	_, token := tokenIn(t, deliver())
+	c.PostForm("/confirm-email", url.Values{"token": {token}}).Status(303)
 	if username, email, name := claims(t, site, c); username != "alicia" || email != "new@example.com" || name != "New Name" {
 		t.Errorf("the claims are %s, %s, %s", username, email, name)
 	}

@@ -62,7 +62,14 @@ func (u UserActions) Create(c *gin.Context) error {
 	if _, err := u.signIn(c, &user, session); err != nil {
 		return err
 	}
-	return respond.Created(c, "Welcome to Tokentube!", afterSignUp(in.Next), "/api/v1/users/channel/"+user.Username, u.user(&user, true))
+	message := "Welcome to Tokentube!"
+	if user.UnconfirmedSince != nil {
+		message += " We’ve sent a link to " + user.Email + " to confirm that it’s yours."
+		if _, err := u.askToConfirm(c, &user, user.Email); err != nil {
+			u.Log.WarnContext(c, "mail not queued", "type", models.MailConfirm, "error", err)
+		}
+	}
+	return respond.Created(c, message, afterSignUp(in.Next), "/api/v1/users/channel/"+user.Username, u.user(&user, true))
 }
 
 // registrationPictures are the pictures of a new account; nil where none was sent, or what was sent isn't accepted.
@@ -78,6 +85,9 @@ func (u UserActions) register(c *gin.Context, in registration, user *models.User
 		return nil, err
 	}
 	user.Username, user.Email, user.FullName = in.Username, in.Email, in.FullName
+	if now := u.Now(); u.SendsMail() {
+		user.UnconfirmedSince = &now
+	}
 	if err := apperr.Join(u.Users.Check(c, user), newPassword("password", in.Password, in.Username, in.Email, in.FullName), sent.faults); err != nil {
 		return nil, err
 	}
@@ -88,7 +98,7 @@ func (u UserActions) register(c *gin.Context, in registration, user *models.User
 		return nil, err
 	}
 	err = u.DB.Atomically(c, func(ctx context.Context) error {
-		if err := u.Users.Create(ctx, user); err != nil {
+		if err := u.Addresses.Register(ctx, user); err != nil {
 			return err
 		}
 		session, err = u.beginSession(ctx, c, user, false)

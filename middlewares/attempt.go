@@ -189,20 +189,22 @@ func (a *Auth) device(c *gin.Context) []string {
 	return strings.Split(found[0].Value, ".")
 }
 
-// SetDeviceCookie tells the browser that it has logged in to this account. It opens
-// nothing; it counts this browser's wrong passwords apart from everybody else's.
-func (a *Auth) SetDeviceCookie(c *gin.Context, user bson.ObjectID) {
+// SetDeviceCookie tells the browser that it has logged in to this account, and returns the random id by which the browser is
+// known (empty where nothing is counted). It opens nothing; it counts this browser's wrong passwords apart from everybody else's.
+func (a *Auth) SetDeviceCookie(c *gin.Context, user bson.ObjectID) (id string) {
 	if a.Limits == nil {
-		return
+		return ""
 	}
 	device := a.device(c)
 	if len(device) == 0 || len(device[0]) != len(rand.Text()) {
 		device = []string{rand.Text()}
 	}
-	id, proof := device[0], a.Limits.proof(device[0], user)
+	id = device[0]
+	proof := a.Limits.proof(id, user)
 	others := slices.DeleteFunc(device[1:], func(p string) bool { return p == proof })
 	device = append([]string{id, proof}, others[:min(len(others), deviceUsers-1)]...)
 	a.Cookies.put(c, deviceCookie, strings.Join(device, "."), deviceMaxAge)
+	return id
 }
 
 // knows says whether the device has logged in to the user's account.

@@ -41,6 +41,11 @@ const (
 	EventSecondFailed   EventType = "second_step_failed" // somebody knows the password, and nothing more
 	EventConfirmed      EventType = "confirmed"          // somebody who was logged in proved again who they are
 	EventConfirmFailed  EventType = "confirm_failed"     // or could not
+	EventEmailAsked     EventType = "email_asked"        // another address was entered, and is not confirmed yet
+	EventEmailLost      EventType = "email_lost"         // somebody else claimed the address, which was never confirmed
+	EventNewDevice      EventType = "new_device"         // a login from a device that was not seen before
+	EventNotMe          EventType = "not_me"             // the owner said so, by the link in a notice
+	EventNotMeHere      EventType = "not_me_here"        // or in the settings
 
 	// What a moderator did, in the logs of both: of the owner, and of the moderator.
 	EventHidden      EventType = "hidden"

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"slices"
+	"strconv"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -20,11 +22,56 @@ type Purpose string
 // The purposes of links.
 const (
 	ResetPassword Purpose = "reset_password"
-	SecondStep    Purpose = "second_step" // of a login: in a token, not in a mail
+	SecondStep    Purpose = "second_step"   // of a login: in a token, not in a mail
+	ConfirmEmail  Purpose = "confirm_email" // of the account, or one that it is to have
+	NotMe         Purpose = "not_me"        // in a notice: somebody else did it
 )
 
-// ResetTime is how long a link to a new password is valid.
-const ResetTime = 30 * time.Minute
+// valid is how long a link with the purpose is valid.
+func (p Purpose) valid() time.Duration {
+	return map[Purpose]time.Duration{ResetPassword: 30 * time.Minute, ConfirmEmail: 3 * 24 * time.Hour, NotMe: UndoTime}[p]
+}
+
+// Valid says it in words.
+func (p Purpose) Valid() string {
+	if d := p.valid(); d >= 24*time.Hour {
+		return strconv.Itoa(int(d/(24*time.Hour))) + " days"
+	}
+	return strconv.Itoa(int(p.valid()/time.Minute)) + " minutes"
+}
+
+// mailboxes are the addresses whose owner may do this with the account.
+func (p Purpose) mailboxes(u *User, now time.Time) (all []string) {
+	switch p {
+	case ResetPassword:
+		all = append(all, u.Address())
+	case ConfirmEmail:
+		if u.UnconfirmedSince != nil {
+			all = append(all, u.Email)
+		}
+		all = append(all, u.NewEmail)
+	case NotMe:
+		all = append(all, u.Address())
+		for _, former := range u.formers(now) {
+			all = append(all, former.Address)
+		}
+	}
+	return slices.DeleteFunc(all, func(address string) bool { return address == "" })
+}
+
+// bound is a hash of what must not change while the link is valid: the mailbox, and for all but NotMe, which is against
+// such changes, the address and the password that the account has.
+func (p Purpose) bound(u *User, mailbox string) []byte {
+	what := u.Email + "\n" + u.PasswordHash
+	switch p {
+	case ConfirmEmail:
+		what = mailbox + "\n" + what
+	case NotMe:
+		what = mailbox
+	}
+	sum := sha256.Sum256([]byte(what))
+	return sum[:]
+}
 
 // Link is a token that is sent to somebody's mailbox, to prove that they read it. It has one purpose, is valid once and for
 // a short time, and is kept as a hash: who reads the database can open nothing with it.
@@ -33,7 +80,7 @@ type Link struct {
 	User      bson.ObjectID `bson:"user"`
 	Purpose   Purpose       `bson:"purpose"`
 	Hash      []byte        `bson:"hash"`
-	Bound     []byte        `bson:"bound"` // a hash of the address and the password that the account had
+	Bound     []byte        `bson:"bound"` // see Purpose.bound
 	ExpiresAt time.Time     `bson:"expiresAt"`
 }
 
@@ -54,48 +101,54 @@ func NewLinks(db *store.DB, users *Users) *Links {
 	})}
 }
 
-// Make makes a link's token, of 130 random bits. Earlier ones stay valid: a mail that is sent twice has two.
-func (m *Links) Make(ctx context.Context, u *User, p Purpose, valid time.Duration) (secret string, err error) {
+// Make makes the token, of 130 random bits, of a link that is sent to the mailbox. Earlier ones stay valid: a mail that is
+// sent twice has two. If the mailbox is not one whose owner may do this, it is not found.
+func (m *Links) Make(ctx context.Context, u *User, p Purpose, mailbox string) (secret string, err error) {
+	if !slices.Contains(p.mailboxes(u, m.db.Now()), mailbox) {
+		return "", store.ErrNotFound()
+	}
 	secret = rand.Text()
 	return secret, m.links.Insert(ctx, &Link{
-		ID: bson.NewObjectID(), User: u.ID, Purpose: p, Hash: linkHash(secret), Bound: bound(u), ExpiresAt: m.db.Now().Add(valid),
+		ID: bson.NewObjectID(), User: u.ID, Purpose: p, Hash: linkHash(secret), Bound: p.bound(u, mailbox), ExpiresAt: m.db.Now().Add(p.valid()),
 	})
 }
 
-// Look finds whose link it is, if it is still valid.
-func (m *Links) Look(ctx context.Context, p Purpose, secret string) (*User, error) {
+// Look finds whose link it is, if it is still valid, and which mailbox it was sent to.
+func (m *Links) Look(ctx context.Context, p Purpose, secret string) (u *User, mailbox string, err error) {
 	link, err := m.links.One(ctx, m.valid(p, secret))
 	return m.owner(ctx, link, err)
 }
 
-// Use is Look, and uses up the link with every other of its owner that has this purpose. Call it within the change that the
-// link is for.
-func (m *Links) Use(ctx context.Context, p Purpose, secret string) (*User, error) {
+// Use is Look, and uses up the link with every other one that this mailbox was sent for the same. Call it within the change
+// that the link is for.
+func (m *Links) Use(ctx context.Context, p Purpose, secret string) (u *User, mailbox string, err error) {
 	link, err := m.links.Take(ctx, m.valid(p, secret))
-	u, err := m.owner(ctx, link, err)
-	if err != nil {
-		return nil, err
+	if u, mailbox, err = m.owner(ctx, link, err); err != nil {
+		return nil, "", err
 	}
-	return u, m.links.DeleteAll(ctx, store.Where("user", u.ID, "purpose", p))
+	return u, mailbox, m.links.DeleteAll(ctx, store.Where("user", u.ID, "purpose", p, "bound", link.Bound))
 }
 
 func (m *Links) valid(p Purpose, secret string) bson.D {
 	return store.Where("hash", linkHash(secret), "purpose", p, "expiresAt", store.Where("$gt", m.db.Now()))
 }
 
-// owner is the link's, who has the address and the password that the link was made for, and may log in.
-func (m *Links) owner(ctx context.Context, link *Link, err error) (*User, error) {
+// owner is the link's, who may log in, and for whom what the link was made for still holds.
+func (m *Links) owner(ctx context.Context, link *Link, err error) (*User, string, error) {
 	if err == nil && link != nil {
 		var u *User
-		u, err = m.users.ByID(ctx, link.User)
-		if err == nil && u.DisabledAt == nil && subtle.ConstantTimeCompare(link.Bound, bound(u)) == 1 {
-			return u, nil
+		if u, err = m.users.ByID(ctx, link.User); err == nil && u.DisabledAt == nil {
+			for _, mailbox := range link.Purpose.mailboxes(u, m.db.Now()) {
+				if subtle.ConstantTimeCompare(link.Bound, link.Purpose.bound(u, mailbox)) == 1 {
+					return u, mailbox, nil
+				}
+			}
 		}
 	}
 	if err != nil && !apperr.Is(err, apperr.NotFound) {
-		return nil, err
+		return nil, "", err
 	}
-	return nil, ErrLinkOver()
+	return nil, "", ErrLinkOver()
 }
 
 // ErrLinkOver is the error of a link that opens nothing, or nothing any more.
@@ -105,10 +158,5 @@ func ErrLinkOver() error {
 
 func linkHash(secret string) []byte {
 	sum := sha256.Sum256([]byte(secret))
-	return sum[:]
-}
-
-func bound(u *User) []byte {
-	sum := sha256.Sum256([]byte(u.Email + "\n" + u.PasswordHash))
 	return sum[:]
 }

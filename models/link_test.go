@@ -10,40 +10,40 @@ import (
 func TestLinks(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice, bob := w.user(t, "alice"), w.user(t, "bob")
-	first, err := w.Links.Make(ctx, alice, ResetPassword, ResetTime)
+	first, err := w.Links.Make(ctx, alice, ResetPassword, alice.Email)
 	fatal(t, err)
-	second, err := w.Links.Make(ctx, alice, ResetPassword, ResetTime)
+	second, err := w.Links.Make(ctx, alice, ResetPassword, alice.Email)
 	fatal(t, err)
-	other, err := w.Links.Make(ctx, bob, ResetPassword, ResetTime)
+	other, err := w.Links.Make(ctx, bob, ResetPassword, bob.Email)
 	fatal(t, err)
 	for range 2 {
-		if u, err := w.Links.Look(ctx, ResetPassword, first); err != nil || u.ID != alice.ID {
+		if u, _, err := w.Links.Look(ctx, ResetPassword, first); err != nil || u.ID != alice.ID {
 			t.Fatalf("%v", err)
 		}
 	}
-	_, err = w.Links.Look(ctx, "another purpose", first)
+	_, _, err = w.Links.Look(ctx, "another purpose", first)
 	wantCode(t, err, "invalid", "")
-	if u, err := w.Links.Use(ctx, ResetPassword, second); err != nil || u.ID != alice.ID {
+	if u, _, err := w.Links.Use(ctx, ResetPassword, second); err != nil || u.ID != alice.ID {
 		t.Fatalf("%v", err)
 	}
 	for _, used := range []string{first, second} {
-		_, err = w.Links.Use(ctx, ResetPassword, used)
+		_, _, err = w.Links.Use(ctx, ResetPassword, used)
 		wantCode(t, err, "invalid", "")
 	}
-	if u, err := w.Links.Look(ctx, ResetPassword, other); err != nil || u.ID != bob.ID {
+	if u, _, err := w.Links.Look(ctx, ResetPassword, other); err != nil || u.ID != bob.ID {
 		t.Errorf("alice's link used up bob's: %v", err)
 	}
 	// A change that fails gives the link back, where there are transactions.
 	if w.DB.Transactions() {
 		failed := errors.New("no")
 		err := w.DB.Atomically(ctx, func(ctx context.Context) error {
-			_, err := w.Links.Use(ctx, ResetPassword, other)
+			_, _, err := w.Links.Use(ctx, ResetPassword, other)
 			return errors.Join(err, failed)
 		})
 		if !errors.Is(err, failed) {
 			t.Errorf("%v", err)
 		}
-		if _, err := w.Links.Look(ctx, ResetPassword, other); err != nil {
+		if _, _, err := w.Links.Look(ctx, ResetPassword, other); err != nil {
 			t.Errorf("the link is gone: %v", err)
 		}
 	}
@@ -51,8 +51,8 @@ func TestLinks(t *testing.T) {
 
 func TestMails(t *testing.T) {
 	w, ctx := newWorld(t), watched()
-	fatal(t, w.Mails.Add(ctx, Mail{Type: MailReset, To: "alice@example.com"}))
-	fatal(t, w.Mails.Add(ctx, Mail{Type: MailReset, To: "bob@example.com"}))
+	w.queue(t, "alice@example.com")
+	w.queue(t, "bob@example.com")
 	var tried []string
 	send := func(failed error) func(context.Context, *Mail) error {
 		return func(_ context.Context, m *Mail) error {
@@ -79,7 +79,7 @@ func TestMails(t *testing.T) {
 
 	// What fails is tried again after a pause, unless there is no use.
 	for _, again := range []bool{true, false} {
-		fatal(t, w.Mails.Add(ctx, Mail{Type: MailReset, To: "carol@example.com"}))
+		w.queue(t, "carol@example.com")
 		for range 2 {
 			if sent, err := w.Mails.Send(ctx, send(errors.New("no")), func(*Mail, error) bool { return again }); err != nil || sent != 0 {
 				t.Fatalf("sent %d: %v", sent, err)
@@ -96,8 +96,15 @@ func TestMails(t *testing.T) {
 	}
 	waiting, end := context.WithCancel(ctx)
 	end()
-	fatal(t, w.Mails.Add(ctx, Mail{Type: MailReset, To: "alice@example.com"}))
+	w.queue(t, "alice@example.com")
 	if err := w.Mails.Wait(waiting); err == nil {
 		t.Error("a stopped process goes on")
+	}
+}
+
+func (w *world) queue(t *testing.T, to string) {
+	t.Helper()
+	if queued, err := w.Mails.Add(watched(), Mail{Type: MailReset, To: to}); err != nil || !queued {
+		t.Fatalf("queued %v: %v", queued, err)
 	}
 }

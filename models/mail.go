@@ -17,9 +17,13 @@ type MailType string
 
 // The types of mails.
 const (
-	MailReset    MailType = "reset"            // somebody asks for a new password for this address
-	MailPassword MailType = "password_changed" // to its owner
-	MailEmail    MailType = "email_changed"    // to the address that was the account's before
+	MailReset   MailType = "reset"         // somebody asks for a new password for this address
+	MailConfirm MailType = "confirm_email" // somebody says that this is their address
+
+	// Notices to an account's owner.
+	MailPassword  MailType = "password_changed"
+	MailEmail     MailType = "email_changed" // to the address that was the account's before
+	MailNewDevice MailType = "new_device"
 
 	MailFactorAdded   MailType = "factor_added" // About says which
 	MailFactorRemoved MailType = "factor_removed"
@@ -28,12 +32,16 @@ const (
 	MailCodeUsed      MailType = "recovery_code_used" // About says how many are left
 )
 
+// Asked tells mails that a stranger can cause from notices.
+func (t MailType) Asked() bool { return t == MailReset || t == MailConfirm }
+
 // Mail is one that waits to be sent. It holds no link that opens anything: that is made when it is sent.
 type Mail struct {
 	ID        bson.ObjectID `bson:"_id"`
 	Type      MailType      `bson:"type"`
 	To        string        `bson:"to"`
-	Username  string        `bson:"username"` // empty: of whoever has the address
+	User      bson.ObjectID `bson:"user"`     // zero: whoever has the address
+	Username  string        `bson:"username"` //
 	By        Device        `bson:"by"`       // who caused it
 	About     string        `bson:"about,omitempty"`
 	CreatedAt time.Time     `bson:"createdAt"`
@@ -48,7 +56,8 @@ const (
 	mailLease = 5 * time.Minute
 )
 
-// mailLimit bounds the mails of one type to one address: nobody's mailbox can be flooded.
+// mailLimit bounds the mails to one address: nobody's mailbox can be flooded. All that strangers can cause count together;
+// of notices each type counts for itself, so that no other mail keeps one from its reader.
 var mailLimit = ratelimit.Limit{Name: "mail", Quota: 5, Window: time.Hour}
 
 // Mails are the queue of what is to be sent. It is in the database, so that nothing is lost when the process stops; any
@@ -65,25 +74,30 @@ func NewMails(db *store.DB, attempts *Attempts) *Mails {
 	return &Mails{db: db, attempts: attempts, more: make(chan struct{}, 1), mails: store.Register[Mail](db, store.Kind{
 		Name: "mails", Essential: true,
 		Indexes: []mongo.IndexModel{store.Index("dueAt"), store.Expiry("expiresAt")},
+		Loose:   map[string]string{"user": "a notice is sent also if the account is gone by then"},
 		Export:  store.Export{Not: "it is on its way to the person"},
 	})}
 }
 
-// Add queues a mail. An address gets only a few of one type an hour; more are dropped.
-func (m *Mails) Add(ctx context.Context, mail Mail) error {
-	if state, err := m.attempts.Take(ctx, mailLimit, string(mail.Type), mail.To); err != nil || !state.OK {
-		return err
+// Add queues a mail. An address gets only a few an hour (see mailLimit): more are dropped, which it tells.
+func (m *Mails) Add(ctx context.Context, mail Mail) (queued bool, err error) {
+	kind := string(mail.Type)
+	if mail.Type.Asked() {
+		kind = "asked"
+	}
+	if state, err := m.attempts.Take(ctx, mailLimit, kind, mail.To); err != nil || !state.OK {
+		return false, err
 	}
 	now := m.db.Now()
 	mail.ID, mail.CreatedAt, mail.DueAt, mail.ExpiresAt = bson.NewObjectID(), now, now, now.Add(mailsKept)
 	if err := m.mails.Insert(ctx, &mail); err != nil {
-		return err
+		return false, err
 	}
 	select {
 	case m.more <- struct{}{}:
 	default: // it is known already
 	}
-	return nil
+	return true, nil
 }
 
 // Send tries every mail that is due, one after the other. What fails is tried again: after a minute, then after twice as

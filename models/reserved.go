@@ -15,9 +15,9 @@ const staffWords = `
 // test of the routes checks.
 const siteWords = `
 	account accounts api app article assets auth blocks blog channel channels comments community confirm console contact copyright
-	create dashboard dev docs download email everyone export favicon.ico feed feeds follow forgot forgot-password guest
+	confirm-email create dashboard dev docs download email everyone export favicon.ico feed feeds follow forgot forgot-password guest
 	health healthcheck healthz help history home images info internal jwks.json keys lab learn legal library liked likes live login logout mail me
-	media new news notice notifications null page pages password payment payments photo photos playlist playlists policy
+	media new news not-me notice notifications null page pages password payment payments photo photos playlist playlists policy
 	post posts press privacy profile public ready readyz register renew report reports reset reset-password robots.txt rules
 	sales sample-content search secret sessions settings shorts signin signout signup site sitemap.xml spam static status
 	studio subscriptions tag

@@ -32,6 +32,9 @@ type Site struct {
 	Links    *Links
 	Factors  *Factors
 
+	Addresses *Addresses
+	Devices   *Devices
+
 	Subscriptions *Subscriptions
 	History       *History
 	Playlists     *Playlists
@@ -74,6 +77,9 @@ func New(db *store.DB, s Settings) *Site {
 		Mails:    NewMails(db, attempts),
 		Links:    NewLinks(db, users),
 		Factors:  factors,
+
+		Addresses: &Addresses{db, users, events},
+		Devices:   NewDevices(db),
 
 		Subscriptions: NewSubscriptions(db, users, blocks, notifications),
 		History:       NewHistory(db, users, posts),

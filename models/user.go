@@ -30,14 +30,18 @@ type User struct {
 	SubscribersCount   int64         `bson:"subscribersCount"`
 	SubscriptionsCount int64         `bson:"subscriptionsCount"`
 	BlocksCount        int64         `bson:"blocksCount"`
-	NotificationsOff   []NoticeType  `bson:"notificationsOff"`     // see Notifications
-	PostsCount         int64         `bson:"postsCount"`           // published ones
-	StoredBytes        int64         `bson:"storedBytes"`          // that the files of their posts take
-	PlaylistsCount     int64         `bson:"playlistsCount"`       // all, so it is never shown
-	TheftAt            *time.Time    `bson:"theftAt,omitempty"`    // see NoteTheft
-	DisabledAt         *time.Time    `bson:"disabledAt,omitempty"` // see Moderation
-	HistoryPaused      bool          `bson:"historyPaused"`        // see History
-	FactorsCount       int64         `bson:"factorsCount"`         // confirmed ones: see Factors
+	NotificationsOff   []NoticeType  `bson:"notificationsOff"`           // see Notifications
+	PostsCount         int64         `bson:"postsCount"`                 // published ones
+	StoredBytes        int64         `bson:"storedBytes"`                // that the files of their posts take
+	PlaylistsCount     int64         `bson:"playlistsCount"`             // all, so it is never shown
+	TheftAt            *time.Time    `bson:"theftAt,omitempty"`          // see NoteTheft
+	DisabledAt         *time.Time    `bson:"disabledAt,omitempty"`       // see Moderation
+	HistoryPaused      bool          `bson:"historyPaused"`              // see History
+	UnconfirmedSince   *time.Time    `bson:"unconfirmedSince,omitempty"` // the address; see Addresses
+	EmailLostAt        *time.Time    `bson:"emailLostAt,omitempty"`      // somebody else claimed it
+	NewEmail           string        `bson:"newEmail,omitempty"`         // counts once it is confirmed
+	FormerEmails       []FormerEmail `bson:"formerEmails,omitempty"`     // that can be put back, the oldest first
+	FactorsCount       int64         `bson:"factorsCount"`               // confirmed ones: see Factors
 	CreatedAt          time.Time     `bson:"createdAt"`
 	UpdatedAt          time.Time     `bson:"updatedAt"`
 }
@@ -47,7 +51,7 @@ type User struct {
 func (u *User) GenerateAccessToken(tokens *token.Tokens, s *Session, now time.Time) (string, error) {
 	return tokens.Access.Sign(token.Claims{
 		UserID:    u.ID.Hex(),
-		Email:     u.Email,
+		Email:     u.Address(),
 		Username:  u.Username,
 		FullName:  u.FullName,
 		Roles:     s.rolesOf(u),
@@ -101,7 +105,7 @@ func NewUsers(db *store.DB) *Users {
 		Cached:  true,
 		People:  true,
 		Export: store.Export{By: "_id", Fields: []string{
-			"username", "email", "fullName", "bio", "avatar", "coverImage", "roles", "historyPaused", "notificationsOff", "createdAt", "updatedAt",
+			"username", "email", "newEmail", "unconfirmedSince", "fullName", "bio", "avatar", "coverImage", "roles", "historyPaused", "notificationsOff", "createdAt", "updatedAt",
 			"subscribersCount", "subscriptionsCount", "postsCount",
 		}},
 		Derived: derivedKeywords(func(u *User) []string { return keywords(nil, u.names()) }, "username", "fullName"),
@@ -118,7 +122,11 @@ func normalName(s string) string { return strings.ToLower(strings.TrimSpace(s)) 
 func (u *User) Check() error {
 	u.Username, u.Email = normalName(u.Username), normalName(u.Email)
 	u.FullName, u.Bio = strings.TrimSpace(u.FullName), normalText(u.Bio)
-	return validate(u)
+	err := validate(u)
+	if isPlaceholder(u.Email) && u.EmailLostAt == nil {
+		err = apperr.Join(err, apperr.InvalidField("email", "Enter an email address like name@example.com."))
+	}
+	return err
 }
 
 // checkNamed is Check for a user who is given this username now. An account that had its name before it was reserved keeps it.
@@ -140,15 +148,32 @@ func (m *Users) Check(ctx context.Context, u *User) error {
 		if faults != nil && apperr.From(faults).Names(name.field) {
 			continue
 		}
-		is, err := m.users.Taken(ctx, name.field, name.value)
-		if err != nil {
+		err := m.checkFree(ctx, name.field, name.value, u.UnconfirmedSince != nil)
+		if err != nil && !apperr.Is(err, apperr.Conflict) {
 			return err
 		}
-		if is {
-			faults = apperr.Join(faults, store.ErrTaken(name.field))
-		}
+		faults = apperr.Join(faults, err)
 	}
 	return faults
+}
+
+// checkFree says when somebody has the name or the address. Who is going to confirm an address may have one that is
+// claimable.
+func (m *Users) checkFree(ctx context.Context, field, value string, claims bool) error {
+	taken, err := m.users.Taken(ctx, field, value)
+	if err != nil || !taken {
+		return err
+	}
+	if field == "email" && claims {
+		u, err := m.users.One(ctx, store.Where("email", value))
+		if err == nil && u.claimable(m.db.Now()) {
+			return nil
+		}
+		if err != nil && !apperr.Is(err, apperr.NotFound) {
+			return err
+		}
+	}
+	return store.ErrTaken(field)
 }
 
 // Create adds a user. The unique indexes decide between two who want one name at once.
@@ -250,7 +275,8 @@ func (m *Users) named(ctx context.Context, names []string) ([]*User, error) {
 	return m.users.List(ctx, store.Where("username", store.In(names)), nil, len(names))
 }
 
-// UserChanges are the fields that a user may edit; nil leaves one as it is.
+// UserChanges are the fields that a user may edit; nil leaves one as it is. Email is for a site that can't send mail: an
+// address that it is given counts as confirmed.
 type UserChanges struct{ Username, Email, FullName, Bio *string }
 
 // Update changes the fields that are given and returns the user as it is then.
@@ -259,7 +285,10 @@ func (m *Users) Update(ctx context.Context, id bson.ObjectID, c UserChanges) (*U
 	if err != nil {
 		return nil, err
 	}
-	check, had := u.Check, u.Username
+	check, had, emailBefore := u.Check, u.Username, u.Email
+	if c.Email != nil {
+		u.EmailLostAt = nil
+	}
 	set := store.Where("updatedAt", m.db.Now())
 	for _, field := range []struct {
 		name     string
@@ -279,7 +308,11 @@ func (m *Users) Update(ctx context.Context, id bson.ObjectID, c UserChanges) (*U
 	if err := check(); err != nil {
 		return nil, err
 	}
-	return m.users.Update(ctx, store.Where("_id", id), bson.D{{Key: "$set", Value: set}})
+	update := bson.D{{Key: "$set", Value: set}}
+	if c.Email != nil && u.Email != emailBefore {
+		update = append(update, bson.E{Key: "$unset", Value: store.Where("newEmail", "", "unconfirmedSince", "", "emailLostAt", "")})
+	}
+	return m.users.Update(ctx, store.Where("_id", id), update)
 }
 
 // SetPassword replaces the hash, if it is still the old one: of two changes at once, the second one's old password is no

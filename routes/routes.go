@@ -105,6 +105,8 @@ func register(app *controllers.App, site http.Handler, access middlewares.Access
 	controllers.Welcome{App: app}.Routes(access)
 	controllers.SessionActions{App: app}.Routes(access)
 	controllers.PasswordResets{App: app}.Routes(access)
+	controllers.EmailAddresses{App: app}.Routes(access)
+	controllers.NotMe{App: app}.Routes(access)
 	controllers.MailBox{App: app}.Routes(access)
 	controllers.Confirmations{App: app}.Routes(access)
 	controllers.Settings{App: app}.Routes(access)

@@ -37,6 +37,7 @@ GET    /api/v1/videos
 GET    /api/v1/videos/:id
 GET    /comments/:id                        the action asks who may see the post
 GET    /comments/c/:id                      the action asks who may see the comment
+GET    /confirm-email                       the link's token is the proof
 GET    /dev/mail                            for this machine alone, in development
 GET    /forgot-password
 GET    /healthz
@@ -49,6 +50,7 @@ GET    /login/code                          the token of the first step is the p
 GET    /media/posts/:id                     the action asks who may see the post
 GET    /media/posts/:id/thumbnail           the action asks who may see the post
 GET    /media/public/:name                  avatars, under names that nobody can guess
+GET    /not-me                              the link's token is the proof
 GET    /photos/:id
 GET    /playlists/:id                       private ones are their owner's alone
 GET    /posts/:id
@@ -64,17 +66,21 @@ GET    /token-lab/decoder                   sends nothing: it works in the page
 GET    /token-lab/editor                    visitors play with a throw-away identity
 GET    /token-lab/events                    of the lab's session that its cookies name
 GET    /watch/:id
+POST   /api/v1/users/confirm-email          the link's token is the proof
 POST   /api/v1/users/forgot-password
 POST   /api/v1/users/login
 POST   /api/v1/users/login/second           the token of the first step is the proof
 POST   /api/v1/users/logout                 an expired token ends its session too
+POST   /api/v1/users/not-me                 the link's token is the proof
 POST   /api/v1/users/regenerate-tokens      the refresh token it takes is the proof
 POST   /api/v1/users/register
 POST   /api/v1/users/reset-password         the link's token is the proof
+POST   /confirm-email                       the link's token is the proof
 POST   /forgot-password
 POST   /login
 POST   /login/code                          the token of the first step is the proof
 POST   /logout                              an expired token ends its session too
+POST   /not-me                              the link's token is the proof
 POST   /register
 POST   /reset-password                      the link's token is the proof
 POST   /sample-content                      from this machine alone, in development, on an empty site

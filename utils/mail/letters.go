@@ -28,15 +28,19 @@ func ParseLetters(files fs.FS, folder string) (*Letters, error) {
 
 type paragraph struct{ Text, Link string }
 
-// Write makes the letter that is named so. Where a paragraph is an address, it becomes a link.
-func (l *Letters) Write(name string, data any) (m Message, err error) {
+// Write makes a letter of the texts that are named so, one after the other. Where a paragraph is an address, it becomes a
+// link.
+func (l *Letters) Write(data any, names ...string) (m Message, err error) {
 	var text, html strings.Builder
-	if err := l.texts.ExecuteTemplate(&text, name+".txt", data); err != nil {
-		return m, err
+	for _, name := range names {
+		if err := l.texts.ExecuteTemplate(&text, name+".txt", data); err != nil {
+			return m, err
+		}
+		text.WriteString("\n")
 	}
 	subject, body, ok := strings.Cut(strings.TrimSpace(text.String()), "\n\n")
 	if !ok || strings.Contains(subject, "\n") {
-		return m, fmt.Errorf("the mail %q has no subject", name)
+		return m, fmt.Errorf("the mail %q has no subject", names)
 	}
 	var paragraphs []paragraph
 	for part := range strings.SplitSeq(body, "\n\n") {

@@ -211,7 +211,7 @@ func TestLetters(t *testing.T) {
 	}
 	about := map[string]any{"Username": "a_b", "Browser": "Firefox", "Device": "Mac", "Minutes": 30, "Link": "https://example.com/?token=A&b", "Site": "https://example.com"}
 	for _, name := range []string{"reset", "password_changed", "email_changed"} {
-		m, err := letters.Write(name, about)
+		m, err := letters.Write(about, name)
 		if err != nil || m.Subject == "" || !strings.Contains(m.Text, "a_b") || !strings.Contains(m.HTML, `<a href="https://example.com/`) {
 			t.Errorf("%s: %v %+v", name, err, m)
 		}
@@ -227,11 +227,11 @@ func TestLetters(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"none", "missing", "nobody"} {
-		if _, err := odd.Write(name, map[string]any{}); err == nil {
+		if _, err := odd.Write(map[string]any{}, name); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
-	if m, err := odd.Write("markup", map[string]any{"X": "<b>"}); err != nil || strings.Contains(m.HTML, "<b>") {
+	if m, err := odd.Write(map[string]any{"X": "<b>"}, "markup"); err != nil || strings.Contains(m.HTML, "<b>") {
 		t.Errorf("%v %s", err, m.HTML)
 	}
 }

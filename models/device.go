@@ -1,0 +1,75 @@
+package models
+
+import (
+	"context"
+	"crypto/sha256"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"tokentube/models/store"
+	"tokentube/utils/apperr"
+)
+
+const (
+	devicesKept    = 180 * 24 * time.Hour // since the last login
+	devicesPerUser = 50
+)
+
+// KnownDevice is one from which an account was logged in to. Only a hash of what it is recognised by is kept.
+type KnownDevice struct {
+	ID        bson.ObjectID `bson:"_id"`
+	User      bson.ObjectID `bson:"user"`
+	Hash      []byte        `bson:"hash"`
+	ExpiresAt time.Time     `bson:"expiresAt"`
+}
+
+// Devices are those that are known.
+type Devices struct {
+	db      *store.DB
+	devices *store.Documents[KnownDevice]
+}
+
+// NewDevices registers the devices.
+func NewDevices(db *store.DB) *Devices {
+	return &Devices{db: db, devices: store.Register[KnownDevice](db, store.Kind{
+		Name: "knownDevices", Essential: true,
+		Indexes: []mongo.IndexModel{store.Unique("hash"), store.Index("user", "expiresAt"), store.Expiry("expiresAt")},
+		Parents: []store.Parent{{Kind: "users", Field: "user"}},
+		Export:  store.Export{Not: "hashes of cookies; the security log tells of the devices"},
+	})}
+}
+
+// Meet notes a device that logs in, by what it is recognised by. It tells whether others of the user are known and this one
+// isn't: the first one of all is no news.
+func (m *Devices) Meet(ctx context.Context, user bson.ObjectID, recognised string) (isNew bool, err error) {
+	sum := sha256.Sum256([]byte(user.Hex() + recognised))
+	until := m.db.Now().Add(devicesKept)
+	_, err = m.devices.Update(ctx, store.Where("hash", sum[:]), bson.D{store.Set("expiresAt", until)})
+	if !apperr.Is(err, apperr.NotFound) {
+		return false, err
+	}
+	err = m.db.Atomically(ctx, func(ctx context.Context) error {
+		others, err := m.devices.List(ctx, store.Where("user", user), store.Order{"expiresAt"}, 0)
+		if err != nil {
+			return err
+		}
+		isNew = len(others) > 0
+		for _, d := range others[:max(0, len(others)+1-devicesPerUser)] {
+			if _, err := m.devices.Delete(ctx, store.Where("_id", d.ID)); err != nil {
+				return err
+			}
+		}
+		return m.devices.Insert(ctx, &KnownDevice{ID: bson.NewObjectID(), User: user, Hash: sum[:], ExpiresAt: until})
+	})
+	if apperr.Is(err, apperr.Conflict) { // the same one logged in at the same moment, and was told
+		return false, nil
+	}
+	return isNew, err
+}
+
+// Forget forgets all devices of a user: whoever else was there is new from now on.
+func (m *Devices) Forget(ctx context.Context, user bson.ObjectID) error {
+	return m.devices.DeleteAll(ctx, store.Where("user", user))
+}
