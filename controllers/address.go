@@ -27,7 +27,7 @@ func (e EmailAddresses) Routes(r middlewares.Access) {
 	settings.Limit(e.Auth.Limits.Mails).Both(http.MethodPost, "/settings/email/link", e.SendAgain)
 }
 
-type confirmation struct {
+type provenAddress struct {
 	Token string `form:"token" json:"token,omitempty"`
 
 	Username string `form:"-" json:"-"` // for the page
@@ -38,16 +38,19 @@ type confirmation struct {
 // Edit is GET /confirm-email: the page that the link leads to. Its button confirms: mail scanners open links, too.
 func (e EmailAddresses) Edit(c *gin.Context) error {
 	token := c.Query("token")
+	if token == "" {
+		return respond.Redirect(c, e.home(c))
+	}
 	user, address, err := e.openLink(c, models.ConfirmEmail, token)
 	if err != nil {
-		return respond.Invalid(c, "addresses/confirm", confirmation{}, err)
+		return respond.Invalid(c, "addresses/confirm", provenAddress{}, err)
 	}
-	return respond.Show(c, "addresses/confirm", confirmation{Token: token, Username: user.Username, Email: address, New: address != user.Email})
+	return respond.Show(c, "addresses/confirm", provenAddress{Token: token, Username: user.Username, Email: address, New: address != user.Email})
 }
 
 // Confirm is POST /confirm-email. It logs nobody in.
 func (e EmailAddresses) Confirm(c *gin.Context) error {
-	var in confirmation
+	var in provenAddress
 	if err := input.Read(c.Request, &in, nil); err != nil {
 		return err
 	}
@@ -66,7 +69,7 @@ func (e EmailAddresses) Confirm(c *gin.Context) error {
 		err = models.ErrLinkOver()
 	}
 	if err != nil {
-		return respond.Invalid(c, "addresses/confirm", confirmation{}, err)
+		return respond.Invalid(c, "addresses/confirm", provenAddress{}, err)
 	}
 	if changed && before.UnconfirmedSince == nil {
 		e.tell(c, models.MailEmail, before)

@@ -186,7 +186,7 @@ func TestALinkHasOnePurpose(t *testing.T) {
 	}
 	for _, odd := range []string{"", "x", strings.Repeat("A", 5000), tokens["not-me"][:20], "' or 1=1"} {
 		for page := range tokens {
-			if page != "reset-password" || odd != "" {
+			if odd != "" {
 				site.Client().Get("/" + page + "?token=" + url.QueryEscape(odd)).Status(422)
 			}
 		}

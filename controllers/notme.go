@@ -36,6 +36,9 @@ type notMe struct {
 // Edit is GET /not-me: the page that the link leads to. Its button does it: mail scanners open links, too.
 func (n NotMe) Edit(c *gin.Context) error {
 	token := c.Query("token")
+	if token == "" {
+		return respond.Redirect(c, "/forgot-password")
+	}
 	user, address, err := n.openLink(c, models.NotMe, token)
 	if err != nil {
 		return respond.Invalid(c, "resets/new", forgotten{Off: !n.SendsMail()}, err)

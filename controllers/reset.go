@@ -87,6 +87,7 @@ func (p PasswordResets) owner(c *gin.Context, token string) (*models.User, error
 // else.
 func (a *App) openLink(c *gin.Context, p models.Purpose, token string) (*models.User, string, error) {
 	c.Header("Referrer-Policy", "strict-origin")
+	c.Header("Cache-Control", "no-store")
 	return a.Links.Look(c, p, token)
 }
 

@@ -29,14 +29,6 @@ type FormerEmail struct {
 	Until   time.Time `bson:"until"`
 }
 
-// Address is the account's email address; empty if somebody else has claimed it.
-func (u *User) Address() string {
-	if u.EmailLostAt != nil {
-		return ""
-	}
-	return u.Email
-}
-
 // formers are the addresses that can still be put back, the oldest first.
 func (u *User) formers(now time.Time) []FormerEmail {
 	return slices.DeleteFunc(slices.Clone(u.FormerEmails), func(f FormerEmail) bool { return !now.Before(f.Until) })

@@ -246,6 +246,11 @@ func TestWaysBackEnd(t *testing.T) {
 	if u := w.fresh(t, alice); len(u.FormerEmails) != 0 {
 		t.Errorf("%+v", u)
 	}
+	if u, err := w.unconfirmed(t, "carol", "carol@example.com"); err != nil {
+		t.Fatal(err)
+	} else if u, err = w.confirm(t, u, "carol@example.com"); err != nil || u.UnconfirmedSince != nil {
+		t.Errorf("%v %+v", err, u)
+	}
 	// An address that nobody had confirmed may be a stranger's.
 	bob, err := w.unconfirmed(t, "bob", "mistyped@example.com")
 	fatal(t, err)

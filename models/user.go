@@ -46,6 +46,14 @@ type User struct {
 	UpdatedAt          time.Time     `bson:"updatedAt"`
 }
 
+// Address is the account's email address; empty if somebody else has claimed it.
+func (u *User) Address() string {
+	if u.EmailLostAt != nil {
+		return ""
+	}
+	return u.Email
+}
+
 // GenerateAccessToken makes the short-lived token that lets a request in. It says who the user is, and names the session
 // and the refresh token that it was made with, which is how a session notices that its newest refresh token has arrived.
 func (u *User) GenerateAccessToken(tokens *token.Tokens, s *Session, now time.Time) (string, error) {

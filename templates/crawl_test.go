@@ -301,7 +301,7 @@ func (p *person) note(f testsite.Form) {
 
 // makes tells a form that makes something: a POST of a user.
 func (p *person) makes(f testsite.Form) bool {
-	return p.user != "" && f.Method == http.MethodPost && !strings.Contains(f.Action, "_method=") && !slices.Contains([]string{"/logout", "/confirm", "/forgot-password", "/reset-password"}, f.Action) && !strings.HasPrefix(f.Action, "/token-lab/")
+	return p.user != "" && f.Method == http.MethodPost && !strings.Contains(f.Action, "_method=") && !slices.Contains([]string{"/logout", "/forgot-password", "/reset-password", "/confirm", "/confirm-email", "/not-me"}, f.Action) && !strings.HasPrefix(f.Action, "/token-lab/")
 }
 
 var identifiers = regexp.MustCompile(`[0-9a-f]{24}`)

@@ -84,18 +84,24 @@ var states = []string{
 	"Hidden by a moderator. Only you can see it. You can", "hidden by @dave", "A moderator hid the comment",
 }
 
-// forget has somebody forget their password, and looks at the mail and where its link leads.
+// forget has somebody forget their password, and looks at the mails and where their links lead.
 func (x *crawler) forget(user string) {
 	p := x.person("")
 	p.client.Change = func(r *http.Request) { r.RemoteAddr = "127.0.0.1:1" } // the mails are shown to this machine
+	x.site.User("erin")
+	elsewhere := x.site.Client() // a new device, of which erin is told
+	elsewhere.Header.Set("User-Agent", "curl/8.1")
+	elsewhere.JSON("POST", "/api/v1/users/login", testsite.M{"identifier": "erin", "password": testsite.Password}).Status(http.StatusOK)
 	p.client.PostForm("/forgot-password", url.Values{"email": {user + "@example.com"}}).Status(http.StatusSeeOther)
 	if _, err := x.site.DeliverDue(x.t.Context()); err != nil {
 		x.t.Fatal(err)
 	}
 	mails := p.client.Get("/dev/mail")
 	p.check("the mails", mails)
-	link := regexp.MustCompile(`/reset-password\?token=\w+`).FindString(mails.Body)
-	p.check("the link to a new password", p.client.Get(link))
+	for _, page := range []string{"reset-password", "confirm-email", "not-me"} {
+		link := regexp.MustCompile("/" + page + `\?token=\w+`).FindString(mails.Body)
+		p.check("the link to "+page, p.client.Get(link).Status(http.StatusOK))
+	}
 }
 
 // logInTwice has somebody turn two-step login on, and log in with it, and looks at the pages on the way.

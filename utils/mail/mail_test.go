@@ -209,13 +209,13 @@ func TestLetters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	about := map[string]any{"Username": "a_b", "Browser": "Firefox", "Device": "Mac", "Minutes": 30, "Link": "https://example.com/?token=A&b", "Site": "https://example.com"}
-	for _, name := range []string{"reset", "password_changed", "email_changed"} {
-		m, err := letters.Write(about, name)
+	about := map[string]any{"Username": "a_b", "Browser": "Firefox", "Device": "Mac", "Valid": "30 minutes", "Former": true, "Link": "https://example.com/?token=A&b", "Site": "https://example.com"}
+	for _, name := range []string{"reset", "confirm_email", "password_changed", "email_changed", "new_device"} {
+		m, err := letters.Write(about, name, "not_me")
 		if err != nil || m.Subject == "" || !strings.Contains(m.Text, "a_b") || !strings.Contains(m.HTML, `<a href="https://example.com/`) {
 			t.Errorf("%s: %v %+v", name, err, m)
 		}
-		if u, err := url.Parse(about["Link"].(string)); name == "reset" && (err != nil || !strings.Contains(m.Text, "\n"+u.String()+"\n")) {
+		if u, err := url.Parse(about["Link"].(string)); (err != nil || !strings.Contains(m.Text, "\n"+u.String()+"\n")) {
 			t.Errorf("the link is not whole: %s", m.Text)
 		}
 	}

@@ -226,7 +226,7 @@ func cacheHeaders(c *gin.Context, private bool) {
 	if !slices.Contains(h.Values("Vary"), varies) {
 		h.Add("Vary", varies) // beside the Origin that the cross-origin check names
 	}
-	if private || len(h.Values("Set-Cookie")) > 0 {
+	if private || len(h.Values("Set-Cookie")) > 0 || h.Get("Cache-Control") == "no-store" {
 		h.Set("Cache-Control", "no-store")
 		return
 	}
