@@ -211,7 +211,8 @@ func TestLinksAreUsedOnceAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for page, token := range map[string]string{"confirm-email": confirm, "not-me": secret} {
+	for _, link := range [][2]string{{"confirm-email", confirm}, {"not-me", secret}} {
+		page, token := link[0], link[1]
 		var all sync.WaitGroup
 		codes := make(chan int, 6)
 		for range 6 {

@@ -215,7 +215,7 @@ func TestLetters(t *testing.T) {
 		if err != nil || m.Subject == "" || !strings.Contains(m.Text, "a_b") || !strings.Contains(m.HTML, `<a href="https://example.com/`) {
 			t.Errorf("%s: %v %+v", name, err, m)
 		}
-		if u, err := url.Parse(about["Link"].(string)); (err != nil || !strings.Contains(m.Text, "\n"+u.String()+"\n")) {
+		if u, err := url.Parse(about["Link"].(string)); err != nil || !strings.Contains(m.Text, "\n"+u.String()+"\n") {
 			t.Errorf("the link is not whole: %s", m.Text)
 		}
 	}
