@@ -101,7 +101,7 @@ func secondPath(next string) string {
 // askSecond gives whoever sent the right password the token for the second step.
 func (s SessionActions) askSecond(c *gin.Context, user *models.User, remember bool) (out signedIn, err error) {
 	kind := s.Auth.Tokens.Second
-	once, err := s.Links.Make(c, user, models.SecondStep, kind.TTL)
+	once, err := s.Links.Make(c, user, models.SecondStep, user.Email)
 	if err != nil {
 		return out, err
 	}
@@ -145,7 +145,7 @@ func (s SessionActions) pending(c *gin.Context, raw string) (*token.Claims, *mod
 	if err != nil {
 		return nil, nil, errSecondOver().Because(err)
 	}
-	user, err := s.Links.Look(c, models.SecondStep, claims.ID)
+	user, _, err := s.Links.Look(c, models.SecondStep, claims.ID)
 	if apperr.Is(err, apperr.Invalid) || err == nil && (user.ID.Hex() != claims.UserID || user.FactorsCount == 0) {
 		return nil, nil, errSecondOver().Because(err)
 	}
@@ -236,7 +236,7 @@ func (s SessionActions) completeLogin(c *gin.Context, claims *token.Claims, user
 		if err := method.use(ctx, c, user, in); err != nil {
 			return err
 		}
-		if _, err := s.Links.Use(ctx, models.SecondStep, claims.ID); err != nil {
+		if _, _, err := s.Links.Use(ctx, models.SecondStep, claims.ID); err != nil {
 			return errSecondOver().Because(err)
 		}
 		// As in logIn: neither a changed password nor a disabled account has a session afterwards.

@@ -133,7 +133,7 @@ func TestTheTokenBetweenTheSteps(t *testing.T) {
 	}
 	site.Client().PostForm("/reset-password", url.Values{"token": {claims.ID}, "newPassword": {chosen}, "confirmPassword": {chosen}}).Status(http.StatusUnprocessableEntity)
 	user, _ := site.Users.ByLogin(t.Context(), "alice")
-	link, err := site.Links.Make(t.Context(), user, models.ResetPassword, models.ResetTime)
+	link, err := site.Links.Make(t.Context(), user, models.ResetPassword, user.Email)
 	if err != nil {
 		t.Fatal(err)
 	}

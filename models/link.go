@@ -14,6 +14,7 @@ import (
 
 	"tokentube/models/store"
 	"tokentube/utils/apperr"
+	"tokentube/utils/token"
 )
 
 // Purpose is what a link lets its holder do, and nothing else.
@@ -29,7 +30,7 @@ const (
 
 // valid is how long a link with the purpose is valid.
 func (p Purpose) valid() time.Duration {
-	return map[Purpose]time.Duration{ResetPassword: 30 * time.Minute, ConfirmEmail: 3 * 24 * time.Hour, NotMe: UndoTime}[p]
+	return map[Purpose]time.Duration{SecondStep: token.SecondTTL, ResetPassword: 30 * time.Minute, ConfirmEmail: 3 * 24 * time.Hour, NotMe: UndoTime}[p]
 }
 
 // Valid says it in words.
@@ -43,6 +44,8 @@ func (p Purpose) Valid() string {
 // mailboxes are the addresses whose owner may do this with the account.
 func (p Purpose) mailboxes(u *User, now time.Time) (all []string) {
 	switch p {
+	case SecondStep:
+		all = append(all, u.Email) // of whoever has the password: nothing is sent
 	case ResetPassword:
 		all = append(all, u.Address())
 	case ConfirmEmail:

@@ -39,14 +39,14 @@ func New(c Config) (*Tokens, error) {
 
 const audience = "tokentube"
 
-// secondTTL is how long somebody who has given their password has for the second step.
-const secondTTL = 5 * time.Minute
+// SecondTTL is how long somebody who has given their password has for the second step.
+const SecondTTL = 5 * time.Minute
 
 func newTokens(audience string, access, refresh keys, c Config) *Tokens {
 	tokens := &Tokens{
 		Access:  newKind("at+jwt", audience, access, c.AccessTTL, c),
 		Refresh: newKind("rt+jwt", audience+"-refresh", refresh, c.RefreshTTL, c),
-		Second:  newKind("2fa+jwt", audience+"-2fa", refresh, secondTTL, c),
+		Second:  newKind("2fa+jwt", audience+"-2fa", refresh, SecondTTL, c),
 	}
 	tokens.Second.outside = true
 	return tokens
