@@ -290,7 +290,7 @@ func TestAResetLeavesTheSecondStep(t *testing.T) {
 // Without a script, in pages: an app is set up, its QR code is in the page, and recovery codes are shown once.
 func TestTwoStepLoginIsTurnedOn(t *testing.T) {
 	site, _, deliver := withMail(t)
-	c := site.User("alice")
+	c := member(t, site, deliver, "alice")
 	c.Get("/settings/factors/authenticator").Status(http.StatusSeeOther)
 	c.Get("/settings/factors").Status(http.StatusOK).Has("It’s off", "Set up an app").HasNot("Recovery codes")
 	c.PostForm("/settings/factors/authenticator?_method=PUT", nil).Status(http.StatusSeeOther)
