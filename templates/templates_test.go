@@ -88,10 +88,10 @@ var states = []string{
 func (x *crawler) forget(user string) {
 	p := x.person("")
 	p.client.Change = func(r *http.Request) { r.RemoteAddr = "127.0.0.1:1" } // the mails are shown to this machine
-	x.site.User("erin")
-	elsewhere := x.site.Client() // a new device, of which erin is told
+	x.site.User("newcomer")
+	elsewhere := x.site.Client() // a new device, of which they are told
 	elsewhere.Header.Set("User-Agent", "curl/8.1")
-	elsewhere.JSON("POST", "/api/v1/users/login", testsite.M{"identifier": "erin", "password": testsite.Password}).Status(http.StatusOK)
+	elsewhere.JSON("POST", "/api/v1/users/login", testsite.M{"identifier": "newcomer", "password": testsite.Password}).Status(http.StatusOK)
 	p.client.PostForm("/forgot-password", url.Values{"email": {user + "@example.com"}}).Status(http.StatusSeeOther)
 	if _, err := x.site.DeliverDue(x.t.Context()); err != nil {
 		x.t.Fatal(err)
@@ -106,7 +106,7 @@ func (x *crawler) forget(user string) {
 
 // logInTwice has somebody turn two-step login on, and log in with it, and looks at the pages on the way.
 func (x *crawler) logInTwice() {
-	p := &person{crawler: x, user: "erin", client: x.site.User("erin"), seen: map[string]bool{}}
+	p := &person{crawler: x, user: "erin", client: x.site.User("newcomer"), seen: map[string]bool{}}
 	const app = "/settings/factors/authenticator"
 	p.client.PostForm(app+"?_method=PUT", nil).Status(http.StatusSeeOther)
 	p.check("the new app", p.client.Get(app))
