@@ -106,7 +106,7 @@ func (x *crawler) forget(user string) {
 
 // logInTwice has somebody turn two-step login on, and log in with it, and looks at the pages on the way.
 func (x *crawler) logInTwice() {
-	p := &person{crawler: x, user: "erin", client: x.site.User("newcomer"), seen: map[string]bool{}}
+	p := &person{crawler: x, user: "erin", client: x.site.User("erin"), seen: map[string]bool{}}
 	const app = "/settings/factors/authenticator"
 	p.client.PostForm(app+"?_method=PUT", nil).Status(http.StatusSeeOther)
 	p.check("the new app", p.client.Get(app))
