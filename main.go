@@ -45,12 +45,16 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := config.Load(env)
-	if err != nil {
+	load := config.Load
+	if commands.Looks(args) {
+		load = config.Look
+	}
+	cfg, err := load(env)
+	if err != nil && !commands.Looks(args) {
 		return fmt.Errorf("the configuration cannot be used:\n%w", err)
 	}
 	if command != nil {
-		return command(ctx, commands.Site{Config: cfg, Out: os.Stdout, Logs: os.Stderr})
+		return command(ctx, commands.Site{Config: cfg, Faults: err, Out: os.Stdout, Logs: os.Stderr})
 	}
 	data, err := commands.Open(ctx, cfg, os.Stderr)
 	if err != nil {

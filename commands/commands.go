@@ -19,6 +19,7 @@ import (
 // Site is what a command works on.
 type Site struct {
 	Config config.Config
+	Faults error     // of the configuration: only for a command that Looks
 	Out    io.Writer // what the command says
 	Logs   io.Writer
 }
@@ -67,7 +68,11 @@ type command struct {
 	parse      func(flags *flag.FlagSet, args []string) (Run, error)
 }
 
-var all = []command{seedCommand, adminCommand, backupCommand, restoreCommand, repairCommand, compactCommand, migrateCommand, healthCommand}
+var all = []command{seedCommand, adminCommand, backupCommand, restoreCommand, repairCommand, compactCommand, migrateCommand, healthCommand, doctorCommand}
+
+// Looks tells the command that is also for a configuration that cannot be used, and that changes nothing: also not by making
+// the secrets that are missing.
+func Looks(args []string) bool { return len(args) > 0 && args[0] == "doctor" }
 
 // usageError is a fault in the arguments: nothing was done.
 type usageError struct{ text string }

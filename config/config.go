@@ -102,8 +102,13 @@ func readFile(name string) (map[string]string, error) {
 // Load checks the variables and fills in the defaults. Its error names every
 // fault at once, a line each. Missing secrets are made and kept in DATA_DIR where
 // that is safe (see secrets.go).
-func Load(env map[string]string) (Config, error) {
-	r := reader{env: env}
+func Load(env map[string]string) (Config, error) { return load(reader{env: env}) }
+
+// Look is Load that changes nothing: secrets that the first start would make stay empty. What can be read of a configuration
+// that has faults is returned with them.
+func Look(env map[string]string) (Config, error) { return load(reader{env: env, still: true}) }
+
+func load(r reader) (Config, error) {
 	c := Config{
 		Env:                r.oneOf("APP_ENV", "development", "production"),
 		Host:               r.text("HOST", "localhost"),

@@ -15,6 +15,7 @@ import (
 type reader struct {
 	env    map[string]string
 	faults []error
+	still  bool // see Look
 }
 
 func (r *reader) fault(name, format string, args ...any) {

@@ -67,7 +67,10 @@ func (r *reader) missingSecrets(c *Config) {
 	if len(r.faults) > 0 {
 		return // the start fails anyway: leave nothing behind
 	}
-	kept, err := keptSecrets(c.DataDir)
+	kept, err := keptSecrets(c.DataDir, r.still)
+	if r.still && errors.Is(err, fs.ErrNotExist) {
+		return // the first start makes them
+	}
 	if err == nil && (kept[accessSecret] == "" || kept[refreshSecret] == "") {
 		err = errors.New(secretsFile + " in it is damaged")
 	}
@@ -85,11 +88,11 @@ func (r *reader) missingSecrets(c *Config) {
 }
 
 // keptSecrets reads the secrets of DATA_DIR, making them first where there are
-// none. The file is readable by its owner alone, and appears whole or not at all.
-func keptSecrets(dir string) (map[string]string, error) {
+// none, unless it is to look only. The file is readable by its owner alone, and appears whole or not at all.
+func keptSecrets(dir string, still bool) (map[string]string, error) {
 	file := filepath.Join(dir, secretsFile)
 	kept, err := readFile(file)
-	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+	if err == nil || still || !errors.Is(err, fs.ErrNotExist) {
 		return kept, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -78,6 +78,8 @@ type engine interface {
 	space(ctx context.Context) (localdb.Space, error)
 	scans() int64
 	warnOfScans() // from now on
+	indexNames(ctx context.Context, collection string) ([]string, error)
+	time(ctx context.Context) (time.Time, error) // by the server's clock; zero: there is no other clock
 	close(ctx context.Context) error
 }
 
@@ -255,6 +257,10 @@ func (e embedded) writable() error                   { return e.db.Probe() }
 func (e embedded) removeLeftovers()                  { e.db.RemoveLeftovers() }
 func (e embedded) space(ctx context.Context) (localdb.Space, error) {
 	return e.db.Space(ctx)
+}
+func (e embedded) time(context.Context) (time.Time, error) { return time.Time{}, nil }
+func (e embedded) indexNames(ctx context.Context, name string) ([]string, error) {
+	return e.db.Collection(name).IndexNames(ctx)
 }
 func (e embedded) ping(ctx context.Context) error {
 	if err := e.db.Ping(ctx); err != nil || !e.db.Short() {

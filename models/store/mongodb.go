@@ -117,6 +117,24 @@ func (s *server) removeLeftovers()                  {}
 func (s *server) space(context.Context) (localdb.Space, error) {
 	return localdb.Space{}, nil
 }
+func (s *server) time(ctx context.Context) (time.Time, error) {
+	var hello struct {
+		Now time.Time `bson:"localTime"`
+	}
+	err := s.db.RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello)
+	return hello.Now, err
+}
+func (s *server) indexNames(ctx context.Context, name string) (names []string, err error) {
+	indexes, err := s.db.Collection(name).Indexes().ListSpecifications(ctx)
+	var refused mongo.CommandError
+	if errors.As(err, &refused) && refused.HasErrorCode(26) { // NamespaceNotFound
+		return nil, nil
+	}
+	for _, index := range indexes {
+		names = append(names, index.Name)
+	}
+	return names, err
+}
 func (s *server) warnOfScans()                    {} // its own log tells of slow queries
 func (s *server) close(ctx context.Context) error { return s.db.Client().Disconnect(ctx) }
 func (s *server) ensureIndexes(ctx context.Context, name string, indexes []mongo.IndexModel) error {

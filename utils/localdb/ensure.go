@@ -111,3 +111,14 @@ func (x *index) build(w *writeTx, collection []byte) error {
 		return ic.write(w.tx)
 	})
 }
+
+// IndexNames lists the indexes that there are, in the order in which they were made.
+func (c *Collection) IndexNames(ctx context.Context) (names []string, err error) {
+	err = c.db.view(ctx, func(tx *bbolt.Tx) error {
+		for _, x := range c.indexesIn(tx) {
+			names = append(names, x.Name)
+		}
+		return nil
+	})
+	return names, err
+}

@@ -246,3 +246,21 @@ func TestTheBoxKeepsTheLatest(t *testing.T) {
 		t.Errorf("%d, the first is %q", len(all), all[0].Subject)
 	}
 }
+
+// Greeting a server logs in and sends nothing.
+func TestGreet(t *testing.T) {
+	s := &server{}
+	address := listen(t, s, "")
+	if err := sender(t, "smtp://user:right@"+address+"?tls=off").Greet(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := sender(t, "smtp://user:wrong@"+address+"?tls=off").Greet(t.Context()); err == nil {
+		t.Error("a wrong password is taken")
+	}
+	if err := sender(t, "smtps://"+address).Greet(t.Context()); err == nil {
+		t.Error("a server without TLS is taken")
+	}
+	if len(s.messages) > 0 {
+		t.Error("something was sent")
+	}
+}

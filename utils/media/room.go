@@ -58,3 +58,6 @@ func (s *Store) Memory(ctx context.Context, n int64) (release func(), err error)
 	}
 	return func() { of.Release(n) }, nil
 }
+
+// FreeSpace is how many bytes the disk of a folder has left, for those who are not the system's administrator.
+func FreeSpace(dir string) (int64, error) { return freeSpace(dir) }

@@ -1,0 +1,7 @@
+//go:build !(linux || darwin || freebsd)
+
+package commands
+
+func mayChange(string) bool { return true } // the start will tell
+
+const hasModes = false
