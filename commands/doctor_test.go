@@ -248,7 +248,11 @@ func TestDoctorLooksIntoMongoDB(t *testing.T) {
 	}
 	testsite.Start(t, cfg)
 	out, err := doctor(t, cfg, nil)
-	if err != nil || !strings.Contains(out, "all indexes are there") || !strings.Contains(out, "ok     clock") {
+	if err != nil || !strings.Contains(out, "all indexes are there") {
 		t.Errorf("%v: %s", err, out)
+	}
+	// The stand-in tells its time only as a replica set; a MongoDB always does.
+	if !strings.Contains(out, "no transactions") && !strings.Contains(out, "ok     clock") {
+		t.Error(out)
 	}
 }
