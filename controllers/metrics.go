@@ -61,10 +61,12 @@ func (a *App) seldom(every time.Duration, most int, count func(ctx context.Conte
 	}
 }
 
-// countLogin counts a login by its outcome.
-func countLogin(c *gin.Context, err error) {
+// countLogin counts a login, or one of its two steps, by its outcome.
+func countLogin(c *gin.Context, halfway bool, err error) {
 	outcome := "failed"
 	switch {
+	case err == nil && halfway:
+		outcome = "second_step"
 	case err == nil:
 		outcome = "ok"
 	case apperr.Is(err, apperr.Unauthorized):

@@ -181,6 +181,7 @@ func (s SessionActions) CreateSecond(c *gin.Context) error {
 	var out signedIn
 	if err == nil {
 		out, err = s.completeLogin(c, claims, user, in)
+		countLogin(c, false, err)
 	}
 	if err == nil {
 		s.Auth.Cookies.ClearSecond(c)

@@ -119,7 +119,7 @@ func (s SessionActions) Create(c *gin.Context) error {
 		return respond.Invalid(c, "sessions/new", in, err)
 	}
 	out, err := s.logIn(c, in)
-	countLogin(c, err)
+	countLogin(c, out.Second != nil, err)
 	if err != nil {
 		return respond.Invalid(c, "sessions/new", in, err)
 	}
