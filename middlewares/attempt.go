@@ -30,10 +30,10 @@ type Attempt struct {
 
 // bucket is what an attempt is counted in.
 type bucket struct {
-	ratelimit.Limit
+	tally
 	who   []string
-	local *ratelimit.Limiter // nil: in the database, for all processes
-	right bool               // counts right passwords, and not wrong ones
+	right bool // counts right passwords, and not wrong ones
+	told  bool // the client is told how it stands, and not only when it refuses
 }
 
 // Attempt prepares a try at the password of the account that somebody named; user is its id, or the zero id where there is
@@ -67,7 +67,7 @@ func (a *Auth) AttemptCode(c *gin.Context, u *models.User, guessable bool) (*Att
 		return attempt, err
 	}
 	if guessable && !attempt.known {
-		attempt.buckets = append(attempt.buckets, bucket{Limit: codeLimit, who: []string{accountKey(u.ID)}})
+		attempt.buckets = append(attempt.buckets, bucket{tally: a.Limits.always(codeLimit), who: []string{accountKey(u.ID)}, told: true})
 	}
 	if err = attempt.countForAll(c); err != nil {
 		attempt.End(c, false, err)
@@ -79,20 +79,25 @@ func (a *Auth) AttemptCode(c *gin.Context, u *models.User, guessable bool) (*Att
 // that nobody can lock it out by failing on purpose, not even from the same network.
 func (l *Limits) ofBrowser(id, account string) []bucket {
 	return []bucket{
-		{Limit: rightLimit, who: []string{account}, local: l.rights, right: true},
-		{Limit: loginLimit, who: []string{"browser", id, account}},
+		{tally: l.rights, who: []string{account}, right: true},
+		{tally: l.always(loginLimit), who: []string{"browser", id, account}, told: true},
 	}
 }
 
 func (l *Limits) ofStranger(c *gin.Context, account string) []bucket {
 	return []bucket{
-		{Limit: hostLimit, who: []string{ratelimit.Host(ClientIP(c))}, local: l.hosts},
-		{Limit: accountLimit, who: []string{account}, local: l.accounts},
-		{Limit: rightNetworkLimit, who: []string{network(c)}, local: l.rightNetworks, right: true},
-		{Limit: rightLimit, who: []string{account}, local: l.rights, right: true},
-		{Limit: loginLimit, who: []string{"network", network(c), account}},
-		{Limit: networkLimit, who: []string{network(c)}},
+		{tally: l.hosts, who: []string{ratelimit.Host(ClientIP(c))}},
+		{tally: l.accounts, who: []string{account}},
+		{tally: l.rightNetworks, who: []string{network(c)}, right: true},
+		{tally: l.rights, who: []string{account}, right: true},
+		{tally: l.always(loginLimit), who: []string{"network", network(c), account}, told: true},
+		{tally: l.always(networkLimit), who: []string{network(c)}, told: true},
 	}
+}
+
+// always counts in the database, so that a restart forgets nothing either.
+func (l *Limits) always(limit ratelimit.Limit) tally {
+	return tally{Limit: limit, attempts: l.attempts}
 }
 
 // Turn is the attempt's place among those who wait for a hash. When it is its turn, the attempt is counted in the database:
@@ -121,7 +126,7 @@ func (a *Attempt) countHere(c *gin.Context) error {
 			}
 			continue
 		}
-		if s := b.local.Take(b.who[0]); !s.OK {
+		if s := b.local.Take(key(b.who)); !s.OK {
 			return a.refuse(c, s)
 		}
 		a.taken = append(a.taken, b)
@@ -134,14 +139,16 @@ func (a *Attempt) countForAll(c *gin.Context) error {
 		if b.local != nil {
 			continue
 		}
-		s, err := a.limits.attempts.Take(c, b.Limit, b.who...)
+		s, err := b.take(c, b.who...)
 		if err != nil {
 			return err
 		}
 		if !s.OK {
 			return a.refuse(c, s)
 		}
-		a.states = append(a.states, s)
+		if b.told {
+			a.states = append(a.states, s)
+		}
 		a.taken = append(a.taken, b)
 	}
 	if len(a.states) > 0 {
@@ -162,12 +169,8 @@ func (a *Attempt) refuse(c *gin.Context, s ratelimit.State) error {
 // somebody has one try less for a while.
 func (a *Attempt) End(c *gin.Context, right bool, err error) {
 	for _, b := range a.taken {
-		switch {
-		case err == nil && b.right == right:
-		case b.local != nil:
-			b.local.GiveBack(b.who[0])
-		default:
-			_ = a.limits.attempts.GiveBack(context.WithoutCancel(c), b.Limit, b.who...)
+		if err != nil || b.right != right {
+			_ = b.giveBack(context.WithoutCancel(c), b.who...)
 		}
 	}
 	a.taken = nil

@@ -1,7 +1,9 @@
 package middlewares
 
 import (
+	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -58,28 +60,58 @@ var (
 // keysKept is how many keys each limit in this process keeps: some 2 MB.
 const keysKept = 50_000
 
+// tally counts one limit: in this process or, where other processes have the same data, in the database.
+type tally struct {
+	ratelimit.Limit
+	local    *ratelimit.Limiter // nil: in the database
+	attempts *models.Attempts
+}
+
+func (t tally) take(ctx context.Context, who ...string) (ratelimit.State, error) {
+	if t.local != nil {
+		return t.local.Take(key(who)), nil
+	}
+	return t.attempts.Take(ctx, t.Limit, who...)
+}
+
+func (t tally) giveBack(ctx context.Context, who ...string) error {
+	if t.local != nil {
+		t.local.GiveBack(key(who))
+		return nil
+	}
+	return t.attempts.GiveBack(ctx, t.Limit, who...)
+}
+
+func key(who []string) string { return strings.Join(who, "\x00") }
+
 // Limits count. A nil *Limits limits nothing (RATE_LIMIT=false).
 type Limits struct {
-	attempts                                  *models.Attempts
-	key                                       []byte // of the device cookies
-	hosts, accounts, rights, rightNetworks    *ratelimit.Limiter
-	registers, mails                          *ratelimit.Limiter
-	renewals, writes, comments                *ratelimit.Limiter
-	exports, reports                          *ratelimit.Limiter
+	attempts *models.Attempts
+	key      []byte // of the device cookies
+
+	// What is rare or protects an account: right over all processes.
+	hosts, accounts, rights, rightNetworks       tally
+	registers, mails, comments, exports, reports tally
+	// What would cost a write for each request: each process counts for itself.
+	renewals, writes                          *ratelimit.Limiter
 	viewsOnce, viewers, viewNetworks, viewAll *ratelimit.Limiter
 	labs, labAll                              *ratelimit.Limiter
 }
 
-// NewLimits makes the counters: of wrong passwords for an account and from a network in the database, for all processes,
-// the others in this one.
+// NewLimits makes the counters.
 func NewLimits(attempts *models.Attempts, key string, now func() time.Time) *Limits {
 	limiter := func(l ratelimit.Limit) *ratelimit.Limiter { return ratelimit.New(l, keysKept, now) }
+	count := func(l ratelimit.Limit) tally {
+		if attempts.Shared() {
+			return tally{Limit: l, attempts: attempts}
+		}
+		return tally{Limit: l, local: limiter(l)}
+	}
 	return &Limits{
 		attempts: attempts, key: []byte("device:" + key),
-		hosts: limiter(hostLimit), accounts: limiter(accountLimit),
-		rights: limiter(rightLimit), rightNetworks: limiter(rightNetworkLimit),
-		registers: limiter(registerLimit), mails: limiter(mailLimit), renewals: limiter(renewalLimit), writes: limiter(writeLimit), comments: limiter(commentLimit),
-		exports: limiter(exportLimit), reports: limiter(reportLimit),
+		hosts: count(hostLimit), accounts: count(accountLimit), rights: count(rightLimit), rightNetworks: count(rightNetworkLimit),
+		registers: count(registerLimit), mails: count(mailLimit), comments: count(commentLimit), exports: count(exportLimit), reports: count(reportLimit),
+		renewals: limiter(renewalLimit), writes: limiter(writeLimit),
 		viewsOnce: limiter(viewOnceLimit), viewers: limiter(viewerLimit), viewNetworks: limiter(viewNetworkLimit), viewAll: limiter(viewLimit),
 		labs: limiter(labLimit), labAll: limiter(labAllLimit),
 	}
@@ -88,14 +120,14 @@ func NewLimits(attempts *models.Attempts, key string, now func() time.Time) *Lim
 // Registers limits how often a network may register.
 func (l *Limits) Registers(c *gin.Context) {
 	if l != nil {
-		stopAt(c, l.registers.Take(network(c)))
+		l.registers.stop(c, network(c))
 	}
 }
 
 // Mails limits how often a network may ask for mails, or try what only a mail can tell.
 func (l *Limits) Mails(c *gin.Context) {
 	if l != nil {
-		stopAt(c, l.mails.Take(network(c)))
+		l.mails.stop(c, network(c))
 	}
 }
 
@@ -145,21 +177,21 @@ func (l *Limits) Writes(c *gin.Context) {
 // Reports limits how often a user may report something. It comes after the guard.
 func (l *Limits) Reports(c *gin.Context) {
 	if l != nil {
-		stopAt(c, l.reports.Take(UserID(c).Hex()))
+		l.reports.stop(c, UserID(c).Hex())
 	}
 }
 
 // Comments limits how often a user may comment. It comes after the guard.
 func (l *Limits) Comments(c *gin.Context) {
 	if l != nil {
-		stopAt(c, l.comments.Take(UserID(c).Hex()))
+		l.comments.stop(c, UserID(c).Hex())
 	}
 }
 
 // Exports limits how often a user may download all that is theirs. It comes after the guard.
 func (l *Limits) Exports(c *gin.Context) {
 	if l != nil && c.Request.Method != http.MethodHead {
-		stopAt(c, l.exports.Take(UserID(c).Hex()))
+		l.exports.stop(c, UserID(c).Hex())
 	}
 }
 
@@ -175,6 +207,16 @@ func (l *Limits) Labs(c *gin.Context) {
 }
 
 func network(c *gin.Context) string { return ratelimit.Network(ClientIP(c)) }
+
+// stop counts a request, and refuses it at the limit.
+func (t tally) stop(c *gin.Context, who string) {
+	state, err := t.take(c, who)
+	if err != nil {
+		respond.Error(c, err)
+		return
+	}
+	stopAt(c, state)
+}
 
 // stopAt tells the client how it stands, and refuses when that is at the limit.
 func stopAt(c *gin.Context, s ratelimit.State) {

@@ -42,6 +42,9 @@ func NewAttempts(db *store.DB, key string) *Attempts {
 	})}
 }
 
+// Shared says whether other processes may count here too.
+func (m *Attempts) Shared() bool { return m.db.Shared() }
+
 // Refused says whether the bucket is known to be empty, and how it stands, without a look into the database: a bucket that
 // has refused once is remembered until there is one more in it. So what is refused costs memory, and writes nothing.
 func (m *Attempts) Refused(l ratelimit.Limit, who ...string) (ratelimit.State, bool) {

@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -42,6 +43,9 @@ type Dailies struct {
 	db      *store.DB
 	dailies *store.Documents[Daily]
 	posts   *Posts
+
+	mu    sync.Mutex
+	noted map[happening]int64 // not nil: somebody is writing
 }
 
 // NewDailies registers the days.
@@ -70,29 +74,73 @@ const (
 	dailySubscribers = "subscribers"
 )
 
-// add counts something that a channel got, or lost again, on the day of at. It may fail: the chart is a little wrong then.
+// happening is what is counted together: of a channel, or of the channel of a post.
+type happening struct {
+	owner, post bson.ObjectID
+	figure      string
+	day         time.Time
+}
+
+// add counts something that a channel got, or lost again, on the day of at.
 func (m *Dailies) add(owner bson.ObjectID, figure string, at time.Time, by int64) {
-	m.db.Background(func(ctx context.Context) { _ = m.write(ctx, owner, figure, at, by) })
+	m.note(happening{owner: owner, figure: figure, day: at.UTC().Truncate(day)}, by)
 }
 
 // addOf is add for the owner of a post.
 func (m *Dailies) addOf(post bson.ObjectID, figure string, at time.Time, by int64) {
-	m.db.Background(func(ctx context.Context) { _ = m.writeOf(ctx, post, figure, at, by) })
+	m.note(happening{post: post, figure: figure, day: at.UTC().Truncate(day)}, by)
 }
 
-func (m *Dailies) writeOf(ctx context.Context, post bson.ObjectID, figure string, at time.Time, by int64) error {
-	p, err := m.posts.posts.ByID(ctx, post)
-	if err != nil {
-		return err
+// note leaves the writing to one at a time: a thousand views at once become a few writes, which don't get in each other's way.
+func (m *Dailies) note(h happening, by int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.noted == nil {
+		m.noted = map[happening]int64{}
+		m.db.Background(m.writeAll)
 	}
-	return m.write(ctx, p.Owner, figure, at, by)
+	m.noted[h] += by
 }
 
-func (m *Dailies) write(ctx context.Context, owner bson.ObjectID, figure string, at time.Time, by int64) error {
-	d := Daily{ID: bson.NewObjectID(), Owner: owner, Day: at.UTC().Truncate(day)}
+// writeAll writes what was noted until nothing is left. A write may fail: the chart is a little wrong then.
+func (m *Dailies) writeAll(ctx context.Context) {
+	for {
+		m.mu.Lock()
+		noted := m.noted
+		m.noted = nil
+		if len(noted) > 0 {
+			m.noted = map[happening]int64{} // what comes meanwhile is the next round's
+		}
+		m.mu.Unlock()
+		if len(noted) == 0 {
+			return
+		}
+		for h, by := range noted {
+			_ = m.writeOf(ctx, h, by)
+		}
+	}
+}
+
+func (m *Dailies) writeOf(ctx context.Context, h happening, by int64) error {
+	if by == 0 {
+		return nil
+	}
+	owner := h.owner
+	if owner.IsZero() {
+		p, err := m.posts.posts.ByID(ctx, h.post)
+		if err != nil {
+			return err
+		}
+		owner = p.Owner
+	}
+	return m.write(ctx, owner, h.figure, h.day, by)
+}
+
+func (m *Dailies) write(ctx context.Context, owner bson.ObjectID, figure string, on time.Time, by int64) error {
+	d := Daily{ID: bson.NewObjectID(), Owner: owner, Day: on.UTC().Truncate(day)}
 	d.ExpiresAt = d.Day.Add(dailiesKept)
 	if by < 0 { // there is something to take it from, or there is nothing to do
-		_, err := m.dailies.Update(ctx, store.Where("owner", owner, "day", d.Day, figure, store.Where("$gt", 0)), bson.D{store.Inc(figure, by)})
+		_, err := m.dailies.Update(ctx, store.Where("owner", owner, "day", d.Day, figure, store.Where("$gte", -by)), bson.D{store.Inc(figure, by)})
 		if apperr.Is(err, apperr.NotFound) {
 			return nil
 		}

@@ -95,7 +95,7 @@ func TestDailiesAreOneForEachDay(t *testing.T) {
 	if n := len(w.documents(t)["dailies"]); n != 1 {
 		t.Errorf("there are %d documents", n)
 	}
-	fatal(t, w.Dailies.writeOf(ctx, w.post(t, alice, Draft).ID, dailyViews, lastNight, 1))
+	fatal(t, w.Dailies.writeOf(ctx, happening{post: w.post(t, alice, Draft).ID, figure: dailyViews, day: lastNight}, 1))
 	if got := w.chart(t, alice); got != "1{1 0 0 0} " {
 		t.Errorf("the days are %q", got)
 	}

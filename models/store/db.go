@@ -204,6 +204,9 @@ func (db *DB) Close(ctx context.Context) error {
 // Now is the time as both engines keep it: UTC, whole milliseconds.
 func (db *DB) Now() time.Time { return db.clock().UTC().Truncate(time.Millisecond) }
 
+// Shared says whether other processes may work on the same data.
+func (db *DB) Shared() bool { return !db.engine.alone() }
+
 // Background runs work that no request waits for. It ends with ctx, at the latest when the database is closed.
 func (db *DB) Background(work func(ctx context.Context)) {
 	db.work.running.Add(1)
