@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,8 +25,8 @@ func damaged(t *testing.T, field string) testsite.File {
 	return testsite.File{Field: field, Name: "x.png", Content: data}
 }
 
-// Opening a picture is what costs most, so everything else is looked at before.
-func TestFieldsAreCheckedBeforePictures(t *testing.T) {
+// A damaged picture is told together with everything else that is wrong with its form.
+func TestDamagedPicturesAreToldWithOtherFaults(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
 	video := alice.Upload("POST", "/api/v1/videos/publish-video", map[string]string{"title": "x"}, testsite.File{Field: "videoFile", Name: "x", Content: testsite.Video}).Status(201).ID()
@@ -44,18 +45,32 @@ func TestFieldsAreCheckedBeforePictures(t *testing.T) {
 		{site.Client(), "POST", "/api/v1/users/register",
 			map[string]string{"username": "bob", "email": "bob@example.com", "fullName": "Bob", "password": "short"},
 			map[string]string{"username": "bob", "email": "bob@example.com", "fullName": "Bob", "password": testsite.Password},
-			"password", []testsite.File{damaged(t, "coverImage")}},
+			"password", []testsite.File{damaged(t, "avatar"), damaged(t, "coverImage")}},
 		{alice, "POST", "/api/v1/photos", map[string]string{"title": ""}, map[string]string{"title": "x"}, "title", []testsite.File{damaged(t, "photo")}},
 		{alice, "POST", "/api/v1/videos/publish-video", map[string]string{"title": ""}, map[string]string{"title": "x"}, "title", []testsite.File{clip, damaged(t, "thumbnail")}},
 		{alice, "PATCH", "/api/v1/videos/" + video, map[string]string{"title": ""}, map[string]string{"title": "x"}, "title", []testsite.File{damaged(t, "thumbnail")}},
 	} {
-		field := c.pictures[len(c.pictures)-1].Field
-		answer := c.client.Upload(c.method, c.path, c.bad, c.pictures...).Status(422)
-		if answer.Fault(c.field) == "" || answer.Fault(field) != "" {
-			t.Errorf("%s %s: %s", c.method, c.path, answer)
+		bad := c.client.Upload(c.method, c.path, c.bad, c.pictures...).Status(422)
+		good := c.client.Upload(c.method, c.path, c.good, c.pictures...).Status(422)
+		if bad.Fault(c.field) == "" || good.Fault(c.field) != "" {
+			t.Errorf("%s %s: %s, then %s", c.method, c.path, bad, good)
 		}
-		if answer := c.client.Upload(c.method, c.path, c.good, c.pictures...).Status(422); answer.Fault(field) == "" {
-			t.Errorf("%s %s: %s", c.method, c.path, answer)
+		for _, sent := range c.pictures {
+			if is := sent.Field != "videoFile"; is != (bad.Fault(sent.Field) != "") || is != (good.Fault(sent.Field) != "") {
+				t.Errorf("%s %s, %s: %s, then %s", c.method, c.path, sent.Field, bad, good)
+			}
+		}
+		intact := slices.Clone(c.pictures)
+		for i, sent := range intact {
+			if sent.Field != "videoFile" {
+				intact[i].Content = png(t, 90, 90)
+			}
+		}
+		refused := c.client.Upload(c.method, c.path, c.bad, intact...).Status(422)
+		for _, sent := range intact {
+			if refused.Fault(sent.Field) != "" || refused.Fault(c.field) == "" {
+				t.Errorf("%s %s with a picture that is right: %s", c.method, c.path, refused)
+			}
 		}
 	}
 	if left := storedFiles(t, site); left != 3 {

@@ -208,7 +208,7 @@ func (p postsOf) create(c *gin.Context, in postInput, post *models.Post, sent *m
 		post.Alt = "" // typed while it was to be one
 	}
 	if err := apperr.Join(faults, p.missing(post, sent), post.Check()); err != nil {
-		return err
+		return p.withPictures(c, err, sent)
 	}
 	if err := p.pictures(c, post, sent, files); err != nil {
 		return err
@@ -241,7 +241,7 @@ func (p postsOf) pictures(c *gin.Context, post *models.Post, sent *media.Picture
 		post.Media, post.Width, post.Height = photo.Name, photo.Width, photo.Height
 		post.Thumbnail, post.Size = photo.Thumbnail, photo.Size
 		files.add(photo.Name, photo.Thumbnail)
-		return err
+		return ofField("photo", err)
 	case p.kind == models.Video && sent != nil:
 		post.Thumbnail, err = files.picture(c, sent, p.Media.SaveThumbnail)
 		return err

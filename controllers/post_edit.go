@@ -68,7 +68,7 @@ func (p postsOf) Update(c *gin.Context) error {
 	err = p.read(c, &in, taken, &files)
 	changes := p.changes(in)
 	if err := apperr.Join(err, changes.Check(*post)); err != nil {
-		return p.invalid(c, post, in, err)
+		return p.invalid(c, post, in, p.withPictures(c, err, sent))
 	}
 	thumbnail, err := files.picture(c, sent, p.Media.SaveThumbnail)
 	if err != nil {

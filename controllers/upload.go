@@ -44,7 +44,7 @@ func (u *uploads) settle(err error) {
 // add remembers stored files.
 func (u *uploads) add(names ...string) { u.names = append(u.names, names...) }
 
-// receive takes the upload of a picture. It is not decoded before everything else of the request is known to be right.
+// receive takes the upload of a picture. It is decoded last, when all of the request has arrived.
 func (a *App) receive(c *gin.Context, field string, to **media.Picture) func(io.Reader) error {
 	return func(r io.Reader) (err error) {
 		*to, err = a.Media.Receive(c, field, r, middlewares.Turn(c, middlewares.UserID(c)).Of...)
@@ -70,7 +70,25 @@ func (u *uploads) picture(c *gin.Context, p *media.Picture, save func(context.Co
 	if err == nil {
 		u.add(name)
 	}
-	return name, err
+	return name, ofField(p.Field(), err)
+}
+
+// withPictures adds to what is wrong with a form what is wrong with its pictures and shows only when they are opened, so that
+// one round tells all of it. If they can't be opened now, the form is refused for what is known. Without a fault it opens
+// nothing: storing a picture does that.
+func (a *App) withPictures(c *gin.Context, faults error, sent ...*media.Picture) error {
+	if faults == nil || !apperr.OfFields(faults) {
+		return faults
+	}
+	for _, p := range sent {
+		if p == nil {
+			continue
+		}
+		if err := ofField(p.Field(), a.Media.Check(c, p)); apperr.OfFields(err) {
+			faults = apperr.Join(faults, err)
+		}
+	}
+	return faults
 }
 
 // videoFile is the one file that is streamed to where it stays. All others are pictures, which are decoded in memory.

@@ -78,7 +78,7 @@ type registrationPictures struct {
 	faults        error
 }
 
-// register checks everything that costs nothing before it decodes pictures and hashes the password. The account and its
+// register checks everything that costs nothing before it hashes the password. The account and its
 // first session are made together, or not at all.
 func (u UserActions) register(c *gin.Context, in registration, user *models.User, sent registrationPictures, files *uploads) (session *models.Session, err error) {
 	if err := u.checkCookies(c, in.door); err != nil {
@@ -89,7 +89,7 @@ func (u UserActions) register(c *gin.Context, in registration, user *models.User
 		user.UnconfirmedSince = &now
 	}
 	if err := apperr.Join(u.Users.Check(c, user), newPassword("password", in.Password, in.Username, in.Email, in.FullName), sent.faults); err != nil {
-		return nil, err
+		return nil, u.withPictures(c, err, sent.avatar, sent.cover)
 	}
 	if err := u.pictures(c, user, sent, files); err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func (u UserActions) register(c *gin.Context, in registration, user *models.User
 // pictures stores what a new account looks like: at least its initials.
 func (u UserActions) pictures(c *gin.Context, user *models.User, sent registrationPictures, files *uploads) (err error) {
 	if user.Avatar, err = files.picture(c, sent.avatar, u.Media.SaveAvatar); err != nil {
-		return err
+		return u.withPictures(c, err, sent.cover)
 	}
 	if user.CoverImage, err = files.picture(c, sent.cover, u.Media.SaveCover); err != nil || user.Avatar != "" {
 		return err

@@ -79,6 +79,14 @@ func (s *Store) Receive(ctx context.Context, field string, r io.Reader, of ...st
 	return &Picture{field, data, cost, of}, nil
 }
 
+// Field is the name of the field that the picture was sent in.
+func (p *Picture) Field() string { return p.field }
+
+// Check opens a picture, stores nothing, and says what is wrong with it.
+func (s *Store) Check(ctx context.Context, p *Picture) error {
+	return s.decoder.run(ctx, p, nil, nil)
+}
+
 func notTaken(data []byte) error {
 	if b := brand(data); isPictureBrand(b) {
 		return apperr.New(apperr.UnsupportedMedia, "HEIC and AVIF pictures aren't supported. Export the picture as a JPEG.")
