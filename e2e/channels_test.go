@@ -4,12 +4,15 @@ import (
 	"context"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"tokentube/e2e/testsite"
 )
 
 const (
 	subscribeForm   = `document.querySelector("form[action^='/subscriptions/']")`
 	subscribeButton = subscribeForm + `?.querySelector("button")`
+	shareButton     = `document.querySelector("[data-share]")`
 )
 
 // subscribed waits until the button is pressed, or not, and shows the count.
@@ -168,4 +171,28 @@ func TestPlaylists(t *testing.T) {
 	q.Follow("Edit")
 	q.Press("Delete playlist")
 	q.Sees("Playlist deleted.")
+}
+
+// TestSharing copies the links of a channel and of a post, and sees a notification arrive without a reload.
+func TestSharing(t *testing.T) {
+	s := open(t)
+	alice := s.User("alice")
+	bob := s.User("bob")
+	post := alice.JSON("POST", "/api/v1/tweets", testsite.M{"content": "Hello from alice"}).Status(201).ID()
+	p := s.Browser()
+	p.Go("/login?next=/@alice")
+	p.logIn("alice", testsite.Password)
+	p.At("/@alice")
+	for _, path := range []string{"/@alice", "/posts/" + post} {
+		p.Go(path + "?seen=1")
+		p.enhanced(shareButton, "click")
+		evaluate[chromedp.Void](p, `navigator.clipboard.writeText = async (text) => { window.copied = text }`)
+		p.click(shareButton)
+		p.Sees("Link copied.")
+		p.until("the link without what belongs to this visit", `window.copied === location.origin + `+quote(path))
+	}
+
+	bob.JSON("POST", "/api/v1/comments/"+post, testsite.M{"content": "Hi"}).Status(201)
+	evaluate[chromedp.Void](p, `document.dispatchEvent(new Event("visibilitychange"))`) // as when the tab is looked at again
+	p.until("the bell to tell", `((b) => b && !b.hidden && b.textContent === "1")(document.querySelector("[data-unread]"))`)
 }
