@@ -159,6 +159,45 @@ func TestThisWasntMe(t *testing.T) {
 	owner.Get("/settings/security").Status(200).Has("“This wasn’t me”")
 }
 
+// A second step that a thief may have added goes; one that was there before keeps out whoever reads the mailbox.
+func TestThisWasntMyFactor(t *testing.T) {
+	for name, test := range map[string]struct {
+		age   time.Duration
+		stays bool
+	}{
+		"new": {models.UndoTime - time.Hour, false},
+		"old": {models.UndoTime + time.Hour, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			site, _, deliver := withMail(t)
+			alice := member(t, site, deliver, "alice")
+			user := userOf(t, site, alice)
+			alice.JSON("PUT", "/api/v1/users/factors/authenticator", nil).Status(200)
+			site.Clock.Advance(models.UndoTime) // being set up for long doesn't make it old
+			site.SignIn("alice").TurnOnTwoSteps()
+			deliver()
+			site.Clock.Advance(test.age)
+			token, err := site.Links.Make(t.Context(), user, models.NotMe, user.Email)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := site.Client()
+			reset := c.JSON("POST", "/api/v1/users/not-me", testsite.M{"token": token}).Status(200).Data()["token"]
+			c.JSON("POST", "/api/v1/users/reset-password", testsite.M{"token": reset, "newPassword": chosen, "confirmPassword": chosen}).Status(200)
+			login := c.JSON("POST", "/api/v1/users/login", testsite.M{"identifier": "alice", "password": chosen}).Status(200).Data()
+			if asked := login["methods"] != nil; asked != test.stays {
+				t.Errorf("the login answers %v", login)
+			}
+			if left, err := site.Factors.CodesLeft(t.Context(), user.ID); (left > 0) != test.stays || err != nil {
+				t.Errorf("%d recovery codes are left, %v", left, err)
+			}
+			if !test.stays {
+				c.Get("/settings/security").Status(200).Has("Removed from two-step login")
+			}
+		})
+	}
+}
+
 // A link does what it is for and nothing else.
 func TestALinkHasOnePurpose(t *testing.T) {
 	site, _, deliver := withMail(t)

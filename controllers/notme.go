@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/gin-gonic/gin"
+	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"tokentube/middlewares"
 	"tokentube/models"
@@ -55,7 +56,7 @@ type resetBegun struct {
 }
 
 // Create is POST /not-me: whoever is in the account is out. All sessions end, the password is no longer right, and an address
-// that was changed is put back. The link has proved whose mailbox it is, so the way to a new password begins at once.
+// that was changed is put back; second steps that were added within a week go. The link has proved whose mailbox it is, so the way to a new password begins at once.
 func (n NotMe) Create(c *gin.Context) error {
 	var in notMe
 	if err := input.Read(c.Request, &in, nil); err != nil {
@@ -89,6 +90,9 @@ func (n NotMe) takeBack(ctx context.Context, token string, d models.Device) (sec
 	if err := n.replacePassword(ctx, user, "", models.EventNotMe, &models.Session{User: user.ID}, d); err != nil {
 		return "", err
 	}
+	if err := n.removeNewFactors(ctx, user.ID, d); err != nil {
+		return "", err
+	}
 	if err := n.Devices.Forget(ctx, user.ID); err != nil {
 		return "", err
 	}
@@ -96,6 +100,16 @@ func (n NotMe) takeBack(ctx context.Context, token string, d models.Device) (sec
 		return "", err
 	}
 	return n.Links.Make(ctx, user, models.ResetPassword, address)
+}
+
+// removeNewFactors takes away the factors that may be the other's: a notice of one has a link that is valid as long as this
+// reaches back. Those that were there before stay, or whoever reads the mailbox could go round them.
+func (n NotMe) removeNewFactors(ctx context.Context, user bson.ObjectID, d models.Device) error {
+	removed, err := n.Factors.RemoveSince(ctx, user, n.Now().Add(-models.UndoTime))
+	if err != nil || !removed {
+		return err
+	}
+	return n.Events.AddAbout(ctx, models.EventFactorRemoved, &models.Session{User: user}, d, theApp)
 }
 
 // EditHere is GET /settings/security/not-me.

@@ -26,7 +26,7 @@ type Authenticator struct {
 	Secret    string        `bson:"secret"`   // in base32, as it is: making codes takes it (see docs/tokens.md)
 	LastStep  int64         `bson:"lastStep"` // of the last code that was accepted
 	UsedAt    time.Time     `bson:"usedAt"`
-	CreatedAt time.Time     `bson:"createdAt"`
+	CreatedAt time.Time     `bson:"createdAt"` // when it began to count
 }
 
 // RecoveryCode logs in once, without the app or the passkey. It has 120 random bits: nobody can try them all, so a fast hash
@@ -138,7 +138,7 @@ func (m *Factors) ConfirmAuthenticator(ctx context.Context, user bson.ObjectID, 
 		if !ok {
 			return ErrWrongCode()
 		}
-		_, err = m.apps.Update(ctx, store.Where("_id", a.ID, "confirmed", false), bson.D{store.Set("confirmed", true, "lastStep", step, "usedAt", m.db.Now())})
+		_, err = m.apps.Update(ctx, store.Where("_id", a.ID, "confirmed", false), bson.D{store.Set("confirmed", true, "lastStep", step, "usedAt", m.db.Now(), "createdAt", m.db.Now())})
 		if err != nil {
 			return err
 		}
@@ -191,11 +191,17 @@ func ErrWrongCode() *apperr.Error {
 
 // RemoveAuthenticator takes the app away, and tells whether there was one.
 func (m *Factors) RemoveAuthenticator(ctx context.Context, user bson.ObjectID) (removed bool, err error) {
+	return m.RemoveSince(ctx, user, time.Time{})
+}
+
+// RemoveSince takes away the factors that began to count at this time or later, and those that are being set up. It tells
+// whether there was one.
+func (m *Factors) RemoveSince(ctx context.Context, user bson.ObjectID, since time.Time) (removed bool, err error) {
 	err = m.db.Atomically(ctx, func(ctx context.Context) error {
 		if _, err := m.apps.Delete(ctx, store.Where("user", user, "confirmed", false)); err != nil {
 			return err
 		}
-		if removed, err = m.apps.Delete(ctx, store.Where("user", user, "confirmed", true)); err != nil || !removed {
+		if removed, err = m.apps.Delete(ctx, store.Where("user", user, "confirmed", true, "createdAt", store.Where("$gte", since))); err != nil || !removed {
 			return err
 		}
 		return m.EndCodes(ctx, user)
