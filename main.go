@@ -72,7 +72,7 @@ func run(ctx context.Context, args []string) error {
 		Host: cfg.Host, Port: cfg.Port, BaseURL: cfg.BaseURL,
 		CertFile: cfg.TLSCertFile, KeyFile: cfg.TLSKeyFile, RedirectPort: cfg.HTTPRedirectPort,
 		Connections: cfg.MaxConnections, PerAddress: cfg.MaxPerAddress, IsProxy: middlewares.Trusts(cfg.TrustedProxies),
-		MetricsAddr: cfg.MetricsAddr, Metrics: numbers, Log: data.Log,
+		MetricsAddr: cfg.MetricsAddr, Metrics: numbers, Drain: cfg.DrainTime, Stop: cfg.StopTime, Log: data.Log,
 	}, func() { fmt.Printf("Tokentube is at %s\n", cfg.BaseURL) })
 }
 

@@ -52,8 +52,10 @@ type Config struct {
 	TLSCertFile, TLSKeyFile string // PEM; both or neither
 	HTTPRedirectPort        int    // 0: none
 	MaxConnections          int
-	MaxPerAddress           int    // connections, and requests under way
-	MetricsAddr             string // host and port; empty: none
+	MaxPerAddress           int           // connections, and requests under way
+	MetricsAddr             string        // host and port; empty: none
+	DrainTime               time.Duration // between the word to stop and the end of listening
+	StopTime                time.Duration // that running requests may take then
 	RateLimit               bool
 	AllowCrawlers           bool // robots.txt and sitemap.xml
 
@@ -136,6 +138,8 @@ func load(r reader) (Config, error) {
 		HTTPRedirectPort: r.number("HTTP_REDIRECT_PORT", 0, 0, 65535),
 		MaxConnections:   r.number("MAX_CONNECTIONS", 4096, 64, 1_000_000),
 		MaxPerAddress:    r.number("MAX_CONNECTIONS_PER_ADDRESS", 256, 16, 1_000_000),
+		DrainTime:        time.Duration(r.number("DRAIN_SECONDS", 0, 0, 3600)) * time.Second,
+		StopTime:         time.Duration(r.number("STOP_SECONDS", 10, 1, 3600)) * time.Second,
 		MetricsAddr:      r.address("METRICS_ADDR"),
 		RateLimit:        r.flag("RATE_LIMIT", true),
 		AllowCrawlers:    r.flag("ALLOW_CRAWLERS", true),

@@ -51,6 +51,8 @@ func TestDefaults(t *testing.T) {
 		{"TRUSTED_PROXIES", len(got.TrustedProxies), 0},
 		{"MAX_CONNECTIONS", got.MaxConnections, 4096},
 		{"MAX_CONNECTIONS_PER_ADDRESS", got.MaxPerAddress, 256},
+		{"DRAIN_SECONDS", got.DrainTime, time.Duration(0)},
+		{"STOP_SECONDS", got.StopTime, 10 * time.Second},
 		{"MAX_IMAGE_MB", got.MaxImageBytes, int64(10 << 20)},
 		{"MAX_VIDEO_MB", got.MaxVideoBytes, int64(500 << 20)},
 		{"USER_QUOTA_MB", got.UserQuota, int64(10_000 << 20)},

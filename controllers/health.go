@@ -9,6 +9,8 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"tokentube/middlewares"
+	"tokentube/utils/apperr"
+	"tokentube/utils/httpserver"
 	"tokentube/utils/respond"
 )
 
@@ -61,8 +63,13 @@ func (h Health) Live(c *gin.Context) error {
 }
 
 // Ready is GET /readyz and /healthcheck: so does its database, and both that and the media folder can be written to. Where
-// they cannot, the response says so, though pages are served and people can log in and delete.
+// they cannot, or the process was told to stop, the response says so, though pages are served and people can log in and delete.
 func (h Health) Ready(c *gin.Context) error {
+	select {
+	case <-httpserver.Draining(c.Request.Context()):
+		return apperr.New(apperr.Unavailable, "This process is about to stop.")
+	default:
+	}
 	if err := errors.Join(h.DB.Ping(c), h.probe.ask(h.writable)); err != nil {
 		return err
 	}

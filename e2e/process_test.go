@@ -8,7 +8,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // secrets are a pair for the processes that are not given one.
@@ -21,6 +23,7 @@ var secrets = env{
 func TestProcess(t *testing.T) {
 	program := build(t)
 	t.Run("serves and stops", program.servesAndStops)
+	t.Run("drains", program.drains)
 	t.Run("refuses what cannot work", program.refuses)
 	t.Run("explains itself", program.explains)
 	t.Run("has the data file alone", program.hasItsDataAlone)
@@ -50,6 +53,29 @@ func (b binary) servesAndStops(t *testing.T) {
 	again.ready()
 	again.is("alice", login) // the login outlives the process
 	again.stop()
+}
+
+// A process that drains tells balancers at once, and serves everybody until they have noticed.
+func (b binary) drains(t *testing.T) {
+	p := b.start(t, env{"PORT": freePort(t), "BCRYPT_COST": "4", "DRAIN_SECONDS": "3"})
+	p.ready()
+	p.get("/readyz", http.StatusOK)
+	check(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	start := time.Now()
+	for time.Since(start) < 2*time.Second {
+		if code, _ := p.send(http.MethodGet, "/readyz", nil, nil); code == http.StatusServiceUnavailable {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	p.get("/readyz", http.StatusServiceUnavailable)
+	p.is("alice", p.register("alice"))
+	if err := p.cmd.Wait(); err != nil {
+		t.Errorf("it ended with %v: %s", err, p.printed())
+	}
+	if took := time.Since(start); took < 3*time.Second {
+		t.Errorf("it ended after %v", took)
+	}
 }
 
 func (b binary) refuses(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
 	"tokentube/utils/logs"
 )
 
@@ -28,11 +29,10 @@ type Settings struct {
 	IsProxy           func(netip.Addr) bool // speaks for many: its address alone is not bounded
 	MetricsAddr       string                // host and port of a listener of its own for Metrics
 	Metrics           http.Handler          // nil: none
+	Drain             time.Duration         // between the word to stop and the end of listening
+	Stop              time.Duration         // that running requests may take then
 	Log               *slog.Logger
 }
-
-// shutdownTime is how long running requests may take when the server stops.
-const shutdownTime = 10 * time.Second
 
 // Run serves until ctx ends. Ready is called when connections are taken.
 func Run(ctx context.Context, handler http.Handler, s Settings, ready func()) error {
@@ -51,24 +51,26 @@ func Run(ctx context.Context, handler http.Handler, s Settings, ready func()) er
 			MinVersion: tls.VersionTLS12, GetCertificate: certificate.current, NextProtos: []string{"h2", "http/1.1"},
 		})
 	}
-	servers := []serving{{newServer(ctx, handler, s.Log), site}}
+	end := make(chan struct{})
+	base := context.WithValue(context.Background(), phases{}, phases{draining: ctx.Done(), ending: end})
+	servers := []serving{{newServer(base, handler, s.Log), site}}
 	if s.RedirectPort != 0 {
 		plain, err := places.listen(s.RedirectPort, "HTTP_REDIRECT_PORT")
 		if err != nil {
 			return err
 		}
-		servers = append(servers, serving{newRedirect(ctx, s.BaseURL, s.Log), plain})
+		servers = append(servers, serving{newRedirect(base, s.BaseURL, s.Log), plain})
 	}
 	if s.Metrics != nil {
 		listener, err := net.Listen("tcp", s.MetricsAddr)
 		if err != nil {
 			return fmt.Errorf("METRICS_ADDR: %w", err)
 		}
-		servers = append(servers, serving{newServer(ctx, s.Metrics, s.Log), listener})
+		servers = append(servers, serving{newServer(base, s.Metrics, s.Log), listener})
 		s.Log.Info("metrics are served", "address", "http://"+listener.Addr().String()+"/metrics")
 	}
 	ready()
-	return serveAll(ctx, servers, s.Log)
+	return serveAll(ctx, servers, s, end)
 }
 
 // serving is a server on its listener.
@@ -77,22 +79,43 @@ type serving struct {
 	listener net.Listener
 }
 
-// ending is the key under which requests find out that the server stops.
-type ending struct{}
+// phases are how a server stops, and the key under which its requests find that.
+type phases struct {
+	draining <-chan struct{}
+	ending   <-chan struct{}
+}
 
-// Ending is closed when the server that answers the request is to stop: an
-// endless answer ends then. It is nil, and never closed, outside of a server.
-func Ending(request context.Context) <-chan struct{} {
-	done, _ := request.Value(ending{}).(<-chan struct{})
-	return done
+func phasesOf(request context.Context) phases {
+	all, _ := request.Value(phases{}).(phases)
+	return all
+}
+
+// Draining is closed when the server was told to stop: whatever spreads requests over several servers should send it no more.
+// Outside of a server it is nil, and never closed.
+func Draining(request context.Context) <-chan struct{} { return phasesOf(request).draining }
+
+// Ending is closed when the server takes no more requests: an endless answer ends then. Outside of a server it is nil, and
+// never closed.
+func Ending(request context.Context) <-chan struct{} { return phasesOf(request).ending }
+
+// oneMore tells clients of a server that drains to send their next request on another connection. One that they keep would
+// be closed just when they send something.
+func oneMore(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-Draining(r.Context()):
+			w.Header().Set("Connection", "close")
+		default:
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // newServer makes a server whose deadlines hold for every request, whatever answers it. What may take longer gives itself
 // more, once it knows who is asking (middlewares.Progress).
-func newServer(ctx context.Context, handler http.Handler, log *slog.Logger) *http.Server {
-	base := context.WithValue(context.Background(), ending{}, ctx.Done())
+func newServer(base context.Context, handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
-		Handler:           handler,
+		Handler:           oneMore(handler),
 		ReadHeaderTimeout: 10 * time.Second, // the TLS handshake as well
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Second,
@@ -104,33 +127,45 @@ func newServer(ctx context.Context, handler http.Handler, log *slog.Logger) *htt
 	}
 }
 
-// serveAll runs the servers until ctx ends or one of them fails, then stops all:
-// no new request is taken, and running ones get their time.
-func serveAll(ctx context.Context, servers []serving, log *slog.Logger) error {
+// serveAll runs the servers until ctx ends and they have drained, or one of them fails. Then it closes end and stops all: no
+// new request is taken, and running ones get their time.
+func serveAll(ctx context.Context, servers []serving, s Settings, end chan<- struct{}) error {
 	failed := make(chan error, len(servers))
-	for _, s := range servers {
-		go func() { failed <- s.Serve(s.listener) }()
+	for _, server := range servers {
+		go func() { failed <- server.Serve(server.listener) }()
 	}
-	var err error
-	select {
-	case err = <-failed:
-	case <-ctx.Done():
-	}
-	end, cancel := context.WithTimeout(context.Background(), shutdownTime)
+	err := untilStopped(ctx, failed, s.Drain)
+	close(end)
+	late, cancel := context.WithTimeout(context.Background(), s.Stop)
 	defer cancel()
-	for _, s := range servers {
-		if late := s.Shutdown(end); late != nil {
-			log.Warn("requests were cut off", "error", late)
-			_ = s.Close()
+	for _, server := range servers {
+		if cut := server.Shutdown(late); cut != nil {
+			s.Log.Warn("requests were cut off", "error", cut)
+			_ = server.Close()
 		}
 	}
 	return err
 }
 
+// untilStopped waits until ctx ends and then for as long as it takes to drain, or until a server has failed.
+func untilStopped(ctx context.Context, failed <-chan error, drain time.Duration) error {
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-failed:
+		return err
+	case <-time.After(drain):
+		return nil
+	}
+}
+
 // newRedirect makes the server of the port for plain HTTP. A request to it is a line, its response another, and that is all
 // that a connection is for.
-func newRedirect(ctx context.Context, baseURL string, log *slog.Logger) *http.Server {
-	server := newServer(ctx, redirect(baseURL), log)
+func newRedirect(base context.Context, baseURL string, log *slog.Logger) *http.Server {
+	server := newServer(base, redirect(baseURL), log)
 	server.ReadTimeout, server.WriteTimeout, server.MaxHeaderBytes = 10*time.Second, 10*time.Second, 8<<10
 	server.SetKeepAlivesEnabled(false)
 	return server

@@ -30,6 +30,9 @@ type running struct {
 func start(t *testing.T, handler http.Handler, s Settings) running {
 	t.Helper()
 	s.Host, s.Log = "localhost", slog.New(slog.DiscardHandler)
+	if s.Stop == 0 {
+		s.Stop = 10 * time.Second
+	}
 	if s.Connections == 0 {
 		s.Connections, s.PerAddress = 100, 100
 	}
@@ -105,6 +108,49 @@ func TestRunningRequestsFinish(t *testing.T) {
 	}
 	if err := <-r.done; err != nil {
 		t.Error(err)
+	}
+}
+
+// A server that drains goes on for a while, and says so: to whoever asks whether it is ready, and on every connection.
+func TestDraining(t *testing.T) {
+	port := freePort(t)
+	r := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		state := "serving"
+		select {
+		case <-Ending(r.Context()):
+			state = "ending"
+		case <-Draining(r.Context()):
+			state = "draining"
+		default:
+		}
+		_, _ = io.WriteString(w, state)
+	}), Settings{Port: port, Drain: 2 * time.Second})
+	ask := func() (state string, closes bool) {
+		t.Helper()
+		response, err := http.Get(fmt.Sprintf("http://localhost:%d/", port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(body), response.Close
+	}
+	if state, closes := ask(); state != "serving" || closes {
+		t.Errorf("before, it is %s, and closes connections: %v", state, closes)
+	}
+	r.stop()
+	for range 5 {
+		if state, closes := ask(); state != "draining" || !closes {
+			t.Errorf("it is %s, and closes connections: %v", state, closes)
+		}
+	}
+	if err := <-r.done; err != nil {
+		t.Error(err)
+	}
+	if _, err := http.Get(fmt.Sprintf("http://localhost:%d/", port)); err == nil {
+		t.Error("it still answers")
 	}
 }
 
