@@ -1,0 +1,355 @@
+package e2e_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"io"
+	"math/rand/v2"
+	"mime/multipart"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"tokentube/e2e/testsite"
+)
+
+// balancer spreads requests over two processes, as docs/deployment.md configures it.
+type balancer struct {
+	t       *testing.T
+	program binary
+	cmd     *exec.Cmd
+	base    string
+	back    [2]env
+	running [2]*process
+	// leave tells it, where it doesn't find out, that a process gets no more requests; take, that it gets them again.
+	leave, take func(i int)
+}
+
+// TestBehindBalancers restarts two processes in turn, behind the nginx and the Caddy that NGINX_BIN and CADDY_BIN name, while people use
+// the site. No request may be lost.
+func TestBehindBalancers(t *testing.T) {
+	uri := os.Getenv("MONGODB_URI")
+	if uri == "" || os.Getenv("NGINX_BIN") == "" || os.Getenv("CADDY_BIN") == "" {
+		t.Skip("MONGODB_URI, NGINX_BIN and CADDY_BIN name no server")
+	}
+	program := build(t)
+	for name, start := range map[string]func(*balancer, string){"nginx": (*balancer).startNginx, "Caddy": (*balancer).startCaddy} {
+		t.Run(name, func(t *testing.T) {
+			b := &balancer{t: t, program: program}
+			port := freePort(t)
+			b.base = "http://localhost:" + port
+			database := "test_" + bson.NewObjectID().Hex()
+			files := t.TempDir()
+			for i := range b.back {
+				b.back[i] = secrets.with(env{
+					"MONGODB_URI": uri, "MONGODB_DATABASE": database, "DATA_DIR": t.TempDir(), "MEDIA_URL": "file://" + files, "BCRYPT_COST": "4",
+					"BASE_URL": b.base, "PORT": freePort(t), "TRUSTED_PROXIES": "127.0.0.1,::1", "COOKIE_SECURE": "false", "RATE_LIMIT": "false",
+					"HOST": "127.0.0.1", "DRAIN_SECONDS": "4", "STOP_SECONDS": "30", "DISK_RESERVE_MB": "0",
+				})
+				b.running[i] = b.begin(i)
+			}
+			t.Cleanup(func() {
+				client, err := mongo.Connect(options.Client().ApplyURI(uri))
+				check(t, err)
+				check(t, client.Database(database).Drop(context.Background()))
+				check(t, client.Disconnect(context.Background()))
+			})
+			start(b, port)
+			b.restartUnderLoad()
+			for _, p := range b.running {
+				check(t, p.cmd.Process.Signal(syscall.SIGTERM))
+			}
+			for _, p := range b.running {
+				check(t, p.cmd.Wait())
+			}
+		})
+	}
+}
+
+// begin starts a process, and waits until it is ready.
+func (b *balancer) begin(i int) *process {
+	b.t.Helper()
+	p := b.program.start(b.t, b.back[i])
+	p.base = "http://127.0.0.1:" + b.back[i]["PORT"]
+	p.ready()
+	p.get("/readyz", http.StatusOK)
+	return p
+}
+
+// documented is the configuration in docs/deployment.md that this is in.
+func documented(t *testing.T, part string) string {
+	t.Helper()
+	text, err := os.ReadFile("../docs/deployment.md")
+	check(t, err)
+	for _, block := range regexp.MustCompile("(?sm)^```\\w*\n(.*?)^```").FindAllStringSubmatch(string(text), -1) {
+		if strings.Contains(block[1], part) {
+			return block[1]
+		}
+	}
+	t.Fatalf("nothing documented has %q", part)
+	return ""
+}
+
+// replaced replaces each first with its second, which must be there.
+func replaced(t *testing.T, text string, pairs ...string) string {
+	t.Helper()
+	for i := 0; i < len(pairs); i += 2 {
+		if !strings.Contains(text, pairs[i]) {
+			t.Fatalf("%q is not in %s", pairs[i], text)
+		}
+		text = strings.ReplaceAll(text, pairs[i], pairs[i+1])
+	}
+	return text
+}
+
+func (b *balancer) startNginx(port string) {
+	folder := b.t.TempDir()
+	file := filepath.Join(folder, "nginx.conf")
+	server := replaced(b.t, documented(b.t, "proxy_request_buffering"),
+		"listen 443 ssl;", "listen 127.0.0.1:"+port+"; listen [::1]:"+port+";", "server_name tube.example.com;", "",
+		"    ssl_certificate     /etc/ssl/tube.pem;\n    ssl_certificate_key /etc/ssl/tube.key;\n", "", "http://127.0.0.1:8000", "http://tokentube")
+	write := func(down int) {
+		upstream := documented(b.t, "upstream tokentube")
+		for i, at := range []string{"127.0.0.1:8001", "127.0.0.1:8002"} {
+			to := "127.0.0.1:" + b.back[i]["PORT"]
+			if i == down {
+				to += " down"
+			}
+			upstream = replaced(b.t, upstream, at, to)
+		}
+		temp := ""
+		for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+			temp += kind + "_temp_path " + filepath.Join(folder, kind) + "; "
+		}
+		all := "user root; pid " + filepath.Join(folder, "pid") + "; daemon off; error_log stderr; events {}\nhttp { access_log off; " + temp + upstream + server + "}"
+		check(b.t, os.WriteFile(file, []byte(all), 0o600))
+	}
+	run := func(more ...string) *exec.Cmd {
+		return exec.Command(os.Getenv("NGINX_BIN"), append([]string{"-e", "stderr", "-p", folder, "-c", file}, more...)...)
+	}
+	tell := func(down int) {
+		write(down)
+		out, err := run("-s", "reload").CombinedOutput()
+		if err != nil {
+			b.t.Fatalf("%v: %s", err, out)
+		}
+	}
+	b.leave, b.take = tell, func(int) { tell(-1) }
+	write(-1)
+	b.spread(run())
+}
+
+func (b *balancer) startCaddy(port string) {
+	folder := b.t.TempDir()
+	file := filepath.Join(folder, "Caddyfile")
+	site := replaced(b.t, documented(b.t, "health_uri"), "tube.example.com {", "http://localhost:"+port+" {",
+		"127.0.0.1:8001", "127.0.0.1:"+b.back[0]["PORT"], "127.0.0.1:8002", "127.0.0.1:"+b.back[1]["PORT"])
+	check(b.t, os.WriteFile(file, []byte("{\nadmin off\ndefault_bind 127.0.0.1 ::1\n}\n"+site), 0o600))
+	cmd := exec.Command(os.Getenv("CADDY_BIN"), "run", "--config", file, "--adapter", "caddyfile")
+	cmd.Env = []string{"HOME=" + folder, "XDG_DATA_HOME=" + folder, "XDG_CONFIG_HOME=" + folder}
+	// It finds out by itself, within one look and a little.
+	b.leave, b.take = func(int) {}, func(int) { time.Sleep(3 * time.Second) }
+	b.spread(cmd)
+}
+
+// spread starts the balancer, and waits until it answers.
+func (b *balancer) spread(cmd *exec.Cmd) {
+	b.t.Helper()
+	var said output
+	cmd.Stdout, cmd.Stderr = &said, &said
+	check(b.t, cmd.Start())
+	b.t.Cleanup(func() {
+		check(b.t, cmd.Process.Signal(syscall.SIGTERM))
+		_ = cmd.Wait() // some end with a status of their own
+		if b.t.Failed() {
+			said.mu.Lock()
+			defer said.mu.Unlock()
+			b.t.Log(said.text.String())
+		}
+	})
+	front := &process{t: b.t, base: b.base, cmd: cmd}
+	front.ready()
+}
+
+// restartUnderLoad restarts both processes, one after the other, while people read, write, upload and watch.
+func (b *balancer) restartUnderLoad() {
+	l := load{b: b, t: b.t, counts: map[string]*atomic.Int64{}}
+	for _, kind := range []string{"pages", "changes", "renewals", "uploads", "streams"} {
+		l.counts[kind] = new(atomic.Int64)
+	}
+	ctx, stop := context.WithCancel(b.t.Context())
+	defer stop()
+	var all sync.WaitGroup
+	for i := range 3 {
+		v := l.member(fmt.Sprint("member", i))
+		all.Go(func() { l.use(ctx, v) })
+	}
+	uploader := l.member("uploader")
+	all.Go(func() { l.upload(ctx, uploader) })
+	watcher := l.member("watcher")
+	all.Go(func() { l.watch(ctx, watcher) })
+	for i := range b.running {
+		before := l.counts["pages"].Load()
+		b.leave(i)
+		check(b.t, b.running[i].cmd.Process.Signal(syscall.SIGTERM))
+		if err := b.running[i].cmd.Wait(); err != nil {
+			b.t.Errorf("a process ended with %v: %s", err, b.running[i].printed())
+		}
+		b.running[i] = b.begin(i)
+		b.take(i)
+		if l.counts["pages"].Load() == before {
+			b.t.Error("nobody read a page meanwhile")
+		}
+	}
+	time.Sleep(2 * time.Second)
+	stop()
+	all.Wait()
+	for kind, n := range l.counts {
+		b.t.Logf("%s: %d", kind, n.Load())
+		if n.Load() < 2 {
+			b.t.Errorf("there were %d %s", n.Load(), kind)
+		}
+	}
+}
+
+// load is people who use the site. Whatever they are refused is a fault.
+type load struct {
+	b      *balancer
+	t      *testing.T
+	counts map[string]*atomic.Int64
+}
+
+func (l load) member(name string) *visitor {
+	l.t.Helper()
+	v := newVisitor()
+	answer, err := v.call(l.t.Context(), "POST", l.b.base+"/api/v1/users/register",
+		testsite.M{"username": name, "email": name + "@example.com", "fullName": name, "password": testsite.Password})
+	check(l.t, err)
+	if answer.StatusCode != http.StatusCreated {
+		l.t.Fatal(answer)
+	}
+	return v
+}
+
+// done counts a request, unless it was lost.
+func (l load) done(kind string, answer *reply, err error) {
+	switch {
+	case err != nil:
+		l.t.Errorf("%s: %v", kind, err)
+	case answer.StatusCode >= 400:
+		l.t.Errorf("%s: %v", kind, answer)
+	default:
+		l.counts[kind].Add(1)
+	}
+}
+
+func (l load) use(ctx context.Context, v *visitor) {
+	whole := context.Background() // a request that was begun is finished
+	i := 0
+	for ; ctx.Err() == nil; i++ {
+		answer, err := v.open(whole, l.b.base+"/")
+		l.done("pages", answer, err)
+		answer, err = v.call(whole, "PATCH", l.b.base+"/api/v1/users/update-user-bio", testsite.M{"bio": fmt.Sprint("bio ", i)})
+		l.done("changes", answer, err)
+		answer, err = v.call(whole, "POST", l.b.base+"/api/v1/users/regenerate-tokens", nil)
+		l.done("renewals", answer, err)
+	}
+	last := fmt.Sprintf(`"bio":"bio %d"`, i-1)
+	for end := time.Now().Add(patience); ; time.Sleep(200 * time.Millisecond) { // a process may remember the user for five seconds
+		answer, err := v.call(whole, "GET", l.b.base+whoAmI, nil)
+		if err == nil && strings.Contains(answer.body, last) {
+			return
+		}
+		if time.Now().After(end) {
+			l.t.Errorf("the last change was lost: %v, %v", answer, err)
+			return
+		}
+	}
+}
+
+// upload sends pictures, each over some seconds.
+func (l load) upload(ctx context.Context, v *visitor) {
+	picture := image.NewGray(image.Rect(0, 0, 700, 700))
+	for i := range picture.Pix {
+		picture.Pix[i] = byte(rand.Uint32()) // #nosec G404 -- so that it can't be compressed
+	}
+	var content bytes.Buffer
+	check(l.t, png.Encode(&content, picture))
+	for ctx.Err() == nil {
+		answer, err := l.uploadSlowly(v, content.Bytes())
+		l.done("uploads", answer, err)
+	}
+}
+
+func (l load) uploadSlowly(v *visitor, content []byte) (*reply, error) {
+	in, out := io.Pipe()
+	form := multipart.NewWriter(out)
+	go func() {
+		err := errors.Join(form.WriteField("title", "A title"), form.WriteField("alt", "noise"))
+		part, failed := form.CreateFormFile("photo", "noise.png")
+		for err = errors.Join(err, failed); err == nil && len(content) > 0; time.Sleep(150 * time.Millisecond) {
+			n := min(len(content), 30_000)
+			_, err = part.Write(content[:n])
+			content = content[n:]
+		}
+		out.CloseWithError(errors.Join(err, form.Close()))
+	}()
+	r, err := http.NewRequest(http.MethodPost, l.b.base+"/api/v1/photos", in)
+	check(l.t, err)
+	r.Header.Set("Content-Type", form.FormDataContentType())
+	r.Header.Set("Accept", "application/json")
+	for name, value := range v.cookies {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	answer, err := v.client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(answer.Body)
+	return &reply{answer, string(body)}, errors.Join(err, answer.Body.Close())
+}
+
+// watch opens the events of a session of the lab, again each time that they end, as a browser does.
+func (l load) watch(ctx context.Context, v *visitor) {
+	answer, err := v.send(ctx, http.MethodPost, l.b.base+"/token-lab/session", nil,
+		http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Origin": {l.b.base}, "Accept": {"text/html"}})
+	if err != nil || answer.StatusCode != http.StatusSeeOther {
+		l.t.Error(answer, err)
+		return
+	}
+	for ctx.Err() == nil {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, l.b.base+"/token-lab/events", nil)
+		check(l.t, err)
+		for name, value := range v.cookies {
+			r.AddCookie(&http.Cookie{Name: name, Value: value})
+		}
+		stream, err := (&http.Client{}).Do(r)
+		if err != nil {
+			if ctx.Err() == nil {
+				l.t.Errorf("streams: %v", err)
+			}
+			return
+		}
+		first, err := bufio.NewReader(stream.Body).ReadString('\n')
+		l.done("streams", &reply{stream, first}, err)
+		_, _ = io.Copy(io.Discard, stream.Body) // until the process ends it
+		check(l.t, stream.Body.Close())
+	}
+}
