@@ -67,6 +67,7 @@ func TestScreenshots(t *testing.T) {
 		p.Go(at)
 		p.photograph(folder, name)
 	}
+	p.photographFactors(folder)
 	p.Go("/token-lab")
 	p.photograph(folder, "lab-empty")
 	p.Press("Start a session")
@@ -86,6 +87,27 @@ func TestScreenshots(t *testing.T) {
 	p.Expect("status of 404")
 	p.Go("/no-such-page")
 	p.photograph(folder, "not-found")
+}
+
+// photographFactors turns two-step login on.
+func (p *tab) photographFactors(folder string) {
+	p.t.Helper()
+	p.Go("/settings/security/not-me")
+	p.photograph(folder, "not-me")
+	p.Go("/confirm?next=/settings/factors")
+	p.photograph(folder, "confirm")
+	p.Go("/settings/factors")
+	p.photograph(folder, "factors-off")
+	p.Press("Set up an app")
+	p.Sees("Six digits")
+	p.photograph(folder, "factors-setup")
+	secret := evaluate[string](p, `document.querySelector("code.secret-key").textContent.replaceAll(/\s/g, "")`)
+	p.Fill("Code from the app", testsite.OneTimeCode(secret, p.Clock.Now()))
+	p.Press("Turn on")
+	p.Sees("recovery codes")
+	p.photograph(folder, "factors-codes")
+	p.Go("/settings/factors")
+	p.photograph(folder, "factors-on")
 }
 
 // first is the first link of the page that begins so.
