@@ -34,7 +34,6 @@ import (
 type balancer struct {
 	t       *testing.T
 	program binary
-	cmd     *exec.Cmd
 	base    string
 	back    [2]env
 	running [2]*process
