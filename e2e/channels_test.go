@@ -193,6 +193,7 @@ func TestSharing(t *testing.T) {
 	}
 
 	bob.JSON("POST", "/api/v1/comments/"+post, testsite.M{"content": "Hi"}).Status(201)
+	s.DB.WaitRemovals()                                                                 // people are told in the background
 	evaluate[chromedp.Void](p, `document.dispatchEvent(new Event("visibilitychange"))`) // as when the tab is looked at again
 	p.until("the bell to tell", `((b) => b && !b.hidden && b.textContent === "1")(document.querySelector("[data-unread]"))`)
 }

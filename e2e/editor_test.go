@@ -121,7 +121,7 @@ func TestLearnRemembers(t *testing.T) {
 	s := open(t)
 	p := s.Browser()
 	p.Go("/learn/rotation")
-	p.Sees("Lesson 7 of 12", "1 visited", "Copy", "next, err := m.replaceCurrent(ctx, s, d)")
+	p.Sees("Lesson 7 of 14", "1 visited", "Copy", "next, err := m.replaceCurrent(ctx, s, d)")
 	express := `document.querySelector(".in-express").checkVisibility()`
 	p.Choose("Express")
 	p.until("the code in Express", express)
@@ -135,7 +135,7 @@ func TestLearnRemembers(t *testing.T) {
 	p.Press("An old refresh token comes back an hour after its successor was first used. Who sent it, the thief or the owner?")
 	p.Sees("The server can’t know.")
 	p.Go("/learn")
-	p.Sees("You have visited 2 of 12")
+	p.Sees("You have visited 2 of 14")
 	if n := evaluate[int](p, `document.querySelectorAll("a.visited").length`); n != 2 {
 		t.Errorf("%d are marked", n)
 	}
@@ -144,7 +144,7 @@ func TestLearnRemembers(t *testing.T) {
 	plain.Go("/learn/theft")
 	plain.Choose("Express")
 	plain.until("the code in Express", express)
-	plain.Press("Lesson 8 of 12")
+	plain.Press("Lesson 8 of 14")
 	plain.Follow("Rotation")
 	plain.At("/learn/rotation")
 	plain.Follow("The refresh")

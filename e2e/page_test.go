@@ -94,7 +94,7 @@ func (p *tab) Choose(label string) {
 	p.click(named("choice", label))
 }
 
-// click waits until the element is there and nothing lies over it, and clicks it.
+// click waits until the element is there, stands still and has nothing over it, and clicks it.
 func (p *tab) click(element string) {
 	p.t.Helper()
 	const place = `((e) => {
@@ -106,9 +106,10 @@ func (p *tab) click(element string) {
 })`
 	var at []float64
 	p.poll("something to click: "+strings.TrimPrefix(element, find), func(ctx context.Context) (bool, error) {
+		before := at
 		var err error
 		at, err = chromedp.Run(ctx, chromedp.Evaluate[[]float64](place+"("+element+")"))
-		return len(at) == 2, err
+		return len(at) == 2 && slices.Equal(at, before), err
 	})
 	p.do("click", chromedp.MouseClickXY(at[0], at[1]))
 }

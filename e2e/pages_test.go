@@ -59,15 +59,19 @@ func (s *site) furnish() pages {
 	bobs := bob.JSON("POST", "/api/v1/tweets", testsite.M{"content": "Words of bob."}).Status(http.StatusCreated).ID()
 	comment = say(bob, "", "Still here: "+strings.Repeat("\u0321\u0489", 60))
 
+	s.SignIn("alice").JSON("PUT", "/api/v1/users/factors/authenticator", nil).Status(http.StatusOK)
+
 	open := []string{"/", "/?kind=video", "/?kind=photo", "/?kind=text", video, picture, words, "/@alice", "/@bob", "/no-such-page",
 		"/comments/" + strings.TrimPrefix(video, "/watch/"), "/comments/c/" + comment}
 	return pages{
-		guest: append(append(open, "/login", "/register", "/forgot-password", s.resetLink("bob"), "/dev/mail"), s.lessons()...),
+		guest: append(append(open, "/login", "/register", "/forgot-password", s.resetLink("bob"), "/dev/mail",
+			"/confirm-email?token="+s.link(ids["bob"], models.ConfirmEmail), "/not-me?token="+s.link(ids["bob"], models.NotMe)), s.lessons()...),
 		user: append(open, draft, "/@alice?kind=text", "/@alice?tab=drafts", "/create?kind=video", "/create?kind=photo", "/create?kind=text",
 			video+"/edit", picture+"/edit", words+"/edit", words+"/delete", video+"/delete", picture+"/delete", "/comments/c/"+mine+"/edit",
 			"/subscriptions", "/history", "/liked", "/playlists", "/playlists/watch-later", "/playlists/"+playlist, "/playlists/"+playlist+"/edit", "/playlists/save/"+strings.TrimPrefix(video, "/watch/"), "/@alice?tab=playlists", "/subscriptions/c/"+ids["alice"],
 			"/welcome", "/studio", "/dashboard", "/notifications", "/search?q=square", "/settings/notifications", "/settings/blocks", "/settings/data", "/api/docs",
-			"/reports/posts/"+bobs, "/reports/channels/"+ids["bob"], "/reports/comments/"+comment, "/admin/reports", "/admin/reports/"+s.reported(ids["alice"], bobs),
+			"/reports/posts/"+bobs, "/reports/channels/"+ids["bob"], "/reports/comments/"+comment, "/admin/reports", "/admin/reports/"+s.reported(ids["alice"], bobs), "/admin/accounts?username=bob",
+			"/confirm?next=/settings/factors", "/settings/factors", "/settings/factors/authenticator", "/settings/security/not-me",
 			"/token-lab/editor", "/token-lab/decoder",
 			"/settings/profile", "/settings/account", "/settings/password", "/settings/sessions", "/settings/security", "/settings/delete", "/token-lab"),
 	}
@@ -96,10 +100,23 @@ func (s *site) resetLink(user string) string {
 	return regexp.MustCompile(`/reset-password\?token=\w+`).FindString(c.Get("/dev/mail").Status(http.StatusOK).Body)
 }
 
+// link is the secret of a link of this purpose.
+func (s *site) link(user string, purpose models.Purpose) string {
+	s.t.Helper()
+	id, err := bson.ObjectIDFromHex(user)
+	check(s.t, err)
+	u, err := s.Users.ByID(s.t.Context(), id)
+	check(s.t, err)
+	secret, err := s.Links.Make(s.t.Context(), u, purpose, u.Email)
+	check(s.t, err)
+	return secret
+}
+
 // noPages are the addresses that bring something else than a page to look at, or one that is looked at elsewhere.
 var noPages = []string{
 	"/.well-known/jwks.json", "/api/openapi.json", "/sitemap.xml", "/robots.txt", "/@:username/feed.atom", "/healthz", "/readyz", "/static/*name", "/media/public/:name", "/media/posts/:id", "/media/posts/:id/thumbnail",
 	"/settings", "/settings/data/export", "/learn/", "/learn/from-express", "/token-lab/events", "/token-lab/target", "/token-lab/target/editor", "/token-lab/visitor", "/token-lab/visitor/editor",
+	"/login/code", // which takes half a login
 }
 
 // unseen are the site's pages that none of these addresses opens.
@@ -141,6 +158,11 @@ func TestPages(t *testing.T) {
 		p.Go(path)
 		p.inspect(path+" (guest)", axe)
 	}
+	s.User("dave").TurnOnTwoSteps()
+	p.Go("/login")
+	p.logIn("dave", testsite.Password)
+	p.At("/login/code")
+	p.inspect("/login/code", axe)
 	p.Go("/login")
 	p.logIn("alice", "not her password at all")
 	p.Sees("Wrong username or password.")
