@@ -163,12 +163,12 @@ func (p *tab) inspectEditor(axe string) {
 		p.Sees("The signature fits")
 	}
 	p.inspect("/token-lab/editor", axe)
-	for _, preset := range []string{"Change the user id", "Remove exp"} {
+	for _, preset := range editorPresets[:2] {
 		p.look(1280, "light")
-		p.Press(preset)
-		p.Sees("401 Unauthorized")
+		p.Press(preset.label)
+		p.Sees("401 Unauthorized", preset.words)
 		p.do("open all parts", chromedp.Evaluate[chromedp.Void](`document.querySelectorAll("main details").forEach((part) => { part.open = true; })`))
-		p.inspect("/token-lab/editor: "+preset, axe)
+		p.inspect("/token-lab/editor: "+preset.label, axe)
 	}
 	p.look(1280, "light")
 	p.Go("/token-lab/decoder")
