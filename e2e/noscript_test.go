@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
@@ -61,6 +62,36 @@ func TestWithoutScripts(t *testing.T) {
 	p.publishesFiles()
 	p.changesPassword()
 	p.deletesAccount()
+}
+
+// TestTwoStepsWithoutScripts turns two-step login on, and logs in with a code.
+func TestTwoStepsWithoutScripts(t *testing.T) {
+	s := open(t)
+	s.User("alice")
+	p := s.Browser().withoutScripts()
+	p.Go("/login?next=/settings/factors")
+	p.logIn("alice", testsite.Password)
+	p.At("/settings/factors")
+	p.Press("Set up an app")
+	p.Sees("Six digits")
+	secret := evaluate[string](p, `document.querySelector("code.secret-key").textContent.replaceAll(/\s/g, "")`)
+	p.Fill("Code from the app", testsite.OneTimeCode(secret, p.Clock.Now()))
+	p.Press("Turn on")
+	p.Sees("They are shown only now")
+	p.Press("Your menu")
+	p.Press("Log out")
+	p.Sees("You are logged out.")
+	p.Clock.Advance(30 * time.Second) // each code works once
+	p.Go("/login?next=/liked")
+	p.logIn("alice", testsite.Password)
+	p.At("/login/code?next=%2Fliked")
+	p.Expect("status of 422") // of the wrong code
+	p.Fill("Code from your authenticator app", "12345")
+	p.Press("Log in")
+	p.Sees("That code is wrong")
+	p.Fill("Code from your authenticator app", testsite.OneTimeCode(secret, p.Clock.Now()))
+	p.Press("Log in")
+	p.At("/liked")
 }
 
 func (p *tab) withoutScripts() *tab {
