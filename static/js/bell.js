@@ -26,4 +26,5 @@ export function enhance(bell) {
 
   setInterval(ask, every);
   document.addEventListener("visibilitychange", ask);
+  document.addEventListener("unread", (event) => show(event.detail)); // this page changed it
 }

@@ -3,6 +3,8 @@
 
 import { clearErrors, showErrors } from "./errors.js";
 import { keep } from "./keep.js";
+import { page } from "./page.js";
+import { remove as removeItem } from "./remove.js";
 import { say, toLogin } from "./say.js";
 import { short, toggle } from "./toggle.js";
 
@@ -103,12 +105,6 @@ function waiting(words) {
   return item;
 }
 
-async function page(path) {
-  const answer = await fetch(path, { headers: { Accept: "text/html" } });
-  if (!answer.ok) throw new Error(answer.status);
-  return new DOMParser().parseFromString(await answer.text(), "text/html");
-}
-
 // fromSite is a comment as its thread shows it. A reply may be on a later page of a long thread: then it is there alone.
 async function fromSite(id) {
   const thread = await page(`/comments/c/${id}?sortType=desc`);
@@ -117,29 +113,17 @@ async function fromSite(id) {
   return found;
 }
 
-// remove hides a comment until the site has removed it. Where there are replies, a placeholder stays.
+// remove removes a comment. Where there are replies, a placeholder stays.
 async function remove(form, section) {
   const comment = form.closest(".comment");
-  const undo = (message) => { comment.hidden = false; say(message); };
-  comment.hidden = true;
-  try {
-    const answer = await fetch(form.action, { method: "POST", headers: { Accept: "application/json" } });
-    if (answer.status === 401) return toLogin();
-    if (answer.status !== 404 && !answer.ok) return undo((await answer.json()).message);
-    if (answer.ok) count(section, -1);
-    say("Comment deleted.");
-    const left = comment.dataset.answered > 0 || comment.querySelector(".comment") ? await fromSite(comment.dataset.comment).catch(() => null) : null;
-    if (left) {
-      const replies = comment.querySelector(":scope > .comment-thread, :scope > .comment-list");
-      if (replies) left.append(replies);
-      comment.replaceWith(left);
-    } else comment.remove();
-    const next = left || section;
-    next.tabIndex = -1;
-    next.focus({ preventScroll: true });
-  } catch {
-    undo("Couldn’t reach the server. Try again.");
-  }
+  const removed = await removeItem(form, comment);
+  if (!removed) return;
+  if (removed.ok) count(section, -1);
+  const left = comment.dataset.answered > 0 || comment.querySelector(".comment") ? await fromSite(comment.dataset.comment).catch(() => null) : null;
+  if (!left) return comment.remove();
+  const replies = comment.querySelector(":scope > .comment-thread, :scope > .comment-list");
+  if (replies) left.append(replies);
+  comment.replaceWith(left);
 }
 
 // count adds to the number of comments, where it is shown.

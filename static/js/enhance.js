@@ -4,6 +4,8 @@ const modules = [
   ["[data-save]", "./save.js"],
   ["[data-watch]", "./watch.js"],
   ["[data-comments]", "./comments.js"],
+  ["[data-list] [data-remove]", "./remove.js"],
+  ["[data-list] [data-move]", "./move.js"],
   ["[data-more]", "./more.js"],
   ["[data-share]", "./share.js"],
   ["[data-bell]", "./bell.js"],

@@ -1,3 +1,5 @@
+import { enhance as enhanceAll } from "./enhance.js";
+import { page } from "./page.js";
 import { say } from "./say.js";
 
 // How many pages come by themselves before the reader is asked again, so that
@@ -28,6 +30,7 @@ export async function enhance(link) {
     try {
       const { items, next } = await fetchPage(link.href);
       list.append(...items);
+      items.forEach(enhanceAll);
       loaded++;
       pages++;
       if (focus) items[0]?.querySelector(".card-link, a")?.focus();
@@ -61,10 +64,8 @@ export async function enhance(link) {
 }
 
 async function fetchPage(address) {
-  const answer = await fetch(address, { headers: { Accept: "text/html" } });
-  if (!answer.ok) throw new Error(answer.status);
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  return { items: [...page.querySelectorAll("[data-list] > *")], next: page.querySelector("[data-more]") };
+  const fresh = await page(address);
+  return { items: [...fresh.querySelectorAll("[data-list] > *")], next: fresh.querySelector("[data-more]") };
 }
 
 // restore brings back what was there when the reader left, unless the browser kept the whole page.

@@ -1,4 +1,5 @@
 import { enhance as toggle } from "./toggle.js";
+import { page } from "./page.js";
 import { say } from "./say.js";
 
 // enhance opens the page of the link in a dialog, in place.
@@ -7,13 +8,12 @@ export function enhance(link) {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     try {
-      const answer = await fetch(link.href, { headers: { Accept: "text/html" } });
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const saver = page.querySelector("[data-saver]");
+      const saver = (await page(link.href)).querySelector("[data-saver]");
       if (!saver) return location.assign(link.href); // the login, or an error
       show(saver, link);
-    } catch {
-      say("Couldn’t reach the server. Try again.");
+    } catch (error) {
+      if (error instanceof TypeError) say("Couldn’t reach the server. Try again.");
+      else location.assign(link.href); // the page says what is wrong
     }
   });
 }

@@ -28,6 +28,13 @@ export function sayTold() {
   } catch { /* forbidden */ }
 }
 
+// send sends a form and stays in the page. Whoever is logged out meanwhile is led to the login page: then it is nothing.
+export async function send(form) {
+  const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), headers: { Accept: "application/json" } });
+  if (answer.status === 401) return toLogin();
+  return { ok: answer.ok, status: answer.status, body: await answer.json() };
+}
+
 // toLogin goes to the login page, and afterwards back here.
 export function toLogin() {
   location.assign("/login?next=" + encodeURIComponent(location.pathname + location.search));

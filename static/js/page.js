@@ -1,0 +1,6 @@
+// page fetches a page of the site, to take markup from it.
+export async function page(address) {
+  const answer = await fetch(address, { headers: { Accept: "text/html" } });
+  if (!answer.ok) throw new Error(answer.status);
+  return new DOMParser().parseFromString(await answer.text(), "text/html");
+}
