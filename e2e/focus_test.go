@@ -32,7 +32,7 @@ func (s *site) listsOfThree() map[string]string {
 		bob.PostForm("/playlists/watch-later/"+post+"?_method=PUT", nil).Status(http.StatusSeeOther)
 		own := bob.JSON("POST", "/api/v1/tweets", testsite.M{"content": "Words for " + name}).Status(http.StatusCreated).ID()
 		other.JSON("POST", "/api/v1/comments/"+own, testsite.M{"content": "Words by " + name}).Status(http.StatusCreated)
-		id := s.User("not" + name).JSON("GET", "/api/v1/users/get-current-user", nil).Status(http.StatusOK).ID()
+		id := s.User("not"+name).JSON("GET", "/api/v1/users/get-current-user", nil).Status(http.StatusOK).ID()
 		bob.PostForm("/users/blocks/"+id+"?_method=PUT", nil).Status(http.StatusSeeOther)
 	}
 	s.DB.WaitRemovals() // people are notified in the background
