@@ -239,15 +239,18 @@ func TestEveryChangeHappensWhollyOrNotAtAll(t *testing.T) {
 				t.Fatal("it changes nothing")
 			}
 			for _, f := range faults {
-				calls := 1
-				for ; strike(t, c, f, calls, like, before, after); calls++ {
-					if calls > 400 {
-						t.Fatal("it never ends")
+				t.Run(f.name, func(t *testing.T) {
+					t.Parallel()
+					calls := 1
+					for ; strike(t, c, f, calls, like, before, after); calls++ {
+						if calls > 400 {
+							t.Fatal("it never ends")
+						}
 					}
-				}
-				if calls == 1 {
-					t.Error("there was no fault")
-				}
+					if calls == 1 {
+						t.Error("there was no fault")
+					}
+				})
 			}
 		})
 	}

@@ -192,15 +192,38 @@ func stocked(t testing.TB) place {
 // copy is a place like this one.
 func (p place) copy(t testing.TB) place {
 	t.Helper()
-	if p.uri != "" {
-		return stocked(t)
-	}
 	other := newPlace(t)
+	other.files.there = maps.Clone(p.files.there)
+	if p.uri != "" {
+		p.copyDatabase(t, other.database)
+		return other
+	}
 	data, err := os.ReadFile(p.file)
 	fatal(t, err)
 	fatal(t, os.WriteFile(other.file, data, 0o600))
-	other.files.there = maps.Clone(p.files.there)
 	return other
+}
+
+// copyDatabase copies all documents. Their indexes are made when the copy is opened.
+func (p place) copyDatabase(t testing.TB, to string) {
+	t.Helper()
+	ctx := context.Background()
+	client, err := mongo.Connect(options.Client().ApplyURI(p.uri))
+	fatal(t, err)
+	defer func() { fatal(t, client.Disconnect(ctx)) }()
+	from := client.Database(p.database)
+	names, err := from.ListCollectionNames(ctx, bson.D{})
+	fatal(t, err)
+	for _, name := range names {
+		found, err := from.Collection(name).Find(ctx, bson.D{})
+		fatal(t, err)
+		var all []bson.Raw
+		fatal(t, found.All(ctx, &all))
+		if len(all) > 0 {
+			_, err = client.Database(to).Collection(name).InsertMany(ctx, all)
+			fatal(t, err)
+		}
+	}
 }
 
 // open opens the place, and prepares it; wrap may put something between the store and the engine.
