@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,15 +30,18 @@ func TestExtending(t *testing.T) {
 	if fences := strings.Count(string(text), "\n```") / 2; len(steps) != fences || fences < 4 {
 		t.Fatalf("%d of %d blocks name their file", len(steps), fences)
 	}
+	var changed []string
 	for _, step := range steps {
 		apply(t, tree, step[1], step[2], step[3])
+		folder, _, _ := strings.Cut(step[1], "/")
+		changed = append(changed, path.Join("tokentube", folder))
 	}
 	if out, err := exec.Command("gofmt", "-l", tree).CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("gofmt: %v: %s", err, out)
 	}
 	program := buildIn(t, tree)
-	t.Run("all tests", func(t *testing.T) {
-		cmd := exec.Command("go", "test", "-short", "./...") // short: not this test again, nor the browser's
+	t.Run("tests", func(t *testing.T) {
+		cmd := exec.Command("go", append([]string{"test", "-short"}, testsOf(t, tree, changed)...)...) // short: not this test again, nor the browser's
 		cmd.Dir, cmd.Env = tree, append(os.Environ(), "MONGODB_URI=")
 		out, err := cmd.CombinedOutput()
 		if err != nil {
@@ -44,6 +49,28 @@ func TestExtending(t *testing.T) {
 		}
 	})
 	t.Run("in use", program.bookmarks)
+}
+
+// testsOf names the packages whose tests use what was changed, and the one that reads all files.
+func testsOf(t *testing.T, tree string, changed []string) []string {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-test", "-f", `{{.ImportPath}} {{join .Deps " "}}`, "./...")
+	cmd.Dir = tree
+	out, err := cmd.Output()
+	check(t, err)
+	packages := []string{"tokentube/docs"}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		tested, isTest := strings.CutSuffix(words[0], ".test")
+		uses := func(name string) bool { return slices.Contains(words, name) }
+		if isTest && tested != packages[0] && slices.ContainsFunc(changed, uses) {
+			packages = append(packages, tested)
+		}
+	}
+	if len(packages) < 5 {
+		t.Fatalf("only %q use what was changed", packages)
+	}
+	return packages
 }
 
 // blocks are the file's path and, as the next thing, a fenced block.
