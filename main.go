@@ -68,6 +68,7 @@ func run(ctx context.Context, args []string) error {
 	if err := data.DB.Prepare(ctx); err != nil {
 		return err
 	}
+	data.ServeBackups(cfg)
 	return httpserver.Run(ctx, handler, httpserver.Settings{
 		Host: cfg.Host, Port: cfg.Port, BaseURL: cfg.BaseURL,
 		CertFile: cfg.TLSCertFile, KeyFile: cfg.TLSKeyFile, RedirectPort: cfg.HTTPRedirectPort,

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"tokentube/config"
@@ -17,7 +19,7 @@ import (
 )
 
 var backupCommand = command{
-	name: "backup", args: "FILE [--force]",
+	name: "backup", args: "FILE [--force] | FOLDER --keep N",
 	brief: "save the whole site in one file",
 	help: `FILE becomes a tar file with the database, the media folder and the generated
 secrets (secrets.env): everything that "restore" needs to bring the site back on
@@ -28,18 +30,37 @@ bucket (MEDIA_URL).
 FILE appears once it is complete and has been read back. Only you can read it. An
 existing file is replaced only with --force.
 
-Stop the site first. While it runs, an administrator can download the same backup,
-without the secrets: GET /api/v1/admin/backup (see "admin").
+With --keep, the file is FOLDER/tokentube-DATE-TIME.tar (UTC), and once it is complete,
+the oldest of that kind are deleted until N are left. That is for a timer.
+
+The site may run or be stopped. If it runs, run this on the same machine as the same
+user: the site itself makes the backup. From elsewhere, an administrator can download
+one without the secrets: GET /api/v1/admin/backup (see "admin").
 
 Back up a site on MongoDB (MONGODB_URI) with mongodump, and its media with the tools
 of the bucket or the file system.`,
 	parse: func(flags *flag.FlagSet, args []string) (Run, error) {
+		var keep int
+		flags.Func("keep", "", func(text string) (err error) {
+			if keep, err = strconv.Atoi(text); err != nil || keep < 1 {
+				return errors.New("must be a whole number from 1")
+			}
+			return nil
+		})
 		force := flags.Bool("force", false, "")
 		found, err := positional(flags, args, "FILE")
 		if err != nil {
 			return nil, err
 		}
-		return func(ctx context.Context, s Site) error { return backup(ctx, s, found[0], *force) }, nil
+		if keep > 0 && *force {
+			return nil, errors.New("--force doesn't go with --keep, which never replaces a file")
+		}
+		return func(ctx context.Context, s Site) error {
+			if keep > 0 {
+				return backupInto(ctx, s, found[0], keep)
+			}
+			return backup(ctx, s, found[0], *force)
+		}, nil
 	},
 }
 
@@ -50,41 +71,61 @@ func backup(ctx context.Context, s Site, path string, force bool) error {
 	if err := mayWrite(path, force); err != nil {
 		return err
 	}
-	db, err := openStopped(s.Config)
-	if errors.Is(err, localdb.ErrInUse) {
-		return fmt.Errorf("%w\nWhile it runs, an administrator can download GET %s/api/v1/admin/backup", err, s.Config.BaseURL)
-	}
+	write, done, err := maker(ctx, s.Config, filepath.Dir(path))
 	if err != nil {
 		return err
 	}
-	defer func() { _ = db.Close() }()
-	snapshot, err := db.Snapshot(ctx, filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(snapshot) }()
-	contents := archive.Contents{Database: snapshot, Made: time.Now()}
-	if secrets := s.Config.SecretsFile(); exists(secrets) {
-		contents.Secrets = secrets
-	}
-	if s.Config.MediaURL == "" {
-		if contents.Media, err = media.Open(ctx, "", s.Config.MediaDir(), media.Limits{}); err != nil {
-			return err
-		}
-		defer func() { _ = contents.Media.Close() }()
-	}
-	size, err := writeArchive(ctx, path, contents, force)
+	defer done()
+	head, size, err := writeArchive(ctx, path, write, force)
 	if err != nil {
 		return fmt.Errorf("the backup could not be written: %w", err)
 	}
-	s.say("Wrote %s, %d bytes: the database%s. It was read back and is whole.", path, size, also(contents.Media != nil, contents.Secrets != ""))
-	if contents.Media == nil {
+	s.say("Wrote %s, %d bytes: the database%s. It was read back and is whole.", path, size, also(head.Media, head.Secrets))
+	if !head.Media {
 		s.say("The media files are in the bucket of MEDIA_URL and not in it.")
 	}
-	if contents.Secrets == "" {
+	if !head.Secrets {
 		s.say("The secrets came from the environment and are not in it: keep them yourself.")
 	}
 	return nil
+}
+
+// maker returns what writes a backup: of a stopped site this process, by way of a copy in folder, and of a running one the site.
+func maker(ctx context.Context, cfg config.Config, folder string) (write func(io.Writer) error, done func(), err error) {
+	db, err := openStopped(cfg)
+	if errors.Is(err, localdb.ErrInUse) {
+		return fromRunning(ctx, cfg, err)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	var files *media.Store
+	if cfg.MediaURL == "" {
+		if files, err = media.Open(ctx, "", cfg.MediaDir(), media.Limits{}); err != nil {
+			return nil, nil, errors.Join(err, db.Close())
+		}
+	}
+	done = func() {
+		_ = db.Close()
+		if files != nil {
+			_ = files.Close()
+		}
+	}
+	return func(to io.Writer) error { return writeSite(ctx, to, cfg, files, db.Snapshot, folder) }, done, nil
+}
+
+// writeSite writes everything that the site in DATA_DIR has; files is nil if they are elsewhere.
+func writeSite(ctx context.Context, to io.Writer, cfg config.Config, files *media.Store, snapshot func(context.Context, string) (string, error), folder string) error {
+	database, err := snapshot(ctx, folder)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(database) }()
+	contents := archive.Contents{Database: database, Media: files, Made: time.Now()}
+	if secrets := cfg.SecretsFile(); exists(secrets) {
+		contents.Secrets = secrets
+	}
+	return archive.Write(ctx, to, contents)
 }
 
 func also(media, secrets bool) string {
@@ -138,13 +179,13 @@ func mayWrite(path string, force bool) error {
 
 // writeArchive writes under another name, reads what it wrote, and only then lets
 // it appear as path.
-func writeArchive(ctx context.Context, path string, contents archive.Contents, force bool) (size int64, err error) {
+func writeArchive(ctx context.Context, path string, write func(io.Writer) error, force bool) (head archive.Head, size int64, err error) {
 	draft, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*.tmp") // mode 0600
 	if err != nil {
-		return 0, err
+		return head, 0, err
 	}
 	defer func() { _ = os.Remove(draft.Name()) }()
-	err = archive.Write(ctx, draft, contents)
+	err = write(draft)
 	if err == nil {
 		err = draft.Sync()
 	}
@@ -152,13 +193,13 @@ func writeArchive(ctx context.Context, path string, contents archive.Contents, f
 		_, err = draft.Seek(0, 0)
 	}
 	if err == nil {
-		_, err = archive.Verify(ctx, draft)
+		head, err = archive.Verify(ctx, draft)
 	}
 	info, statErr := draft.Stat()
 	if err = errors.Join(err, statErr, draft.Close()); err != nil {
-		return 0, err
+		return head, 0, err
 	}
-	return info.Size(), errors.Join(publish(draft.Name(), path, force), syncFolder(filepath.Dir(path)))
+	return head, info.Size(), errors.Join(publish(draft.Name(), path, force), syncFolder(filepath.Dir(path)))
 }
 
 // publish renames. Without force it never replaces what came there meanwhile: a

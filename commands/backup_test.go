@@ -152,6 +152,12 @@ func TestBackupRefusesWhatWouldGoWrong(t *testing.T) {
 	refused(t, cfg, []string{"backup", ""}, "FILE is empty")
 	refused(t, cfg, []string{"backup", "a", "b"}, `"b" is too much`)
 	refused(t, cfg, []string{"backup", "--quick", "a"}, "-quick")
+	for _, keep := range []string{"0", "-1", "all", "", "1.5"} {
+		refused(t, cfg, []string{"backup", folder, "--keep", keep}, "whole number from 1")
+	}
+	refused(t, cfg, []string{"backup", folder, "--keep", "2", "--force"}, "--force doesn't go with --keep")
+	refused(t, cfg, []string{"backup", path, "--keep", "2"}, "there is no folder")
+	refused(t, cfg, []string{"backup", filepath.Join(folder, "none"), "--keep", "2"}, "there is no folder")
 	refused(t, elsewhere(t, cfg), []string{"backup", filepath.Join(folder, "x")}, "there is no site in")
 	onMongo := cfg
 	onMongo.MongoURI = "mongodb://127.0.0.1:1"
@@ -163,7 +169,10 @@ func TestBackupRefusesWhatWouldGoWrong(t *testing.T) {
 		t.Errorf("Ctrl-C: %v", err)
 	}
 	site := testsite.Start(t, cfg)
-	refused(t, cfg, []string{"backup", filepath.Join(folder, "x")}, "the site is running", "/api/v1/admin/backup")
+	refused(t, cfg, []string{"backup", filepath.Join(folder, "x")}, "the site is running", "/api/v1/admin/backup") // it has no socket
+	check(t, os.WriteFile(filepath.Join(cfg.DataDir, "backup.sock"), nil, 0o600))                                  // nobody listens there
+	refused(t, cfg, []string{"backup", filepath.Join(folder, "x")}, "the site is running")
+	check(t, os.Remove(filepath.Join(cfg.DataDir, "backup.sock")))
 	refused(t, cfg, []string{"restore", "--force", path}, "the site is running")
 	site.Close()
 	same(t, "the folder", map[string]string{"/there.tar": "precious"}, tree(t, folder))
