@@ -243,6 +243,9 @@ func (a *App) post(p *models.Post, owner *models.User, viewer bson.ObjectID) Pos
 	case models.Photo:
 		out.Photo, out.Thumbnail, out.Alt = &original, &thumbnail, p.Alt
 		out.Width, out.Height = p.Width, p.Height
+		if p.Preview != "" {
+			out.Preview = &Address{a.Config.BaseURL, original.Path + "/preview"}
+		}
 	case models.Text:
 		out.Content, out.Description = p.Description, ""
 	}

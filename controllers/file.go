@@ -17,6 +17,7 @@ type Files struct{ *App }
 func (f Files) Routes(r middlewares.Access) {
 	r.Public.Download().Page(http.MethodGet, "/media/public/:name", f.Public)
 	r.Public.Download().Page(http.MethodGet, "/media/posts/:id", f.Original)
+	r.Public.Download().Page(http.MethodGet, "/media/posts/:id/preview", f.Preview)
 	r.Public.Download().Page(http.MethodGet, "/media/posts/:id/thumbnail", f.Thumbnail)
 }
 
@@ -39,6 +40,11 @@ func (f Files) Public(c *gin.Context) error {
 // Original is GET /media/posts/:id: a post's video or photo.
 func (f Files) Original(c *gin.Context) error {
 	return f.ofPost(c, func(p *models.Post) string { return p.Media })
+}
+
+// Preview is GET /media/posts/:id/preview: a wide photo as wide as most screens need it.
+func (f Files) Preview(c *gin.Context) error {
+	return f.ofPost(c, func(p *models.Post) string { return p.Preview })
 }
 
 // Thumbnail is GET /media/posts/:id/thumbnail: the small picture of a photo, the one that stands for a video.

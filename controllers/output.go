@@ -1,9 +1,11 @@
 package controllers
 
 import (
+	"fmt"
 	"net/url"
 	"time"
 
+	"tokentube/utils/media"
 	"tokentube/utils/words"
 )
 
@@ -95,6 +97,7 @@ type Post struct {
 
 	VideoFile *Address `json:"videoFile,omitempty"`
 	Photo     *Address `json:"photo,omitempty"`
+	Preview   *Address `json:"preview,omitempty"` // only of a photo that is wider
 	Thumbnail *Address `json:"thumbnail,omitempty"`
 	Duration  *float64 `json:"duration,omitempty"` // seconds; missing where nothing in the file tells
 	Alt       string   `json:"alt,omitempty"`
@@ -105,6 +108,14 @@ type Post struct {
 
 // Path is the address of the post's page.
 func (p Post) Path() string { return postPaths[p.Kind] + "/" + p.ID }
+
+// Sources are the widths that a photo can be fetched in, as the srcset of an image has them; empty if there is one alone.
+func (p Post) Sources() string {
+	if p.Preview == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s %dw, %s %dw", p.Preview, media.PreviewWidth, p.Photo, p.Width)
+}
 
 // TagPath is the address of the posts with a tag.
 func (p Post) TagPath(tag string) string {

@@ -239,8 +239,9 @@ func (p postsOf) pictures(c *gin.Context, post *models.Post, sent *media.Picture
 	case p.kind == models.Photo:
 		photo, err := p.Media.SavePhoto(c, sent)
 		post.Media, post.Width, post.Height = photo.Name, photo.Width, photo.Height
-		post.Thumbnail, post.Size = photo.Thumbnail, photo.Size
-		files.add(photo.Name, photo.Thumbnail)
+		post.Size, post.Thumbnail = photo.Size, photo.Thumbnail
+		post.Preview, post.PreviewSize = photo.Preview, photo.PreviewSize
+		files.add(photo.Name, photo.Preview, photo.Thumbnail)
 		return ofField("photo", err)
 	case p.kind == models.Video && sent != nil:
 		post.Thumbnail, err = files.picture(c, sent, p.Media.SaveThumbnail)

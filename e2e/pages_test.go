@@ -114,7 +114,7 @@ func (s *site) link(user string, purpose models.Purpose) string {
 
 // noPages are the addresses that bring something else than a page to look at, or one that is looked at elsewhere.
 var noPages = []string{
-	"/.well-known/jwks.json", "/api/openapi.json", "/sitemap.xml", "/robots.txt", "/@:username/feed.atom", "/healthz", "/readyz", "/static/*name", "/media/public/:name", "/media/posts/:id", "/media/posts/:id/thumbnail",
+	"/.well-known/jwks.json", "/api/openapi.json", "/sitemap.xml", "/robots.txt", "/@:username/feed.atom", "/healthz", "/readyz", "/static/*name", "/media/public/:name", "/media/posts/:id", "/media/posts/:id/preview", "/media/posts/:id/thumbnail",
 	"/settings", "/settings/data/export", "/learn/", "/learn/from-express", "/token-lab/events", "/token-lab/target", "/token-lab/target/editor", "/token-lab/visitor", "/token-lab/visitor/editor",
 	"/login/code", // which takes half a login
 }

@@ -44,14 +44,16 @@ type Post struct {
 	Title         string        `bson:"title"`
 	Description   string        `bson:"description"`
 	Tags          []string      `bson:"tags"`
-	Media         string        `bson:"media"`     // names of stored files
-	Thumbnail     string        `bson:"thumbnail"` //
+	Media         string        `bson:"media"`             // names of stored files
+	Thumbnail     string        `bson:"thumbnail"`         //
+	Preview       string        `bson:"preview,omitempty"` // of a wide photo, since there are any
 	Alt           string        `bson:"alt"`
 	Width         int           `bson:"width"` // pixels
 	Height        int           `bson:"height"`
 	Duration      float64       `bson:"duration"`      // seconds
 	Size          int64         `bson:"size"`          // bytes of the media
 	ThumbnailSize int64         `bson:"thumbnailSize"` // and of the thumbnail
+	PreviewSize   int64         `bson:"previewSize,omitempty"`
 	Visibility    Visibility    `bson:"visibility"`
 	HiddenFrom    Visibility    `bson:"hiddenFrom,omitempty"`  // what a hidden one was before
 	PublishedAt   *time.Time    `bson:"publishedAt,omitempty"` // the first time
@@ -143,11 +145,11 @@ func NewPosts(db *store.DB, users *Users, quota int64) *Posts {
 		},
 		Parents: []store.Parent{
 			{Kind: "users", Field: "owner", Counter: "postsCount", If: bson.E{Key: "visibility", Value: Public}},
-			{Kind: "users", Field: "owner", Counter: "storedBytes", Sum: []string{"size", "thumbnailSize"}, Max: quota},
+			{Kind: "users", Field: "owner", Counter: "storedBytes", Sum: []string{"size", "thumbnailSize", "previewSize"}, Max: quota},
 		},
-		Files: []string{"media", "thumbnail"},
+		Files: []string{"media", "preview", "thumbnail"},
 		Export: store.Export{By: "owner", Fields: []string{
-			"kind", "title", "description", "tags", "media", "thumbnail", "alt", "width", "height", "duration", "size", "visibility",
+			"kind", "title", "description", "tags", "media", "preview", "thumbnail", "alt", "width", "height", "duration", "size", "visibility",
 			"publishedAt", "views", "likesCount", "commentsCount", "commentsOff", "createdAt", "updatedAt", "editedAt",
 		}},
 		Derived: derivedKeywords((*Post).keywords, "title", "description", "tags", "visibility"),

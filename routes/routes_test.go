@@ -48,6 +48,7 @@ GET    /learn/from-express
 GET    /login
 GET    /login/code                          the token of the first step is the proof
 GET    /media/posts/:id                     the action asks who may see the post
+GET    /media/posts/:id/preview             the action asks who may see the post
 GET    /media/posts/:id/thumbnail           the action asks who may see the post
 GET    /media/public/:name                  avatars, under names that nobody can guess
 GET    /not-me                              the link's token is the proof

@@ -22,10 +22,10 @@ var files embed.FS
 type (
 	pictures struct{ avatar, cover string }
 	stored   struct {
-		media, thumbnail string
-		width, height    int
-		duration         float64
-		size             int64
+		media, preview, thumbnail        string
+		width, height                    int
+		duration                         float64
+		size, previewSize, thumbnailSize int64
 	}
 )
 
@@ -56,7 +56,7 @@ func (r *run) stored() (names []string) {
 		names = append(names, p.avatar, p.cover)
 	}
 	for _, s := range r.media {
-		names = append(names, s.media, s.thumbnail)
+		names = append(names, s.media, s.preview, s.thumbnail)
 	}
 	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
 }
@@ -71,9 +71,25 @@ func (r *run) draw(ctx context.Context, c channel) (p pictures, err error) {
 
 func (r *run) store(ctx context.Context, e entry) (s stored, err error) {
 	if e.kind == models.Photo {
-		photo, err := withPicture(ctx, r.files, e.file, r.files.SavePhoto)
-		return stored{photo.Name, photo.Thumbnail, photo.Width, photo.Height, 0, photo.Size}, err
+		s, err = r.photo(ctx, e)
+	} else {
+		s, err = r.video(ctx, e)
 	}
+	if err == nil {
+		s.thumbnailSize, err = r.files.Size(ctx, s.thumbnail)
+	}
+	return s, err
+}
+
+func (r *run) photo(ctx context.Context, e entry) (stored, error) {
+	photo, err := withPicture(ctx, r.files, e.file, r.files.SavePhoto)
+	return stored{
+		media: photo.Name, preview: photo.Preview, thumbnail: photo.Thumbnail, width: photo.Width, height: photo.Height,
+		size: photo.Size, previewSize: photo.PreviewSize,
+	}, err
+}
+
+func (r *run) video(ctx context.Context, e entry) (s stored, err error) {
 	file, err := files.Open("files/" + e.file + ".mp4")
 	if err != nil {
 		return s, err
@@ -84,7 +100,9 @@ func (r *run) store(ctx context.Context, e entry) (s stored, err error) {
 		return s, err
 	}
 	thumbnail, err := withPicture(ctx, r.files, e.file, r.files.SaveThumbnail)
-	return stored{video.Name, thumbnail, video.Width, video.Height, video.Duration, video.Size}, err
+	return stored{
+		media: video.Name, thumbnail: thumbnail, width: video.Width, height: video.Height, duration: video.Duration, size: video.Size,
+	}, err
 }
 
 // withPicture opens one of the pictures.

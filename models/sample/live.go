@@ -211,7 +211,8 @@ func (r *run) publish(ctx context.Context, i int, e entry) error {
 	s := r.media[i]
 	p := &models.Post{
 		Owner: r.users[e.by].ID, Kind: e.kind, Title: e.title, Description: e.text, Alt: e.alt, Tags: models.ParseTags(e.tags),
-		Media: s.media, Thumbnail: s.thumbnail, Width: s.width, Height: s.height, Duration: s.duration, Size: s.size,
+		Media: s.media, Preview: s.preview, Thumbnail: s.thumbnail, Width: s.width, Height: s.height, Duration: s.duration,
+		Size: s.size, PreviewSize: s.previewSize, ThumbnailSize: s.thumbnailSize,
 	}
 	err := r.site.Posts.Create(ctx, p)
 	if err == nil || store.InDoubt(err) {

@@ -13,30 +13,43 @@ import (
 const (
 	photoSide  = 4096
 	thumbWidth = 640
-	avatarSide = 320
-	coverWidth = 1600
-	coverShape = 4 // as wide as that many heights
-	quality    = 85
+	// PreviewWidth is also what pages tell a browser of the previews that are stored already.
+	PreviewWidth = 1600
+	avatarSide   = 320
+	coverWidth   = 1600
+	coverShape   = 4 // as wide as that many heights
+	quality      = 85
 )
 
 // Image is a stored photo.
 type Image struct {
 	Name          string // the large picture
-	Thumbnail     string // both private
+	Preview       string // empty: the large picture serves as well
+	Thumbnail     string // all private
 	Width, Height int    // of the large picture, upright
 	Size          int64  // bytes of the large picture
+	PreviewSize   int64  // and of the preview
 	ContentType   string
 }
 
-// SavePhoto stores a photo, at most 4096 pixels long, and its thumbnail, at
-// most 640 wide. Of an animation the first picture is kept.
+// SavePhoto stores a photo, at most 4096 pixels long, its preview, 1600 wide,
+// if that is narrower and takes fewer bytes, and its thumbnail, at most 640
+// wide. Of an animation the first picture is kept.
 func (s *Store) SavePhoto(ctx context.Context, p *Picture) (Image, error) {
-	files, err := s.save(ctx, private, p, shape{Width: photoSide, Height: photoSide}, shape{Width: thumbWidth, Height: photoSide})
+	files, err := s.save(ctx, private, p,
+		shape{Width: photoSide, Height: photoSide},
+		shape{Width: PreviewWidth, Height: photoSide, Lighter: true},
+		shape{Width: thumbWidth, Height: photoSide},
+	)
 	if err != nil {
 		return Image{}, err
 	}
-	large := files[0]
-	return Image{Name: large.name, Thumbnail: files[1].name, Width: large.Width, Height: large.Height, Size: large.Size, ContentType: large.Type}, nil
+	large, thumbnail := files[0], files[len(files)-1]
+	img := Image{Name: large.name, Thumbnail: thumbnail.name, Width: large.Width, Height: large.Height, Size: large.Size, ContentType: large.Type}
+	if len(files) == 3 {
+		img.Preview, img.PreviewSize = files[1].name, files[1].Size
+	}
+	return img, nil
 }
 
 // SaveAvatar stores the middle of the picture, 320 by 320, and returns its
@@ -71,7 +84,7 @@ type stored struct {
 	name string
 }
 
-// save makes the shapes of an upload and stores all of them, or none.
+// save makes the shapes of an upload and stores all of them, or none. Of those that are to be lighter, some may be missing.
 func (s *Store) save(ctx context.Context, folder string, p *Picture, shapes ...shape) (files []stored, err error) {
 	defer func() {
 		if err == nil {

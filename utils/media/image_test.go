@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"image"
 	"image/color"
+	"io"
 	"strings"
 	"testing"
 )
@@ -78,8 +80,80 @@ func TestPhotoFormats(t *testing.T) {
 			if b := s.load(t, got.Thumbnail).Bounds(); b.Dx() != min(c.w, 640) {
 				t.Errorf("thumbnail at %v", b)
 			}
+			if files := s.stored(t); (got.Preview != "") != (c.w > 1600) || (got.PreviewSize > 0) != (c.w > 1600) || len(files) != 2+min(1, len(got.Preview)) {
+				t.Errorf("got %+v, stored %v", got, files)
+			}
 		})
 	}
+}
+
+// A preview is the upright photo, narrower. What isn't wider or wouldn't become lighter has none.
+func TestPreviews(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		data []byte
+		w, h int // of the preview
+	}{
+		{"wide", jpegOf(t, shapes(3200, 1600)), 1600, 800},
+		{"hardly wider, and no lighter", jpegOf(t, shapes(1601, 1601)), 0, 0},
+		{"as wide", jpegOf(t, shapes(1600, 900)), 0, 0},
+		{"only high", jpegOf(t, shapes(900, 2400)), 0, 0},
+		{"turned to be high", withEXIF(jpegOf(t, shapes(2400, 900)), 6, binary.BigEndian), 0, 0},
+		{"turned to be wide", withEXIF(jpegOf(t, shapes(1200, 2400)), 6, binary.BigEndian), 1600, 800},
+		{"cut to be narrow", jpegOf(t, shapes(1800, 9000)), 0, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := open(t, Limits{})
+			got, err := savePhoto(t.Context(), s, c.data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.w == 0 {
+				if files := s.stored(t); got.Preview != "" || got.PreviewSize != 0 || len(files) != 2 {
+					t.Errorf("got %+v, stored %v", got, files)
+				}
+				return
+			}
+			if b := s.load(t, got.Preview).Bounds(); b.Dx() != c.w || b.Dy() != c.h || !strings.HasPrefix(got.Preview, private) {
+				t.Errorf("%s is %v", got.Preview, b)
+			}
+			if size, err := s.Size(t.Context(), got.Preview); err != nil || size != got.PreviewSize || size >= got.Size {
+				t.Errorf("%d bytes, of the photo %d, %v: %+v", size, got.Size, err, got)
+			}
+		})
+	}
+}
+
+// Where one of a photo's files can't be stored, none of them stays.
+func TestAPhotoIsStoredWholeOrNot(t *testing.T) {
+	for n := range 3 {
+		s := open(t, Limits{})
+		whole := s.bucket
+		s.bucket = &failing{Bucket: whole, after: n}
+		if _, err := savePhoto(t.Context(), s, jpegOf(t, shapes(2000, 1000))); !errors.Is(err, errFull) {
+			t.Errorf("file %d failed: %v", n+1, err)
+		}
+		s.bucket = whole
+		if left := s.stored(t); len(left) != 0 {
+			t.Errorf("file %d failed and left %v", n+1, left)
+		}
+	}
+}
+
+// failing is a bucket that has room for so many more files.
+type failing struct {
+	Bucket
+	after int
+}
+
+var errFull = errors.New("full")
+
+func (f *failing) Put(ctx context.Context, name, contentType string, write func(io.Writer) error) error {
+	if f.after == 0 {
+		return errFull
+	}
+	f.after--
+	return f.Bucket.Put(ctx, name, contentType, write)
 }
 
 func TestShapes(t *testing.T) {

@@ -48,11 +48,12 @@ type job struct {
 	Time   time.Duration // of a processor
 }
 
-// shape is what is made of a picture. The second of several is made of the first.
+// shape is what is made of a picture. Each of several is made of the one before.
 type shape struct {
 	Width, Height int  // at most
 	Cut           bool // fill all of it with the middle of the picture
 	Enlarge       bool // also a smaller one
+	Lighter       bool // left out unless it is narrower than the one before and takes fewer bytes
 }
 
 // made is a picture as a decoder process hands it over: this, and behind the report its bytes.
@@ -152,11 +153,17 @@ func (j job) render(data []byte) (files []encoded, err error) {
 		return nil, err
 	}
 	for _, s := range j.Shapes {
+		if s.Lighter && p.Bounds().Dx() <= s.Width {
+			continue
+		}
 		img := s.of(p)
 		p.colours.apply(img)
 		file, err := encode(img)
 		if err != nil {
 			return nil, fmt.Errorf("encode: %w", err)
+		}
+		if s.Lighter && len(file.data) >= len(files[len(files)-1].data) {
+			continue
 		}
 		files = append(files, file)
 		p = picture{Image: img, turn: upright}
