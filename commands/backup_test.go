@@ -40,7 +40,7 @@ func upload(t *testing.T, c *testsite.Client) {
 func drawing(t *testing.T) []byte {
 	t.Helper()
 	var picture bytes.Buffer
-	check(t, png.Encode(&picture, image.NewRGBA(image.Rect(0, 0, 32, 32))))
+	check(t, png.Encode(&picture, image.NewRGBA(image.Rect(0, 0, 1700, 32))))
 	return picture.Bytes()
 }
 

@@ -25,13 +25,13 @@ func TestRepairPrintsWhatItMended(t *testing.T) {
 	}
 	pictures, err := filepath.Glob(filepath.Join(cfg.MediaDir(), "*", "*.[jp][pn]g"))
 	check(t, err)
-	if len(pictures) != 4 {
-		t.Fatalf("there are %d pictures: two avatars, a photo and its thumbnail", len(pictures))
+	if len(pictures) != 5 {
+		t.Fatalf("there are %d pictures: two avatars, a photo, its preview and its thumbnail", len(pictures))
 	}
 	for _, picture := range pictures {
 		check(t, os.Remove(picture))
 	}
-	done(t, cfg, []string{"repair"}, "its avatar is lost", "its thumbnail is lost", "its media is lost", "Nothing needed repair.", "Lost files: 4.")
+	done(t, cfg, []string{"repair"}, "its avatar is lost", "its thumbnail is lost", "its preview is lost", "its media is lost", "Nothing needed repair.", "Lost files: 5.")
 
 	site := testsite.Start(t, cfg)
 	if cfg.MongoURI == "" {

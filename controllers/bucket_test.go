@@ -46,19 +46,21 @@ func TestFilesInABucket(t *testing.T) {
 		}
 	}
 
-	picture := testsite.File{Field: "photo", Name: "p.png", Content: png(t, 300, 200)}
+	picture := testsite.File{Field: "photo", Name: "p.png", Content: png(t, 1700, 300)}
 	photo := alice.Upload("POST", "/api/v1/photos", map[string]string{"title": "Lines"}, picture).Status(201)
-	if n := len(bucket.Names(t)) - own; n != 2 {
-		t.Errorf("%d files for a photo and its thumbnail", n)
+	if n := len(bucket.Names(t)) - own; n != 3 {
+		t.Errorf("%d files for a photo, its preview and its thumbnail", n)
 	}
-	site.Client().Get(strings.TrimPrefix(photo.Data()["thumbnail"].(string), "https://localhost")).Status(200)
+	for _, smaller := range []string{"preview", "thumbnail"} {
+		site.Client().Get(strings.TrimPrefix(photo.Data()[smaller].(string), "https://localhost")).Status(200)
+	}
 	part("/media/posts/"+photo.ID(), 0, 9)
 	avatar := testsite.File{Field: "avatar", Name: "a.png", Content: png(t, 64, 64)}
 	alice.Upload("PATCH", "/api/v1/users/update-user-avatar", nil, avatar).Status(200)
 
 	broken := testsite.File{Field: "videoFile", Name: "clip.mp4", Content: large[:6<<20]}
 	alice.Upload("POST", "/api/v1/videos/publish-video", map[string]string{"title": strings.Repeat("long ", 100)}, broken).Status(422)
-	if n := len(bucket.Names(t)); n != 3 { // the new avatar replaced the first one
+	if n := len(bucket.Names(t)); n != 4 { // the new avatar replaced the first one
 		t.Errorf("a refused upload stayed: %v", bucket.Names(t))
 	}
 	alice.JSON("DELETE", "/api/v1/users/me", testsite.M{"password": testsite.Password}).Status(200)

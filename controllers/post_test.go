@@ -1,7 +1,9 @@
 package controllers_test
 
 import (
+	"bytes"
 	"fmt"
+	"image"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -69,6 +71,90 @@ func TestPostAPhotoByForm(t *testing.T) {
 		t.Errorf("%v", read)
 	}
 	site.Client().Get("/watch/" + id).Status(404) // it is no video
+}
+
+func TestAWidePhotoHasAPreview(t *testing.T) {
+	site := testsite.New(t)
+	alice, bob := site.User("alice"), site.User("bob")
+	upload := func(width int, visibility string) *testsite.Answer {
+		t.Helper()
+		return alice.Upload("POST", "/api/v1/photos", map[string]string{"title": "Hills", "visibility": visibility},
+			testsite.File{Field: "photo", Name: "h.png", Content: png(t, width, 900)}).Status(201)
+	}
+	wide, narrow, draft := upload(2400, "public"), upload(1600, "public").ID(), upload(2000, "draft").ID()
+	file, page := "/media/posts/"+wide.ID(), "/photos/"+wide.ID()
+	if got := wide.Data()["preview"]; got != "https://localhost"+file+"/preview" {
+		t.Errorf("the preview is at %v", got)
+	}
+	widthOf := func(path string) int {
+		t.Helper()
+		size, _, err := image.DecodeConfig(strings.NewReader(bob.Get(path).Status(200).Body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return size.Width
+	}
+	if preview, whole := widthOf(file+"/preview"), widthOf(file); preview != 1600 || whole != 2400 {
+		t.Errorf("the preview is %d wide, the photo %d", preview, whole)
+	}
+	bob.Get(page).Status(200).Has(`src="`+file+`" srcset="`+file+`/preview 1600w, `+file+` 2400w" sizes="min(100vw, 71rem, 80vh * 2400 / 900)"`, `width="2400" height="900"`, "Full size, 2400 × 900")
+	bob.Get("/photos/"+narrow).Status(200).Has(`src="/media/posts/`+narrow+`"`).HasNot("srcset", "/preview", "Full size")
+	bob.Get("/media/posts/" + narrow + "/preview").Status(404)
+
+	// It is as private as the photo.
+	for _, c := range []*testsite.Client{bob, site.Client()} {
+		c.Get("/media/posts/" + draft + "/preview").Status(404)
+	}
+	if h := alice.Get("/media/posts/" + draft + "/preview").Status(200).Header; h.Get("Cache-Control") != "no-store" {
+		t.Errorf("a draft's preview: %v", h)
+	}
+	alice.JSON("PATCH", "/api/v1/photos/"+wide.ID(), testsite.M{"visibility": "draft"}).Status(200)
+	bob.Get(file + "/preview").Status(404)
+
+	// And goes with it.
+	before := storedFiles(t, site)
+	alice.JSON("DELETE", "/api/v1/photos/"+wide.ID(), nil).Status(200)
+	site.DB.WaitRemovals()
+	if gone := before - storedFiles(t, site); gone != 3 {
+		t.Errorf("%d files went with a photo", gone)
+	}
+}
+
+// Photos of former versions have no preview. They are shown as they are, and everything works.
+func TestPhotosWithoutAPreviewStay(t *testing.T) {
+	site := testsite.New(t)
+	alice := site.User("alice")
+	sent, err := site.Media.Receive(t.Context(), "photo", bytes.NewReader(png(t, 1800, 90)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := site.Media.SavePhoto(t.Context(), sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := site.Media.Delete(t.Context(), stored.Preview); err != nil {
+		t.Fatal(err)
+	}
+	old := &models.Post{
+		Owner: mustID(t, idOf(t, alice)), Kind: models.Photo, Title: "Hills", Visibility: models.Public,
+		Media: stored.Name, Size: stored.Size, Width: stored.Width, Height: stored.Height, Thumbnail: stored.Thumbnail,
+	}
+	if err := site.Posts.Create(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	id := old.ID.Hex()
+	site.Client().Get("/photos/"+id).Status(200).Has(`src="/media/posts/`+id+`"`).HasNot("srcset", "/preview")
+	if data := site.Client().JSON("GET", "/api/v1/photos/"+id, nil).Status(200).Data(); data["preview"] != nil || data["width"] != 1800.0 {
+		t.Errorf("got %v", data)
+	}
+	site.Client().Get("/media/posts/" + id + "/preview").Status(404)
+	site.Client().Get("/media/posts/" + id + "/thumbnail").Status(200)
+	alice.JSON("PATCH", "/api/v1/photos/"+id, testsite.M{"title": "Old hills"}).Status(200)
+	alice.JSON("DELETE", "/api/v1/photos/"+id, nil).Status(200)
+	site.DB.WaitRemovals()
+	if left := storedFiles(t, site); left != 1 {
+		t.Errorf("%d files are left, want the avatar alone", left)
+	}
 }
 
 func TestPostsRefuse(t *testing.T) {

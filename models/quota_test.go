@@ -57,6 +57,24 @@ func TestAQuotaIsNotExceeded(t *testing.T) {
 	w.checkWhole(t)
 }
 
+func TestAPreviewCounts(t *testing.T) {
+	w, ctx := newWorld(t), watched()
+	alice := w.user(t, "alice")
+	p := &Post{Owner: alice.ID, Kind: Photo, Title: "hills", Visibility: Draft, Size: 100, ThumbnailSize: 10, Preview: "private/p.jpg", PreviewSize: 30}
+	fatal(t, w.Posts.Create(ctx, p))
+	if n := w.stored(t, alice); n != 140 {
+		t.Errorf("%d bytes are counted", n)
+	}
+	over := &Post{Owner: alice.ID, Kind: Photo, Title: "hills", Visibility: Draft, Size: worldQuota - 200, PreviewSize: 61}
+	wantCode(t, w.Posts.Create(ctx, over), apperr.TooLarge, "")
+	fatal(t, w.Posts.Delete(ctx, alice.ID, p.ID))
+	w.DB.WaitRemovals()
+	if n := w.stored(t, alice); n != 0 {
+		t.Errorf("after it is deleted, %d bytes are counted", n)
+	}
+	w.checkWhole(t)
+}
+
 func TestAQuotaIsNotExceededByManyAtOnce(t *testing.T) {
 	w := newWorld(t)
 	alice := w.user(t, "alice")
