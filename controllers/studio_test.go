@@ -158,7 +158,7 @@ func unzipped(t *testing.T, a *testsite.Answer) map[string]string {
 func TestExport(t *testing.T) {
 	site := testsite.New(t)
 	alice, bob := site.User("alice"), site.User("bob")
-	photo := alice.Upload("POST", "/api/v1/photos", map[string]string{"title": "my photo"}, testsite.File{Field: "photo", Name: "x.jpg", Content: testsite.Picture(t)}).Status(201).ID()
+	photo := alice.Upload("POST", "/api/v1/photos", map[string]string{"title": "my photo"}, testsite.File{Field: "photo", Name: "x.png", Content: png(t, 1700, 90)}).Status(201).ID()
 	his := bob.JSON("POST", "/api/v1/tweets", testsite.M{"content": "bob says"}).Status(201).ID()
 	alice.JSON("PUT", "/api/v1/likes/v/"+his, nil).Status(200)
 	alice.JSON("POST", "/api/v1/comments/"+his, testsite.M{"content": "alice says"}).Status(201)
@@ -185,8 +185,13 @@ func TestExport(t *testing.T) {
 		}
 		var posts []testsite.M
 		_ = json.Unmarshal([]byte(all["posts.json"]), &posts)
-		if len(posts) != 1 || posts[0]["_id"] != photo || len(all["files/"+fmt.Sprint(posts[0]["media"])]) == 0 || len(all["files/"+fmt.Sprint(posts[0]["thumbnail"])]) == 0 {
-			t.Errorf("the posts are %v", posts)
+		if len(posts) != 1 || posts[0]["_id"] != photo {
+			t.Fatalf("the posts are %v", posts)
+		}
+		for _, file := range []string{"media", "preview", "thumbnail"} {
+			if len(all["files/"+fmt.Sprint(posts[0][file])]) == 0 {
+				t.Errorf("its %s is missing: %v", file, posts)
+			}
 		}
 		for _, want := range []string{"alice@example.com", "my photo", "alice says", his} {
 			if !strings.Contains(text, want) {
