@@ -5,12 +5,16 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"tokentube/e2e/testsite"
+	"tokentube/models"
 	"tokentube/models/sample"
+	"tokentube/models/store"
 )
 
 // TestScreenshots photographs the main pages of a site with sample content into
@@ -87,6 +91,122 @@ func TestScreenshots(t *testing.T) {
 	p.Expect("status of 404")
 	p.Go("/no-such-page")
 	p.photograph(folder, "not-found")
+}
+
+// TestScreenshotsOfStates photographs what is met seldom: large numbers, names and texts of all kinds, what is gone, and the
+// pages that emails lead to.
+func TestScreenshotsOfStates(t *testing.T) {
+	folder := os.Getenv("SCREENSHOTS")
+	if folder == "" {
+		t.Skip("SCREENSHOTS names no folder")
+	}
+	s := open(t)
+	alice, carol := s.User("alice"), s.User("carol")
+	id := func(c *testsite.Client) string {
+		return c.JSON("GET", "/api/v1/users/get-current-user", nil).Status(200).ID()
+	}
+	photo := func(fields map[string]string) string {
+		return "/photos/" + alice.Upload("POST", "/api/v1/photos", fields, testsite.File{Field: "photo", Name: "photo.png", Content: pictureBytes(t)}).Status(201).ID()
+	}
+	popular := photo(map[string]string{"title": "Much liked", "alt": "A square"})
+	draft := photo(map[string]string{"title": "Not yet", "alt": "A square", "visibility": "draft"})
+	arabic := "/posts/" + carol.JSON("POST", "/api/v1/tweets", testsite.M{"content": "مرحبا بكم في قناتي! هنا أكتب عن البحر والقوارب.\n\nA line in English, with #boats, and שלום."}).Status(201).ID()
+	carol.JSON("POST", "/api/v1/comments/"+path.Base(popular), testsite.M{"content": "صورة جميلة جدا"}).Status(201)
+	carol.JSON("PATCH", "/api/v1/users/update-user-fullname", testsite.M{"fullName": "محمد عبد الرحمن بن عبد العزيز آل إبراهيم"}).Status(200)
+	alice.JSON("PATCH", "/api/v1/users/update-user-fullname", testsite.M{"fullName": strings.Repeat("Wolfeschlegelstein", 5)}).Status(200)
+	for account, numbers := range map[string]bson.D{
+		id(alice): {{Key: "subscribersCount", Value: 3_400_000}, {Key: "postsCount", Value: 12_345}},
+		id(carol): {{Key: "subscribersCount", Value: 999}},
+	} {
+		s.set("users", account, numbers)
+	}
+	s.set("posts", path.Base(popular), bson.D{{Key: "views", Value: 1_234_567}, {Key: "likesCount", Value: 98_765}, {Key: "commentsCount", Value: 1_001}})
+	dave := s.User("dave")
+	dave.JSON("DELETE", "/api/v1/users/me", testsite.M{"password": testsite.Password}).Status(200)
+	s.User("erin")
+
+	p := s.Browser()
+	p.Expect("status of 404", "status of 401", "status of 422")
+	p.Go("/login?next=/@alice")
+	p.logIn("erin", testsite.Password)
+	p.At("/@alice")
+	for name, at := range map[string]string{
+		"state-gone-channel": "/@dave", "state-popular-channel": "/@alice", "state-popular": popular, "state-home": "/", "state-draft-visitor": draft,
+		"state-arabic": arabic, "state-arabic-channel": "/@carol", "state-search": "/search?q=square", "state-no-result": "/search?q=nothing",
+	} {
+		p.Go(at)
+		p.photograph(folder, name)
+	}
+	p.Go(popular)
+	p.enhanced(likeForm, "submit")
+	other := p.Tab()
+	other.Go("/")
+	other.Press("Your menu")
+	other.Press("Log out")
+	other.Sees("You are logged out.")
+	p.look(1280, "light")
+	p.click(likeButton)
+	p.until("the login page", `location.pathname === "/login" && document.readyState === "complete"`)
+	p.photograph(folder, "state-ended-elsewhere")
+
+	owner := p.Stranger()
+	owner.Expect("status of 422", "status of 404")
+	owner.Go("/login?next=" + draft)
+	owner.logIn("alice", testsite.Password)
+	owner.At(draft)
+	owner.Go(draft)
+	owner.photograph(folder, "state-draft-owner")
+	owner.Go("/studio")
+	owner.photograph(folder, "state-studio")
+	owner.Go(popular + "/edit")
+	owner.photograph(folder, "state-edit")
+	s.reported(id(alice), path.Base(arabic))
+	for name, at := range map[string]string{"state-accounts": "/admin/accounts", "state-account": "/admin/accounts?username=erin", "state-account-none": "/admin/accounts?username=nobody", "state-reports": "/admin/reports"} {
+		owner.Go(at)
+		owner.photograph(folder, name)
+	}
+
+	guest := owner.Stranger()
+	guest.Expect("status of 404", "status of 422", "status of 410")
+	for name, at := range map[string]string{
+		"mail-confirm": "/confirm-email?token=" + s.link(id(carol), models.ConfirmEmail), "mail-reset": "/reset-password?token=" + s.link(id(carol), models.ResetPassword),
+		"mail-not-me": "/not-me?token=" + s.link(id(carol), models.NotMe), "mail-confirm-bad": "/confirm-email?token=nonsense",
+		"mail-reset-bad": "/reset-password?token=nonsense", "mail-not-me-bad": "/not-me?token=nonsense", "mail-forgot": "/forgot-password", "mail-dev": "/dev/mail",
+	} {
+		guest.Go(at)
+		guest.photograph(folder, name)
+	}
+	guest.Go("/not-me?token=" + s.link(id(carol), models.NotMe))
+	guest.look(1280, "light")
+	guest.click(`document.querySelector("main form button")`)
+	guest.Sees("Every device is logged out")
+	guest.photograph(folder, "mail-not-me-done")
+
+	plain := guest.Stranger().withoutScripts()
+	plain.Go("/login?next=/")
+	plain.logIn("erin", testsite.Password)
+	plain.At("/")
+	plain.photograph(folder, "plain-home")
+	for name, at := range map[string]string{"plain-popular": popular, "plain-create": "/create?kind=video", "plain-lab": "/token-lab", "plain-sessions": "/settings/sessions", "plain-lesson": "/learn/rotation"} {
+		plain.Go(at)
+		plain.photograph(folder, name)
+	}
+	plain.Go(popular)
+	plain.click(likeButton)
+	plain.Sees("Liked.")
+	plain.photograph(folder, "plain-liked")
+}
+
+// set writes fields of a document past all rules.
+func (s *site) set(kind, id string, fields bson.D) {
+	s.t.Helper()
+	oid, err := bson.ObjectIDFromHex(id)
+	check(s.t, err)
+	type any struct {
+		ID bson.ObjectID `bson:"_id"`
+	}
+	_, err = store.Register[any](s.DB.At(s.Clock.Now), store.Kind{Name: kind}).Update(s.t.Context(), bson.D{{Key: "_id", Value: oid}}, bson.D{{Key: "$set", Value: fields}})
+	check(s.t, err)
 }
 
 // photographFactors turns two-step login on.
