@@ -115,6 +115,8 @@ type tab struct {
 	t   *testing.T
 	ctx context.Context
 
+	plain bool // without scripts
+
 	mu       sync.Mutex
 	faults   []string // exceptions, console errors, refused or failed loads
 	expected []string

@@ -98,6 +98,7 @@ func (p *tab) withoutScripts() *tab {
 	p.t.Helper()
 	_, err := chromedp.Call(p.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	check(p.t, err)
+	p.plain = true
 	return p
 }
 

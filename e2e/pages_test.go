@@ -235,7 +235,9 @@ func (p *tab) look(width int64, scheme string) {
 		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
 	}})
 	check(p.t, err)
-	evaluate[chromedp.Void](p, painted)
+	if !p.plain { // otherwise nothing that the page promises comes
+		evaluate[chromedp.Void](p, painted)
+	}
 }
 
 // painted waits until no colour changes any more: a transition of a parent may

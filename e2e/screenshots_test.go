@@ -101,7 +101,7 @@ func TestScreenshotsOfStates(t *testing.T) {
 		t.Skip("SCREENSHOTS names no folder")
 	}
 	s := open(t)
-	alice, carol := s.User("alice"), s.User("carol")
+	alice, karim := s.User("alice"), s.User("karim")
 	id := func(c *testsite.Client) string {
 		return c.JSON("GET", "/api/v1/users/get-current-user", nil).Status(200).ID()
 	}
@@ -110,13 +110,13 @@ func TestScreenshotsOfStates(t *testing.T) {
 	}
 	popular := photo(map[string]string{"title": "Much liked", "alt": "A square"})
 	draft := photo(map[string]string{"title": "Not yet", "alt": "A square", "visibility": "draft"})
-	arabic := "/posts/" + carol.JSON("POST", "/api/v1/tweets", testsite.M{"content": "مرحبا بكم في قناتي! هنا أكتب عن البحر والقوارب.\n\nA line in English, with #boats, and שלום."}).Status(201).ID()
-	carol.JSON("POST", "/api/v1/comments/"+path.Base(popular), testsite.M{"content": "صورة جميلة جدا"}).Status(201)
-	carol.JSON("PATCH", "/api/v1/users/update-user-fullname", testsite.M{"fullName": "محمد عبد الرحمن بن عبد العزيز آل إبراهيم"}).Status(200)
+	arabic := "/posts/" + karim.JSON("POST", "/api/v1/tweets", testsite.M{"content": "مرحبا بكم في قناتي! هنا أكتب عن البحر والقوارب.\n\nA line in English, with #boats, and שלום."}).Status(201).ID()
+	karim.JSON("POST", "/api/v1/comments/"+path.Base(popular), testsite.M{"content": "صورة جميلة جدا"}).Status(201)
+	karim.JSON("PATCH", "/api/v1/users/update-user-fullname", testsite.M{"fullName": "محمد عبد الرحمن بن عبد العزيز آل إبراهيم"}).Status(200)
 	alice.JSON("PATCH", "/api/v1/users/update-user-fullname", testsite.M{"fullName": strings.Repeat("Wolfeschlegelstein", 4)}).Status(200)
 	for account, numbers := range map[string]bson.D{
 		id(alice): {{Key: "subscribersCount", Value: 3_400_000}, {Key: "postsCount", Value: 12_345}},
-		id(carol): {{Key: "subscribersCount", Value: 999}},
+		id(karim): {{Key: "subscribersCount", Value: 999}},
 	} {
 		s.set("users", account, numbers)
 	}
@@ -132,7 +132,7 @@ func TestScreenshotsOfStates(t *testing.T) {
 	p.At("/@alice")
 	for name, at := range map[string]string{
 		"state-gone-channel": "/@dave", "state-popular-channel": "/@alice", "state-popular": popular, "state-home": "/", "state-draft-visitor": draft,
-		"state-arabic": arabic, "state-arabic-channel": "/@carol", "state-search": "/search?q=square", "state-no-result": "/search?q=nothing",
+		"state-arabic": arabic, "state-arabic-channel": "/@karim", "state-search": "/search?q=square", "state-no-result": "/search?q=nothing",
 	} {
 		p.Go(at)
 		p.photograph(folder, name)
@@ -169,14 +169,14 @@ func TestScreenshotsOfStates(t *testing.T) {
 	guest := owner.Stranger()
 	guest.Expect("status of 404", "status of 422", "status of 410")
 	for name, at := range map[string]string{
-		"mail-confirm": "/confirm-email?token=" + s.link(id(carol), models.ConfirmEmail), "mail-reset": "/reset-password?token=" + s.link(id(carol), models.ResetPassword),
-		"mail-not-me": "/not-me?token=" + s.link(id(carol), models.NotMe), "mail-confirm-bad": "/confirm-email?token=nonsense",
+		"mail-confirm": "/confirm-email?token=" + s.link(id(karim), models.ConfirmEmail), "mail-reset": "/reset-password?token=" + s.link(id(karim), models.ResetPassword),
+		"mail-not-me": "/not-me?token=" + s.link(id(karim), models.NotMe), "mail-confirm-bad": "/confirm-email?token=nonsense",
 		"mail-reset-bad": "/reset-password?token=nonsense", "mail-not-me-bad": "/not-me?token=nonsense", "mail-forgot": "/forgot-password", "mail-dev": "/dev/mail",
 	} {
 		guest.Go(at)
 		guest.photograph(folder, name)
 	}
-	guest.Go("/not-me?token=" + s.link(id(carol), models.NotMe))
+	guest.Go("/not-me?token=" + s.link(id(karim), models.NotMe))
 	guest.look(1280, "light")
 	guest.click(`document.querySelector("main form button")`)
 	guest.Sees("Every device is logged out")
