@@ -48,6 +48,9 @@ type Clock struct {
 	now  time.Time
 }
 
+// ClockAt is a clock that stands at a time.
+func ClockAt(now time.Time) *Clock { return &Clock{now: now} }
+
 // Sleep moves the time on.
 func (c *Clock) Sleep(_ context.Context, d time.Duration) error {
 	if c.Slow.Load() {
