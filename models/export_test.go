@@ -23,6 +23,7 @@ func TestExport(t *testing.T) {
 	}{{alice, his}, {bob, hers}} {
 		w.session(t, of.user)
 		w.factor(t, of.user)
+		w.passkey(t, of.user, "passkey of "+of.user.Username)
 		fatal(t, w.Likes.Add(ctx, of.user.ID, of.post.ID))
 		fatal(t, w.History.Add(ctx, of.user.ID, of.post.ID))
 		fatal(t, w.Subscriptions.Add(ctx, of.user.ID, of.post.Owner))
@@ -40,7 +41,7 @@ func TestExport(t *testing.T) {
 		return nil
 	}))
 	want := map[string]int{
-		"users": 1, "sessions": 1, "posts": 2, "likes": 1, "history": 1, "subscriptions": 1, "comments": 1, "commentLikes": 2, "events": 1, "dailies": 1, "playlists": 1, "playlistItems": 1, "notifications": 3,
+		"users": 1, "sessions": 1, "posts": 2, "likes": 1, "history": 1, "subscriptions": 1, "comments": 1, "commentLikes": 2, "events": 1, "dailies": 1, "playlists": 1, "playlistItems": 1, "notifications": 3, "passkeys": 1,
 	}
 	if fmt.Sprint(counts) != fmt.Sprint(want) {
 		t.Errorf("there are %v, want %v", counts, want)
@@ -50,7 +51,7 @@ func TestExport(t *testing.T) {
 			t.Errorf("%s is not in it:\n%s", missing, text)
 		}
 	}
-	for _, secret := range []string{"bob@example.com", "passwordHash", "secret", "hash", "jti", "current", "recent", his.Description + bob.FullName} {
+	for _, secret := range []string{"bob@example.com", "passwordHash", "secret", "hash", "jti", "current", "recent", "publicKey", "credential", "signCount", "passkey of bob", his.Description + bob.FullName} {
 		if strings.Contains(text, secret) {
 			t.Errorf("%s is in it:\n%s", secret, text)
 		}

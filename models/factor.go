@@ -55,6 +55,9 @@ type Factors struct {
 	users *Users
 	apps  *store.Documents[Authenticator]
 	codes *store.Documents[RecoveryCode]
+
+	passkeys   *store.Documents[Passkey]
+	challenges *store.Documents[Challenge]
 }
 
 // FactorCounter is the count on the user of all their confirmed factors.
@@ -62,7 +65,7 @@ const FactorCounter = "factorsCount"
 
 // NewFactors registers the factors.
 func NewFactors(db *store.DB, users *Users) *Factors {
-	return &Factors{db: db, users: users,
+	return &Factors{db: db, users: users, passkeys: registerPasskeys(db), challenges: registerChallenges(db),
 		apps: store.Register[Authenticator](db, store.Kind{
 			Name: "authenticators", Essential: true,
 			Indexes: []mongo.IndexModel{store.Unique("user", "confirmed")}, // one, and one that is being set up
@@ -211,7 +214,18 @@ func (m *Factors) RemoveSince(ctx context.Context, user bson.ObjectID, since tim
 
 // RemoveAll takes away every factor of the user, and their recovery codes. It tells whether there was any.
 func (m *Factors) RemoveAll(ctx context.Context, user bson.ObjectID) (removed bool, err error) {
-	return m.RemoveAuthenticator(ctx, user)
+	err = m.db.Atomically(ctx, func(ctx context.Context) error {
+		passkeys, err := m.removePasskeys(ctx, user)
+		if err != nil {
+			return err
+		}
+		app, err := m.RemoveAuthenticator(ctx, user)
+		if removed = app || passkeys; err != nil || app || !passkeys {
+			return err
+		}
+		return m.EndCodes(ctx, user)
+	})
+	return removed, err
 }
 
 // FirstCodes makes recovery codes for a user who has none. Call it within the change that adds a factor.

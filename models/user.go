@@ -42,6 +42,7 @@ type User struct {
 	NewEmail           string        `bson:"newEmail,omitempty"`         // counts once it is confirmed
 	FormerEmails       []FormerEmail `bson:"formerEmails,omitempty"`     // that can be put back, the oldest first
 	FactorsCount       int64         `bson:"factorsCount"`               // confirmed ones: see Factors
+	PasskeysCount      int64         `bson:"passkeysCount"`              // at most maxPasskeys
 	CreatedAt          time.Time     `bson:"createdAt"`
 	UpdatedAt          time.Time     `bson:"updatedAt"`
 }

@@ -1,0 +1,197 @@
+package models
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"tokentube/models/store"
+	"tokentube/utils/apperr"
+)
+
+// Passkey is a key pair on a device of its owner, or in their password manager (WebAuthn). The site has the public half: who
+// reads the database can log in nowhere with it.
+type Passkey struct {
+	ID         bson.ObjectID `bson:"_id"`
+	User       bson.ObjectID `bson:"user"`
+	Credential []byte        `bson:"credential"` // what the device calls the pair
+	PublicKey  []byte        `bson:"publicKey"`  // COSE, RFC 9052
+	SignCount  int64         `bson:"signCount"`  // of the last signature; many devices always say zero
+	Transports []string      `bson:"transports"`
+	Syncable   bool          `bson:"syncable"` // it may be copied to other devices of its owner (BE)
+	Synced     bool          `bson:"synced"`   // and has been (BS)
+	Name       string        `bson:"name" validate:"required,max=50,line"`
+	CreatedAt  time.Time     `bson:"createdAt"`
+	LastUsedAt *time.Time    `bson:"lastUsedAt,omitempty"`
+}
+
+// PasskeyPurpose is what a challenge asks a passkey for, and nothing else.
+type PasskeyPurpose string
+
+// The purposes of challenges.
+const (
+	PasskeyAdd     PasskeyPurpose = "add"
+	PasskeyLogin   PasskeyPurpose = "login"   // without a password
+	PasskeySecond  PasskeyPurpose = "second"  // step of a login
+	PasskeyConfirm PasskeyPurpose = "confirm" // that it's still them
+)
+
+// Challenge is what a passkey has to sign, once and soon.
+type Challenge struct {
+	ID        bson.ObjectID  `bson:"_id"`
+	Hash      []byte         `bson:"hash"` // of what must be signed, where, and for what: see challengeHash
+	ExpiresAt time.Time      `bson:"expiresAt"`
+	User      *bson.ObjectID `bson:"user,omitempty"` // nobody's yet at a login without a password
+}
+
+// ChallengeTTL is how long a challenge is valid.
+const ChallengeTTL = 5 * time.Minute
+
+const maxPasskeys = 20
+
+// PasskeyCounter is the count on the user of their passkeys alone. Those that are there count into FactorCounter, too.
+const PasskeyCounter = "passkeysCount"
+
+func registerPasskeys(db *store.DB) *store.Documents[Passkey] {
+	return store.Register[Passkey](db, store.Kind{
+		Name: "passkeys", Essential: true,
+		Indexes: []mongo.IndexModel{store.Unique("credential"), store.Index("user", "createdAt")},
+		Parents: []store.Parent{
+			{Kind: "users", Field: "user", Counter: PasskeyCounter, Max: maxPasskeys, Full: "You can have at most 20 passkeys. Remove one first."},
+			{Kind: "users", Field: "user", Counter: FactorCounter},
+		},
+		Export: store.Export{By: "user", Order: store.Order{"createdAt", "_id"}, Fields: []string{
+			"name", "transports", "syncable", "synced", "createdAt", "lastUsedAt",
+		}},
+	})
+}
+
+func registerChallenges(db *store.DB) *store.Documents[Challenge] {
+	return store.Register[Challenge](db, store.Kind{
+		Name: "challenges", Essential: true,
+		Indexes: []mongo.IndexModel{store.Unique("hash"), store.Index("user"), store.Expiry("expiresAt")},
+		Parents: []store.Parent{{Kind: "users", Field: "user"}},
+		Export:  store.Export{Not: "hashes of random numbers, for five minutes"},
+	})
+}
+
+// challengeHash binds a challenge to its purpose and to where it was given out: the session, or the token of a second step.
+func challengeHash(p PasskeyPurpose, where, challenge string) []byte {
+	return linkHash(string(p) + "\n" + where + "\n" + challenge)
+}
+
+// Ask notes a challenge that is given out. User is zero where nobody is known yet.
+func (m *Factors) Ask(ctx context.Context, p PasskeyPurpose, user bson.ObjectID, where, challenge string) error {
+	c := &Challenge{ID: bson.NewObjectID(), Hash: challengeHash(p, where, challenge), ExpiresAt: m.db.Now().Add(ChallengeTTL)}
+	if !user.IsZero() {
+		c.User = &user
+	}
+	return m.challenges.Insert(ctx, c)
+}
+
+// Answered uses up a challenge. Of any number of answers at once, one succeeds; those for another purpose, from elsewhere or
+// by somebody else never do, and leave the challenge to whom it was given.
+func (m *Factors) Answered(ctx context.Context, p PasskeyPurpose, user bson.ObjectID, where, challenge string) error {
+	filter := store.Where("hash", challengeHash(p, where, challenge), "user", store.Absent, "expiresAt", store.Where("$gt", m.db.Now()))
+	if !user.IsZero() {
+		filter[1].Value = user
+	}
+	c, err := m.challenges.Take(ctx, filter)
+	if err == nil && c == nil || apperr.Is(err, apperr.NotFound) {
+		return ErrChallengeOver().Because(err)
+	}
+	return err
+}
+
+// ErrChallengeOver is the error of an answer that nobody waits for, or waits for any more.
+func ErrChallengeOver() *apperr.Error {
+	return apperr.New(apperr.Invalid, "This took too long, or was done already. Try again.")
+}
+
+// AddPasskey keeps a new passkey. With the first factor of any kind, it returns recovery codes.
+func (m *Factors) AddPasskey(ctx context.Context, p *Passkey) (codes []string, err error) {
+	p.ID, p.CreatedAt, p.LastUsedAt, p.Name = bson.NewObjectID(), m.db.Now(), nil, strings.TrimSpace(p.Name)
+	if err := validate(p); err != nil {
+		return nil, err
+	}
+	err = m.db.Atomically(ctx, func(ctx context.Context) error {
+		err := m.passkeys.Insert(ctx, p)
+		// Of a full account, the error names no field.
+		if apperr.Is(err, apperr.Conflict) && len(apperr.From(err).Fields) > 0 {
+			return apperr.New(apperr.Conflict, "This passkey is already in use.").Because(err)
+		}
+		if err != nil {
+			return err
+		}
+		codes, err = m.FirstCodes(ctx, p.User)
+		return err
+	})
+	return codes, err
+}
+
+// Passkeys lists the user's, the oldest first.
+func (m *Factors) Passkeys(ctx context.Context, user bson.ObjectID) ([]*Passkey, error) {
+	return m.passkeys.List(ctx, store.Where("user", user), store.Order{"createdAt"}, 0)
+}
+
+// PasskeyByCredential finds the passkey that a device used, whoever's it is.
+func (m *Factors) PasskeyByCredential(ctx context.Context, credential []byte) (*Passkey, error) {
+	return m.passkeys.One(ctx, store.Where("credential", credential))
+}
+
+// RenamePasskey gives the user's passkey another name.
+func (m *Factors) RenamePasskey(ctx context.Context, user, id bson.ObjectID, name string) (*Passkey, error) {
+	p := &Passkey{Name: strings.TrimSpace(name)}
+	if err := validate(p); err != nil {
+		return nil, err
+	}
+	return m.passkeys.Update(ctx, store.Where("_id", id, "user", user), bson.D{store.Set("name", p.Name)})
+}
+
+// UsePasskey notes a signature of the user's passkey. A count that doesn't go on means that somebody has a copy of the key,
+// unless the device never counts: that is refused, with ErrPasskeyCopied.
+func (m *Factors) UsePasskey(ctx context.Context, p *Passkey, count int64, synced bool) error {
+	var before any = store.Where("$lt", count)
+	if count == 0 {
+		before = int64(0)
+	}
+	used := bson.D{store.Set("signCount", count, "synced", synced, "lastUsedAt", m.db.Now())}
+	_, err := m.passkeys.Update(ctx, store.Where("_id", p.ID, "user", p.User, "signCount", before), used)
+	if !apperr.Is(err, apperr.NotFound) {
+		return err
+	}
+	if _, gone := m.passkeys.One(ctx, store.Where("_id", p.ID, "user", p.User)); gone != nil {
+		return gone
+	}
+	return ErrPasskeyCopied()
+}
+
+// ErrPasskeyCopied is the error of a signature that is not newer than the last one.
+func ErrPasskeyCopied() *apperr.Error {
+	return apperr.New(apperr.Forbidden, "This passkey may have been copied, so it wasn’t accepted. Log in another way, and remove it in the settings.")
+}
+
+// RemovePasskey takes one of the user's passkeys away, and returns it; nil, if there was none.
+func (m *Factors) RemovePasskey(ctx context.Context, user, id bson.ObjectID) (p *Passkey, err error) {
+	err = m.db.Atomically(ctx, func(ctx context.Context) error {
+		if p, err = m.passkeys.Take(ctx, store.Where("_id", id, "user", user)); err != nil || p == nil {
+			return err
+		}
+		return m.EndCodes(ctx, user)
+	})
+	return p, err
+}
+
+// removePasskeys takes all of the user's away, and tells whether there was any. Call it within a change.
+func (m *Factors) removePasskeys(ctx context.Context, user bson.ObjectID) (removed bool, err error) {
+	all, err := m.Passkeys(ctx, user)
+	for _, p := range all {
+		if err == nil {
+			_, err = m.passkeys.Delete(ctx, store.Where("_id", p.ID, "user", user))
+		}
+	}
+	return len(all) > 0, err
+}
