@@ -7,6 +7,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"tokentube/utils/mail"
 	"tokentube/utils/media"
 	"tokentube/utils/metrics"
+	"tokentube/utils/passkey"
 	"tokentube/utils/password"
 	"tokentube/utils/token"
 )
@@ -37,6 +39,7 @@ type App struct {
 	Sleep      func(context.Context, time.Duration) error // until then, or until the request ends
 	Letters    *mail.Letters
 	Metrics    *metrics.Metrics // nil: nobody wants to know
+	Passkeys   *passkey.Site    // nil: the site has no name that they could be made for
 	office     postOffice
 	decorators []Decorator[Post]
 
@@ -67,7 +70,11 @@ func New(cfg config.Config, site *models.Site, files *media.Store, log *slog.Log
 	if cfg.RateLimit {
 		auth.Limits = middlewares.NewLimits(site.Attempts, cfg.RefreshTokenSecret, now)
 	}
-	app := &App{Site: site, Config: cfg, Auth: auth, Media: files, Hasher: hasher, Log: log, Now: now, Sleep: sleep}
+	passkeys, err := passkey.New(cfg.BaseURL)
+	if err != nil && !errors.Is(err, passkey.ErrNoName) {
+		return nil, err
+	}
+	app := &App{Passkeys: passkeys, Site: site, Config: cfg, Auth: auth, Media: files, Hasher: hasher, Log: log, Now: now, Sleep: sleep}
 	return app, app.openPostOffice(cfg)
 }
 

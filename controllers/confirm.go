@@ -27,10 +27,12 @@ func (f Confirmations) Routes(r middlewares.Access) {
 
 type confirmation struct {
 	Password string `form:"password" json:"password,omitempty"`
-	Code     string `form:"code" json:"code,omitempty"` // of the authenticator app, in place of the password
+	Code     string `form:"code" json:"code,omitempty"`       // of the authenticator app, in place of the password
+	Passkey  string `form:"passkey" json:"passkey,omitempty"` // what it signed, likewise: see passkeySigned
 	Next     string `form:"next" json:"next"`
 
-	HasApp bool `form:"-" json:"-"`
+	HasApp     bool `form:"-" json:"-"`
+	HasPasskey bool `form:"-" json:"-"`
 }
 
 // Why says what the confirmation is for, as far as the page that asked for it tells.
@@ -63,7 +65,11 @@ func (f Confirmations) New(c *gin.Context) error {
 
 func (f Confirmations) page(c *gin.Context, next string) (page confirmation, err error) {
 	page.Next = safeNext(next)
-	page.HasApp, err = f.hasAuthenticator(c, middlewares.Current(c).User)
+	user := middlewares.Current(c).User
+	if page.HasPasskey, err = f.hasPasskey(c, user); err != nil {
+		return page, err
+	}
+	page.HasApp, err = f.hasAuthenticator(c, user)
 	return page, err
 }
 
@@ -75,6 +81,8 @@ func (f Confirmations) Create(c *gin.Context) error {
 	case err != nil:
 	case in.Password == "" && in.Code != "":
 		err = f.checkCode(c, in.Code)
+	case in.Password == "" && in.Passkey != "":
+		err = f.confirmByPasskey(c, in.Passkey)
 	default:
 		err = f.checkPassword(c, "password", in.Password)
 	}

@@ -43,29 +43,43 @@ type AuthenticatorApp struct {
 type factorState struct {
 	IsOn          bool              `json:"isOn"`
 	Authenticator *AuthenticatorApp `json:"authenticator"`
+	Passkeys      []Passkey         `json:"passkeys"`
+	PasskeysOff   string            `json:"passkeysOff,omitempty"` // why none can be added
 	CodesLeft     int64             `json:"recoveryCodesLeft"`
+	Name          string            `json:"-"` // of the passkey that is being added
 }
 
-func (f FactorActions) state(ctx context.Context, user bson.ObjectID) (out factorState, err error) {
-	u, err := f.Users.ByID(ctx, user)
+func (a *App) factorState(ctx context.Context, user bson.ObjectID) (out factorState, err error) {
+	u, err := a.Users.ByID(ctx, user)
 	if err != nil {
 		return out, err
 	}
 	out.IsOn = u.FactorsCount > 0
-	app, err := f.Factors.Authenticator(ctx, user, true)
+	app, err := a.Factors.Authenticator(ctx, user, true)
 	if err == nil {
 		out.Authenticator = &AuthenticatorApp{app.CreatedAt, app.UsedAt}
 	} else if !apperr.Is(err, apperr.NotFound) {
 		return out, err
 	}
-	left, err := f.Factors.CodesLeft(ctx, user)
+	passkeys, err := a.Factors.Passkeys(ctx, user)
+	if err != nil {
+		return out, err
+	}
+	out.Passkeys = make([]Passkey, len(passkeys))
+	for i, p := range passkeys {
+		out.Passkeys[i] = newPasskey(p)
+	}
+	if a.Passkeys == nil {
+		out.PasskeysOff = errPasskeysOff().Message
+	}
+	left, err := a.Factors.CodesLeft(ctx, user)
 	out.CodesLeft = int64(left)
 	return out, err
 }
 
 // Index is GET /settings/factors.
 func (f FactorActions) Index(c *gin.Context) error {
-	out, err := f.state(c, middlewares.UserID(c))
+	out, err := f.factorState(c, middlewares.UserID(c))
 	if err != nil {
 		return err
 	}
@@ -177,7 +191,7 @@ func (f FactorActions) Confirm(c *gin.Context) error {
 	err := input.Read(c.Request, &in, nil)
 	out := newCodes{Added: true}
 	if err == nil {
-		out.Codes, err = f.addFactor(c, theApp, func(ctx context.Context) ([]string, error) {
+		out.Codes, err = f.addFactor(c, theApp, theApp, func(ctx context.Context) ([]string, error) {
 			return f.Factors.ConfirmAuthenticator(ctx, middlewares.UserID(c), in.Code)
 		})
 	}
@@ -197,8 +211,9 @@ func (f FactorActions) Confirm(c *gin.Context) error {
 	return respond.Show(c, "settings/codes", out)
 }
 
-// addFactor adds a factor, notes it, and tells its owner.
-func (a *App) addFactor(c *gin.Context, about string, do func(context.Context) ([]string, error)) (codes []string, err error) {
+// addFactor adds a factor, notes it in detail, and tells its owner what kind it is of: whoever is in the account must not
+// write into its mails.
+func (a *App) addFactor(c *gin.Context, kind, about string, do func(context.Context) ([]string, error)) (codes []string, err error) {
 	id := middlewares.Current(c)
 	err = a.DB.Atomically(c, func(ctx context.Context) error {
 		if codes, err = do(ctx); err != nil {
@@ -207,15 +222,19 @@ func (a *App) addFactor(c *gin.Context, about string, do func(context.Context) (
 		return a.Events.AddAbout(ctx, models.EventFactorAdded, id.Session, middlewares.DeviceOf(c), about)
 	})
 	if err == nil {
-		a.tellAbout(c, models.MailFactorAdded, id.User, middlewares.DeviceOf(c), about)
+		a.tellAbout(c, models.MailFactorAdded, id.User, middlewares.DeviceOf(c), kind)
 	}
 	return codes, err
 }
 
 // Delete is DELETE /settings/factors/authenticator: removes the app, or stops setting it up. Doing it again changes nothing.
 func (f FactorActions) Delete(c *gin.Context) error {
-	err := f.removeFactor(c, theApp, func(ctx context.Context) (bool, error) {
-		return f.Factors.RemoveAuthenticator(ctx, middlewares.UserID(c))
+	err := f.removeFactor(c, theApp, func(ctx context.Context) (string, error) {
+		removed, err := f.Factors.RemoveAuthenticator(ctx, middlewares.UserID(c))
+		if !removed {
+			return "", err
+		}
+		return theApp, err
 	})
 	if err != nil {
 		return err
@@ -223,18 +242,18 @@ func (f FactorActions) Delete(c *gin.Context) error {
 	return respond.Done(c, "The authenticator app is removed.", "/settings/factors", nil)
 }
 
-// removeFactor removes a factor, notes it, and tells its owner, if there was one.
-func (a *App) removeFactor(c *gin.Context, about string, do func(context.Context) (bool, error)) error {
+// removeFactor removes a factor, notes it, and tells its owner, if there was one: otherwise, it is about nothing.
+func (a *App) removeFactor(c *gin.Context, kind string, do func(context.Context) (about string, err error)) error {
 	id := middlewares.Current(c)
-	removed := false
+	about := ""
 	err := a.DB.Atomically(c, func(ctx context.Context) (err error) {
-		if removed, err = do(ctx); err != nil || !removed {
+		if about, err = do(ctx); err != nil || about == "" {
 			return err
 		}
 		return a.Events.AddAbout(ctx, models.EventFactorRemoved, id.Session, middlewares.DeviceOf(c), about)
 	})
-	if err == nil && removed {
-		a.tellAbout(c, models.MailFactorRemoved, id.User, middlewares.DeviceOf(c), about)
+	if err == nil && about != "" {
+		a.tellAbout(c, models.MailFactorRemoved, id.User, middlewares.DeviceOf(c), kind)
 	}
 	return err
 }

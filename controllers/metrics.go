@@ -71,7 +71,7 @@ func countLogin(c *gin.Context, halfway bool, err error) {
 		outcome = "ok"
 	case apperr.Is(err, apperr.Unauthorized):
 		outcome = "wrong"
-	case apperr.Is(err, apperr.Invalid):
+	case apperr.Is(err, apperr.Invalid), apperr.Is(err, apperr.Conflict):
 		outcome = "incomplete"
 	case apperr.Is(err, apperr.Forbidden):
 		outcome = "disabled"

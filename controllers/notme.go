@@ -106,10 +106,22 @@ func (n NotMe) takeBack(ctx context.Context, token string, d models.Device) (sec
 // reaches back. Those that were there before stay, or whoever reads the mailbox could go round them.
 func (n NotMe) removeNewFactors(ctx context.Context, user bson.ObjectID, d models.Device) error {
 	removed, err := n.Factors.RemoveSince(ctx, user, n.Now().Add(-models.UndoTime))
-	if err != nil || !removed {
+	if err != nil {
 		return err
 	}
-	return n.Events.AddAbout(ctx, models.EventFactorRemoved, &models.Session{User: user}, d, theApp)
+	var names []string
+	if removed.App {
+		names = append(names, theApp)
+	}
+	for _, p := range removed.Passkeys {
+		names = append(names, thePasskey(p))
+	}
+	for _, name := range names {
+		if err := n.Events.AddAbout(ctx, models.EventFactorRemoved, &models.Session{User: user}, d, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // EditHere is GET /settings/security/not-me.

@@ -25,32 +25,43 @@ type secondInput struct {
 	Method string `form:"method" json:"method,omitempty"`
 	Code   string `form:"code" json:"code"`
 	Next   string `form:"next" json:"next"`
+
+	Passkey string `form:"passkey" json:"passkey,omitempty"` // what it signed: see passkeySigned
 }
 
 // secondMethod is a way to do the second step.
 type secondMethod struct {
 	name string
 	has  func(ctx context.Context, u *models.User) (bool, error)
-	// use accepts what was sent, once: it is called within the change that begins the session. Of what is wrong, the error
-	// names a field.
-	use func(ctx context.Context, c *gin.Context, u *models.User, in secondInput) error
+	// check looks at what was sent, and gives what accepts it, once: that is called within the change that begins the session.
+	check func(c *gin.Context, half *token.Claims, u *models.User, in secondInput) (use, error)
 }
+
+// use accepts a proof of who somebody is, once. Call it within the change that the proof is for.
+type use func(ctx context.Context) error
 
 const (
 	byAuthenticator = "authenticator"
 	byRecoveryCode  = "recoveryCode"
+	byPasskey       = "passkey"
 )
 
 // secondMethods are all ways to do the second step.
 func (a *App) secondMethods() []secondMethod {
 	return []secondMethod{
-		{byAuthenticator, a.hasAuthenticator, func(ctx context.Context, _ *gin.Context, u *models.User, in secondInput) error {
-			return a.Factors.UseAuthenticator(ctx, u.ID, in.Code)
+		{byPasskey, a.hasPasskey, func(c *gin.Context, half *token.Claims, u *models.User, in secondInput) (use, error) {
+			_, use, err := a.passkeySigned(c, models.PasskeySecond, u, half.ID, in.Passkey)
+			return use, err
+		}},
+		{byAuthenticator, a.hasAuthenticator, func(_ *gin.Context, _ *token.Claims, u *models.User, in secondInput) (use, error) {
+			return func(ctx context.Context) error { return a.Factors.UseAuthenticator(ctx, u.ID, in.Code) }, nil
 		}},
 		{byRecoveryCode, func(ctx context.Context, u *models.User) (bool, error) {
 			n, err := a.Factors.CodesLeft(ctx, u.ID)
 			return n > 0, err
-		}, a.useRecoveryCode},
+		}, func(c *gin.Context, _ *token.Claims, u *models.User, in secondInput) (use, error) {
+			return func(ctx context.Context) error { return a.useRecoveryCode(ctx, c, u, in.Code) }, nil
+		}},
 	}
 }
 
@@ -62,8 +73,8 @@ func (a *App) hasAuthenticator(ctx context.Context, u *models.User) (bool, error
 	return err == nil, err
 }
 
-func (a *App) useRecoveryCode(ctx context.Context, c *gin.Context, u *models.User, in secondInput) error {
-	left, err := a.Factors.UseRecoveryCode(ctx, u.ID, in.Code)
+func (a *App) useRecoveryCode(ctx context.Context, c *gin.Context, u *models.User, code string) error {
+	left, err := a.Factors.UseRecoveryCode(ctx, u.ID, code)
 	if err != nil {
 		return err
 	}
@@ -208,11 +219,14 @@ func (s SessionActions) CreateSecond(c *gin.Context) error {
 // method is the way that somebody chose, or the one that what they sent looks like.
 func (s SessionActions) method(in secondInput) (secondMethod, error) {
 	name := in.Method
-	if name == "" {
+	switch {
+	case name != "":
+	case models.IsRecoveryCode(in.Code):
+		name = byRecoveryCode
+	case in.Code == "" && in.Passkey != "":
+		name = byPasskey
+	default:
 		name = byAuthenticator
-		if models.IsRecoveryCode(in.Code) {
-			name = byRecoveryCode
-		}
 	}
 	for _, m := range s.secondMethods() {
 		if m.name == name {
@@ -231,10 +245,27 @@ func (s SessionActions) completeLogin(c *gin.Context, claims *token.Claims, user
 	if err != nil {
 		return out, err
 	}
-	var session *models.Session
+	session, err := s.secondSession(c, claims, user, method, in)
+	s.endAttempt(c, attempt, user, err)
+	s.noteCopied(c, err)
+	if apperr.Is(err, apperr.NotFound) {
+		err = errSecondOver().Because(err)
+	}
+	if err != nil {
+		return out, err
+	}
+	return s.signIn(c, user, session)
+}
+
+// secondSession begins the session, if the second step was done right.
+func (s SessionActions) secondSession(c *gin.Context, claims *token.Claims, user *models.User, method secondMethod, in secondInput) (session *models.Session, err error) {
+	use, err := method.check(c, claims, user, in)
+	if err != nil {
+		return nil, err
+	}
 	err = s.DB.Atomically(c, func(ctx context.Context) error {
 		// First of all: without transactions, a wrong code must not use up the token.
-		if err := method.use(ctx, c, user, in); err != nil {
+		if err := use(ctx); err != nil {
 			return err
 		}
 		if _, _, err := s.Links.Use(ctx, models.SecondStep, claims.ID); err != nil {
@@ -247,14 +278,7 @@ func (s SessionActions) completeLogin(c *gin.Context, claims *token.Claims, user
 		session, err = s.beginSession(ctx, c, user, claims.Remember)
 		return err
 	})
-	s.endAttempt(c, attempt, user, err)
-	if apperr.Is(err, apperr.NotFound) {
-		err = errSecondOver().Because(err)
-	}
-	if err != nil {
-		return out, err
-	}
-	return s.signIn(c, user, session)
+	return session, err
 }
 
 // endAttempt counts a wrong code, and tells the owner, whose password somebody knows.

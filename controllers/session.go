@@ -47,6 +47,8 @@ type login struct {
 type door struct {
 	Probe  bool   `form:"probe" json:"-"`            // the form came with a cookie, which must come back
 	Notice string `form:"-" json:"notice,omitempty"` // why no login would last
+
+	Passkeys bool `form:"-" json:"-"` // there can be any
 }
 
 // openDoor is for a new form.
@@ -56,10 +58,11 @@ func (a *App) openDoor(c *gin.Context) door {
 	if access, refresh := a.Auth.Cookies.Names(); name == "" && (c.Query(middlewares.TwiceQuery) == access || c.Query(middlewares.TwiceQuery) == refresh) {
 		name = c.Query(middlewares.TwiceQuery)
 	}
-	if name == "" {
-		return door{Probe: true}
+	d := door{Probe: true, Passkeys: a.Passkeys != nil}
+	if name != "" {
+		d.Notice = middlewares.TwiceMessage(name)
 	}
-	return door{Probe: true, Notice: middlewares.TwiceMessage(name)}
+	return d
 }
 
 // Why says why a visitor was sent to the login, as far as the page that they wanted tells.
@@ -115,7 +118,9 @@ func (s SessionActions) New(c *gin.Context) error {
 // Create is POST /login.
 func (s SessionActions) Create(c *gin.Context) error {
 	var in login
-	if err := input.Read(c.Request, &in, nil); err != nil {
+	err := input.Read(c.Request, &in, nil)
+	in.Passkeys = s.Passkeys != nil
+	if err != nil {
 		return respond.Invalid(c, "sessions/new", in, err)
 	}
 	out, err := s.logIn(c, in)

@@ -36,6 +36,8 @@ var (
 	registerLimit = ratelimit.Limit{Name: "register", Quota: 10, Window: time.Hour}
 	// Mails that one network asks for, and links from them that it tries.
 	mailLimit = ratelimit.Limit{Name: "mails", Quota: 20, Window: time.Hour}
+	// Challenges for passkeys that one user asks for, or one network without a login: each is kept for a while.
+	challengeLimit = ratelimit.Limit{Name: "challenge", Quota: 300, Window: 15 * time.Minute}
 	// Refresh tokens from one network that opened nothing.
 	renewalLimit = ratelimit.Limit{Name: "renewal", Quota: 30, Window: 5 * time.Minute}
 	// Changes by one user.
@@ -93,7 +95,7 @@ type Limits struct {
 	hosts, accounts, rights, rightNetworks       tally
 	registers, mails, comments, exports, reports tally
 	// What would cost a write for each request: each process counts for itself.
-	renewals, writes                          *ratelimit.Limiter
+	renewals, writes, challenges              *ratelimit.Limiter
 	viewsOnce, viewers, viewNetworks, viewAll *ratelimit.Limiter
 	labs, labAll                              *ratelimit.Limiter
 }
@@ -111,7 +113,7 @@ func NewLimits(attempts *models.Attempts, key string, now func() time.Time) *Lim
 		attempts: attempts, key: []byte("device:" + key),
 		hosts: count(hostLimit), accounts: count(accountLimit), rights: count(rightLimit), rightNetworks: count(rightNetworkLimit),
 		registers: count(registerLimit), mails: count(mailLimit), comments: count(commentLimit), exports: count(exportLimit), reports: count(reportLimit),
-		renewals: limiter(renewalLimit), writes: limiter(writeLimit),
+		renewals: limiter(renewalLimit), writes: limiter(writeLimit), challenges: limiter(challengeLimit),
 		viewsOnce: limiter(viewOnceLimit), viewers: limiter(viewerLimit), viewNetworks: limiter(viewNetworkLimit), viewAll: limiter(viewLimit),
 		labs: limiter(labLimit), labAll: limiter(labAllLimit),
 	}
@@ -128,6 +130,13 @@ func (l *Limits) Registers(c *gin.Context) {
 func (l *Limits) Mails(c *gin.Context) {
 	if l != nil {
 		l.mails.stop(c, network(c))
+	}
+}
+
+// Challenges limits how often somebody may ask for a challenge for a passkey.
+func (l *Limits) Challenges(c *gin.Context) {
+	if l != nil {
+		stopAt(c, l.challenges.Take(Viewer(c)))
 	}
 }
 

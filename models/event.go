@@ -38,6 +38,7 @@ const (
 	EventFactorRemoved  EventType = "factor_removed"   //
 	EventCodesRenewed   EventType = "recovery_codes_renewed"
 	EventCodeUsed       EventType = "recovery_code_used" //
+	EventPasskeyCopied  EventType = "passkey_copied"     // its signature counter went back; About says which
 	EventSecondFailed   EventType = "second_step_failed" // somebody knows the password, and nothing more
 	EventConfirmed      EventType = "confirmed"          // somebody who was logged in proved again who they are
 	EventConfirmFailed  EventType = "confirm_failed"     // or could not

@@ -192,19 +192,33 @@ func ErrWrongCode() *apperr.Error {
 	return apperr.InvalidField("code", "That code is wrong or was already used. Wait for the next one.")
 }
 
-// RemoveAuthenticator takes the app away, and tells whether there was one.
+// RemoveAuthenticator takes the app away, or the one that is being set up, and tells whether there was one that counted.
 func (m *Factors) RemoveAuthenticator(ctx context.Context, user bson.ObjectID) (removed bool, err error) {
-	return m.RemoveSince(ctx, user, time.Time{})
-}
-
-// RemoveSince takes away the factors that began to count at this time or later, and those that are being set up. It tells
-// whether there was one.
-func (m *Factors) RemoveSince(ctx context.Context, user bson.ObjectID, since time.Time) (removed bool, err error) {
 	err = m.db.Atomically(ctx, func(ctx context.Context) error {
-		if _, err := m.apps.Delete(ctx, store.Where("user", user, "confirmed", false)); err != nil {
+		if removed, err = m.removeApp(ctx, user, time.Time{}); err != nil || !removed {
 			return err
 		}
-		if removed, err = m.apps.Delete(ctx, store.Where("user", user, "confirmed", true, "createdAt", store.Where("$gte", since))); err != nil || !removed {
+		return m.EndCodes(ctx, user)
+	})
+	return removed, err
+}
+
+// RemovedFactors are those that were taken away together.
+type RemovedFactors struct {
+	App      bool // the authenticator app
+	Passkeys []*Passkey
+}
+
+// Any tells whether there was one.
+func (r RemovedFactors) Any() bool { return r.App || len(r.Passkeys) > 0 }
+
+// RemoveSince takes away the factors of every kind that began to count at this time or later, and those that are being set up.
+func (m *Factors) RemoveSince(ctx context.Context, user bson.ObjectID, since time.Time) (removed RemovedFactors, err error) {
+	err = m.db.Atomically(ctx, func(ctx context.Context) error {
+		if removed.App, err = m.removeApp(ctx, user, since); err != nil {
+			return err
+		}
+		if removed.Passkeys, err = m.removePasskeys(ctx, user, since); err != nil || !removed.Any() {
 			return err
 		}
 		return m.EndCodes(ctx, user)
@@ -213,19 +227,17 @@ func (m *Factors) RemoveSince(ctx context.Context, user bson.ObjectID, since tim
 }
 
 // RemoveAll takes away every factor of the user, and their recovery codes. It tells whether there was any.
-func (m *Factors) RemoveAll(ctx context.Context, user bson.ObjectID) (removed bool, err error) {
-	err = m.db.Atomically(ctx, func(ctx context.Context) error {
-		passkeys, err := m.removePasskeys(ctx, user)
-		if err != nil {
-			return err
-		}
-		app, err := m.RemoveAuthenticator(ctx, user)
-		if removed = app || passkeys; err != nil || app || !passkeys {
-			return err
-		}
-		return m.EndCodes(ctx, user)
-	})
-	return removed, err
+func (m *Factors) RemoveAll(ctx context.Context, user bson.ObjectID) (bool, error) {
+	removed, err := m.RemoveSince(ctx, user, time.Time{})
+	return removed.Any(), err
+}
+
+// removeApp takes the app away if it began to count at this time or later. Call it within a change.
+func (m *Factors) removeApp(ctx context.Context, user bson.ObjectID, since time.Time) (removed bool, err error) {
+	if _, err := m.apps.Delete(ctx, store.Where("user", user, "confirmed", false)); err != nil {
+		return false, err
+	}
+	return m.apps.Delete(ctx, store.Where("user", user, "confirmed", true, "createdAt", store.Where("$gte", since)))
 }
 
 // FirstCodes makes recovery codes for a user who has none. Call it within the change that adds a factor.

@@ -28,6 +28,7 @@ const (
 	MailFactorAdded   MailType = "factor_added" // About says which
 	MailFactorRemoved MailType = "factor_removed"
 	MailFactorsLost   MailType = "factors_removed" // by an administrator
+	MailPasskeyCopied MailType = "passkey_copied"
 	MailCodesRenewed  MailType = "recovery_codes_renewed"
 	MailCodeUsed      MailType = "recovery_code_used" // About says how many are left
 )

@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -50,7 +51,13 @@ type Challenge struct {
 // ChallengeTTL is how long a challenge is valid.
 const ChallengeTTL = 5 * time.Minute
 
-const maxPasskeys = 20
+// MaxPasskeys is how many a user may have.
+const MaxPasskeys = 20
+
+const manyPasskeys = "You can have at most 20 passkeys. Remove one first."
+
+// ErrManyPasskeys is the error of one more.
+func ErrManyPasskeys() error { return apperr.New(apperr.Conflict, manyPasskeys) }
 
 // PasskeyCounter is the count on the user of their passkeys alone. Those that are there count into FactorCounter, too.
 const PasskeyCounter = "passkeysCount"
@@ -60,7 +67,7 @@ func registerPasskeys(db *store.DB) *store.Documents[Passkey] {
 		Name: "passkeys", Essential: true,
 		Indexes: []mongo.IndexModel{store.Unique("credential"), store.Index("user", "createdAt")},
 		Parents: []store.Parent{
-			{Kind: "users", Field: "user", Counter: PasskeyCounter, Max: maxPasskeys, Full: "You can have at most 20 passkeys. Remove one first."},
+			{Kind: "users", Field: "user", Counter: PasskeyCounter, Max: MaxPasskeys, Full: manyPasskeys},
 			{Kind: "users", Field: "user", Counter: FactorCounter},
 		},
 		Export: store.Export{By: "user", Order: store.Order{"createdAt", "_id"}, Fields: []string{
@@ -106,9 +113,9 @@ func (m *Factors) Answered(ctx context.Context, p PasskeyPurpose, user bson.Obje
 	return err
 }
 
-// ErrChallengeOver is the error of an answer that nobody waits for, or waits for any more.
+// ErrChallengeOver is the error of an answer that nobody waits for, or waits for any more. It proves nothing against anybody.
 func ErrChallengeOver() *apperr.Error {
-	return apperr.New(apperr.Invalid, "This took too long, or was done already. Try again.")
+	return apperr.New(apperr.Conflict, "This took too long, or was done already. Try again.")
 }
 
 // AddPasskey keeps a new passkey. With the first factor of any kind, it returns recovery codes.
@@ -137,6 +144,11 @@ func (m *Factors) Passkeys(ctx context.Context, user bson.ObjectID) ([]*Passkey,
 	return m.passkeys.List(ctx, store.Where("user", user), store.Order{"createdAt"}, 0)
 }
 
+// Passkey loads one of the user's.
+func (m *Factors) Passkey(ctx context.Context, user, id bson.ObjectID) (*Passkey, error) {
+	return m.passkeys.One(ctx, store.Where("_id", id, "user", user))
+}
+
 // PasskeyByCredential finds the passkey that a device used, whoever's it is.
 func (m *Factors) PasskeyByCredential(ctx context.Context, credential []byte) (*Passkey, error) {
 	return m.passkeys.One(ctx, store.Where("credential", credential))
@@ -144,15 +156,17 @@ func (m *Factors) PasskeyByCredential(ctx context.Context, credential []byte) (*
 
 // RenamePasskey gives the user's passkey another name.
 func (m *Factors) RenamePasskey(ctx context.Context, user, id bson.ObjectID, name string) (*Passkey, error) {
-	p := &Passkey{Name: strings.TrimSpace(name)}
-	if err := validate(p); err != nil {
+	if err := CheckPasskeyName(name); err != nil {
 		return nil, err
 	}
-	return m.passkeys.Update(ctx, store.Where("_id", id, "user", user), bson.D{store.Set("name", p.Name)})
+	return m.passkeys.Update(ctx, store.Where("_id", id, "user", user), bson.D{store.Set("name", strings.TrimSpace(name))})
 }
 
+// CheckPasskeyName tells what is wrong with a name.
+func CheckPasskeyName(name string) error { return validate(&Passkey{Name: strings.TrimSpace(name)}) }
+
 // UsePasskey notes a signature of the user's passkey. A count that doesn't go on means that somebody has a copy of the key,
-// unless the device never counts: that is refused, with ErrPasskeyCopied.
+// unless the device never counts: that is refused, and CopiedPasskey tells.
 func (m *Factors) UsePasskey(ctx context.Context, p *Passkey, count int64, synced bool) error {
 	var before any = store.Where("$lt", count)
 	if count == 0 {
@@ -163,15 +177,30 @@ func (m *Factors) UsePasskey(ctx context.Context, p *Passkey, count int64, synce
 	if !apperr.Is(err, apperr.NotFound) {
 		return err
 	}
-	if _, gone := m.passkeys.One(ctx, store.Where("_id", p.ID, "user", p.User)); gone != nil {
+	if _, gone := m.Passkey(ctx, p.User, p.ID); gone != nil {
 		return gone
 	}
-	return ErrPasskeyCopied()
+	return errPasskeyCopied(p)
 }
 
-// ErrPasskeyCopied is the error of a signature that is not newer than the last one.
-func ErrPasskeyCopied() *apperr.Error {
-	return apperr.New(apperr.Forbidden, "This passkey may have been copied, so it wasn’t accepted. Log in another way, and remove it in the settings.")
+// copied is the cause of the error that says so.
+type copied struct{ *Passkey }
+
+func (c *copied) Error() string {
+	return "the signature counter of passkey " + c.ID.Hex() + " went back"
+}
+
+// errPasskeyCopied is the error of a signature that is not newer than the last one.
+func errPasskeyCopied(p *Passkey) error {
+	return apperr.New(apperr.Invalid, "This passkey may have been copied, so it wasn’t accepted. Use another way, and remove this passkey in your settings.").Because(&copied{p})
+}
+
+// CopiedPasskey is the passkey that an error of UsePasskey says may have been copied; nil, if it is another error.
+func CopiedPasskey(err error) *Passkey {
+	if c := (*copied)(nil); errors.As(err, &c) {
+		return c.Passkey
+	}
+	return nil
 }
 
 // RemovePasskey takes one of the user's passkeys away, and returns it; nil, if there was none.
@@ -185,13 +214,13 @@ func (m *Factors) RemovePasskey(ctx context.Context, user, id bson.ObjectID) (p 
 	return p, err
 }
 
-// removePasskeys takes all of the user's away, and tells whether there was any. Call it within a change.
-func (m *Factors) removePasskeys(ctx context.Context, user bson.ObjectID) (removed bool, err error) {
-	all, err := m.Passkeys(ctx, user)
+// removePasskeys takes away the user's that were added at this time or later. Call it within a change.
+func (m *Factors) removePasskeys(ctx context.Context, user bson.ObjectID, since time.Time) (removed []*Passkey, err error) {
+	all, err := m.passkeys.List(ctx, store.Where("user", user, "createdAt", store.Where("$gte", since)), store.Order{"createdAt"}, 0)
 	for _, p := range all {
 		if err == nil {
 			_, err = m.passkeys.Delete(ctx, store.Where("_id", p.ID, "user", user))
 		}
 	}
-	return len(all) > 0, err
+	return all, err
 }

@@ -114,12 +114,43 @@ func TestAllFactorsAreRemoved(t *testing.T) {
 	}
 }
 
+// Those that were there before stay, with the recovery codes, which go with the last factor.
+func TestNewFactorsAreRemoved(t *testing.T) {
+	w, ctx := newWorld(t), watched()
+	alice := w.user(t, "alice")
+	old := w.passkey(t, alice, "old")
+	w.advance(time.Hour)
+	since := w.now()
+	w.factor(t, alice)
+	w.advance(time.Hour)
+	w.passkey(t, alice, "new")
+	w.passkey(t, w.user(t, "bob"), "bob's")
+	removed, err := w.Factors.RemoveSince(ctx, alice.ID, since)
+	fatal(t, err)
+	left, err := w.Factors.CodesLeft(ctx, alice.ID)
+	fatal(t, err)
+	if all, passkeys := w.factors(t, alice); !removed.App || len(removed.Passkeys) != 1 || removed.Passkeys[0].Name != "new" || all != 1 || passkeys != 1 || left != codesAtOnce {
+		t.Errorf("removed %+v, %d factors and %d codes left", removed, all, left)
+	}
+	if removed, err = w.Factors.RemoveSince(ctx, alice.ID, since); err != nil || removed.Any() {
+		t.Errorf("again: %+v, %v", removed, err)
+	}
+	removed, err = w.Factors.RemoveSince(ctx, alice.ID, old.CreatedAt)
+	fatal(t, err)
+	left, err = w.Factors.CodesLeft(ctx, alice.ID)
+	fatal(t, err)
+	if all, _ := w.factors(t, alice); len(removed.Passkeys) != 1 || all != 0 || left != 0 {
+		t.Errorf("removed %+v, %d factors and %d codes left", removed, all, left)
+	}
+	w.checkWhole(t)
+}
+
 func TestPasskeysGoWithTheAccountAndAreTwenty(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice := w.user(t, "alice")
 	var refused atomic.Int32
 	var all sync.WaitGroup
-	for i := range maxPasskeys + 2 {
+	for i := range MaxPasskeys + 2 {
 		all.Go(func() {
 			if _, err := w.Factors.AddPasskey(ctx, newPasskey(alice, fmt.Sprint("key ", i))); apperr.Is(err, apperr.Conflict) {
 				refused.Add(1)
@@ -131,7 +162,7 @@ func TestPasskeysGoWithTheAccountAndAreTwenty(t *testing.T) {
 	all.Wait()
 	list, err := w.Factors.Passkeys(ctx, alice.ID)
 	fatal(t, err)
-	if len(list) != maxPasskeys || refused.Load() != 2 {
+	if len(list) != MaxPasskeys || refused.Load() != 2 {
 		t.Errorf("%d passkeys, %d refused", len(list), refused.Load())
 	}
 	fatal(t, w.Factors.Ask(ctx, PasskeyAdd, alice.ID, "session", "challenge"))
@@ -152,7 +183,11 @@ func TestAPasskeyCountsOn(t *testing.T) {
 		fatal(t, w.Factors.UsePasskey(ctx, p, count, true))
 	}
 	for _, count := range []int64{1 << 31, 4, 0} {
-		wantCode(t, w.Factors.UsePasskey(ctx, p, count, false), apperr.Forbidden, "")
+		err := w.Factors.UsePasskey(ctx, p, count, false)
+		wantCode(t, err, apperr.Invalid, "")
+		if copied := CopiedPasskey(err); copied == nil || copied.ID != p.ID {
+			t.Errorf("%d: %v", count, err)
+		}
 	}
 	now, err := w.Factors.PasskeyByCredential(ctx, p.Credential)
 	fatal(t, err)
@@ -178,7 +213,7 @@ func TestAChallengeIsAnsweredOnce(t *testing.T) {
 		w.Factors.Answered(ctx, PasskeyConfirm, alice.ID, "here", ""),
 		w.Factors.Answered(ctx, PasskeyLogin, alice.ID, "", "d"),
 	} {
-		wantCode(t, other, apperr.Invalid, "")
+		wantCode(t, other, apperr.Conflict, "")
 	}
 	fatal(t, w.Factors.Answered(ctx, PasskeyLogin, nobody, "", "d"))
 	var won atomic.Int32
@@ -187,7 +222,7 @@ func TestAChallengeIsAnsweredOnce(t *testing.T) {
 		all.Go(func() {
 			if err := w.Factors.Answered(ctx, PasskeyConfirm, alice.ID, "here", "c"); err == nil {
 				won.Add(1)
-			} else if !apperr.Is(err, apperr.Invalid) {
+			} else if !apperr.Is(err, apperr.Conflict) {
 				t.Error(err)
 			}
 		})
@@ -198,5 +233,5 @@ func TestAChallengeIsAnsweredOnce(t *testing.T) {
 	}
 	fatal(t, w.Factors.Ask(ctx, PasskeySecond, alice.ID, "token", "e"))
 	w.advance(ChallengeTTL + time.Second)
-	wantCode(t, w.Factors.Answered(ctx, PasskeySecond, alice.ID, "token", "e"), apperr.Invalid, "")
+	wantCode(t, w.Factors.Answered(ctx, PasskeySecond, alice.ID, "token", "e"), apperr.Conflict, "")
 }

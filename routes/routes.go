@@ -111,6 +111,7 @@ func register(app *controllers.App, site http.Handler, access middlewares.Access
 	controllers.Confirmations{App: app}.Routes(access)
 	controllers.Settings{App: app}.Routes(access)
 	controllers.FactorActions{App: app}.Routes(access)
+	controllers.PasskeyActions{App: app}.Routes(access)
 	controllers.Devices{App: app}.Routes(access)
 	controllers.Security{App: app}.Routes(access)
 	controllers.Feeds{App: app}.Routes(access)

@@ -16,6 +16,7 @@ const modules = [
   ["[data-kinds]", "./kinds.js"],
   ["input[type=password]", "./password.js"],
   ["input[name=next]", "./next.js"],
+  ["[data-passkey]", "./passkey.js"],
   ["[data-lab]", "./lab.js"],
   ["[data-editor]", "./editor.js"],
   ["[data-decoder]", "./decoder.js"],

@@ -210,7 +210,7 @@ func TestLetters(t *testing.T) {
 		t.Fatal(err)
 	}
 	about := map[string]any{"Username": "a_b", "Browser": "Firefox", "Device": "Mac", "Valid": "30 minutes", "Former": true, "About": "3", "Link": "https://example.com/?token=A&b", "Site": "https://example.com"}
-	for _, name := range []string{"reset", "confirm_email", "password_changed", "email_changed", "new_device", "factor_added", "factor_removed", "factors_removed", "recovery_code_used", "recovery_codes_renewed"} {
+	for _, name := range []string{"reset", "confirm_email", "password_changed", "email_changed", "new_device", "factor_added", "factor_removed", "factors_removed", "recovery_code_used", "recovery_codes_renewed", "passkey_copied"} {
 		m, err := letters.Write(about, name, "not_me")
 		if err != nil || m.Subject == "" || !strings.Contains(m.Text, "a_b") || !strings.Contains(m.HTML, `<a href="https://example.com/`) {
 			t.Errorf("%s: %v %+v", name, err, m)

@@ -18,7 +18,7 @@ import (
 type Site struct{ party *webauthn.WebAuthn }
 
 // ErrNoName: the site's address is the number of a machine, and passkeys are made for names.
-var ErrNoName = errors.New("passkeys need a site with a name, such as localhost or tube.example, not the number of a machine")
+var ErrNoName = errors.New("passkeys are made for a site’s name, such as localhost or tube.example, and the address of this one is a number")
 
 // ErrRefused: an answer is not what was asked for.
 var ErrRefused = errors.New("passkey: refused")
