@@ -70,7 +70,10 @@ GET    /watch/:id
 POST   /api/v1/users/confirm-email          the link's token is the proof
 POST   /api/v1/users/forgot-password
 POST   /api/v1/users/login
+POST   /api/v1/users/login/passkey          what the passkey signed is the proof
+POST   /api/v1/users/login/passkey/challenge
 POST   /api/v1/users/login/second           the token of the first step is the proof
+POST   /api/v1/users/login/second/challenge the token of the first step is the proof
 POST   /api/v1/users/logout                 an expired token ends its session too
 POST   /api/v1/users/not-me                 the link's token is the proof
 POST   /api/v1/users/regenerate-tokens      the refresh token it takes is the proof
@@ -80,6 +83,7 @@ POST   /confirm-email                       the link's token is the proof
 POST   /forgot-password
 POST   /login
 POST   /login/code                          the token of the first step is the proof
+POST   /login/passkey                       what the passkey signed is the proof
 POST   /logout                              an expired token ends its session too
 POST   /not-me                              the link's token is the proof
 POST   /register

@@ -1,101 +1,24 @@
-package passkey
+package passkey_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
+
+	"tokentube/e2e/testsite"
+	. "tokentube/utils/passkey"
 )
 
-// device makes passkeys, and signs whatever a test wants to see refused.
-type device struct {
-	key    *ecdsa.PrivateKey
-	id     []byte
-	owner  []byte
-	origin string
-	rpID   string
-	flags  byte
-	count  uint32
-	typ    string // of the ceremony; empty: the right one
-	cross  bool
-}
-
-const (
-	present, verified, syncable, synced, attested = 1, 4, 8, 16, 64
-)
-
-func newDevice(t *testing.T, owner string) *device {
+func newDevice(t *testing.T, owner string) *testsite.Passkey {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &device{key: key, id: []byte("credential of " + owner), owner: []byte(owner), origin: "https://tube.example", rpID: "tube.example", flags: present | verified}
+	d := testsite.NewPasskey(t, "https://tube.example", "tube.example")
+	d.ID, d.Owner = []byte("credential of "+owner), []byte(owner)
+	return d
 }
 
 func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
-
-func (d *device) clientData(t *testing.T, typ, challenge string) []byte {
-	t.Helper()
-	if d.typ != "" {
-		typ = d.typ
-	}
-	raw, err := json.Marshal(map[string]any{"type": typ, "challenge": challenge, "origin": d.origin, "crossOrigin": d.cross})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
-}
-
-func (d *device) data(flags byte) []byte {
-	sum := sha256.Sum256([]byte(d.rpID))
-	return binary.BigEndian.AppendUint32(append(sum[:], flags), d.count)
-}
-
-func (d *device) answer(t *testing.T, response map[string]any) []byte {
-	t.Helper()
-	raw, err := json.Marshal(map[string]any{"id": b64(d.id), "rawId": b64(d.id), "type": "public-key", "response": response})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
-}
-
-// create is what navigator.credentials.create answers: CBOR, with a key in COSE (RFC 9052).
-func (d *device) create(t *testing.T, challenge string) []byte {
-	t.Helper()
-	public, err := d.key.PublicKey.Bytes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	data := append(d.data(d.flags|attested), make([]byte, 16)...)
-	data = append(binary.BigEndian.AppendUint16(data, uint16(len(d.id))), d.id...)
-	data = append(data, 0xa5, 1, 2, 3, 0x26, 0x20, 1, 0x21, 0x58, 32)
-	data = append(append(append(data, public[1:33]...), 0x22, 0x58, 32), public[33:]...)
-	object := append([]byte("\xa3\x63fmt\x64none\x67attStmt\xa0\x68authData\x58"), byte(len(data)))
-	return d.answer(t, map[string]any{
-		"clientDataJSON": b64(d.clientData(t, "webauthn.create", challenge)), "attestationObject": b64(append(object, data...)), "transports": []string{"internal"},
-	})
-}
-
-// get is what navigator.credentials.get answers.
-func (d *device) get(t *testing.T, challenge string) []byte {
-	t.Helper()
-	client, data := d.clientData(t, "webauthn.get", challenge), d.data(d.flags)
-	hash := sha256.Sum256(client)
-	sum := sha256.Sum256(append(data[:len(data):len(data)], hash[:]...))
-	signature, err := ecdsa.SignASN1(rand.Reader, d.key, sum[:])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d.answer(t, map[string]any{"clientDataJSON": b64(client), "authenticatorData": b64(data), "signature": b64(signature), "userHandle": b64(d.owner)})
-}
 
 func newSite(t *testing.T) *Site {
 	t.Helper()
@@ -107,13 +30,13 @@ func newSite(t *testing.T) *Site {
 }
 
 // made is what the device's passkey is, once it was checked.
-func (s *Site) made(t *testing.T, p Person, d *device) (Key, error) {
+func made(t *testing.T, s *Site, p Person, d *testsite.Passkey) (Key, error) {
 	t.Helper()
 	_, challenge, err := s.AskNew(p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := ReadMade(d.create(t, challenge))
+	m, err := ReadMade([]byte(d.Create(challenge)))
 	if err != nil {
 		return Key{}, err
 	}
@@ -125,25 +48,25 @@ func (s *Site) made(t *testing.T, p Person, d *device) (Key, error) {
 
 func TestAPasskeyIsMadeAndSigns(t *testing.T) {
 	s, d, p := newSite(t), newDevice(t, "alice"), Person{ID: []byte("alice"), Name: "alice", DisplayName: "Alice"}
-	d.flags |= syncable
-	key, err := s.made(t, p, d)
-	if err != nil || string(key.ID) != string(d.id) || !key.Syncable || key.Synced {
+	d.Flags |= testsite.Syncable
+	key, err := made(t, s, p, d)
+	if err != nil || string(key.ID) != string(d.ID) || !key.Syncable || key.Synced {
 		t.Fatalf("%+v, %v", key, err)
 	}
 	p.Keys = []Key{key}
 	options, _, err := s.AskNew(p)
-	if text := asJSON(t, options); err != nil || !strings.Contains(text, `"excludeCredentials":[{"type":"public-key","id":"`+b64(d.id)) ||
+	if text := asJSON(t, options); err != nil || !strings.Contains(text, `"excludeCredentials":[{"type":"public-key","id":"`+b64(d.ID)) ||
 		!strings.Contains(text, `"residentKey":"required"`) || !strings.Contains(text, `"userVerification":"required"`) {
 		t.Errorf("%s, %v", text, err)
 	}
-	d.flags, d.count = d.flags|synced, 7
+	d.Flags, d.Count = d.Flags|testsite.Synced, 7
 	for _, of := range []*Person{&p, nil} {
 		options, challenge, err := s.Ask(of)
-		if text := asJSON(t, options); err != nil || !strings.Contains(text, `"userVerification":"required"`) || strings.Contains(text, b64(d.id)) != (of != nil) {
+		if text := asJSON(t, options); err != nil || !strings.Contains(text, `"userVerification":"required"`) || strings.Contains(text, b64(d.ID)) != (of != nil) {
 			t.Errorf("%s, %v", text, err)
 		}
-		signed, err := ReadSigned(d.get(t, challenge))
-		if err != nil || signed.Challenge() != challenge || string(signed.Key()) != string(d.id) {
+		signed, err := ReadSigned([]byte(d.Get(challenge)))
+		if err != nil || signed.Challenge() != challenge || string(signed.Key()) != string(d.ID) {
 			t.Fatalf("%+v, %v", signed, err)
 		}
 		if count, synced, err := s.Check(p, signed); count != 7 || !synced || err != nil {
@@ -164,40 +87,40 @@ func asJSON(t *testing.T, v any) string {
 // What is not for this site, by this person, with a check of who they are, is refused: new passkeys and signatures alike.
 func TestAttacksAreRefused(t *testing.T) {
 	s := newSite(t)
-	for name, spoil := range map[string]func(*device){
-		"another origin":          func(d *device) { d.origin = "https://evil.example" },
-		"a part of the site":      func(d *device) { d.origin = "https://a.tube.example" },
-		"without TLS":             func(d *device) { d.origin = "http://tube.example" },
-		"another port":            func(d *device) { d.origin = "https://tube.example:444" },
-		"another site's":          func(d *device) { d.rpID = "evil.example" },
-		"nobody was there":        func(d *device) { d.flags = verified },
-		"nobody checked who":      func(d *device) { d.flags = present },
-		"synced but not syncable": func(d *device) { d.flags |= synced },
-		"another ceremony":        func(d *device) { d.typ = "payment.get" },
-		"framed":                  func(d *device) { d.cross = true },
+	for name, spoil := range map[string]func(*testsite.Passkey){
+		"another origin":          func(d *testsite.Passkey) { d.Origin = "https://evil.example" },
+		"a part of the site":      func(d *testsite.Passkey) { d.Origin = "https://a.tube.example" },
+		"without TLS":             func(d *testsite.Passkey) { d.Origin = "http://tube.example" },
+		"another port":            func(d *testsite.Passkey) { d.Origin = "https://tube.example:444" },
+		"another site's":          func(d *testsite.Passkey) { d.RPID = "evil.example" },
+		"nobody was there":        func(d *testsite.Passkey) { d.Flags = testsite.Verified },
+		"nobody checked who":      func(d *testsite.Passkey) { d.Flags = testsite.Present },
+		"synced but not syncable": func(d *testsite.Passkey) { d.Flags |= testsite.Synced },
+		"another ceremony":        func(d *testsite.Passkey) { d.Type = "payment.get" },
+		"framed":                  func(d *testsite.Passkey) { d.Cross = true },
 	} {
 		p, d := Person{ID: []byte("alice"), Name: "alice"}, newDevice(t, "alice")
 		good, bad := *d, *d
 		spoil(&bad)
-		if _, err := s.made(t, p, &bad); !errors.Is(err, ErrRefused) {
+		if _, err := made(t, s, p, &bad); !errors.Is(err, ErrRefused) {
 			t.Errorf("%s: a new one: %v", name, err)
 		}
-		key, err := s.made(t, p, &good)
+		key, err := made(t, s, p, &good)
 		if err != nil {
 			t.Fatal(err)
 		}
 		p.Keys = []Key{key}
-		s.refuses(t, name, p, &bad)
+		refuses(t, s, name, p, &bad)
 	}
 }
 
-func (s *Site) refuses(t *testing.T, name string, p Person, d *device) {
+func refuses(t *testing.T, s *Site, name string, p Person, d *testsite.Passkey) {
 	t.Helper()
 	_, challenge, err := s.Ask(&p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	signed, err := ReadSigned(d.get(t, challenge))
+	signed, err := ReadSigned([]byte(d.Get(challenge)))
 	if err == nil {
 		_, _, err = s.Check(p, signed)
 	}
@@ -208,20 +131,20 @@ func (s *Site) refuses(t *testing.T, name string, p Person, d *device) {
 
 func TestOnlyTheOwnersKeySigns(t *testing.T) {
 	s, d, p := newSite(t), newDevice(t, "alice"), Person{ID: []byte("alice"), Name: "alice"}
-	key, err := s.made(t, p, d)
+	key, err := made(t, s, p, d)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.Keys = []Key{key}
-	s.refuses(t, "somebody else's passkey", p, newDevice(t, "bob"))
+	refuses(t, s, "somebody else's passkey", p, newDevice(t, "bob"))
 	forged := newDevice(t, "alice") // the same names, another key
-	s.refuses(t, "a forged signature", p, forged)
+	refuses(t, s, "a forged signature", p, forged)
 	renamed := *d
-	renamed.owner = []byte("bob")
-	s.refuses(t, "somebody else's name", p, &renamed)
+	renamed.Owner = []byte("bob")
+	refuses(t, s, "somebody else's name", p, &renamed)
 	flagged := *d
-	flagged.flags |= syncable
-	s.refuses(t, "a passkey that became syncable", p, &flagged)
+	flagged.Flags |= testsite.Syncable
+	refuses(t, s, "a passkey that became syncable", p, &flagged)
 
 	for _, answer := range []string{"", "null", "{}", "[]", `{"id":"","rawId":"","type":"public-key","response":{}}`, strings.Repeat("[", 10000)} {
 		if _, err := ReadMade([]byte(answer)); !errors.Is(err, ErrRefused) {

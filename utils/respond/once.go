@@ -28,7 +28,7 @@ func withKeys(text string) string {
 	})
 }
 
-var keyless = regexp.MustCompile(`action="/((login|login/code|logout|confirm|register|forgot-password|reset-password|confirm-email|not-me)"|token-lab/)`)
+var keyless = regexp.MustCompile(`action="/((login|login/code|login/passkey|logout|confirm|register|forgot-password|reset-password|confirm-email|not-me)"|token-lab/)`)
 
 // keyInput is the field. A browser that restores what was typed must not restore an old key.
 func keyInput() template.HTML {
