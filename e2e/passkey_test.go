@@ -15,13 +15,7 @@ func TestPasskeyInABrowser(t *testing.T) {
 	s := open(t)
 	s.User("alice")
 	p := s.Browser()
-	_, err := chromedp.Call(p.ctx, webauthn.Enable, webauthn.EnableParams{})
-	check(t, err)
-	_, err = chromedp.Call(p.ctx, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{Options: &webauthn.VirtualAuthenticatorOptions{
-		Protocol: webauthn.AuthenticatorProtocolCtap2, Ctap2version: webauthn.Ctap2versionCtap21, Transport: webauthn.AuthenticatorTransportInternal,
-		HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
-	}})
-	check(t, err)
+	p.addAuthenticator()
 
 	p.Go("/login?next=/settings/factors")
 	p.logIn("alice", testsite.Password)
@@ -69,4 +63,16 @@ func (p *tab) logOut() {
 	p.Press("Your menu")
 	p.Press("Log out")
 	p.Sees("You are logged out.")
+}
+
+// addAuthenticator gives the tab a device for passkeys, which says at once that its owner is there.
+func (p *tab) addAuthenticator() {
+	p.t.Helper()
+	_, err := chromedp.Call(p.ctx, webauthn.Enable, webauthn.EnableParams{})
+	check(p.t, err)
+	_, err = chromedp.Call(p.ctx, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{Options: &webauthn.VirtualAuthenticatorOptions{
+		Protocol: webauthn.AuthenticatorProtocolCtap2, Ctap2version: webauthn.Ctap2versionCtap21, Transport: webauthn.AuthenticatorTransportInternal,
+		HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
+	}})
+	check(p.t, err)
 }

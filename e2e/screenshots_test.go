@@ -226,8 +226,23 @@ func (p *tab) photographFactors(folder string) {
 	p.Press("Turn on")
 	p.Sees("recovery codes")
 	p.photograph(folder, "factors-codes")
+	p.addAuthenticator()
+	p.Go("/settings/factors")
+	p.Fill("Name of the new passkey", "Phone")
+	p.Press("Add a passkey")
+	p.Sees("Added to two-step login")
 	p.Go("/settings/factors")
 	p.photograph(folder, "factors-on")
+	p.Follow("Rename or remove")
+	p.Sees("Remove this passkey")
+	p.photograph(folder, "passkey")
+	p.Go("/confirm?next=/settings/factors")
+	p.photograph(folder, "confirm-passkey")
+	half := p.Stranger()
+	half.Go("/login")
+	half.logIn("alice", testsite.Password)
+	half.Sees("Second step")
+	half.photograph(folder, "second-step")
 }
 
 // first is the first link of the page that begins so.
