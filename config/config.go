@@ -111,7 +111,22 @@ func Load(env map[string]string) (Config, error) { return load(reader{env: env})
 func Look(env map[string]string) (Config, error) { return load(reader{env: env, still: true}) }
 
 func load(r reader) (Config, error) {
-	c := Config{
+	c := r.settings()
+	scheme := "http://"
+	if c.TLSCertFile != "" {
+		scheme = "https://"
+	}
+	c.BaseURL = r.origin("BASE_URL", scheme+net.JoinHostPort(c.Host, strconv.Itoa(c.Port)))
+	c.MailFrom = r.mailbox("MAIL_FROM", "Tokentube <no-reply@"+c.MailDomain()+">")
+	r.check(c)
+	r.keys(&c)
+	r.secrets(&c)
+	return c, errors.Join(r.faults...)
+}
+
+// settings reads what doesn't depend on other settings.
+func (r *reader) settings() Config {
+	return Config{
 		Env:                r.oneOf("APP_ENV", "development", "production"),
 		Host:               r.text("HOST", "localhost"),
 		Port:               r.number("PORT", 8000, 0, 65535),
@@ -157,16 +172,6 @@ func load(r reader) (Config, error) {
 		LogFormat:      r.oneOf("LOG_FORMAT", "text", "json"),
 		LogLevel:       r.oneOf("LOG_LEVEL", "info", "debug", "warn", "error"),
 	}
-	scheme := "http://"
-	if c.TLSCertFile != "" {
-		scheme = "https://"
-	}
-	c.BaseURL = r.origin("BASE_URL", scheme+net.JoinHostPort(c.Host, strconv.Itoa(c.Port)))
-	c.MailFrom = r.mailbox("MAIL_FROM", "Tokentube <no-reply@"+c.MailDomain()+">")
-	r.check(c)
-	r.keys(&c)
-	r.secrets(&c)
-	return c, errors.Join(r.faults...)
 }
 
 // check looks at the settings that must fit each other.

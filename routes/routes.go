@@ -133,6 +133,11 @@ func register(app *controllers.App, site http.Handler, access middlewares.Access
 	controllers.AdminAccounts{App: app}.Routes(access)
 	controllers.NewBackups(app).Routes(access)
 	openapi.New(app).Routes(access)
+	return registerLab(app, site, access, code)
+}
+
+// registerLab adds Learn and the Token lab, and the sitemap, which lists their pages.
+func registerLab(app *controllers.App, site http.Handler, access middlewares.Access, code *source.Code) error {
 	learn, err := lab.NewLearn(code)
 	if err != nil {
 		return err

@@ -20,14 +20,13 @@ func readMultipart(body io.Reader, boundary string, dst any, files Files) error 
 	}
 	metered := &meter{r: io.MultiReader(body, strings.NewReader("\r\n"), cutOff{})}
 	reader := multipart.NewReader(metered, boundary)
-	values, seen, left := url.Values{}, map[string]bool{}, int64(TextLimit)
-	var faults error
-	for parts := 0; ; parts++ {
+	form := parts{files: files, seen: map[string]bool{}, values: url.Values{}, left: TextLimit}
+	for n := 0; ; n++ {
 		metered.left = headLimit + readAhead
 		part, err := reader.NextPart()
 		if err == io.EOF {
 			finish(body)
-			return apperr.Join(faults, setFields(dst, values))
+			return apperr.Join(form.faults, setFields(dst, form.values))
 		}
 		if metered.over != nil {
 			return metered.over // whatever the reader made of it
@@ -36,32 +35,57 @@ func readMultipart(body io.Reader, boundary string, dst any, files Files) error 
 			return broken(err)
 		}
 		metered.left = math.MaxInt64 // what is in a part has bounds of its own
-		name := part.FormName()
-		if parts == partLimit || len(name) > nameLimit {
+		if n == partLimit || len(part.FormName()) > nameLimit {
 			return apperr.New(apperr.TooLarge, "Send at most %d fields at once, with names of at most %d bytes.", partLimit, nameLimit)
 		}
-		if save, isFile := files[name]; isFile {
-			err := readFile(part, save, seen)
-			if !apperr.OfFields(err) {
-				return err
-			}
-			faults = apperr.Join(faults, err)
-			// Also of a file that was refused: browsers show no response before they have sent everything.
-			if _, err := io.Copy(io.Discard, part); err != nil {
-				return broken(err)
-			}
-			continue
+		if err := form.take(part); err != nil {
+			return err
 		}
-		text, err := io.ReadAll(io.LimitReader(part, left+1))
-		if err != nil {
-			return broken(err)
-		}
-		// Names count as well, as in a form: a million empty parts are not free.
-		if left -= int64(len(name) + len("=") + len(text)); left < 0 {
-			return tooMuchText()
-		}
-		values[name] = append(values[name], string(text))
 	}
+}
+
+// parts is what has been read of a form.
+type parts struct {
+	files  Files
+	seen   map[string]bool // the files that came
+	values url.Values
+	left   int64 // bytes that texts may still have
+	faults error // of files
+}
+
+// take reads a part. It fails where the rest of the form isn't worth reading.
+func (p *parts) take(part *multipart.Part) error {
+	if save, isFile := p.files[part.FormName()]; isFile {
+		return p.file(part, save)
+	}
+	return p.text(part)
+}
+
+func (p *parts) file(part *multipart.Part, save func(io.Reader) error) error {
+	err := readFile(part, save, p.seen)
+	if !apperr.OfFields(err) {
+		return err
+	}
+	p.faults = apperr.Join(p.faults, err)
+	// Also of a file that was refused: browsers show no response before they have sent everything.
+	if _, err := io.Copy(io.Discard, part); err != nil {
+		return broken(err)
+	}
+	return nil
+}
+
+func (p *parts) text(part *multipart.Part) error {
+	text, err := io.ReadAll(io.LimitReader(part, p.left+1))
+	if err != nil {
+		return broken(err)
+	}
+	name := part.FormName()
+	// Names count as well, as in a form: a million empty parts are not free.
+	if p.left -= int64(len(name) + len("=") + len(text)); p.left < 0 {
+		return tooMuchText()
+	}
+	p.values[name] = append(p.values[name], string(text))
+	return nil
 }
 
 // finish reads what little may follow the last part. Only with the end of the body does the server begin to notice that a

@@ -22,9 +22,40 @@ func (c *Collection) find(ctx context.Context, tx *bbolt.Tx, q *query, visit fun
 		c.db.scans.Add(1)
 		c.db.note(c.name, q.paths())
 	}
+	if p.ordered {
+		found := 0
+		return q.scan(ctx, tx, docs, p, func(h hit) (more bool, err error) {
+			visit(h)
+			found++
+			return found != q.limit, nil
+		})
+	}
 	var unsorted []hit
+	err := q.scan(ctx, tx, docs, p, func(h hit) (more bool, err error) {
+		keys, _, err := tuples(document(h.raw), q.sort)
+		if err != nil {
+			return false, err
+		}
+		h.order = append(keys[0], h.id...)
+		unsorted = append(unsorted, h)
+		if q.limit > 0 && len(unsorted) > 1000+4*q.limit {
+			unsorted = q.best(unsorted) // bounds what a sort with a limit holds in memory
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, h := range q.best(unsorted) {
+		visit(h)
+	}
+	return nil
+}
+
+// scan takes the candidates of a plan that match, in the plan's order, as long as there are to be more.
+func (q *query) scan(ctx context.Context, tx *bbolt.Tx, docs *bbolt.Bucket, p *plan, take func(hit) (more bool, err error)) error {
 	cursor := docs.Cursor() // one for all: Get makes one each time
-	looked, found := 0, 0
+	looked := 0
 	for id, raw := range p.candidates(tx) {
 		if looked++; looked%256 == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -38,24 +69,9 @@ func (c *Collection) find(ctx context.Context, tx *bbolt.Tx, q *query, visit fun
 		if !q.filter.match(document(raw)) {
 			continue
 		}
-		if !p.ordered {
-			keys, _, err := tuples(document(raw), q.sort)
-			if err != nil {
-				return err
-			}
-			unsorted = append(unsorted, hit{id: id, raw: raw, order: append(keys[0], id...)})
-			if q.limit > 0 && len(unsorted) > 1000+4*q.limit {
-				unsorted = q.best(unsorted) // bounds what a sort with a limit holds in memory
-			}
-			continue
+		if more, err := take(hit{id: id, raw: raw}); err != nil || !more {
+			return err
 		}
-		visit(hit{id: id, raw: raw})
-		if found++; found == q.limit {
-			break
-		}
-	}
-	for _, h := range q.best(unsorted) {
-		visit(h)
 	}
 	return nil
 }
