@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"io"
 	"io/fs"
 	"net"
 	"net/netip"
@@ -120,11 +119,12 @@ func (p *patient) ports(ctx context.Context) {
 		case err == nil:
 			p.ok("PORT", "%d is free: the site is not running.", p.Port)
 		case errors.Is(err, syscall.EADDRINUSE):
-			unready := health(ctx, Site{Config: p.Config, Out: io.Discard})
-			if running = unready == nil; running {
-				p.ok("PORT", "the site is running at %d, and ready.", p.Port)
+			// Not /readyz: the site would write a file to find out whether it can.
+			silent := ask(ctx, p.Config, "/healthz")
+			if running = silent == nil; running {
+				p.ok("PORT", "the site is running at %d.", p.Port)
 			} else {
-				p.say(fault, "PORT", "Stop the other program, or set another PORT. If it is this site, see its log.", "%d is in use, but not by this site when it is ready: %s.", p.Port, explained(unready))
+				p.say(fault, "PORT", "Stop the other program, or set another PORT. If it is this site, see its log.", "%d is in use, but this site does not answer there: %s.", p.Port, explained(silent))
 			}
 		default:
 			p.say(fault, "HOST and PORT", "Set HOST to an address of this machine, and PORT to one above 1023.", "nothing can listen there: %s.", err)

@@ -101,11 +101,7 @@ func TestDoctorChangesNothing(t *testing.T) {
 		t.Errorf("%v, %s", err, out)
 	}
 	if after := contents(t, cfg.DataDir); cfg.MongoURI == "" && !maps.Equal(before, after) {
-		for path := range after { // /readyz, which the doctor asks, writes its probe and removes it
-			if before[path] != after[path] && !isFolder(path) {
-				t.Errorf("%s of a running site has changed", path)
-			}
-		}
+		t.Errorf("the folder of a running site has changed:\n%v\n%v", before, after) // a folder too: a file came and went
 	}
 	site.Client().Get("/").Status(200)
 
@@ -116,11 +112,6 @@ func TestDoctorChangesNothing(t *testing.T) {
 	if _, err := os.Stat(dir); err == nil {
 		t.Error("the doctor made the data folder")
 	}
-}
-
-func isFolder(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
 }
 
 func TestDoctorFindsFaults(t *testing.T) {

@@ -31,10 +31,19 @@ an image without curl can check itself. Nothing is opened or changed.`,
 const healthPatience = 5 * time.Second
 
 func health(ctx context.Context, s Site) error {
+	if err := ask(ctx, s.Config, "/readyz"); err != nil {
+		return err
+	}
+	s.say("The site is ready.")
+	return nil
+}
+
+// ask requests a path of the running site, which must answer with 200.
+func ask(ctx context.Context, cfg config.Config, path string) error {
 	ctx, cancel := context.WithTimeout(ctx, healthPatience)
 	defer cancel()
-	client, address := healthTarget(s.Config)
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	client, address := healthTarget(cfg)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address+path, nil)
 	if err != nil {
 		return err
 	}
@@ -47,7 +56,6 @@ func health(ctx context.Context, s Site) error {
 		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1000))
 		return fmt.Errorf("the site is not ready: %s %s", answer.Status, strings.TrimSpace(string(text)))
 	}
-	s.say("The site is ready.")
 	return nil
 }
 
@@ -68,5 +76,5 @@ func healthTarget(cfg config.Config) (*http.Client, string) {
 			transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: base.Hostname()}
 		}
 	}
-	return &http.Client{Transport: transport}, scheme + "://" + net.JoinHostPort(host, strconv.Itoa(cfg.Port)) + "/readyz"
+	return &http.Client{Transport: transport}, scheme + "://" + net.JoinHostPort(host, strconv.Itoa(cfg.Port))
 }
