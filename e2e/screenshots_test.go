@@ -179,7 +179,8 @@ func TestScreenshotsOfStates(t *testing.T) {
 	guest.Go("/not-me?token=" + s.link(id(karim), models.NotMe))
 	guest.look(1280, "light")
 	guest.click(`document.querySelector("main form button")`)
-	guest.Sees("Every device is logged out")
+	guest.Sees("Every device is logged out", "Choose a new password")
+	guest.until("the page", `document.readyState === "complete" && location.pathname === "/reset-password"`)
 	guest.photograph(folder, "mail-not-me-done")
 
 	plain := guest.Stranger().withoutScripts()
