@@ -65,7 +65,9 @@ const FactorCounter = "factorsCount"
 
 // NewFactors registers the factors.
 func NewFactors(db *store.DB, users *Users) *Factors {
-	return &Factors{db: db, users: users, passkeys: registerPasskeys(db), challenges: registerChallenges(db),
+	return &Factors{db: db, users: users,
+		passkeys:   store.Register[Passkey](db, passkeyKind()),
+		challenges: store.Register[Challenge](db, challengeKind()),
 		apps: store.Register[Authenticator](db, store.Kind{
 			Name: "authenticators", Essential: true,
 			Indexes: []mongo.IndexModel{store.Unique("user", "confirmed")}, // one, and one that is being set up

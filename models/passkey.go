@@ -62,8 +62,8 @@ func ErrManyPasskeys() error { return apperr.New(apperr.Conflict, manyPasskeys) 
 // PasskeyCounter is the count on the user of their passkeys alone. Those that are there count into FactorCounter, too.
 const PasskeyCounter = "passkeysCount"
 
-func registerPasskeys(db *store.DB) *store.Documents[Passkey] {
-	return store.Register[Passkey](db, store.Kind{
+func passkeyKind() store.Kind {
+	return store.Kind{
 		Name: "passkeys", Essential: true,
 		Indexes: []mongo.IndexModel{store.Unique("credential"), store.Index("user", "createdAt")},
 		Parents: []store.Parent{
@@ -73,16 +73,16 @@ func registerPasskeys(db *store.DB) *store.Documents[Passkey] {
 		Export: store.Export{By: "user", Order: store.Order{"createdAt", "_id"}, Fields: []string{
 			"name", "transports", "syncable", "synced", "createdAt", "lastUsedAt",
 		}},
-	})
+	}
 }
 
-func registerChallenges(db *store.DB) *store.Documents[Challenge] {
-	return store.Register[Challenge](db, store.Kind{
+func challengeKind() store.Kind {
+	return store.Kind{
 		Name: "challenges", Essential: true,
 		Indexes: []mongo.IndexModel{store.Unique("hash"), store.Index("user"), store.Expiry("expiresAt")},
 		Parents: []store.Parent{{Kind: "users", Field: "user"}},
 		Export:  store.Export{Not: "hashes of random numbers, for five minutes"},
-	})
+	}
 }
 
 // challengeHash binds a challenge to its purpose and to where it was given out: the session, or the token of a second step.
