@@ -252,7 +252,7 @@ func (p PasskeyActions) AskSecond(c *gin.Context) error {
 	if err := input.Read(c.Request, &in, nil); err != nil {
 		return err
 	}
-	claims, user, err := SessionActions{p.App}.pending(c, in.Token)
+	claims, user, err := SessionActions(p).pending(c, in.Token)
 	if err != nil {
 		return err
 	}
