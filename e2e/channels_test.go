@@ -18,7 +18,7 @@ const (
 // subscribed waits until the button is pressed, or not, and shows the count.
 func (p *tab) subscribed(pressed, count string) {
 	p.t.Helper()
-	p.until("a subscribe button that says "+count, `((b) => b?.getAttribute("aria-pressed") === `+quote(pressed)+
+	p.until("a subscribe button that says "+count, `((b) => b?.form.ariaBusy !== "true" && b?.getAttribute("aria-pressed") === `+quote(pressed)+
 		` && b.querySelector("[data-count]").textContent === `+quote(count)+`)(`+subscribeButton+`)`)
 }
 
