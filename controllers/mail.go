@@ -139,19 +139,20 @@ func (a *App) tell(c *gin.Context, t models.MailType, u *models.User) {
 	a.tellAbout(c, t, u, middlewares.DeviceOf(c), "")
 }
 
-// tellAbout is tell of what a device did, with what the change was about.
+// tellAbout is tell of what a device did, with what the change was about. Whoever made the change cannot keep its owner from
+// hearing of it by hanging up at the right moment.
 func (a *App) tellAbout(c *gin.Context, t models.MailType, u *models.User, by models.Device, about string) {
 	if !a.SendsMail() || u.Address() == "" {
 		return
 	}
-	if _, err := a.Mails.Add(c, models.Mail{Type: t, To: u.Email, User: u.ID, Username: u.Username, By: by, About: about}); err != nil {
+	if _, err := a.Mails.Add(context.WithoutCancel(c), models.Mail{Type: t, To: u.Email, User: u.ID, Username: u.Username, By: by, About: about}); err != nil {
 		a.Log.WarnContext(c, "mail not queued", "type", t, "error", err)
 	}
 }
 
 // askToConfirm queues a mail with a link that confirms the address. It tells if there were too many.
 func (a *App) askToConfirm(c *gin.Context, u *models.User, address string) (queued bool, err error) {
-	return a.Mails.Add(c, models.Mail{Type: models.MailConfirm, To: address, User: u.ID, Username: u.Username, By: middlewares.DeviceOf(c)})
+	return a.Mails.Add(context.WithoutCancel(c), models.Mail{Type: models.MailConfirm, To: address, User: u.ID, Username: u.Username, By: middlewares.DeviceOf(c)})
 }
 
 // MailBox is the page of a site in development that shows the mails that it would send.

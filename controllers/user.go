@@ -59,15 +59,15 @@ func (u UserActions) Create(c *gin.Context) error {
 	if err != nil {
 		return respond.Invalid(c, "users/new", in, err)
 	}
-	if _, err := u.signIn(c, &user, session); err != nil {
-		return err
-	}
 	message := "Welcome to Tokentube!"
-	if user.UnconfirmedSince != nil {
+	if user.UnconfirmedSince != nil { // first of all: the account is there, whatever becomes of this request
 		message += " We’ve sent a link to " + user.Email + " to confirm that it’s yours."
 		if _, err := u.askToConfirm(c, &user, user.Email); err != nil {
 			u.Log.WarnContext(c, "mail not queued", "type", models.MailConfirm, "error", err)
 		}
+	}
+	if _, err := u.signIn(c, &user, session); err != nil {
+		return err
 	}
 	return respond.Created(c, message, afterSignUp(in.Next), "/api/v1/users/channel/"+user.Username, u.user(&user, true))
 }
