@@ -2,13 +2,11 @@ package controllers
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"tokentube/middlewares"
 	"tokentube/models"
@@ -19,11 +17,11 @@ import (
 	"tokentube/utils/respond"
 )
 
-// PasskeyActions are how users add passkeys, and use them: to log in without a password, as the second step of a login, and
-// to confirm that it's them. Each use begins with a challenge, which the passkey signs.
+// PasskeyActions are how users add passkeys (this file) and use them (passkey_use.go): to log in without a password, as the
+// second step of a login, and to confirm that it's them. Each use begins with a challenge, which the passkey signs.
 type PasskeyActions struct{ *App }
 
-// Routes registers the feature. The second step and the confirmation themselves are in second.go and confirm.go.
+// Routes registers the feature. The second step and the confirmation have their own routes, in second.go and confirm.go.
 func (p PasskeyActions) Routes(r middlewares.Access) {
 	challenges := p.Auth.Limits.Challenges
 	guest := r.Guest.NoRenew()
@@ -44,7 +42,7 @@ func (p PasskeyActions) Routes(r middlewares.Access) {
 type Passkey struct {
 	ID         string     `json:"_id"`
 	Name       string     `json:"name"`
-	Synced     bool       `json:"synced"` // it is on several devices, or in an account elsewhere
+	Synced     bool       `json:"synced"` // between devices, through an account elsewhere
 	CreatedAt  time.Time  `json:"createdAt"`
 	LastUsedAt *time.Time `json:"lastUsedAt"`
 }
@@ -58,20 +56,7 @@ const aPasskey = "a passkey"
 func thePasskey(p *models.Passkey) string { return aPasskey + ", “" + p.Name + "”" }
 
 func errPasskeysOff() *apperr.Error {
-	return apperr.New(apperr.Conflict, "There are no passkeys here: they belong to a site’s name, and the address of this site is a number. Open it at a name, such as localhost.")
-}
-
-// errPasskeyRefused is the error of all that is no answer of the right passkey: which part is wrong is for the log.
-func errPasskeyRefused(cause error) error {
-	return apperr.New(apperr.Invalid, "That passkey wasn’t accepted. Try again, or use another way.").Because(errors.Join(passkey.ErrRefused, cause))
-}
-
-func errNoAnswer() *apperr.Error {
-	return apperr.New(apperr.Invalid, "Passkeys need JavaScript, and a browser that knows them.")
-}
-
-func (a *App) hasPasskey(_ context.Context, u *models.User) (bool, error) {
-	return a.Passkeys != nil && u.PasskeysCount > 0, nil
+	return apperr.New(apperr.Conflict, "Passkeys don’t work here: they need a site with a name, and this one is open at an IP address. Open it at a name, such as localhost.")
 }
 
 // person is a user as passkeys know them: by their id, which never changes.
@@ -84,199 +69,6 @@ func person(u *models.User, keys ...*models.Passkey) passkey.Person {
 		})
 	}
 	return who
-}
-
-// ask gives a challenge to one of the user's passkeys; without a user, to any.
-func (p PasskeyActions) ask(c *gin.Context, purpose models.PasskeyPurpose, user *models.User, where string) error {
-	if p.Passkeys == nil {
-		return errPasskeysOff()
-	}
-	var who *passkey.Person
-	var id bson.ObjectID
-	if user != nil {
-		keys, err := p.Factors.Passkeys(c, user.ID)
-		if err != nil {
-			return err
-		}
-		if len(keys) == 0 {
-			return apperr.New(apperr.Conflict, "You have no passkey.")
-		}
-		asked := person(user, keys...)
-		who, id = &asked, user.ID
-	}
-	options, challenge, err := p.Passkeys.Ask(who)
-	if err != nil {
-		return err
-	}
-	if err := p.Factors.Ask(c, purpose, id, where, challenge); err != nil {
-		return err
-	}
-	return respond.Show(c, "", options)
-}
-
-// passkeySigned checks what one of the user's passkeys signed; without a user, what any did, and finds whose it is. The
-// challenge is used up first: it must have been given out for this purpose, here, to them, and only once (replay).
-func (a *App) passkeySigned(c *gin.Context, purpose models.PasskeyPurpose, user *models.User, where, answer string) (*models.User, use, error) {
-	if a.Passkeys == nil {
-		return nil, nil, errPasskeysOff()
-	}
-	if answer == "" {
-		return nil, nil, errNoAnswer()
-	}
-	signed, err := passkey.ReadSigned([]byte(answer))
-	if err != nil {
-		return nil, nil, errPasskeyRefused(err)
-	}
-	var id bson.ObjectID
-	if user != nil {
-		id = user.ID
-	}
-	if err := a.Factors.Answered(c, purpose, id, where, signed.Challenge()); err != nil {
-		return nil, nil, err
-	}
-	key, err := a.Factors.PasskeyByCredential(c, signed.Key())
-	if err == nil && user == nil {
-		user, err = a.Users.ByID(c, key.User)
-	}
-	if apperr.Is(err, apperr.NotFound) || err == nil && key.User != user.ID {
-		return nil, nil, errPasskeyRefused(err)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	count, synced, err := a.Passkeys.Check(person(user, key), signed)
-	if err != nil {
-		return nil, nil, errPasskeyRefused(err)
-	}
-	return user, func(ctx context.Context) error {
-		err := a.Factors.UsePasskey(ctx, key, int64(count), synced)
-		if apperr.Is(err, apperr.NotFound) { // removed a moment ago
-			err = errPasskeyRefused(err)
-		}
-		return err
-	}, nil
-}
-
-// noteCopied tells the owner of a passkey that somebody may have a copy of it, if that is why it was refused.
-func (a *App) noteCopied(c *gin.Context, err error) {
-	key := models.CopiedPasskey(err)
-	if key == nil {
-		return
-	}
-	ctx := context.WithoutCancel(c)
-	if err := a.Events.AddAbout(ctx, models.EventPasskeyCopied, &models.Session{User: key.User}, middlewares.DeviceOf(c), thePasskey(key)); err != nil {
-		a.Log.ErrorContext(c, "event not kept", "event", models.EventPasskeyCopied, "error", err)
-	}
-	user, err := a.Users.ByID(ctx, key.User)
-	if err != nil {
-		a.Log.ErrorContext(c, "nobody told of a copied passkey", "error", err)
-		return
-	}
-	a.tell(c, models.MailPasskeyCopied, user)
-}
-
-// AskLogin is POST /users/login/passkey/challenge of the API: what navigator.credentials.get takes.
-func (p PasskeyActions) AskLogin(c *gin.Context) error { return p.ask(c, models.PasskeyLogin, nil, "") }
-
-type passkeyLogin struct {
-	Passkey  string `form:"passkey" json:"passkey"`
-	Remember bool   `form:"remember" json:"remember"`
-	Next     string `form:"next" json:"next"`
-	door
-}
-
-// LogIn is POST /login/passkey: a login without a password. It takes no second step: the passkey is something that its owner
-// has, and its device has made sure who holds it.
-func (p PasskeyActions) LogIn(c *gin.Context) error {
-	var in passkeyLogin
-	err := input.Read(c.Request, &in, nil)
-	var out signedIn
-	if err == nil {
-		out, err = p.logIn(c, in)
-		countLogin(c, false, err)
-	}
-	if err != nil {
-		return respond.Invalid(c, "sessions/new", login{Next: safeNext(in.Next), Remember: in.Remember, door: p.openDoor(c)}, err)
-	}
-	return respond.Done(c, "You are logged in.", safeNext(in.Next), out)
-}
-
-func (p PasskeyActions) logIn(c *gin.Context, in passkeyLogin) (out signedIn, err error) {
-	if err := p.checkCookies(c, in.door); err != nil {
-		return out, err
-	}
-	user, use, err := p.passkeySigned(c, models.PasskeyLogin, nil, "", in.Passkey)
-	if err != nil {
-		return out, refusedLogin(err)
-	}
-	if user.DisabledAt != nil { // said only to who has the passkey
-		return out, apperr.New(apperr.Forbidden, "A moderator has disabled this account.")
-	}
-	var session *models.Session
-	err = p.DB.Atomically(c, func(ctx context.Context) error {
-		if err := use(ctx); err != nil {
-			return err
-		}
-		// As in SessionActions.logIn: an account that is disabled meanwhile has no session afterwards.
-		if err := p.Users.ConfirmPassword(ctx, user); err != nil {
-			return err
-		}
-		session, err = p.beginSession(ctx, c, user, in.Remember)
-		return err
-	})
-	p.noteCopied(c, err)
-	if apperr.Is(err, apperr.NotFound) {
-		err = errPasskeyRefused(err)
-	}
-	if err != nil {
-		return out, refusedLogin(err)
-	}
-	return p.signIn(c, user, session)
-}
-
-// refusedLogin is an error as a login tells it: like a wrong password.
-func refusedLogin(err error) error {
-	if models.CopiedPasskey(err) != nil || errors.Is(err, passkey.ErrRefused) {
-		return apperr.New(apperr.Unauthorized, "%s", apperr.From(err).Message).Because(err)
-	}
-	return err
-}
-
-type halfLogin struct {
-	Token string `form:"-" json:"token,omitempty"` // of programs; browsers have the cookie
-}
-
-// AskSecond is POST /users/login/second/challenge of the API: a challenge for the second step of a login.
-func (p PasskeyActions) AskSecond(c *gin.Context) error {
-	var in halfLogin
-	if err := input.Read(c.Request, &in, nil); err != nil {
-		return err
-	}
-	claims, user, err := SessionActions(p).pending(c, in.Token)
-	if err != nil {
-		return err
-	}
-	return p.ask(c, models.PasskeySecond, user, claims.ID)
-}
-
-// AskConfirm is POST /users/confirm/challenge of the API: a challenge for Confirmations.Create.
-func (p PasskeyActions) AskConfirm(c *gin.Context) error {
-	id := middlewares.Current(c)
-	return p.ask(c, models.PasskeyConfirm, id.User, id.Session.ID.Hex())
-}
-
-// confirmByPasskey is checkPassword with a passkey.
-func (a *App) confirmByPasskey(c *gin.Context, answer string) error {
-	id := middlewares.Current(c)
-	_, use, err := a.passkeySigned(c, models.PasskeyConfirm, id.User, id.Session.ID.Hex(), answer)
-	if err == nil {
-		err = use(c)
-	}
-	a.noteCopied(c, err)
-	if err != nil && !apperr.Is(err, apperr.Invalid) {
-		return err
-	}
-	return a.proved(c, err == nil, err)
 }
 
 // AskNew is POST /users/factors/passkeys/challenge of the API: what navigator.credentials.create takes.
@@ -313,7 +105,7 @@ type addedPasskey struct {
 	newCodes
 }
 
-// Create is POST /settings/factors/passkeys: adds one. From now on, a login takes it, or a password and a second step.
+// Create is POST /settings/factors/passkeys: adds one. From then on, logging in takes this passkey, or a password and a second step.
 func (p PasskeyActions) Create(c *gin.Context) error {
 	var in passkeyForm
 	err := input.Read(c.Request, &in, nil)
@@ -408,7 +200,7 @@ func (p PasskeyActions) Update(c *gin.Context) error {
 	return respond.Done(c, "Renamed.", "/settings/factors", newPasskey(key))
 }
 
-// Delete is DELETE /settings/factors/passkeys/:id: from now on, it opens nothing here.
+// Delete is DELETE /settings/factors/passkeys/:id. The passkey can no longer log in here.
 func (p PasskeyActions) Delete(c *gin.Context) error {
 	user, id, err := target(c)
 	if err != nil {
@@ -427,5 +219,5 @@ func (p PasskeyActions) Delete(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return respond.Done(c, "The passkey is removed. Delete it on your device, too.", "/settings/factors", nil)
+	return respond.Done(c, "Passkey removed. Delete it on your device, too.", "/settings/factors", nil)
 }

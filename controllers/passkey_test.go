@@ -397,13 +397,13 @@ func TestASiteWithoutANameHasNoPasskeys(t *testing.T) {
 	site := testsite.New(t, func(c *config.Config) { c.BaseURL = "https://192.0.2.7" })
 	alice := site.User("alice")
 	site.Client().Get("/login").Status(http.StatusOK).HasNot("passkey")
-	alice.Get("/settings/factors").Status(http.StatusOK).Has("address of this site is a number").HasNot("Add a passkey")
+	alice.Get("/settings/factors").Status(http.StatusOK).Has("this one is open at an IP address").HasNot("Add a passkey")
 	alice.Get("/confirm").Status(http.StatusOK).HasNot("passkey")
 	if state := alice.JSON("GET", "/api/v1/users/factors", nil).Data(); state["passkeysOff"] == nil {
 		t.Errorf("the API doesn't say it: %v", state)
 	}
 	for _, path := range []string{passkeysAPI + "/challenge", confirmAPI + "/challenge", passkeyLoginAPI + "/challenge", passkeyLoginAPI} {
-		alice.JSON("POST", path, testsite.M{"passkey": "{}"}).Status(http.StatusConflict).Has("address of this site is a number")
+		alice.JSON("POST", path, testsite.M{"passkey": "{}"}).Status(http.StatusConflict).Has("this one is open at an IP address")
 	}
 	alice.JSON("POST", passkeysAPI, testsite.M{"name": "x", "passkey": "{}"}).Status(http.StatusConflict)
 }

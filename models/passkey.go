@@ -13,8 +13,8 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Passkey is a key pair on a device of its owner, or in their password manager (WebAuthn). The site has the public half: who
-// reads the database can log in nowhere with it.
+// Passkey is a key pair on a device of its owner, or in their password manager (WebAuthn). The site has the public half, so
+// reading the database lets nobody log in.
 type Passkey struct {
 	ID         bson.ObjectID `bson:"_id"`
 	User       bson.ObjectID `bson:"user"`
@@ -56,7 +56,7 @@ const MaxPasskeys = 20
 
 const manyPasskeys = "You can have at most 20 passkeys. Remove one first."
 
-// ErrManyPasskeys is the error of one more.
+// ErrManyPasskeys is the error for one too many.
 func ErrManyPasskeys() error { return apperr.New(apperr.Conflict, manyPasskeys) }
 
 // PasskeyCounter is the count on the user of their passkeys alone. Those that are there count into FactorCounter, too.
@@ -99,8 +99,8 @@ func (m *Factors) Ask(ctx context.Context, p PasskeyPurpose, user bson.ObjectID,
 	return m.challenges.Insert(ctx, c)
 }
 
-// Answered uses up a challenge. Of any number of answers at once, one succeeds; those for another purpose, from elsewhere or
-// by somebody else never do, and leave the challenge to whom it was given.
+// Answered uses up a challenge. Of any number of answers at once, one succeeds. An answer for another purpose, from another
+// place or by somebody else never does, and leaves the challenge open for the person it was given to.
 func (m *Factors) Answered(ctx context.Context, p PasskeyPurpose, user bson.ObjectID, where, challenge string) error {
 	filter := store.Where("hash", challengeHash(p, where, challenge), "user", store.Absent, "expiresAt", store.Where("$gt", m.db.Now()))
 	if !user.IsZero() {
@@ -113,7 +113,7 @@ func (m *Factors) Answered(ctx context.Context, p PasskeyPurpose, user bson.Obje
 	return err
 }
 
-// ErrChallengeOver is the error of an answer that nobody waits for, or waits for any more. It proves nothing against anybody.
+// ErrChallengeOver is the error for an answer to no open challenge. It proves nothing against anybody.
 func ErrChallengeOver() *apperr.Error {
 	return apperr.New(apperr.Conflict, "This took too long, or was done already. Try again.")
 }

@@ -1,6 +1,6 @@
-// Package passkey speaks WebAuthn with browsers: it writes what they ask a passkey for, and checks what they answer.
+// Package passkey speaks WebAuthn with browsers: it writes the requests that they pass to a passkey, and checks the answers.
 //
-// Does not belong here: challenges that wait for an answer, and whose passkey is whose (models/passkey.go).
+// Does not belong here: which challenges are open, and who owns which passkey (models/passkey.go).
 package passkey
 
 import (
@@ -14,11 +14,11 @@ import (
 	"github.com/go-webauthn/webauthn/webauthn"
 )
 
-// Site is what passkeys are made for. A browser offers them to no other.
+// Site is what passkeys are made for. Browsers offer them to no other site.
 type Site struct{ party *webauthn.WebAuthn }
 
-// ErrNoName: the site's address is the number of a machine, and passkeys are made for names.
-var ErrNoName = errors.New("passkeys are made for a site’s name, such as localhost or tube.example, and the address of this one is a number")
+// ErrNoName: the site is at an IP address, and passkeys need a name.
+var ErrNoName = errors.New("passkeys need a site with a name, such as localhost or tube.example, and this one is at an IP address")
 
 // ErrRefused: an answer is not what was asked for.
 var ErrRefused = errors.New("passkey: refused")
@@ -43,7 +43,7 @@ func New(baseURL string) (*Site, error) {
 	return &Site{party}, err
 }
 
-// Key is the public half of a passkey, and what is known of it.
+// Key is the public half of a passkey, and what the site knows about it.
 type Key struct {
 	ID, Public []byte
 	Count      uint32
