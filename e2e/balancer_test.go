@@ -138,7 +138,9 @@ func (b *balancer) startNginx(port string) {
 			temp += kind + "_temp_path " + filepath.Join(folder, kind) + "; "
 		}
 		all := "user root; pid " + filepath.Join(folder, "pid") + "; daemon off; error_log stderr; events {}\nhttp { access_log off; " + temp + upstream + server + "}"
-		check(b.t, os.WriteFile(file, []byte(all), 0o600))
+		// nginx may still be reading the file after the reload before.
+		check(b.t, os.WriteFile(file+".new", []byte(all), 0o600))
+		check(b.t, os.Rename(file+".new", file))
 	}
 	run := func(more ...string) *exec.Cmd {
 		return exec.Command(os.Getenv("NGINX_BIN"), append([]string{"-e", "stderr", "-p", folder, "-c", file}, more...)...)
@@ -238,6 +240,9 @@ type load struct {
 func (l load) member(name string) *visitor {
 	l.t.Helper()
 	v := newVisitor()
+	// nginx closes the browsers' idle connections when it reloads, and with them a request that has just been sent on one.
+	// Browsers send it again, http.Client only a GET: each request has a connection of its own.
+	v.client.Transport = &http.Transport{DisableKeepAlives: true}
 	answer, err := v.call(l.t.Context(), "POST", l.b.base+"/api/v1/users/register",
 		testsite.M{"username": name, "email": name + "@example.com", "fullName": name, "password": testsite.Password})
 	check(l.t, err)
@@ -339,7 +344,7 @@ func (l load) watch(ctx context.Context, v *visitor) {
 		for name, value := range v.cookies {
 			r.AddCookie(&http.Cookie{Name: name, Value: value})
 		}
-		stream, err := (&http.Client{}).Do(r)
+		stream, err := (&http.Client{Transport: v.client.Transport}).Do(r)
 		if err != nil {
 			if ctx.Err() == nil {
 				l.t.Errorf("streams: %v", err)
