@@ -13,28 +13,28 @@ import (
 )
 
 const (
-	// ClaimAfter is how long an address belongs to an account that has not confirmed it. Then anybody may register with it.
+	// ClaimAfter is how long an account can keep an unconfirmed address to itself. After that, anybody may register with it.
 	ClaimAfter = 7 * 24 * time.Hour
-	// UndoTime is how long an address that was replaced can be put back, by a link that was sent to it.
+	// UndoTime is how long a replaced address can be restored, by a link that was sent to it.
 	UndoTime = 7 * 24 * time.Hour
-	// formerEmails is how many addresses can be replaced within UndoTime. No change pushes one out: whoever changes an address
-	// that isn't theirs can't lose its owner the way back by changing it again.
+	// formerEmails is how many addresses can be replaced within UndoTime. Further changes are refused rather than dropping
+	// the oldest: otherwise a thief could cut the owner off by changing the address repeatedly.
 	formerEmails = 5
 	lostDomain   = "@lost.invalid"
 )
 
-// FormerEmail is an address that the account had, and that can be put back.
+// FormerEmail is an address that the account had and that can be restored.
 type FormerEmail struct {
 	Address string    `bson:"address"`
 	Until   time.Time `bson:"until"`
 }
 
-// formers are the addresses that can still be put back, the oldest first.
+// formers are the addresses that can still be restored, oldest first.
 func (u *User) formers(now time.Time) []FormerEmail {
 	return slices.DeleteFunc(slices.Clone(u.FormerEmails), func(f FormerEmail) bool { return !now.Before(f.Until) })
 }
 
-// before are the former addresses that were there before this one: to go back to it undoes everything since.
+// before are the former addresses that are older than this one: restoring it undoes every change since.
 func before(formers []FormerEmail, address string) (older []FormerEmail, known bool) {
 	i := slices.IndexFunc(formers, func(f FormerEmail) bool { return f.Address == address })
 	if i < 0 {
@@ -43,20 +43,21 @@ func before(formers []FormerEmail, address string) (older []FormerEmail, known b
 	return formers[:i], true
 }
 
-// claimable tells whether the account has its address only until somebody else wants it. An account without the mark counts
-// as confirmed: it is older than confirmations are, or the site couldn't send mail.
+// claimable reports whether somebody else may claim the account's address. An account without the mark counts as confirmed:
+// it is older than this rule, or the site couldn't send email.
 func (u *User) claimable(now time.Time) bool {
 	return u.UnconfirmedSince != nil && !now.Before(u.UnconfirmedSince.Add(ClaimAfter))
 }
 
-// Addresses are the rules of whose an email address is: it is confirmed by a link that was sent to it.
+// Addresses are the rules of who owns an email address: it is confirmed by a link that was sent to it.
 type Addresses struct {
 	db     *store.DB
 	users  *Users
 	events *Events
 }
 
-// Register creates an account. One that is going to confirm its address takes it from one that hasn't for a week.
+// Register creates an account. If it has to confirm its address, it can claim the address of an account that hasn't for a
+// week.
 func (m *Addresses) Register(ctx context.Context, u *User) error {
 	return m.db.Atomically(ctx, func(ctx context.Context) error {
 		if u.UnconfirmedSince != nil {
@@ -68,8 +69,8 @@ func (m *Addresses) Register(ctx context.Context, u *User) error {
 	})
 }
 
-// release takes an address from the account that has it, if that hasn't confirmed it and has had it since then. The account
-// stays, by its username; its owner is told.
+// release takes an address from the account that has it, if it has been unconfirmed since before then. The account stays,
+// under its username, and its owner is notified.
 func (m *Addresses) release(ctx context.Context, address string, since time.Time) error {
 	unconfirmed := store.Where("email", address, "unconfirmedSince", store.Where("$lte", since))
 	u, err := m.users.users.One(ctx, unconfirmed)
@@ -87,8 +88,8 @@ func (m *Addresses) release(ctx context.Context, address string, since time.Time
 	return m.events.Add(ctx, EventEmailLost, &Session{User: u.ID}, Device{})
 }
 
-// Ask notes which address the user wants. It counts when a link that is sent to it is used; until then, the present one does.
-// Asking for the present one takes back what was asked for.
+// Ask records the address that the user wants. It replaces the current one when a link sent to it is used. Asking for the
+// current address cancels a pending change.
 func (m *Addresses) Ask(ctx context.Context, u *User, address string, by *Session, d Device) (*User, error) {
 	wanted := *u
 	wanted.Email, wanted.EmailLostAt = address, nil
@@ -115,7 +116,7 @@ func (m *Addresses) Ask(ctx context.Context, u *User, address string, by *Sessio
 	return after, err
 }
 
-// allowed refuses more changes than there is room for to undo them.
+// allowed refuses a change if there is no room left to remember the old address.
 func (m *Addresses) allowed(u *User, address string) error {
 	formers := u.formers(m.db.Now())
 	if _, back := before(formers, address); !back && len(formers) >= formerEmails {
@@ -124,13 +125,13 @@ func (m *Addresses) allowed(u *User, address string) error {
 	return nil
 }
 
-// Cancel takes back what was asked for. Doing it twice is fine.
+// Cancel cancels a pending change. It is idempotent.
 func (m *Addresses) Cancel(ctx context.Context, id bson.ObjectID) (*User, error) {
 	return m.users.users.Update(ctx, store.Where("_id", id), bson.D{store.Unset("newEmail")})
 }
 
-// Confirm makes what a link has proved count: the address that the user has, or the one that they want. It returns the user
-// as they are then, and whether the address is another one. Call it within the change that uses the link.
+// Confirm applies what a link has proved: the user's address, or the one they want. It returns the updated user, and whether
+// the address changed. Call it within the transaction that uses the link.
 func (m *Addresses) Confirm(ctx context.Context, u *User, address string, d Device) (after *User, changed bool, err error) {
 	if address != u.NewEmail {
 		after, err = m.users.users.Update(ctx, store.Where("_id", u.ID, "email", address), bson.D{store.Unset("unconfirmedSince")})
@@ -143,7 +144,7 @@ func (m *Addresses) Confirm(ctx context.Context, u *User, address string, d Devi
 		return nil, false, err
 	}
 	formers, back := before(u.formers(m.db.Now()), address)
-	if !back && u.UnconfirmedSince == nil && u.EmailLostAt == nil { // one that nobody has confirmed may be a stranger's
+	if !back && u.UnconfirmedSince == nil && u.EmailLostAt == nil { // an address that was never confirmed may be a stranger's
 		formers = append(formers, FormerEmail{u.Email, m.db.Now().Add(UndoTime)})
 	}
 	if after, err = m.replace(ctx, u, address, formers); err != nil {
@@ -152,8 +153,8 @@ func (m *Addresses) Confirm(ctx context.Context, u *User, address string, d Devi
 	return after, true, m.events.Add(ctx, EventEmail, &Session{User: u.ID}, d)
 }
 
-// PutBack gives the account back an address that a link has proved: the present one, or one that it had before, which undoes
-// every change since. Nobody who hasn't confirmed that address can hold it against them.
+// PutBack restores an address that a link has proved: the current one, or a former one, which undoes every change since. An
+// account that holds the address without having confirmed it loses it.
 func (m *Addresses) PutBack(ctx context.Context, u *User, address string) (*User, error) {
 	formers := u.formers(m.db.Now())
 	if address != u.Email {
@@ -165,7 +166,7 @@ func (m *Addresses) PutBack(ctx context.Context, u *User, address string) (*User
 	return m.replace(ctx, u, address, formers)
 }
 
-// replace gives a user who is as they were loaded a confirmed address.
+// replace gives the user a confirmed address, if they haven't changed since they were loaded.
 func (m *Addresses) replace(ctx context.Context, u *User, address string, formers []FormerEmail) (*User, error) {
 	as := store.Where("_id", u.ID, "email", u.Email)
 	if u.NewEmail != "" {
@@ -177,5 +178,5 @@ func (m *Addresses) replace(ctx context.Context, u *User, address string, former
 	})
 }
 
-// isPlaceholder tells of an address that stands where an account has none.
+// isPlaceholder reports whether an address only fills the field of an account that has none.
 func isPlaceholder(address string) bool { return strings.HasSuffix(address, lostDomain) }

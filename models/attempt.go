@@ -17,14 +17,14 @@ import (
 )
 
 // Attempt is a bucket of a rate limit (utils/ratelimit) that all processes share.
-// Its id is a keyed hash: neither names nor addresses are kept.
+// Its id is a keyed hash: neither names nor addresses are stored.
 type Attempt struct {
 	ID        []byte    `bson:"_id"`
-	Full      int64     `bson:"full"` // when it is full again, in ms since 1970: $inc takes no dates
+	Full      int64     `bson:"full"` // when it is full again, in ms since 1970: $inc doesn't work on dates
 	ExpiresAt time.Time `bson:"expiresAt"`
 }
 
-// Attempts count what must be counted over all processes: tries at passwords.
+// Attempts count what all processes must count together: password attempts.
 type Attempts struct {
 	db       *store.DB
 	attempts *store.Documents[Attempt]
@@ -32,21 +32,21 @@ type Attempts struct {
 	empty    *ratelimit.Memory // the buckets that have refused
 }
 
-// emptyKept is how many buckets that have refused are remembered: some 2 MB. One that is forgotten is read again.
+// emptyKept is how many empty buckets are remembered, in about 2 MB. One that has been dropped is read again.
 const emptyKept = 50_000
 
-// NewAttempts registers the attempts. The key makes the hashes.
+// NewAttempts registers the attempts. The key is for the hashes.
 func NewAttempts(db *store.DB, key string) *Attempts {
 	return &Attempts{db: db, key: []byte("attempts:" + key), empty: ratelimit.NewMemory(emptyKept), attempts: store.Register[Attempt](db, store.Kind{
 		Name: "attempts", Essential: true, Indexes: []mongo.IndexModel{store.Expiry("expiresAt")},
 	})}
 }
 
-// Shared says whether other processes may count here too.
+// Shared reports whether other processes may count here too.
 func (m *Attempts) Shared() bool { return m.db.Shared() }
 
-// Refused says whether the bucket is known to be empty, and how it stands, without a look into the database: a bucket that
-// has refused once is remembered until there is one more in it. So what is refused costs memory, and writes nothing.
+// Refused reports, without a database read, whether the bucket is known to be empty, and its state: a bucket that has
+// refused once is remembered until it refills by one. So refused attempts take memory, but no writes.
 func (m *Attempts) Refused(l ratelimit.Limit, who ...string) (ratelimit.State, bool) {
 	return m.refused(l, m.id(l, who), m.db.Now())
 }
@@ -57,9 +57,8 @@ func (m *Attempts) refused(l ratelimit.Limit, id []byte, now time.Time) (ratelim
 	return l.At(full, now, false), !would.OK
 }
 
-// Take takes one out of the bucket that is named by all of who. Each step is one
-// atomic update that only one of any number of processes can win, so that a
-// thousand tries at once pass no more than a thousand in a row.
+// Take takes one from the bucket that is named by all of who. Each step is one atomic update that only one of any number of
+// processes can win, so a thousand concurrent attempts pass no more than a thousand sequential ones.
 func (m *Attempts) Take(ctx context.Context, l ratelimit.Limit, who ...string) (ratelimit.State, error) {
 	id := m.id(l, who)
 	if state, refused := m.refused(l, id, m.db.Now()); refused {
@@ -75,7 +74,7 @@ func (m *Attempts) Take(ctx context.Context, l ratelimit.Limit, who ...string) (
 		if !apperr.Is(err, apperr.Conflict) {
 			return state, err
 		}
-		// It was empty just now, or somebody else took the first.
+		// It was empty a moment ago, or somebody else took the first one.
 		kept, err := m.attempts.One(ctx, store.Where("_id", id))
 		if err != nil && !apperr.Is(err, apperr.NotFound) {
 			return state, err
@@ -90,7 +89,7 @@ func (m *Attempts) Take(ctx context.Context, l ratelimit.Limit, who ...string) (
 	return ratelimit.State{}, apperr.Crowd(time.Second, "Too many attempts at once. Try again.").Because(errors.New("a bucket changed under every try"))
 }
 
-// takeMore takes from a bucket that is neither full nor empty.
+// takeMore takes one from a bucket that is neither full nor empty.
 func (m *Attempts) takeMore(ctx context.Context, l ratelimit.Limit, id []byte, now time.Time) (ratelimit.State, error) {
 	notEmpty := now.Add(l.Step() * time.Duration(l.Quota-1)).UnixMilli()
 	kept, err := m.attempts.Update(ctx,
@@ -102,8 +101,8 @@ func (m *Attempts) takeMore(ctx context.Context, l ratelimit.Limit, id []byte, n
 	return l.At(time.UnixMilli(kept.Full), now, true), nil
 }
 
-// takeFirst takes from a bucket that is full, or that nobody has used yet. For
-// any other the upsert clashes with it: a duplicate key.
+// takeFirst takes one from a bucket that is full or was never used. For any other bucket, the upsert fails with a duplicate
+// key.
 func (m *Attempts) takeFirst(ctx context.Context, l ratelimit.Limit, id []byte, now time.Time) (ratelimit.State, error) {
 	full, state := l.Take(now, now)
 	err := m.attempts.Upsert(ctx, store.Where("_id", id, "full", store.Where("$lte", now.UnixMilli())),
@@ -111,7 +110,7 @@ func (m *Attempts) takeFirst(ctx context.Context, l ratelimit.Limit, id []byte, 
 	return state, err
 }
 
-// GiveBack puts back what Take took. Other processes may refuse one more for as long as it takes until there is one again.
+// GiveBack returns what Take took. Other processes may keep refusing until the bucket refills by one.
 func (m *Attempts) GiveBack(ctx context.Context, l ratelimit.Limit, who ...string) error {
 	id := m.id(l, who)
 	err := m.attempts.Add(ctx, id, "full", -l.Step().Milliseconds())

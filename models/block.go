@@ -9,8 +9,7 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Blocks are who wants nothing to do with whom. Whoever is blocked isn't told: what they may not do is refused in words that
-// name nobody, and everything else looks as before.
+// Blocks record who has blocked whom. Blocked people aren't told: refusals name nobody, and everything else looks as before.
 type Blocks struct {
 	blocks *store.Relation
 	users  *Users
@@ -28,7 +27,7 @@ func (m *Blocks) Ends(end func(ctx context.Context, user, blocked bson.ObjectID)
 	m.ends = append(m.ends, end)
 }
 
-// Add lets a user block another one. Doing it again changes nothing.
+// Add lets a user block another one. It is idempotent.
 func (m *Blocks) Add(ctx context.Context, user, blocked bson.ObjectID) error {
 	if user == blocked {
 		return apperr.New(apperr.Conflict, "You can't block yourself.")
@@ -46,7 +45,7 @@ func (m *Blocks) Add(ctx context.Context, user, blocked bson.ObjectID) error {
 	})
 }
 
-// Remove ends a block. Doing it again changes nothing. What the block ended stays ended.
+// Remove ends a block. It is idempotent. Whatever the block ended stays ended.
 func (m *Blocks) Remove(ctx context.Context, user, blocked bson.ObjectID) error {
 	if _, err := m.users.Cached(ctx, blocked); err != nil {
 		return err
@@ -54,17 +53,17 @@ func (m *Blocks) Remove(ctx context.Context, user, blocked bson.ObjectID) error 
 	return m.blocks.Remove(ctx, user, blocked)
 }
 
-// Of tells which of the others the user has blocked.
+// Of returns which of the others the user has blocked.
 func (m *Blocks) Of(ctx context.Context, user bson.ObjectID, others []bson.ObjectID) (map[bson.ObjectID]bool, error) {
 	return m.blocks.Of(ctx, user, others)
 }
 
-// By tells which of the others have blocked the user.
+// By returns which of the others have blocked the user.
 func (m *Blocks) By(ctx context.Context, others []bson.ObjectID, user bson.ObjectID) (map[bson.ObjectID]bool, error) {
 	return m.blocks.By(ctx, others, user)
 }
 
-// Refuse fails, in words that tell nobody who it was, if one of the others has blocked the user.
+// Refuse fails if one of the others has blocked the user. The message doesn't reveal who.
 func (m *Blocks) Refuse(ctx context.Context, user bson.ObjectID, what string, others ...bson.ObjectID) error {
 	by, err := m.By(ctx, others, user)
 	if err == nil && len(by) > 0 {
@@ -73,7 +72,7 @@ func (m *Blocks) Refuse(ctx context.Context, user bson.ObjectID, what string, ot
 	return err
 }
 
-// Page lists whom a user has blocked, the latest first.
+// Page lists the people a user has blocked, latest first.
 func (m *Blocks) Page(ctx context.Context, user bson.ObjectID, p store.Paging) (store.Page[*User], error) {
 	page, err := m.blocks.Page(ctx, user, p)
 	if err != nil {

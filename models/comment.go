@@ -13,24 +13,24 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// CommentState says what is left of a comment. Only those that are shown are counted.
+// CommentState says what is left of a comment. Only shown comments are counted.
 type CommentState string
 
 // The states.
 const (
 	CommentShown   CommentState = "shown"
-	CommentDeleted CommentState = "deleted" // a placeholder, for as long as it has replies: without owner and words
-	CommentBlocked CommentState = "blocked" // never kept: what a viewer sees, who blocked its owner, where others replied
+	CommentDeleted CommentState = "deleted" // a placeholder, without owner and text, while it has replies
+	CommentBlocked CommentState = "blocked" // never stored: what users see of a comment with replies by someone they have blocked
 
-	CommentHidden    CommentState = "hidden"    // by a moderator: for its author alone
+	CommentHidden    CommentState = "hidden"    // by a moderator: visible only to its author
 	CommentSuspended CommentState = "suspended" // while its author's account is disabled: see Moderation
 )
 
-// Comment is what a user says about a post, or in reply to a comment on it. Replies have no replies.
+// Comment is a user's comment on a post, or a reply to one. Replies have no replies of their own.
 type Comment struct {
 	ID           bson.ObjectID `bson:"_id"`
 	Post         bson.ObjectID `bson:"post"`
-	Parent       bson.ObjectID `bson:"parent"` // what it replies to; zero: nothing
+	Parent       bson.ObjectID `bson:"parent"` // the comment it replies to; zero: none
 	Owner        bson.ObjectID `bson:"owner"`  // zero: nobody any more
 	Content      string        `bson:"content" validate:"required,max=2000,text"`
 	State        CommentState  `bson:"state"`
@@ -41,13 +41,13 @@ type Comment struct {
 	UpdatedAt    time.Time     `bson:"updatedAt"`
 }
 
-// Check trims the words and says what is wrong with them.
+// Check trims the text and validates it.
 func (c *Comment) Check() error {
 	c.Content = normalText(c.Content)
 	return validate(c)
 }
 
-// Thread is the comment that a reply replies to, or else the comment itself.
+// Thread is the comment that a reply belongs to, or the comment itself.
 func (c *Comment) Thread() bson.ObjectID {
 	if c.Parent.IsZero() {
 		return c.ID
@@ -62,9 +62,9 @@ type Comments struct {
 	posts    *Posts
 	users    *Users
 	blocks   *Blocks
-	changed  func(c *Comment, by int64) // told of each that is made (1) or deleted (-1)
+	changed  func(c *Comment, by int64) // called for each comment that is created (1) or deleted (-1)
 
-	notifications *Notifications // who tell of comments, and ask who may see them
+	notifications *Notifications // which announce comments and need to know who may see them
 }
 
 // NewComments registers the comments.
@@ -73,7 +73,7 @@ func NewComments(db *store.DB, posts *Posts, users *Users, blocks *Blocks) *Comm
 	return &Comments{db: db, posts: posts, users: users, blocks: blocks, comments: store.Register[Comment](db, store.Kind{
 		Name: "comments",
 		Indexes: []mongo.IndexModel{
-			store.Index("parent", "post", "-_id"), // all that reply to nothing have one parent, the zero id
+			store.Index("parent", "post", "-_id"), // all top-level comments have the zero id as parent
 			store.Index("post", "parent", "-likesCount", "-_id"),
 			store.Index("owner", "-_id"),
 			store.Index("owner", "state"),
@@ -83,7 +83,7 @@ func NewComments(db *store.DB, posts *Posts, users *Users, blocks *Blocks) *Comm
 			{Kind: "comments", Field: "parent", Counter: "repliesCount", If: shown},
 			{Kind: "users", Field: "owner"},
 		},
-		// What it replies to is somebody else's, and so is the post, but for its id.
+		// The parent comment is somebody else's, and so is the post, except for its id.
 		Export: store.Export{By: "owner", Fields: []string{"post", "content", "likesCount", "createdAt", "editedAt"}},
 		Placeholder: &store.Placeholder{
 			Mark:  bson.E{Key: "state", Value: CommentDeleted},
@@ -92,11 +92,11 @@ func NewComments(db *store.DB, posts *Posts, users *Users, blocks *Blocks) *Comm
 	})}
 }
 
-// visible is the one place that decides who may see a comment: it returns those of the comments that the viewer (zero:
-// nobody) may see, in their order. A comment is seen where its post is, unless comments are turned off there, and goes out
-// of sight with its owner's account; what a moderator hid is its owner's alone. Where such a one has replies, others see a
-// placeholder, as if it were deleted. A placeholder says nothing of anybody. Whoever has blocked its owner sees another
-// placeholder while it has replies, and otherwise nothing.
+// visible is the one place that decides who may see a comment: it returns the comments that the viewer (zero: anonymous) may
+// see, in their order. A comment is visible where its post is, unless comments are turned off there or its owner's account
+// is disabled. One that a moderator hid is visible only to its owner; if it has replies, others see a placeholder, as if it
+// were deleted. A placeholder reveals nothing about anybody. Viewers who have blocked the owner see another placeholder if
+// there are replies, and otherwise nothing.
 func (m *Comments) visible(ctx context.Context, viewer bson.ObjectID, comments []*Comment) ([]*Comment, error) {
 	on, by := make([]bson.ObjectID, len(comments)), make([]bson.ObjectID, len(comments))
 	for i, c := range comments {
@@ -135,14 +135,14 @@ func (m *Comments) visible(ctx context.Context, viewer bson.ObjectID, comments [
 	return seen, nil
 }
 
-// withoutWords is the comment as somebody sees it who has blocked its owner.
+// withoutWords is the comment as users see it who have blocked its owner.
 func (c *Comment) withoutWords() *Comment {
 	out := c.placeholder()
 	out.State, out.UpdatedAt = CommentBlocked, c.UpdatedAt
 	return out
 }
 
-// placeholder is what others see of a comment that is out of sight and has replies.
+// placeholder is what others see of a comment that is not visible but has replies.
 func (c *Comment) placeholder() *Comment {
 	return &Comment{
 		ID: c.ID, Post: c.Post, Parent: c.Parent, State: CommentDeleted, RepliesCount: c.RepliesCount,
@@ -150,7 +150,7 @@ func (c *Comment) placeholder() *Comment {
 	}
 }
 
-// InThread loads a comment, or a placeholder, that the viewer may see. One that they may not see is not found.
+// InThread loads a comment, or a placeholder, that the viewer may see. Others are not found.
 func (m *Comments) InThread(ctx context.Context, viewer, id bson.ObjectID) (*Comment, error) {
 	c, err := m.comments.ByID(ctx, id)
 	if err != nil {
@@ -166,7 +166,7 @@ func (m *Comments) InThread(ctx context.Context, viewer, id bson.ObjectID) (*Com
 	return seen[0], nil
 }
 
-// Visible loads a comment that the viewer may see: to read it, to like it, to reply to it.
+// Visible loads a comment that the viewer may see, to read it, like it or reply to it.
 func (m *Comments) Visible(ctx context.Context, viewer, id bson.ObjectID) (*Comment, error) {
 	c, err := m.InThread(ctx, viewer, id)
 	if err == nil && (c.State == CommentDeleted || c.State == CommentBlocked) {
@@ -175,7 +175,7 @@ func (m *Comments) Visible(ctx context.Context, viewer, id bson.ObjectID) (*Comm
 	return c, err
 }
 
-// visibleByID loads those of the comments that the viewer may see; some of the ids may be zero.
+// visibleByID loads the comments that the viewer may see; some of the ids may be zero.
 func (m *Comments) visibleByID(ctx context.Context, viewer bson.ObjectID, ids []bson.ObjectID) (map[bson.ObjectID]*Comment, error) {
 	found, err := m.comments.ByIDs(ctx, distinct(ids))
 	if err != nil || len(found) == 0 {
@@ -186,7 +186,7 @@ func (m *Comments) visibleByID(ctx context.Context, viewer bson.ObjectID, ids []
 	return byID(seen, func(c *Comment) bson.ObjectID { return c.ID }), err
 }
 
-// likeable is what the author of a comment that the user may see is told when they like it.
+// likeable loads a comment that the user may see, and returns the notice for its author if they like it.
 func (m *Comments) likeable(ctx context.Context, user, id bson.ObjectID) (Notice, error) {
 	c, err := m.Visible(ctx, user, id)
 	if err != nil {
@@ -204,15 +204,15 @@ func (m *Comments) Own(ctx context.Context, user, id bson.ObjectID) (*Comment, e
 	return c, err
 }
 
-// CommentQuery says which comments a list is of.
+// CommentQuery selects the comments of a list.
 type CommentQuery struct {
-	Post   *Post         // that the viewer may see
-	Parent bson.ObjectID // the replies to this one; zero: the comments that reply to nothing
-	Top    bool          // by likes instead of by age
-	Oldest bool          // the other way round
+	Post   *Post         // one that the viewer may see
+	Parent bson.ObjectID // the comment whose replies are listed; zero: top-level comments
+	Top    bool          // by likes instead of age
+	Oldest bool          // oldest first
 }
 
-// Page lists comments that the viewer may see, the latest, or the most liked, first.
+// Page lists comments that the viewer may see, the latest or most liked first.
 func (m *Comments) Page(ctx context.Context, viewer bson.ObjectID, q CommentQuery, p store.Paging) (store.Page[*Comment], error) {
 	if q.Post.CommentsOff {
 		return store.Page[*Comment]{}, nil
@@ -232,7 +232,7 @@ func (m *Comments) Page(ctx context.Context, viewer bson.ObjectID, q CommentQuer
 	return page, err
 }
 
-// Create adds a comment of its owner. A reply to a reply joins the thread.
+// Create adds a comment. A reply to a reply joins the thread.
 func (m *Comments) Create(ctx context.Context, c *Comment) error {
 	post, err := m.posts.Visible(ctx, c.Owner, c.Post)
 	if err != nil {
@@ -261,8 +261,8 @@ func (m *Comments) Create(ctx context.Context, c *Comment) error {
 	return nil
 }
 
-// notices are what there is to tell of a new comment: to those whom it replies to (the author of the thread is one), to
-// those whom it mentions, and to the owner of the post.
+// notices are the notifications for a new comment: to the people it replies to (including the author of the thread), to
+// those it mentions, and to the owner of the post.
 func (m *Comments) notices(ctx context.Context, id bson.ObjectID, to []bson.ObjectID, post *Post) (all []Notice, err error) {
 	c, err := m.comments.ByID(ctx, id)
 	if err != nil {
@@ -282,7 +282,7 @@ func (m *Comments) notices(ctx context.Context, id bson.ObjectID, to []bson.Obje
 	return append(append(all, mentioned...), Notice{Type: NoticeComment, To: post.Owner, Post: c.Post, Comment: c.ID}), err
 }
 
-// join puts a reply into its thread, and returns whom it replies to: the author of the comment, if it replies to one.
+// join puts a reply into its thread, and returns the people it replies to: the author of the comment, if there is one.
 func (m *Comments) join(ctx context.Context, c *Comment) (to []bson.ObjectID, err error) {
 	if c.Parent.IsZero() {
 		return nil, nil
@@ -298,7 +298,7 @@ func (m *Comments) join(ctx context.Context, c *Comment) (to []bson.ObjectID, er
 	return []bson.ObjectID{parent.Owner}, nil
 }
 
-// Update replaces the words and returns the comment as it is then.
+// Update replaces the text and returns the updated comment.
 func (m *Comments) Update(ctx context.Context, user, id bson.ObjectID, content string) (*Comment, error) {
 	c, err := m.Own(ctx, user, id)
 	if err != nil {
@@ -317,7 +317,7 @@ func (m *Comments) Update(ctx context.Context, user, id bson.ObjectID, content s
 	return after, err
 }
 
-// Delete removes a comment, for its author or for the owner of the post. While it has replies, a placeholder stays.
+// Delete removes a comment, on behalf of its author or the owner of the post. While it has replies, a placeholder stays.
 func (m *Comments) Delete(ctx context.Context, user, id bson.ObjectID) (*Comment, error) {
 	c, err := m.Visible(ctx, user, id)
 	if err != nil {
@@ -335,7 +335,7 @@ func (m *Comments) Delete(ctx context.Context, user, id bson.ObjectID) (*Comment
 	return c, nil
 }
 
-// hide takes a comment out of sight of everybody but its author. It tells whether that changed anything.
+// hide hides a comment from everybody but its author. It reports whether that changed anything.
 func (m *Comments) hide(ctx context.Context, id bson.ObjectID) (c *Comment, changed bool, err error) {
 	c, err = m.comments.ByID(ctx, id)
 	if err == nil && c.State == CommentDeleted {
@@ -373,7 +373,7 @@ func (m *Comments) setState(ctx context.Context, c *Comment, to CommentState) (*
 	return m.comments.Update(ctx, store.Where("_id", c.ID, "state", c.State), bson.D{store.Set("state", to)})
 }
 
-// suspend takes up to limit comments of a disabled account out of the counts, or puts them back. It tells how many there
+// suspend takes up to limit comments of a disabled account out of the counts, or puts them back. It returns how many there
 // were.
 func (m *Comments) suspend(ctx context.Context, owner bson.ObjectID, disabled bool, limit int) (int, error) {
 	from, to := CommentShown, CommentSuspended
@@ -386,7 +386,7 @@ func (m *Comments) suspend(ctx context.Context, owner bson.ObjectID, disabled bo
 			_, err = m.setState(ctx, c, to)
 		}
 		if apperr.Is(err, apperr.NotFound) {
-			err = nil // changed or removed since
+			err = nil // changed or removed since then
 		}
 	}
 	return len(found), err

@@ -12,7 +12,7 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Figures are what a channel got.
+// Figures are what a channel received.
 type Figures struct {
 	Views       int64 `bson:"views" json:"views"`
 	Likes       int64 `bson:"likes" json:"likes"`
@@ -20,13 +20,13 @@ type Figures struct {
 	Subscribers int64 `bson:"subscribers" json:"subscribers"`
 }
 
-// Daily is what a channel got on one day. A like, comment or subscription that is taken back is taken from the day on which
-// it was given, so a day never shows less than nothing; what goes with a deleted post or account stays in the days. They
-// are for a chart: nobody waits for them to be written, and a crash may lose one.
+// Daily is what a channel received on one day. A withdrawn like, comment or subscription is subtracted from the day on which
+// it was made, so no day goes below zero; what disappears with a deleted post or account stays counted. The figures are for
+// a chart: they are written in the background, and a crash may lose one.
 type Daily struct {
 	ID        bson.ObjectID `bson:"_id"`
 	Owner     bson.ObjectID `bson:"owner"`
-	Day       time.Time     `bson:"day"` // when it begins, UTC
+	Day       time.Time     `bson:"day"` // its start, UTC
 	Figures   `bson:",inline"`
 	ExpiresAt time.Time `bson:"expiresAt"`
 }
@@ -38,17 +38,17 @@ const (
 	day         = 24 * time.Hour
 )
 
-// Dailies are what channels got day by day.
+// Dailies are the daily figures of channels.
 type Dailies struct {
 	db      *store.DB
 	dailies *store.Documents[Daily]
 	posts   *Posts
 
 	mu    sync.Mutex
-	noted map[happening]int64 // not nil: somebody is writing
+	noted map[happening]int64 // not nil while somebody is writing
 }
 
-// NewDailies registers the days.
+// NewDailies registers the daily figures.
 func NewDailies(db *store.DB, posts *Posts) *Dailies {
 	return &Dailies{db: db, posts: posts, dailies: store.Register[Daily](db, store.Kind{
 		Name:    "dailies",
@@ -58,7 +58,7 @@ func NewDailies(db *store.DB, posts *Posts) *Dailies {
 	})}
 }
 
-// follow counts what happens on the site.
+// follow subscribes to the events that are counted.
 func (m *Dailies) follow(s *Site) {
 	s.Views.counted = func(post bson.ObjectID) { m.addOf(post, dailyViews, m.db.Now(), 1) }
 	s.Likes.likes.OnChange(func(r *store.Related, by int64) { m.addOf(r.Target, dailyLikes, r.CreatedAt, by) })
@@ -74,14 +74,14 @@ const (
 	dailySubscribers = "subscribers"
 )
 
-// happening is what is counted together: of a channel, or of the channel of a post.
+// happening identifies what is counted together: events of a channel, or of the channel of a post.
 type happening struct {
 	owner, post bson.ObjectID
 	figure      string
 	day         time.Time
 }
 
-// add counts something that a channel got, or lost again, on the day of at.
+// add counts something that a channel received, or lost again, on the day of at.
 func (m *Dailies) add(owner bson.ObjectID, figure string, at time.Time, by int64) {
 	m.note(happening{owner: owner, figure: figure, day: at.UTC().Truncate(day)}, by)
 }
@@ -91,7 +91,7 @@ func (m *Dailies) addOf(post bson.ObjectID, figure string, at time.Time, by int6
 	m.note(happening{post: post, figure: figure, day: at.UTC().Truncate(day)}, by)
 }
 
-// note leaves the writing to one at a time: a thousand views at once become a few writes, which don't get in each other's way.
+// note lets one caller at a time do the writing: a thousand concurrent views become a few writes, which don't conflict.
 func (m *Dailies) note(h happening, by int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -102,14 +102,14 @@ func (m *Dailies) note(h happening, by int64) {
 	m.noted[h] += by
 }
 
-// writeAll writes what was noted until nothing is left. A write may fail: the chart is a little wrong then.
+// writeAll writes what was noted until nothing is left. A write may fail; then the chart is slightly wrong.
 func (m *Dailies) writeAll(ctx context.Context) {
 	for {
 		m.mu.Lock()
 		noted := m.noted
 		m.noted = nil
 		if len(noted) > 0 {
-			m.noted = map[happening]int64{} // what comes meanwhile is the next round's
+			m.noted = map[happening]int64{} // what arrives in the meantime belongs to the next round
 		}
 		m.mu.Unlock()
 		if len(noted) == 0 {
@@ -139,7 +139,7 @@ func (m *Dailies) writeOf(ctx context.Context, h happening, by int64) error {
 func (m *Dailies) write(ctx context.Context, owner bson.ObjectID, figure string, on time.Time, by int64) error {
 	d := Daily{ID: bson.NewObjectID(), Owner: owner, Day: on.UTC().Truncate(day)}
 	d.ExpiresAt = d.Day.Add(dailiesKept)
-	if by < 0 { // there is something to take it from, or there is nothing to do
+	if by < 0 { // either there is something to subtract from, or there is nothing to do
 		_, err := m.dailies.Update(ctx, store.Where("owner", owner, "day", d.Day, figure, store.Where("$gte", -by)), bson.D{store.Inc(figure, by)})
 		if apperr.Is(err, apperr.NotFound) {
 			return nil
@@ -154,7 +154,7 @@ func (f *Figures) figure(name string) *int64 {
 	return map[string]*int64{dailyViews: &f.Views, dailyLikes: &f.Likes, dailyComments: &f.Comments, dailySubscribers: &f.Subscribers}[name]
 }
 
-// Last lists the last days of a user's channel, today last: each of them, also those on which nothing happened.
+// Last lists the last days of a user's channel, today last, including those on which nothing happened.
 func (m *Dailies) Last(ctx context.Context, user bson.ObjectID, days int) ([]Daily, error) {
 	first := m.db.Now().Truncate(day).Add(-time.Duration(days-1) * day)
 	found, err := m.dailies.List(ctx, store.Where("owner", user, "day", store.Where("$gte", first)), store.Order{"day"}, days)

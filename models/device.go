@@ -17,7 +17,7 @@ const (
 	devicesPerUser = 50
 )
 
-// KnownDevice is one from which an account was logged in to. Only a hash of what it is recognised by is kept.
+// KnownDevice is a device from which a user has logged in. Only a hash of what identifies it is stored.
 type KnownDevice struct {
 	ID        bson.ObjectID `bson:"_id"`
 	User      bson.ObjectID `bson:"user"`
@@ -25,7 +25,7 @@ type KnownDevice struct {
 	ExpiresAt time.Time     `bson:"expiresAt"`
 }
 
-// Devices are those that are known.
+// Devices are the known devices of all users.
 type Devices struct {
 	db      *store.DB
 	devices *store.Documents[KnownDevice]
@@ -41,8 +41,8 @@ func NewDevices(db *store.DB) *Devices {
 	})}
 }
 
-// Meet notes a device that logs in, by what it is recognised by. It tells whether others of the user are known and this one
-// isn't: the first one of all is no news.
+// Meet records a device that logs in, by what identifies it. It reports whether the device is new and the user has others:
+// an account's very first device needs no notice.
 func (m *Devices) Meet(ctx context.Context, user bson.ObjectID, recognised string) (isNew bool, err error) {
 	sum := sha256.Sum256([]byte(user.Hex() + recognised))
 	until := m.db.Now().Add(devicesKept)
@@ -63,13 +63,13 @@ func (m *Devices) Meet(ctx context.Context, user bson.ObjectID, recognised strin
 		}
 		return m.devices.Insert(ctx, &KnownDevice{ID: bson.NewObjectID(), User: user, Hash: sum[:], ExpiresAt: until})
 	})
-	if apperr.Is(err, apperr.Conflict) { // the same one logged in at the same moment, and was told
+	if apperr.Is(err, apperr.Conflict) { // the same device logged in at the same moment, and that login sent the notice
 		return false, nil
 	}
 	return isNew, err
 }
 
-// Forget forgets all devices of a user: whoever else was there is new from now on.
+// Forget forgets all devices of a user, so that a thief's device counts as new too.
 func (m *Devices) Forget(ctx context.Context, user bson.ObjectID) error {
 	return m.devices.DeleteAll(ctx, store.Where("user", user))
 }

@@ -17,20 +17,20 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Authenticator is an app that shows another code every thirty seconds (TOTP, RFC 6238). It counts as a factor of its owner
-// once they have entered one of its codes.
+// Authenticator is an app that shows a new code every thirty seconds (TOTP, RFC 6238). It becomes a factor of its owner once
+// they have entered one of its codes.
 type Authenticator struct {
 	ID        bson.ObjectID `bson:"_id"`
 	User      bson.ObjectID `bson:"user"`
 	Confirmed bool          `bson:"confirmed"`
-	Secret    string        `bson:"secret"`   // in base32, as it is: making codes takes it (see docs/tokens.md)
+	Secret    string        `bson:"secret"`   // base32, in plain text: generating codes requires it (see docs/tokens.md)
 	LastStep  int64         `bson:"lastStep"` // of the last code that was accepted
 	UsedAt    time.Time     `bson:"usedAt"`
-	CreatedAt time.Time     `bson:"createdAt"` // when it began to count
+	CreatedAt time.Time     `bson:"createdAt"` // when it was confirmed
 }
 
-// RecoveryCode logs in once, without the app or the passkey. It has 120 random bits: nobody can try them all, so a fast hash
-// hides it, and the hash can be looked up.
+// RecoveryCode replaces the app or passkey for one login. It has 120 random bits, too many to try them all, so a fast hash
+// protects it and can be looked up.
 type RecoveryCode struct {
 	ID   bson.ObjectID `bson:"_id"`
 	User bson.ObjectID `bson:"user"`
@@ -41,15 +41,15 @@ const (
 	codeStep      = 30 * time.Second
 	secretBytes   = 20 // RFC 4226 §4
 	codesAtOnce   = 10
-	codeLength    = 24 // letters of five bits
+	codeLength    = 24 // letters of five bits each
 	codeGroup     = 4
 	codeLettering = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 )
 
 var unpadded = base32.StdEncoding.WithPadding(base32.NoPadding)
 
-// Factors are what a login takes beside the password. Confirmed ones of every kind are counted in User.FactorsCount: with one
-// or more, a login takes two steps.
+// Factors are what a login requires besides the password. Confirmed ones of every kind are counted in User.FactorsCount:
+// with one or more, a login takes two steps.
 type Factors struct {
 	db    *store.DB
 	users *Users
@@ -60,7 +60,7 @@ type Factors struct {
 	challenges *store.Documents[Challenge]
 }
 
-// FactorCounter is the count on the user of all their confirmed factors.
+// FactorCounter counts all confirmed factors on the user.
 const FactorCounter = "factorsCount"
 
 // NewFactors registers the factors.
@@ -70,7 +70,7 @@ func NewFactors(db *store.DB, users *Users) *Factors {
 		challenges: store.Register[Challenge](db, challengeKind()),
 		apps: store.Register[Authenticator](db, store.Kind{
 			Name: "authenticators", Essential: true,
-			Indexes: []mongo.IndexModel{store.Unique("user", "confirmed")}, // one, and one that is being set up
+			Indexes: []mongo.IndexModel{store.Unique("user", "confirmed")}, // one confirmed, and one that is being set up
 			Parents: []store.Parent{{Kind: "users", Field: "user", Counter: FactorCounter, If: bson.E{Key: "confirmed", Value: true}}},
 			Export:  store.Export{Not: "the app has the same secret, and whoever finds the file must not"},
 		}),
@@ -83,7 +83,7 @@ func NewFactors(db *store.DB, users *Users) *Factors {
 	}
 }
 
-// BeginAuthenticator makes a new secret for an app, in place of one that was never confirmed.
+// BeginAuthenticator makes a new secret for an app, replacing one that was never confirmed.
 func (m *Factors) BeginAuthenticator(ctx context.Context, user bson.ObjectID) (a *Authenticator, err error) {
 	secret := make([]byte, secretBytes)
 	_, _ = rand.Read(secret) // never fails
@@ -112,7 +112,7 @@ func (m *Factors) Authenticator(ctx context.Context, user bson.ObjectID, confirm
 	return m.apps.One(ctx, store.Where("user", user, "confirmed", confirmed))
 }
 
-// URI is what the app reads from a QR code.
+// URI is what the app reads from the QR code.
 func (a *Authenticator) URI(issuer, account string) (string, error) {
 	secret, err := unpadded.DecodeString(a.Secret)
 	if err != nil {
@@ -125,8 +125,8 @@ func (a *Authenticator) URI(issuer, account string) (string, error) {
 	return key.URL(), nil
 }
 
-// ConfirmAuthenticator makes the app count, once its owner has entered one of its codes. With the first factor of any kind,
-// it returns recovery codes.
+// ConfirmAuthenticator turns the app into a factor, once its owner has entered one of its codes. With the first factor of
+// any kind, it returns recovery codes.
 func (m *Factors) ConfirmAuthenticator(ctx context.Context, user bson.ObjectID, code string) (codes []string, err error) {
 	err = m.db.Atomically(ctx, func(ctx context.Context) error {
 		if _, err := m.Authenticator(ctx, user, true); !apperr.Is(err, apperr.NotFound) {
@@ -153,8 +153,8 @@ func (m *Factors) ConfirmAuthenticator(ctx context.Context, user bson.ObjectID, 
 	return codes, err
 }
 
-// step finds the time step that a code is of: the present one, or one of its neighbours, for clocks that are not quite alike
-// (RFC 6238 §5.2).
+// step finds the time step of a code: the current one, or one of its neighbours, in case the clocks differ slightly (RFC
+// 6238 §5.2).
 func (a *Authenticator) step(code string, now time.Time) (int64, bool) {
 	code = strings.ReplaceAll(code, " ", "")
 	present := now.Unix() / int64(codeStep/time.Second)
@@ -167,8 +167,8 @@ func (a *Authenticator) step(code string, now time.Time) (int64, bool) {
 	return 0, false
 }
 
-// UseAuthenticator accepts a code of the user's app, each once: no code of its time step or an earlier one is accepted again
-// (RFC 6238 §5.2). Of any number of uses at once, one succeeds.
+// UseAuthenticator accepts a code of the user's app once: no code of its time step or an earlier one is accepted again (RFC
+// 6238 §5.2). Of any number of concurrent uses, one succeeds.
 func (m *Factors) UseAuthenticator(ctx context.Context, user bson.ObjectID, code string) error {
 	a, err := m.Authenticator(ctx, user, true)
 	if apperr.Is(err, apperr.NotFound) {
@@ -189,12 +189,12 @@ func (m *Factors) UseAuthenticator(ctx context.Context, user bson.ObjectID, code
 	return err
 }
 
-// ErrWrongCode is the error of a code that is wrong, or was used already.
+// ErrWrongCode is the error for a code that is wrong or was already used.
 func ErrWrongCode() *apperr.Error {
 	return apperr.InvalidField("code", "That code is wrong or was already used. Wait for the next one.")
 }
 
-// RemoveAuthenticator takes the app away, or the one that is being set up, and tells whether there was one that counted.
+// RemoveAuthenticator removes the app, or the one that is being set up, and reports whether a confirmed one was removed.
 func (m *Factors) RemoveAuthenticator(ctx context.Context, user bson.ObjectID) (removed bool, err error) {
 	err = m.db.Atomically(ctx, func(ctx context.Context) error {
 		if removed, err = m.removeApp(ctx, user, time.Time{}); err != nil || !removed {
@@ -205,16 +205,16 @@ func (m *Factors) RemoveAuthenticator(ctx context.Context, user bson.ObjectID) (
 	return removed, err
 }
 
-// RemovedFactors are those that were taken away together.
+// RemovedFactors are the factors that were removed together.
 type RemovedFactors struct {
 	App      bool // the authenticator app
 	Passkeys []*Passkey
 }
 
-// Any tells whether there was one.
+// Any reports whether there were any.
 func (r RemovedFactors) Any() bool { return r.App || len(r.Passkeys) > 0 }
 
-// RemoveSince takes away the factors of every kind that began to count at this time or later, and those that are being set up.
+// RemoveSince removes the factors of every kind that were confirmed at or after this time, and those that are being set up.
 func (m *Factors) RemoveSince(ctx context.Context, user bson.ObjectID, since time.Time) (removed RemovedFactors, err error) {
 	err = m.db.Atomically(ctx, func(ctx context.Context) error {
 		if removed.App, err = m.removeApp(ctx, user, since); err != nil {
@@ -228,13 +228,13 @@ func (m *Factors) RemoveSince(ctx context.Context, user bson.ObjectID, since tim
 	return removed, err
 }
 
-// RemoveAll takes away every factor of the user, and their recovery codes. It tells whether there was any.
+// RemoveAll removes every factor of the user and their recovery codes. It reports whether there were any.
 func (m *Factors) RemoveAll(ctx context.Context, user bson.ObjectID) (bool, error) {
 	removed, err := m.RemoveSince(ctx, user, time.Time{})
 	return removed.Any(), err
 }
 
-// removeApp takes the app away if it began to count at this time or later. Call it within a change.
+// removeApp removes the app if it was confirmed at or after this time. Call it within a transaction.
 func (m *Factors) removeApp(ctx context.Context, user bson.ObjectID, since time.Time) (removed bool, err error) {
 	if _, err := m.apps.Delete(ctx, store.Where("user", user, "confirmed", false)); err != nil {
 		return false, err
@@ -242,7 +242,7 @@ func (m *Factors) removeApp(ctx context.Context, user bson.ObjectID, since time.
 	return m.apps.Delete(ctx, store.Where("user", user, "confirmed", true, "createdAt", store.Where("$gte", since)))
 }
 
-// FirstCodes makes recovery codes for a user who has none. Call it within the change that adds a factor.
+// FirstCodes makes recovery codes for a user who has none. Call it within the transaction that adds a factor.
 func (m *Factors) FirstCodes(ctx context.Context, user bson.ObjectID) ([]string, error) {
 	n, err := m.CodesLeft(ctx, user)
 	if err != nil || n > 0 {
@@ -251,7 +251,8 @@ func (m *Factors) FirstCodes(ctx context.Context, user bson.ObjectID) ([]string,
 	return m.makeCodes(ctx, user)
 }
 
-// EndCodes ends the recovery codes of a user who has no factor any more. Call it within the change that removes a factor.
+// EndCodes removes the recovery codes of a user who has no factor any more. Call it within the transaction that removes a
+// factor.
 func (m *Factors) EndCodes(ctx context.Context, user bson.ObjectID) error {
 	u, err := m.users.ByID(ctx, user)
 	if err != nil || u.FactorsCount > 0 {
@@ -296,7 +297,7 @@ func (m *Factors) makeCodes(ctx context.Context, user bson.ObjectID) ([]string, 
 	return codes, nil
 }
 
-// grouped is a code as people copy it: ABCD-EFGH-…
+// grouped is a code as it is displayed: ABCD-EFGH-…
 func grouped(code string) string {
 	var groups []string
 	for len(code) > 0 {
@@ -305,8 +306,7 @@ func grouped(code string) string {
 	return strings.Join(groups, "-")
 }
 
-// typed is a code as it was made, from how somebody typed it. Digits that codes don't have are read as the letters that they
-// look like.
+// typed normalises a code that somebody typed. Digits that codes don't contain are read as the letters that they look like.
 func typed(code string) string {
 	return strings.Map(func(r rune) rune {
 		if !strings.ContainsRune(codeLettering, r) {
@@ -316,7 +316,7 @@ func typed(code string) string {
 	}, strings.NewReplacer("0", "O", "1", "I", "8", "B").Replace(strings.ToUpper(code)))
 }
 
-// UseRecoveryCode accepts one of the user's codes, once, and tells how many are left.
+// UseRecoveryCode accepts one of the user's codes once, and returns how many are left.
 func (m *Factors) UseRecoveryCode(ctx context.Context, user bson.ObjectID, code string) (left int, err error) {
 	used, err := m.codes.Delete(ctx, store.Where("user", user, "hash", linkHash(typed(code))))
 	if err != nil {
@@ -328,5 +328,5 @@ func (m *Factors) UseRecoveryCode(ctx context.Context, user bson.ObjectID, code 
 	return m.CodesLeft(ctx, user)
 }
 
-// IsRecoveryCode tells a recovery code from one of an app by its length.
+// IsRecoveryCode distinguishes a recovery code from an app's code by its length.
 func IsRecoveryCode(code string) bool { return len(typed(code)) == codeLength }

@@ -22,10 +22,10 @@ import (
 	"tokentube/utils/media"
 )
 
-// worldQuota is what the files of a user may take in tests.
+// worldQuota is the quota of each user's files in tests.
 const worldQuota = 10 << 20
 
-// world is an open database with its models, a clock that the test sets and a list of the files that were deleted.
+// world is an open database with its models, a clock that the test sets, and a list of the deleted files.
 type world struct {
 	*Site
 	place
@@ -33,13 +33,13 @@ type world struct {
 	mu        sync.Mutex
 	at        time.Time
 	deleted   []string
-	repairing bool // somebody may read everything from now on
+	repairing bool // from now on, queries may read everything
 }
 
-// place is where a world's data is, for opening it again.
+// place is where a world's data is stored, so that it can be opened again.
 type place struct{ uri, database, file string }
 
-// newPlace is on the MongoDB of MONGODB_URI where that is set, and otherwise a file of the embedded engine.
+// newPlace is on the MongoDB of MONGODB_URI if that is set, and otherwise a file of the embedded engine.
 func newPlace(t testing.TB) place {
 	p := place{uri: os.Getenv("MONGODB_URI"), database: "test_" + bson.NewObjectID().Hex(), file: filepath.Join(t.TempDir(), "test.db")}
 	if p.uri != "" {
@@ -63,7 +63,7 @@ func (p place) open(t testing.TB) *world {
 	return w
 }
 
-// register opens the place for more kinds: it is not prepared yet.
+// register opens the database so that more kinds can be registered: it is not prepared yet.
 func (p place) register(t testing.TB) *world {
 	t.Helper()
 	ctx, w := context.Background(), &world{place: p, at: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}
@@ -80,7 +80,7 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-// scanCatcher is a log that tells TestMain of queries that no index serves.
+// scanCatcher is a log that tells TestMain about queries without an index.
 type scanCatcher struct {
 	slog.Handler
 	w *world
@@ -110,7 +110,7 @@ func (w *world) advance(d time.Duration) {
 	w.at = w.at.Add(d)
 }
 
-// The world is the storage of its files, too.
+// The world is also the storage of its files.
 
 func (w *world) Delete(_ context.Context, names ...string) error {
 	w.mu.Lock()
@@ -148,7 +148,7 @@ func (w *world) post(t testing.TB, owner *User, v Visibility) *Post {
 	return p
 }
 
-// session begins a session.
+// session starts a session.
 func (w *world) session(t testing.TB, u *User) *Session {
 	t.Helper()
 	s, _, err := w.Sessions.Create(watched(), u.ID, true, Device{"curl", "192.0.2.1"})
@@ -156,14 +156,14 @@ func (w *world) session(t testing.TB, u *User) *Session {
 	return s
 }
 
-// disable puts an account out of use.
+// disable disables an account.
 func (w *world) disable(t testing.TB, u *User) {
 	t.Helper()
 	fatal(t, w.Moderation.Disable(watched(), Moderator{}, u.ID))
 	w.DB.WaitRemovals()
 }
 
-// documents are all that are kept, by collection.
+// documents are all stored documents, by collection.
 func (w *world) documents(t testing.TB) map[string][]bson.Raw {
 	t.Helper()
 	ctx, all := context.Background(), map[string][]bson.Raw{}
@@ -198,8 +198,8 @@ func (w *world) documents(t testing.TB) map[string][]bson.Raw {
 	return all
 }
 
-// checkWhole fails the test if there is anything that a repair would mend: a wrong count, a document of something that is
-// gone. It is the last thing that a test does with its world.
+// checkWhole fails the test if a repair would find anything: a wrong count, or a document whose parent is gone. It is the
+// last thing that a test does with its world.
 func (w *world) checkWhole(t testing.TB) {
 	t.Helper()
 	w.mu.Lock()
@@ -218,7 +218,7 @@ func fatal(t testing.TB, err error) {
 	}
 }
 
-// wantCode fails the test if err is not an error of this code about this field.
+// wantCode fails the test if err isn't an error with this code about this field.
 func wantCode(t testing.TB, err error, code apperr.Code, field string) {
 	t.Helper()
 	e := apperr.From(err)
@@ -241,7 +241,7 @@ func (w *world) factor(t testing.TB, u *User) (a *Authenticator, codes []string)
 	return a, codes
 }
 
-// codeAt is what the app shows then.
+// codeAt is what the app shows at that time.
 func (a *Authenticator) codeAt(t testing.TB, at time.Time) string {
 	t.Helper()
 	code, err := totp.GenerateCode(a.Secret, at)

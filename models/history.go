@@ -12,7 +12,7 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Watched says that a user watched a post, when last, and how far they got.
+// Watched records that a user watched a post, when last, and how far they got.
 type Watched struct {
 	ID        bson.ObjectID `bson:"_id"`
 	User      bson.ObjectID `bson:"user"`
@@ -27,7 +27,7 @@ const (
 	longestVideo = 1_000_000 // seconds
 )
 
-// History is what users watched: for each post once, kept for a year after the last time.
+// History is what users watched: one entry for each post, kept for a year after the last time.
 type History struct {
 	db      *store.DB
 	watched *store.Documents[Watched]
@@ -45,12 +45,12 @@ func NewHistory(db *store.DB, users *Users, posts *Posts) *History {
 	})}
 }
 
-// Add notes that a user watches a post, unless they paused their history.
+// Add records that a user watches a post, unless they paused their history.
 func (m *History) Add(ctx context.Context, user, post bson.ObjectID) error {
 	return m.note(ctx, &Watched{User: user, Post: post}, nil)
 }
 
-// SetPosition notes how far into a video a user got, unless they paused their history. It says what was noted.
+// SetPosition records how far into a video a user got, unless they paused their history. It returns what was recorded.
 func (m *History) SetPosition(ctx context.Context, user, post bson.ObjectID, seconds float64) (float64, error) {
 	if math.IsNaN(seconds) || seconds < 0 || seconds > longestVideo {
 		return 0, apperr.InvalidField("position", "Use a number of seconds from 0 to %d.", longestVideo)
@@ -68,7 +68,7 @@ func (m *History) SetPosition(ctx context.Context, user, post bson.ObjectID, sec
 	return seconds, m.note(ctx, &Watched{User: user, Post: post, Position: seconds}, store.Where("position", seconds))
 }
 
-// note writes the user's entry of the post: one, however many tabs play it.
+// note writes the user's entry for the post: a single one, however many tabs play it.
 func (m *History) note(ctx context.Context, w *Watched, more bson.D) error {
 	u, err := m.users.Cached(ctx, w.User)
 	if err != nil || u.HistoryPaused {
@@ -86,7 +86,7 @@ type WatchedPost struct {
 	Post *Post
 }
 
-// Page lists what a user watched, the latest first. Posts that they can't see now are left out, and come back if they can.
+// Page lists what a user watched, latest first. Posts that they can't see at the moment are left out.
 func (m *History) Page(ctx context.Context, user bson.ObjectID, p store.Paging) (store.Page[WatchedPost], error) {
 	page, err := m.watched.Page(ctx, store.Where("user", user), store.Order{"-watchedAt", "-_id"}, p)
 	if err != nil {
@@ -104,7 +104,7 @@ func (m *History) Page(ctx context.Context, user bson.ObjectID, p store.Paging) 
 	return out, err
 }
 
-// Positions tells how far the user got into those of the posts that they watched.
+// Positions returns how far the user got into those of the posts that they watched.
 func (m *History) Positions(ctx context.Context, user bson.ObjectID, posts []bson.ObjectID) (map[bson.ObjectID]float64, error) {
 	positions := map[bson.ObjectID]float64{}
 	if len(posts) == 0 || user.IsZero() {
@@ -117,7 +117,7 @@ func (m *History) Positions(ctx context.Context, user bson.ObjectID, posts []bso
 	return positions, err
 }
 
-// Remove takes a post out of the user's history. Doing it again changes nothing.
+// Remove takes a post out of the user's history. It is idempotent.
 func (m *History) Remove(ctx context.Context, user, post bson.ObjectID) error {
 	removed, err := m.watched.Delete(ctx, store.Where("user", user, "post", post))
 	if err == nil && !removed {
@@ -131,7 +131,7 @@ func (m *History) Clear(ctx context.Context, user bson.ObjectID) error {
 	return m.watched.DeleteAll(ctx, store.Where("user", user))
 }
 
-// Pause stops writing the user's history, or goes on.
+// Pause pauses the user's history, or resumes it.
 func (m *History) Pause(ctx context.Context, user bson.ObjectID, paused bool) error {
 	_, err := m.users.users.Update(ctx, store.Where("_id", user), bson.D{store.Set("historyPaused", paused)})
 	return err

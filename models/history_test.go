@@ -13,7 +13,7 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// video makes a video of a length, in seconds.
+// video makes a video with a length in seconds.
 func (w *world) video(t *testing.T, owner *User, duration float64) *Post {
 	t.Helper()
 	p := &Post{Owner: owner.ID, Kind: Video, Title: "a video", Duration: duration, Visibility: Public, Media: "file of " + owner.Username}
@@ -61,10 +61,10 @@ func TestHistory(t *testing.T) {
 	position(long, 90.5, 90.5)
 	w.advance(time.Second)
 	want("a video600:90.5 a video60:0 ")
-	position(short, 61, 60) // rounded differently by a browser
+	position(short, 61, 60) // a browser may round differently
 	w.advance(time.Second)
 	want("a video60:60 a video600:90.5 ")
-	fatal(t, w.History.Add(watched(), bob.ID, long.ID)) // opened again, and not yet played
+	fatal(t, w.History.Add(watched(), bob.ID, long.ID)) // opened again, but not yet played
 	want("a video600:90.5 a video60:60 ")
 
 	positions, err := w.History.Positions(watched(), bob.ID, []bson.ObjectID{long.ID, alice.ID})
@@ -116,7 +116,7 @@ func TestPositionsAreNumbersOfSecondsInAVideo(t *testing.T) {
 	if got := w.history(t, alice); got != "" {
 		t.Errorf("the history is %q", got)
 	}
-	_, err = w.History.SetPosition(watched(), alice.ID, video.ID, 7200) // of a length that nobody knows
+	_, err = w.History.SetPosition(watched(), alice.ID, video.ID, 7200) // a video of unknown length
 	fatal(t, err)
 }
 

@@ -15,7 +15,7 @@ type Likes struct {
 	notifications *Notifications
 }
 
-// likeable loads what the user may see, to like it, and returns what its owner is told then.
+// likeable loads something that the user may see and like, and returns the notice for its owner.
 type likeable func(ctx context.Context, user, id bson.ObjectID) (Notice, error)
 
 // NewLikes registers the likes of one kind of document.
@@ -26,7 +26,7 @@ func NewLikes(db *store.DB, name, kind string, score store.Score, likeable likea
 	}
 }
 
-// Add lets a user like what they can see, and tells its owner. Doing it again changes nothing.
+// Add lets a user like something that they can see, and notifies its owner. It is idempotent.
 func (m *Likes) Add(ctx context.Context, user, id bson.ObjectID) error {
 	notice, err := m.likeable(ctx, user, id)
 	if err != nil {
@@ -35,7 +35,7 @@ func (m *Likes) Add(ctx context.Context, user, id bson.ObjectID) error {
 	return m.likes.AddWith(ctx, user, id, func(ctx context.Context) error { return m.notifications.Tell(ctx, user, notice) })
 }
 
-// Remove takes a like back. Doing it again changes nothing.
+// Remove withdraws a like. It is idempotent.
 func (m *Likes) Remove(ctx context.Context, user, id bson.ObjectID) error {
 	notice, err := m.likeable(ctx, user, id)
 	if err != nil {
@@ -44,12 +44,12 @@ func (m *Likes) Remove(ctx context.Context, user, id bson.ObjectID) error {
 	return m.likes.RemoveWith(ctx, user, id, func(ctx context.Context) error { return m.notifications.Untell(ctx, user, notice) })
 }
 
-// Toggle likes it, or takes the like back.
+// Toggle adds the like, or withdraws it.
 func (m *Likes) Toggle(ctx context.Context, user, id bson.ObjectID) error {
 	return toggle(ctx, m, user, id)
 }
 
-// Of tells which of them a user likes.
+// Of returns which of them a user likes.
 func (m *Likes) Of(ctx context.Context, user bson.ObjectID, ids []bson.ObjectID) (map[bson.ObjectID]bool, error) {
 	return m.likes.Of(ctx, user, ids)
 }
@@ -58,14 +58,13 @@ func (m *Likes) page(ctx context.Context, user bson.ObjectID, p store.Paging) (s
 	return m.likes.Page(ctx, user, p)
 }
 
-// PostLikes are who likes which post. Users find again what they like.
+// PostLikes are the likes of posts, which users can also list.
 type PostLikes struct {
 	*Likes
 	posts *Posts
 }
 
-// Page lists the posts that a user likes, the latest like first. Posts that they can't see now are left out, and come back
-// if they can.
+// Page lists the posts that a user likes, latest like first. Posts that they can't see at the moment are left out.
 func (m *PostLikes) Page(ctx context.Context, user bson.ObjectID, p store.Paging) (store.Page[*Post], error) {
 	page, err := m.page(ctx, user, p)
 	if err != nil {
@@ -75,14 +74,14 @@ func (m *PostLikes) Page(ctx context.Context, user bson.ObjectID, p store.Paging
 	return store.Page[*Post]{Items: posts, Next: page.Next}, err
 }
 
-// related is a relation with the rules of its model.
+// related is a relation with its model's rules.
 type related interface {
 	Add(ctx context.Context, user, target bson.ObjectID) error
 	Remove(ctx context.Context, user, target bson.ObjectID) error
 	Of(ctx context.Context, user bson.ObjectID, targets []bson.ObjectID) (map[bson.ObjectID]bool, error)
 }
 
-// toggle relates the user to the target, or ends it.
+// toggle creates the relation between user and target, or ends it.
 func toggle(ctx context.Context, m related, user, target bson.ObjectID) error {
 	is, err := m.Of(ctx, user, []bson.ObjectID{target})
 	if err != nil {

@@ -17,14 +17,14 @@ import (
 	"tokentube/utils/token"
 )
 
-// Purpose is what a link lets its holder do, and nothing else.
+// Purpose is the one thing that a link lets its holder do.
 type Purpose string
 
 // The purposes of links.
 const (
 	ResetPassword Purpose = "reset_password"
-	SecondStep    Purpose = "second_step"   // of a login: in a token, not in a mail
-	ConfirmEmail  Purpose = "confirm_email" // of the account, or one that it is to have
+	SecondStep    Purpose = "second_step"   // of a login: in a token, not in an email
+	ConfirmEmail  Purpose = "confirm_email" // the account's address, or its new one
 	NotMe         Purpose = "not_me"        // in a notice: somebody else did it
 )
 
@@ -33,7 +33,7 @@ func (p Purpose) valid() time.Duration {
 	return map[Purpose]time.Duration{SecondStep: token.SecondTTL, ResetPassword: 30 * time.Minute, ConfirmEmail: 3 * 24 * time.Hour, NotMe: UndoTime}[p]
 }
 
-// Valid says it in words.
+// Valid is how long, in words.
 func (p Purpose) Valid() string {
 	if d := p.valid(); d >= 24*time.Hour {
 		return strconv.Itoa(int(d/(24*time.Hour))) + " days"
@@ -41,11 +41,11 @@ func (p Purpose) Valid() string {
 	return strconv.Itoa(int(p.valid()/time.Minute)) + " minutes"
 }
 
-// mailboxes are the addresses whose owner may do this with the account.
+// mailboxes are the addresses whose owner may do this to the account.
 func (p Purpose) mailboxes(u *User, now time.Time) (all []string) {
 	switch p {
 	case SecondStep:
-		all = append(all, u.Email) // of whoever has the password: nothing is sent
+		all = append(all, u.Email) // for whoever has the password: nothing is sent
 	case ResetPassword:
 		all = append(all, u.Address())
 	case ConfirmEmail:
@@ -62,8 +62,8 @@ func (p Purpose) mailboxes(u *User, now time.Time) (all []string) {
 	return slices.DeleteFunc(all, func(address string) bool { return address == "" })
 }
 
-// bound is a hash of what must not change while the link is valid: the mailbox, and for all but NotMe, which is against
-// such changes, the address and the password that the account has.
+// bound is a hash of what must not change while the link is valid: the mailbox and, except for NotMe, which exists to undo
+// such changes, the account's address and password.
 func (p Purpose) bound(u *User, mailbox string) []byte {
 	what := u.Email + "\n" + u.PasswordHash
 	switch p {
@@ -76,8 +76,8 @@ func (p Purpose) bound(u *User, mailbox string) []byte {
 	return sum[:]
 }
 
-// Link is a token that is sent to somebody's mailbox, to prove that they read it. It has one purpose, is valid once and for
-// a short time, and is kept as a hash: who reads the database can open nothing with it.
+// Link is a token that is sent to somebody's mailbox, to prove that they can read it. It has one purpose, is valid once and
+// for a limited time, and is stored as a hash, so anyone who can read the database can't use it.
 type Link struct {
 	ID        bson.ObjectID `bson:"_id"`
 	User      bson.ObjectID `bson:"user"`
@@ -87,7 +87,7 @@ type Link struct {
 	ExpiresAt time.Time     `bson:"expiresAt"`
 }
 
-// Links are those that are out.
+// Links are the links that have been sent.
 type Links struct {
 	db    *store.DB
 	links *store.Documents[Link]
@@ -104,8 +104,8 @@ func NewLinks(db *store.DB, users *Users) *Links {
 	})}
 }
 
-// Make makes the token, of 130 random bits, of a link that is sent to the mailbox. Earlier ones stay valid: a mail that is
-// sent twice has two. If the mailbox is not one whose owner may do this, it is not found.
+// Make makes the token (130 random bits) of a link that is sent to the mailbox. Earlier ones stay valid, because an email
+// may be sent twice. If the owner of the mailbox may not do this, the result is not found.
 func (m *Links) Make(ctx context.Context, u *User, p Purpose, mailbox string) (secret string, err error) {
 	if !slices.Contains(p.mailboxes(u, m.db.Now()), mailbox) {
 		return "", store.ErrNotFound()
@@ -116,14 +116,14 @@ func (m *Links) Make(ctx context.Context, u *User, p Purpose, mailbox string) (s
 	})
 }
 
-// Look finds whose link it is, if it is still valid, and which mailbox it was sent to.
+// Look returns whose link it is, if it is still valid, and which mailbox it was sent to.
 func (m *Links) Look(ctx context.Context, p Purpose, secret string) (u *User, mailbox string, err error) {
 	link, err := m.links.One(ctx, m.valid(p, secret))
 	return m.owner(ctx, link, err)
 }
 
-// Use is Look, and uses up the link with every other one that this mailbox was sent for the same. Call it within the change
-// that the link is for.
+// Use is Look, and uses up the link together with all others that were sent to this mailbox for the same purpose. Call it
+// within the transaction that applies it.
 func (m *Links) Use(ctx context.Context, p Purpose, secret string) (u *User, mailbox string, err error) {
 	link, err := m.links.Take(ctx, m.valid(p, secret))
 	if u, mailbox, err = m.owner(ctx, link, err); err != nil {
@@ -136,7 +136,7 @@ func (m *Links) valid(p Purpose, secret string) bson.D {
 	return store.Where("hash", linkHash(secret), "purpose", p, "expiresAt", store.Where("$gt", m.db.Now()))
 }
 
-// owner is the link's, who may log in, and for whom what the link was made for still holds.
+// owner loads the link's owner, if they may log in and nothing that the link is bound to has changed.
 func (m *Links) owner(ctx context.Context, link *Link, err error) (*User, string, error) {
 	if err == nil && link != nil {
 		var u *User
@@ -154,7 +154,7 @@ func (m *Links) owner(ctx context.Context, link *Link, err error) (*User, string
 	return nil, "", ErrLinkOver()
 }
 
-// ErrLinkOver is the error of a link that opens nothing, or nothing any more.
+// ErrLinkOver is the error for a link that is invalid or no longer valid.
 func ErrLinkOver() error {
 	return apperr.New(apperr.Invalid, "This link has expired or was already used. Ask for a new one.")
 }

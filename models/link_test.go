@@ -33,7 +33,7 @@ func TestLinks(t *testing.T) {
 	if u, _, err := w.Links.Look(ctx, ResetPassword, other); err != nil || u.ID != bob.ID {
 		t.Errorf("alice's link used up bob's: %v", err)
 	}
-	// A change that fails gives the link back, where there are transactions.
+	// A change that fails doesn't use up the link, if there are transactions.
 	if w.DB.Transactions() {
 		failed := errors.New("no")
 		err := w.DB.Atomically(ctx, func(ctx context.Context) error {
@@ -62,7 +62,7 @@ func TestMails(t *testing.T) {
 	}
 	again := func(*Mail, error) bool { return true }
 
-	// A process that stops while it sends loses nothing: another one tries when the lease is over.
+	// A process that stops while sending loses nothing: another one retries when the lease expires.
 	stopping, stop := context.WithCancel(ctx)
 	_, err := w.Mails.Send(stopping, func(context.Context, *Mail) error { stop(); return nil }, again)
 	if !errors.Is(err, context.Canceled) {
@@ -77,7 +77,7 @@ func TestMails(t *testing.T) {
 		t.Fatalf("sent %d to %v: %v", sent, tried, err)
 	}
 
-	// What fails is tried again after a pause, unless there is no use.
+	// Failures are retried after a pause, unless a retry is pointless.
 	for _, again := range []bool{true, false} {
 		w.queue(t, "carol@example.com")
 		for range 2 {

@@ -12,17 +12,17 @@ import (
 	"tokentube/utils/ratelimit"
 )
 
-// MailType says what a mail is about.
+// MailType says what an email is about.
 type MailType string
 
-// The types of mails.
+// The types of emails.
 const (
-	MailReset   MailType = "reset"         // somebody asks for a new password for this address
+	MailReset   MailType = "reset"         // somebody requested a new password for this address
 	MailConfirm MailType = "confirm_email" // somebody says that this is their address
 
 	// Notices to an account's owner.
 	MailPassword  MailType = "password_changed"
-	MailEmail     MailType = "email_changed" // to the address that was the account's before
+	MailEmail     MailType = "email_changed" // to the account's previous address
 	MailNewDevice MailType = "new_device"
 
 	MailFactorAdded   MailType = "factor_added" // About says which
@@ -33,36 +33,36 @@ const (
 	MailCodeUsed      MailType = "recovery_code_used" // About says how many are left
 )
 
-// Asked tells mails that a stranger can cause from notices.
+// Asked distinguishes emails that strangers can cause from notices.
 func (t MailType) Asked() bool { return t == MailReset || t == MailConfirm }
 
-// Mail is one that waits to be sent. It holds no link that opens anything: that is made when it is sent.
+// Mail is an email that waits to be sent. It contains no working link: that is made when it is sent.
 type Mail struct {
 	ID        bson.ObjectID `bson:"_id"`
 	Type      MailType      `bson:"type"`
 	To        string        `bson:"to"`
-	User      bson.ObjectID `bson:"user"`     // zero: whoever has the address
+	User      bson.ObjectID `bson:"user"`     // zero: whoever owns the address
 	Username  string        `bson:"username"` //
 	By        Device        `bson:"by"`       // who caused it
 	About     string        `bson:"about,omitempty"`
 	CreatedAt time.Time     `bson:"createdAt"`
-	DueAt     time.Time     `bson:"dueAt"` // when it is tried next
+	DueAt     time.Time     `bson:"dueAt"` // when it is sent or retried next
 	Tries     int           `bson:"tries"`
 	ExpiresAt time.Time     `bson:"expiresAt"`
 }
 
 const (
-	mailsKept = 24 * time.Hour // those that can't be sent
-	// mailLease is how long one that is being sent is nobody else's. If the process stops, another one tries again then.
+	mailsKept = 24 * time.Hour // for those that can't be sent
+	// mailLease is how long an email that is being sent is reserved. If the process stops, another one retries after that.
 	mailLease = 5 * time.Minute
 )
 
-// mailLimit bounds the mails to one address: nobody's mailbox can be flooded. All that strangers can cause count together;
-// of notices each type counts for itself, so that no other mail keeps one from its reader.
+// mailLimit limits the emails to one address, so nobody's mailbox can be flooded. Everything that strangers can cause counts
+// together. Each type of notice counts separately, so that no other email can suppress it.
 var mailLimit = ratelimit.Limit{Name: "mail", Quota: 5, Window: time.Hour}
 
-// Mails are the queue of what is to be sent. It is in the database, so that nothing is lost when the process stops; any
-// process may send any. One that stops between sending and noting it sends twice.
+// Mails are the queue of emails. It is in the database, so nothing is lost when the process stops, and any process may send
+// any email. If one stops between sending an email and recording that, it is sent twice.
 type Mails struct {
 	db       *store.DB
 	mails    *store.Documents[Mail]
@@ -80,7 +80,8 @@ func NewMails(db *store.DB, attempts *Attempts) *Mails {
 	})}
 }
 
-// Add queues a mail. An address gets only a few an hour (see mailLimit): more are dropped, which it tells.
+// Add queues an email. An address gets only a few an hour (see mailLimit); more are dropped. It reports whether this one was
+// queued.
 func (m *Mails) Add(ctx context.Context, mail Mail) (queued bool, err error) {
 	kind := string(mail.Type)
 	if mail.Type.Asked() {
@@ -96,13 +97,13 @@ func (m *Mails) Add(ctx context.Context, mail Mail) (queued bool, err error) {
 	}
 	select {
 	case m.more <- struct{}{}:
-	default: // it is known already
+	default: // already known
 	}
 	return true, nil
 }
 
-// Send tries every mail that is due, one after the other. What fails is tried again: after a minute, then after twice as
-// long each time, at most an hour, for a day; unless again says that there is no use. It returns how many were sent.
+// Send tries to send every email that is due, one after the other. Failures are retried after a minute, then after intervals
+// that double up to an hour, for a day, unless again reports that it is pointless. It returns how many were sent.
 func (m *Mails) Send(ctx context.Context, send func(context.Context, *Mail) error, again func(*Mail, error) bool) (sent int, err error) {
 	for {
 		now := m.db.Now()
@@ -115,7 +116,7 @@ func (m *Mails) Send(ctx context.Context, send func(context.Context, *Mail) erro
 		}
 		failed := send(ctx, mail)
 		if ctx.Err() != nil {
-			return sent, ctx.Err() // the lease ends by itself
+			return sent, ctx.Err() // the lease expires by itself
 		}
 		if failed != nil && again(mail, failed) {
 			_, err = m.mails.Update(ctx, store.Where("_id", mail.ID), bson.D{store.Set("dueAt", m.db.Now().Add(mailPause(mail.Tries)))})
@@ -131,7 +132,7 @@ func (m *Mails) Send(ctx context.Context, send func(context.Context, *Mail) erro
 	}
 }
 
-// CountWaiting counts the mails that wait to be sent, up to limit.
+// CountWaiting counts the emails that wait to be sent, up to limit.
 func (m *Mails) CountWaiting(ctx context.Context, limit int) (int, error) {
 	return m.mails.Count(ctx, store.Where("dueAt", store.Where("$gt", time.Time{})), limit)
 }
@@ -140,7 +141,7 @@ func mailPause(tries int) time.Duration {
 	return min(time.Minute<<min(tries-1, 10), time.Hour)
 }
 
-// Wait waits until a mail is added, or for as long as a mail of another process, or one that failed, may wait.
+// Wait waits until an email is added, or until one of another process, or a failed one, may be due.
 func (m *Mails) Wait(ctx context.Context) error {
 	timer := time.NewTimer(15 * time.Second)
 	defer timer.Stop()

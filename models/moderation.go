@@ -11,11 +11,11 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Suspension notes that an account was disabled, or enabled again, until everything of its owner's has followed.
+// Suspension records that an account was disabled or enabled until all of its owner's content has followed.
 type Suspension struct {
 	ID        bson.ObjectID `bson:"_id"`
 	User      bson.ObjectID `bson:"user"`
-	Times     int64         `bson:"times"`   // that it was noted
+	Times     int64         `bson:"times"`   // how often it was recorded
 	Settled   bool          `bson:"settled"` // everything has followed
 	CreatedAt time.Time     `bson:"createdAt"`
 }
@@ -23,12 +23,13 @@ type Suspension struct {
 // suspendTogether is how many posts or comments change in one transaction.
 const suspendTogether = 50
 
-// Moderation is what administrators do to what others made.
+// Moderation is what administrators do to other people's content.
 //
-// An account that is disabled is out of use at once, whatever it has made: Posts.visible and Comments.visible ask its owner,
-// who is read from the cache anyway. What a list or a count would have to read every document for follows in the background,
-// as in a removal: posts become Suspended, comments CommentSuspended, in batches, each with the counts that it changes. So
-// disabling takes as long for one post as for a hundred thousand, no page of a list is left with holes, and counts are exact.
+// A disabled account takes effect immediately, however much content it has: Posts.visible and Comments.visible check its
+// owner, who is loaded from the cache anyway. Where a list or a count would have to read every document, the change follows
+// in the background, like a removal: posts become Suspended and comments CommentSuspended, in batches, each with the counts
+// that it changes. So disabling takes as long for one post as for a hundred thousand, no list has gaps, and counts are
+// exact.
 type Moderation struct {
 	db          *store.DB
 	users       *Users
@@ -53,14 +54,14 @@ func NewModeration(db *store.DB, users *Users, sessions *Sessions, events *Event
 	return m
 }
 
-// Moderator is who acts: an administrator, or, without an id, the command line.
+// Moderator is whoever acts: an administrator or, without an id, the command line.
 type Moderator struct {
 	ID     bson.ObjectID
 	Device Device
 }
 
-// act changes something as a moderator. Somebody who is no administrator any more, or disabled, when the change is made
-// changes nothing: of two who disable each other, one does.
+// act makes a change as a moderator. Someone who is no longer an administrator, or is disabled, at that moment changes
+// nothing: if two disable each other, only one succeeds.
 func (m *Moderation) act(ctx context.Context, by Moderator, do func(ctx context.Context, admin *User) error) error {
 	return m.db.Atomically(ctx, func(ctx context.Context) error {
 		if by.ID.IsZero() {
@@ -74,8 +75,7 @@ func (m *Moderation) act(ctx context.Context, by Moderator, do func(ctx context.
 	})
 }
 
-// Disable puts an account out of use: its sessions end, its channel is gone, and what it made is out of sight. Doing it
-// again changes nothing.
+// Disable disables an account: its sessions end, and its channel and content disappear. It is idempotent.
 func (m *Moderation) Disable(ctx context.Context, by Moderator, user bson.ObjectID) error {
 	return m.act(ctx, by, func(ctx context.Context, _ *User) error {
 		_, err := m.setDisabled(ctx, by, user, true)
@@ -83,7 +83,7 @@ func (m *Moderation) Disable(ctx context.Context, by Moderator, user bson.Object
 	})
 }
 
-// Enable puts it in use again. Its owner logs in again.
+// Enable enables it again. Its owner has to log in again.
 func (m *Moderation) Enable(ctx context.Context, by Moderator, user bson.ObjectID) error {
 	return m.act(ctx, by, func(ctx context.Context, _ *User) error {
 		_, err := m.setDisabled(ctx, by, user, false)
@@ -117,8 +117,8 @@ func (m *Moderation) setDisabled(ctx context.Context, by Moderator, user bson.Ob
 	return true, m.events.moderated(ctx, event, by, user, "the account @"+u.Username)
 }
 
-// RemoveFactors takes every second step from the login of somebody who lost theirs. It tells whose account that was, and
-// whether there was any. The password is asked for as before.
+// RemoveFactors removes every second step from the login of a user who lost theirs. It returns whose account that was, and
+// whether there were any. The password is still required.
 func (m *Moderation) RemoveFactors(ctx context.Context, by Moderator, user bson.ObjectID) (u *User, removed bool, err error) {
 	err = m.act(ctx, by, func(ctx context.Context, _ *User) error {
 		if u, err = m.loginOf(ctx, by, user); err != nil {
@@ -132,7 +132,7 @@ func (m *Moderation) RemoveFactors(ctx context.Context, by Moderator, user bson.
 	return u, removed, err
 }
 
-// EndSessions signs out every device of somebody, and tells how many there were.
+// EndSessions signs out every device of a user, and returns how many there were.
 func (m *Moderation) EndSessions(ctx context.Context, by Moderator, user bson.ObjectID) (count int, err error) {
 	err = m.act(ctx, by, func(ctx context.Context, _ *User) error {
 		u, err := m.loginOf(ctx, by, user)
@@ -148,8 +148,8 @@ func (m *Moderation) EndSessions(ctx context.Context, by Moderator, user bson.Ob
 	return count, err
 }
 
-// loginOf loads somebody whose login a moderator changes: not their own, and on the site none of another administrator, who
-// would not be safe from the weakest of them. The command line may change each.
+// loginOf loads a user whose login a moderator changes. On the site, that can't be themselves or another administrator,
+// whose account would otherwise be only as secure as the weakest of theirs. The command line may change anybody's.
 func (m *Moderation) loginOf(ctx context.Context, by Moderator, user bson.ObjectID) (*User, error) {
 	u, err := m.users.ByID(ctx, user)
 	switch {
@@ -163,10 +163,10 @@ func (m *Moderation) loginOf(ctx context.Context, by Moderator, user bson.Object
 	return u, nil
 }
 
-// noteSuspension notes that what the user made must follow.
+// noteSuspension records that the user's content must follow.
 func (m *Moderation) noteSuspension(ctx context.Context, user bson.ObjectID) error {
 	var err error
-	for range 3 { // without transactions, of two first ones at once one is second
+	for range 3 { // without transactions, one of two concurrent first ones comes second
 		_, err = m.suspensions.Update(ctx, store.Where("user", user), bson.D{store.Inc("times", 1), store.Set("settled", false)})
 		if apperr.Is(err, apperr.NotFound) {
 			err = m.suspensions.Insert(ctx, &Suspension{ID: bson.NewObjectID(), User: user, CreatedAt: m.db.Now()})
@@ -181,7 +181,7 @@ func (m *Moderation) noteSuspension(ctx context.Context, user bson.ObjectID) err
 	return err
 }
 
-// resume goes on with what an earlier process did not finish.
+// resume continues what an earlier process did not finish.
 func (m *Moderation) resume(ctx context.Context) error {
 	left, err := m.suspensions.List(ctx, store.Where("settled", false), nil, 0)
 	for _, s := range left {
@@ -194,15 +194,15 @@ func (m *Moderation) settleLater(user bson.ObjectID) {
 	m.db.Finish("suspension of "+user.Hex(), func(ctx context.Context) error { return m.Settle(ctx, user) })
 }
 
-// Settle makes everything that a user made follow their account. Several at once, in whichever processes, do no harm:
-// whoever changed something looks at the account again afterwards, and goes on if it is otherwise.
+// Settle makes all content of a user follow the state of their account. It may run concurrently, in any number of processes:
+// each one that changed something checks the account again afterwards, and continues if its state is different.
 func (m *Moderation) Settle(ctx context.Context, user bson.ObjectID) error {
 	for first := true; ; first = false {
 		s, err := m.suspensions.One(ctx, store.Where("user", user))
 		switch {
 		case apperr.Is(err, apperr.NotFound) && first:
-			return nil // settled, or removed
-		case apperr.Is(err, apperr.NotFound): // another one had ended before what this one changed
+			return nil // settled or removed
+		case apperr.Is(err, apperr.NotFound): // another one finished before the one that this one changed
 			return ifThere(m.noteSuspension(ctx, user))
 		}
 		if err != nil {
@@ -220,13 +220,13 @@ func (m *Moderation) Settle(ctx context.Context, user bson.ObjectID) error {
 		if err == nil {
 			return ifThere(m.settled(ctx, s, disabled))
 		}
-		if !apperr.Is(err, apperr.NotFound) { // disabled or enabled meanwhile, otherwise
+		if !apperr.Is(err, apperr.NotFound) { // disabled or enabled again in the meantime
 			return err
 		}
 	}
 }
 
-// ifThere takes what is gone for done.
+// ifThere ignores the error if the document is gone.
 func ifThere(err error) error {
 	if apperr.Is(err, apperr.NotFound) {
 		return nil
@@ -234,7 +234,7 @@ func ifThere(err error) error {
 	return err
 }
 
-// follow changes the user's posts and comments, in batches, while the account is as it was.
+// follow changes the user's posts and comments, in batches, as long as the account's state stays the same.
 func (m *Moderation) follow(ctx context.Context, user bson.ObjectID, disabled bool) error {
 	for _, suspend := range []func(context.Context, bson.ObjectID, bool, int) (int, error){m.posts.suspend, m.comments.suspend} {
 		for n := suspendTogether; n == suspendTogether; {
@@ -252,7 +252,7 @@ func (m *Moderation) follow(ctx context.Context, user bson.ObjectID, disabled bo
 	return nil
 }
 
-// settled notes that everything has followed, unless there is something new: of an account in use there is no more to say.
+// settled records that everything has followed, unless there is a newer change. An enabled account needs no record any more.
 func (m *Moderation) settled(ctx context.Context, s *Suspension, disabled bool) error {
 	asRead := store.Where("_id", s.ID, "times", s.Times)
 	if disabled {

@@ -8,7 +8,7 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Administrators help others back in; not themselves, and not one another.
+// Administrators can help others back in, but not themselves or one another.
 func TestModeratorsOfLogins(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice, boss, other := w.user(t, "alice"), w.user(t, "boss"), w.user(t, "other")

@@ -21,14 +21,14 @@ func (w *world) admin(t testing.TB, name string) (*User, Moderator) {
 	return u, Moderator{u.ID, Device{"curl", "192.0.2.9"}}
 }
 
-// settle does what Moderation does in the background, seen by the tests' watcher.
+// settle does what Moderation does in the background, in the view of the tests' query watcher.
 func (w *world) settle(t testing.TB, u *User) {
 	t.Helper()
 	w.DB.WaitRemovals()
 	fatal(t, w.Moderation.Settle(watched(), u.ID))
 }
 
-// lists are how many posts there are of a channel, in everybody's list and in the channel's own, and how many are counted.
+// lists are how many posts of a channel are in everybody's list and in the channel's own, and how many are counted.
 func (w *world) lists(t testing.TB, viewer bson.ObjectID, u *User) string {
 	t.Helper()
 	n := [2]int{}
@@ -72,7 +72,7 @@ func TestDisabledAccountsComeBackWhole(t *testing.T) {
 	for range 2 {
 		fatal(t, w.Moderation.Disable(ctx, by, dora.ID))
 	}
-	_, err := w.Posts.Visible(ctx, bob.ID, posts[0].ID) // at once, whatever the background does
+	_, err := w.Posts.Visible(ctx, bob.ID, posts[0].ID) // immediately, whatever the background does
 	wantCode(t, err, apperr.NotFound, "")
 	w.settle(t, dora)
 	want("disabled", "0 0 0", 2)
@@ -94,7 +94,7 @@ func TestDisabledAccountsComeBackWhole(t *testing.T) {
 	if _, err := w.Comments.Visible(ctx, bob.ID, reply.ID); err != nil {
 		t.Errorf("the reply to it: %v", err)
 	}
-	wantCode(t, w.Users.ConfirmPassword(ctx, dora), apperr.NotFound, "") // a login that began before
+	wantCode(t, w.Users.ConfirmPassword(ctx, dora), apperr.NotFound, "") // a login that started before
 
 	for range 2 {
 		fatal(t, w.Moderation.Enable(ctx, by, dora.ID))
@@ -111,7 +111,7 @@ func TestDisabledAccountsComeBackWhole(t *testing.T) {
 	w.checkWhole(t)
 }
 
-// However often and quickly an account is disabled and enabled, in the end all that it made is as it is.
+// However often and quickly an account is disabled and enabled, all its content ends up in the right state.
 func TestDisabledAndEnabledAtOnce(t *testing.T) {
 	w, ctx := newWorld(t), context.Background()
 	_, by := w.admin(t, "ada")
@@ -148,7 +148,7 @@ func TestDisabledAndEnabledAtOnce(t *testing.T) {
 	w.checkWhole(t)
 }
 
-// A process that is killed half-way leaves the rest to the next one.
+// If a process is killed half-way, the next one does the rest.
 func TestSuspensionsAreResumed(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	dora, bob := w.user(t, "dora"), w.user(t, "bob")
@@ -162,7 +162,7 @@ func TestSuspensionsAreResumed(t *testing.T) {
 		t.Errorf("lists and counts are %s", got)
 	}
 	post := w.post(t, bob, Public)
-	fatal(t, w.Comments.comments.Insert(ctx, &Comment{ID: bson.NewObjectID(), Owner: dora.ID, Post: post.ID, State: CommentShown, Content: "x"})) // by a request that began before
+	fatal(t, w.Comments.comments.Insert(ctx, &Comment{ID: bson.NewObjectID(), Owner: dora.ID, Post: post.ID, State: CommentShown, Content: "x"})) // by a request that started before
 	fatal(t, w.Moderation.Settle(ctx, dora.ID))
 	w.checkCounted(t, post, 0)
 	_, _, err = w.Users.setDisabled(ctx, dora.ID, false)
@@ -188,7 +188,7 @@ func TestWhoMayDisableWhom(t *testing.T) {
 	wantCode(t, w.Moderation.Disable(ctx, Moderator{ID: bob.ID}, ada.ID), apperr.Forbidden, "")
 	wantCode(t, w.Moderation.Disable(ctx, byAda, bson.NewObjectID()), apperr.NotFound, "")
 	wantCode(t, w.Moderation.Enable(ctx, byAda, bson.NewObjectID()), apperr.NotFound, "")
-	fatal(t, w.Moderation.Disable(ctx, Moderator{}, bob.ID)) // is no administrator
+	fatal(t, w.Moderation.Disable(ctx, Moderator{}, bob.ID)) // not an administrator
 
 	eve, byEve := w.admin(t, "eve")
 	var all sync.WaitGroup
@@ -258,7 +258,7 @@ func TestHiddenPosts(t *testing.T) {
 		t.Errorf("lists and counts are %s", got)
 	}
 
-	// Of an account that is disabled and enabled meanwhile.
+	// An account that is disabled and enabled in the meantime.
 	w.disable(t, dora)
 	hide(ofDora, true)
 	restore(ofDora, Suspended, true)
@@ -332,7 +332,7 @@ func TestHiddenComments(t *testing.T) {
 	}
 	w.checkCounted(t, post, 2)
 
-	// What isn't counted keeps the placeholder that it hangs on.
+	// Comments that aren't counted keep their placeholder.
 	hide(reply, true)
 	_, err = w.Comments.Delete(ctx, bob.ID, answered.ID)
 	fatal(t, err)
@@ -356,7 +356,7 @@ func TestHiddenComments(t *testing.T) {
 	w.settle(t, carol)
 	list(alice, answered.ID, reply.ID)
 	hide(reply, true)
-	_, err = w.Comments.Delete(ctx, carol.ID, reply.ID) // the last one goes, and the placeholder with it
+	_, err = w.Comments.Delete(ctx, carol.ID, reply.ID) // the last one, and the placeholder with it
 	fatal(t, err)
 	w.DB.WaitRemovals()
 	if n := len(w.documents(t)["comments"]); n != 1 {
@@ -424,7 +424,7 @@ func TestReports(t *testing.T) {
 		t.Errorf("the post: %+v, %v", s, err)
 	}
 	decide(ofPost, Restore)
-	fatal(t, report(bob, ReportedPost, post.ID)) // a new case
+	fatal(t, report(bob, ReportedPost, post.ID)) // opens a new case
 	_, err = w.Reports.Decide(ctx, by, ofChannel.ID, Hide)
 	wantCode(t, err, apperr.Invalid, "action")
 	_, err = w.Reports.Decide(ctx, by, ofChannel.ID, "nonsense")
@@ -443,7 +443,7 @@ func TestReports(t *testing.T) {
 	wantCode(t, report(carol, ReportedChannel, alice.ID), apperr.NotFound, "")
 	decide(ofChannel, EnableOwner)
 
-	// Everything is an event: for her, without who it was, and for the administrator.
+	// Everything is an event: in her log, without who it was, and in the administrator's.
 	of := func(u *User) (types string) {
 		page, err := w.Events.Page(ctx, u.ID, store.Paging{})
 		fatal(t, err)
@@ -479,7 +479,8 @@ func TestReports(t *testing.T) {
 	w.checkWhole(t)
 }
 
-// Of reports at once by one user one counts; those of several are in one case; and none is lost while a case is closed.
+// Of concurrent reports by one user, one counts; those of several users are in one case; none is lost while a case is being
+// closed.
 func TestReportsAtOnce(t *testing.T) {
 	w, ctx := newWorld(t), context.Background()
 	_, by := w.admin(t, "ada")

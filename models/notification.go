@@ -14,16 +14,16 @@ import (
 	"tokentube/utils/autolink"
 )
 
-// NoticeType is what a notification is about. Users turn each off for themselves.
+// NoticeType is what a notification is about. Users can turn off each type.
 type NoticeType string
 
 // The types of notifications.
 const (
-	NoticeComment    NoticeType = "comment"    // on one's post
-	NoticeReply      NoticeType = "reply"      // to one's comment
-	NoticeMention    NoticeType = "mention"    // of one's name, in a comment or a post
-	NoticeSubscriber NoticeType = "subscriber" // to one's channel
-	NoticeLike       NoticeType = "like"       // of one's post or comment
+	NoticeComment    NoticeType = "comment"    // on your post
+	NoticeReply      NoticeType = "reply"      // to your comment
+	NoticeMention    NoticeType = "mention"    // of your name, in a comment or a post
+	NoticeSubscriber NoticeType = "subscriber" // to your channel
+	NoticeLike       NoticeType = "like"       // of your post or comment
 )
 
 // NoticeTypes are all of them.
@@ -31,7 +31,7 @@ func NoticeTypes() []NoticeType {
 	return []NoticeType{NoticeComment, NoticeReply, NoticeMention, NoticeSubscriber, NoticeLike}
 }
 
-// Notice is what a feature has to tell a user about something that another one did.
+// Notice is one user's action that another one should know about.
 type Notice struct {
 	Type    NoticeType
 	To      bson.ObjectID
@@ -39,7 +39,7 @@ type Notice struct {
 	Comment bson.ObjectID // what it is about on the post; zero: the post itself
 }
 
-// target is the last of what the notice names.
+// target is the most specific thing that the notice names.
 func (n Notice) target() bson.ObjectID {
 	for _, id := range []bson.ObjectID{n.Comment, n.Post} {
 		if !id.IsZero() {
@@ -49,7 +49,7 @@ func (n Notice) target() bson.ObjectID {
 	return n.To
 }
 
-// Notification is what users did in one way to one thing, for the user whom it concerns: one for each user, type and target.
+// Notification is what users did in one way to one thing, for the user it concerns: one for each user, type and target.
 type Notification struct {
 	ID        bson.ObjectID   `bson:"_id"`
 	User      bson.ObjectID   `bson:"user"`
@@ -57,7 +57,7 @@ type Notification struct {
 	Target    bson.ObjectID   `bson:"target"`
 	Post      bson.ObjectID   `bson:"post"`
 	Comment   bson.ObjectID   `bson:"comment"`
-	Actors    []bson.ObjectID `bson:"actors"` // each once, the latest last, and only the last ActorsKept
+	Actors    []bson.ObjectID `bson:"actors"` // each once, the latest last, at most ActorsKept
 	Read      bool            `bson:"read"`
 	CreatedAt time.Time       `bson:"createdAt"`
 	UpdatedAt time.Time       `bson:"updatedAt"`
@@ -65,17 +65,18 @@ type Notification struct {
 }
 
 const (
-	// ActorsKept is how many a notification knows: a count below it is exact, and one that reaches it means "or more".
+	// ActorsKept is how many actors a notification remembers: a count below it is exact; one that reaches it means "or
+	// more".
 	ActorsKept = 50
-	// MaxUnread is where counting unread notifications ends.
+	// MaxUnread is where counting unread notifications stops.
 	MaxUnread = 100
 
-	unreadRounds      = 10 // pages of MaxUnread that a count looks at, where most of them are out of sight
+	unreadRounds      = 10 // pages of MaxUnread that a count reads, if most of them are not visible
 	notificationsKept = 90 * 24 * time.Hour
-	maxMentions       = 10 // of a text
+	maxMentions       = 10 // in one text
 )
 
-// Notifications are what users are told. Features announce what happened with Tell.
+// Notifications are what users are told about. Features announce what happened with Tell.
 type Notifications struct {
 	db            *store.DB
 	notifications *store.Documents[Notification]
@@ -100,13 +101,13 @@ func NewNotifications(db *store.DB, users *Users, posts *Posts, comments *Commen
 		Parents: []store.Parent{{Kind: "users", Field: "user"}, {Kind: "posts", Field: "post"}, {Kind: "comments", Field: "comment"}},
 		Lists:   []store.List{{Kind: "users", Field: "actors"}},
 		Loose:   map[string]string{"target": "is the user, the post or the comment"},
-		// Who did it is somebody else's.
+		// The actors are other people's data.
 		Export: store.Export{By: "user", Order: latestFirst(), Fields: []string{"type", "post", "comment", "read", "createdAt", "updatedAt"}},
 	})}
 }
 
-// Tell tells users what the actor did, each of them once: by the first notice of a type that they haven't turned off. Nobody
-// is told of their own acts, or of those of somebody whom they have blocked. In a transaction, it is a part of it.
+// Tell notifies users of what the actor did, each of them once: by the first notice whose type they haven't turned off.
+// Nobody is notified of their own actions, or of those of people they have blocked. In a transaction, it is part of it.
 func (m *Notifications) Tell(ctx context.Context, actor bson.ObjectID, notices ...Notice) error {
 	wanted, err := m.wanted(ctx, actor, notices)
 	for _, n := range wanted {
@@ -117,8 +118,8 @@ func (m *Notifications) Tell(ctx context.Context, actor bson.ObjectID, notices .
 	return err
 }
 
-// TellLater is Tell in the background, for what many may be told of: nobody who writes waits for it. It is not made up for if
-// the process ends before; what was written is there all the same.
+// TellLater is Tell in the background, for notices to many people, so that the author doesn't wait. If the process ends
+// first, the notices are lost, but not what was written.
 func (m *Notifications) TellLater(actor bson.ObjectID, notices func(ctx context.Context) ([]Notice, error)) {
 	m.db.Later("notifications", func(ctx context.Context) error {
 		all, err := notices(ctx)
@@ -150,14 +151,14 @@ func (m *Notifications) wanted(ctx context.Context, actor bson.ObjectID, notices
 		if u == nil || deaf[n.To] || !u.WantsNotification(n.Type) {
 			continue
 		}
-		deaf[n.To] = true // has been told
+		deaf[n.To] = true // has been notified
 		wanted = append(wanted, n)
 	}
 	return wanted, nil
 }
 
-// join adds the actor to the notification, which is unread again, or makes it. An actor who is in it already changes nothing,
-// nor does a post or a comment that has gone meanwhile.
+// join adds the actor to the notification and marks it unread, or creates it. If the actor is already in it, or the post or
+// comment has gone, nothing changes.
 func (m *Notifications) join(ctx context.Context, actor bson.ObjectID, n Notice) error {
 	now, one := m.db.Now(), store.Where("user", n.To, "type", n.Type, "target", n.target())
 	until := now.Add(notificationsKept)
@@ -167,7 +168,7 @@ func (m *Notifications) join(ctx context.Context, actor bson.ObjectID, n Notice)
 			ID: bson.NewObjectID(), User: n.To, Type: n.Type, Target: n.target(), Post: n.Post, Comment: n.Comment,
 			Actors: []bson.ObjectID{actor}, CreatedAt: now, UpdatedAt: now, ExpiresAt: until,
 		})
-		if !apperr.Is(err, apperr.Conflict) { // another actor was first
+		if !apperr.Is(err, apperr.Conflict) { // another actor came first
 			return unlessGone(err)
 		}
 	} else if err != nil || slices.Contains(before.Actors, actor) {
@@ -180,7 +181,7 @@ func (m *Notifications) join(ctx context.Context, actor bson.ObjectID, n Notice)
 	return unlessGone(err)
 }
 
-// unlessGone is the error, if it is another one than that something is not there any more.
+// unlessGone ignores the error if something doesn't exist any more.
 func unlessGone(err error) error {
 	if apperr.Is(err, apperr.NotFound) {
 		return nil
@@ -188,30 +189,30 @@ func unlessGone(err error) error {
 	return err
 }
 
-// Untell takes back what the actor did, and with the last actor the notification.
+// Untell withdraws what the actor did. When the last actor is gone, so is the notification.
 func (m *Notifications) Untell(ctx context.Context, actor bson.ObjectID, n Notice) error {
 	one := store.Where("user", n.To, "type", n.Type, "target", n.target(), "actors", actor)
 	left, err := m.notifications.Update(ctx, one, bson.D{{Key: "$pull", Value: store.Where("actors", actor)}})
 	if err != nil || len(left.Actors) > 0 {
 		return unlessGone(err)
 	}
-	_, err = m.notifications.Delete(ctx, store.Where("_id", left.ID, "actors", bson.A{})) // unless somebody has joined meanwhile
+	_, err = m.notifications.Delete(ctx, store.Where("_id", left.ID, "actors", bson.A{})) // unless somebody has joined in the meantime
 	return err
 }
 
 // Told is a notification as its user sees it.
 type Told struct {
 	*Notification
-	Actors  []*User  // the latest first
+	Actors  []*User  // latest first
 	Post    *Post    // nil: it is about the user's channel
 	Comment *Comment // nil: it is about the post, or the channel
 }
 
-// AndMore tells that there may be more actors.
+// AndMore reports whether there may be more actors.
 func (t Told) AndMore() bool { return len(t.Notification.Actors) == ActorsKept }
 
-// visible returns those of a user's notifications that they may see: of posts and comments that they may see, and of people
-// who are there and whom they haven't blocked. It makes a fixed number of queries.
+// visible returns the notifications that the user may see: about posts and comments that they may see, by people whose
+// accounts are active and whom they haven't blocked. It makes a fixed number of queries.
 func (m *Notifications) visible(ctx context.Context, user bson.ObjectID, list []*Notification) ([]Told, error) {
 	var posts, comments, actors []bson.ObjectID
 	for _, n := range list {
@@ -240,7 +241,7 @@ func (m *Notifications) visible(ctx context.Context, user bson.ObjectID, list []
 	return told, nil
 }
 
-// sight is what a user may see of what their notifications are about.
+// sight is what a user may see of the subjects of their notifications.
 type sight struct {
 	posts    map[bson.ObjectID]*Post
 	comments map[bson.ObjectID]*Comment
@@ -260,7 +261,7 @@ func (s sight) of(n *Notification) (t Told, is bool) {
 
 func latestFirst() store.Order { return store.Order{"-updatedAt", "-_id"} }
 
-// Page lists a user's notifications, the latest first.
+// Page lists a user's notifications, latest first.
 func (m *Notifications) Page(ctx context.Context, user bson.ObjectID, p store.Paging) (store.Page[Told], error) {
 	page, err := m.notifications.Page(ctx, store.Where("user", user), latestFirst(), p)
 	if err != nil {
@@ -270,8 +271,7 @@ func (m *Notifications) Page(ctx context.Context, user bson.ObjectID, p store.Pa
 	return store.Page[Told]{Items: told, Next: page.Next}, err
 }
 
-// Unread counts, up to MaxUnread, those of a user's notifications that they may see and haven't read. It looks at what Page
-// lists, so that the two are never different.
+// Unread counts the user's visible unread notifications, up to MaxUnread. It reads what Page lists, so the two never differ.
 func (m *Notifications) Unread(ctx context.Context, user bson.ObjectID) (n int, err error) {
 	p := store.Paging{Limit: MaxUnread}
 	for range unreadRounds {
@@ -288,7 +288,7 @@ func (m *Notifications) Unread(ctx context.Context, user bson.ObjectID) (n int, 
 	return n, nil
 }
 
-// Read marks a user's notification as read. Doing it again changes nothing.
+// Read marks a user's notification as read. It is idempotent.
 func (m *Notifications) Read(ctx context.Context, user, id bson.ObjectID) error {
 	_, err := m.notifications.Update(ctx, store.Where("_id", id, "user", user), bson.D{store.Set("read", true)})
 	return err
@@ -299,13 +299,14 @@ func (m *Notifications) ReadAll(ctx context.Context, user bson.ObjectID) error {
 	return m.read(ctx, store.Where("user", user, "read", false))
 }
 
-// LookedAt marks as read what a user is told of a post (zero: of their channel) and of these of its comments: they look at it.
+// LookedAt marks the user's notifications about a post (zero: their channel) and about these of its comments as read,
+// because they are looking at them.
 func (m *Notifications) LookedAt(ctx context.Context, user, post bson.ObjectID, comments ...bson.ObjectID) error {
 	about := append([]bson.ObjectID{{}}, comments...)
 	return m.read(ctx, store.Where("user", user, "read", false, "post", post, "comment", store.In(about)))
 }
 
-// read marks them all. Mostly there are none, which costs no write.
+// read marks them all. Usually there are none, so there is nothing to write.
 func (m *Notifications) read(ctx context.Context, unread bson.D) error {
 	n, err := m.notifications.Count(ctx, unread, 1)
 	if err != nil || n == 0 {
@@ -323,7 +324,7 @@ func (m *Notifications) Delete(ctx context.Context, user, id bson.ObjectID) erro
 	return err
 }
 
-// Choose turns types of notifications on and off for a user, and returns the user as they are then.
+// Choose turns types of notifications on and off for a user, and returns the updated user.
 func (m *Notifications) Choose(ctx context.Context, user bson.ObjectID, on map[NoticeType]bool) (u *User, err error) {
 	err = m.db.Atomically(ctx, func(ctx context.Context) error {
 		if u, err = m.users.ByID(ctx, user); err != nil {
@@ -341,7 +342,7 @@ func (m *Notifications) Choose(ctx context.Context, user bson.ObjectID, on map[N
 	return u, err
 }
 
-// TellMentioned tells, in the background, those whom a text mentions and the one before it didn't.
+// TellMentioned notifies, in the background, the people whom a text mentions and the previous version didn't.
 func (m *Notifications) TellMentioned(actor bson.ObjectID, n Notice, text, before string) {
 	if !strings.Contains(text, "@") {
 		return
@@ -361,7 +362,7 @@ func (m *Notifications) mentioned(ctx context.Context, n Notice, text, before st
 	return notices, err
 }
 
-// distinct are the ids without zero ones, each once.
+// distinct returns the ids without zero ones and duplicates.
 func distinct(ids []bson.ObjectID) []bson.ObjectID {
 	seen := map[bson.ObjectID]bool{{}: true}
 	return slices.DeleteFunc(slices.Clone(ids), func(id bson.ObjectID) bool {

@@ -15,11 +15,11 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// told is what a user sees of their notifications, the latest first: "like of post by carol bob", with "!" where it is
-// unread. The count of those is the one in the header.
+// told is what a user sees of their notifications, latest first: "like of post by carol bob", with "!" if it is unread. The
+// number of unread ones is the one in the header.
 func (w *world) told(t testing.TB, u *User) string {
 	t.Helper()
-	w.DB.WaitRemovals() // and what else is done in the background
+	w.DB.WaitRemovals() // and for other background jobs
 	all, unread := []string{}, 0
 	for p := (store.Paging{Limit: 2}); ; {
 		page, err := w.Notifications.Page(watched(), u.ID, p)
@@ -60,7 +60,7 @@ func (w *world) wantTold(t testing.TB, u *User, want string) {
 	}
 }
 
-// write adds a comment with these words.
+// write adds a comment with this text.
 func (w *world) write(t testing.TB, by *User, on *Post, to *Comment, words string) *Comment {
 	t.Helper()
 	w.advance(time.Second)
@@ -192,13 +192,13 @@ func TestWhoIsNotTold(t *testing.T) {
 	w.wantTold(t, alice, "mention of comment by bob!, like of post by carol bob!")
 
 	fatal(t, w.Blocks.Add(ctx, alice.ID, bob.ID))
-	w.wantTold(t, alice, "like of post by carol!") // nothing of whom she has blocked, also of earlier
+	w.wantTold(t, alice, "like of post by carol!") // nothing by people she has blocked, not even earlier actions
 	w.write(t, bob, carols, nil, "@alice, again")
 	fatal(t, w.CommentLikes.Add(ctx, bob.ID, said.ID))
 	fatal(t, w.Posts.Create(ctx, &Post{Owner: bob.ID, Kind: Text, Description: "@alice!", Visibility: Public}))
 	w.wantTold(t, alice, "like of post by carol!")
 	fatal(t, w.Blocks.Remove(ctx, alice.ID, bob.ID))
-	w.wantTold(t, alice, "mention of comment by bob!, like of post by carol bob!") // and nothing of meanwhile
+	w.wantTold(t, alice, "mention of comment by bob!, like of post by carol bob!") // and nothing of what happened in the meantime
 
 	u, err := w.Notifications.Choose(ctx, alice.ID, map[NoticeType]bool{NoticeMention: false, NoticeSubscriber: false})
 	if err != nil || !slices.Equal(u.NotificationsOff, []NoticeType{NoticeMention, NoticeSubscriber}) {
@@ -210,7 +210,7 @@ func TestWhoIsNotTold(t *testing.T) {
 	}
 	fatal(t, w.Notifications.ReadAll(ctx, alice.ID))
 	w.write(t, carol, carols, nil, "@alice")
-	w.write(t, carol, hers, nil, "@alice") // a comment on her post, if a mention is not wanted
+	w.write(t, carol, hers, nil, "@alice") // a comment on her post, if she doesn't want mentions
 	fatal(t, w.Subscriptions.Add(ctx, carol.ID, alice.ID))
 	w.wantTold(t, alice, "subscriber by carol!, comment of comment by carol!, mention of comment by bob, like of post by carol bob")
 
@@ -247,7 +247,7 @@ func TestNotificationsAreTheirUsersOwn(t *testing.T) {
 	w.wantTold(t, alice, "")
 }
 
-// What is looked at counts as read, and nothing else does.
+// What the user looks at counts as read, and nothing else does.
 func TestSeen(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice, bob := w.user(t, "alice"), w.user(t, "bob")
@@ -263,7 +263,7 @@ func TestSeen(t *testing.T) {
 	w.wantTold(t, alice, "comment of comment by bob!, comment of comment by bob, like of post by bob!, subscriber by bob")
 }
 
-// The count in the header is what is listed, however many there are, and however many of them are out of sight.
+// The count in the header equals the list, however many there are, and however many of them are not visible.
 func TestManyNotifications(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice, bob := w.user(t, "alice"), w.user(t, "bob")
@@ -314,7 +314,7 @@ func TestOldNotificationsExpire(t *testing.T) {
 	}
 }
 
-// Ten people like at once, and take it back at once, each several times: what is left is who likes it.
+// Ten people like and unlike at once, each several times: what is left is exactly who likes it.
 func TestLikesAtOnceAreToldExactly(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice := w.user(t, "alice")
@@ -343,7 +343,7 @@ func TestLikesAtOnceAreToldExactly(t *testing.T) {
 	w.checkWhole(t)
 }
 
-// What alice may not see she is not told of, and it is not counted; it comes back when she may.
+// Alice is neither notified of what she may not see, nor is it counted; it comes back when she may see it.
 func TestNobodyIsToldOfWhatIsOutOfSight(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice, bob, carol := w.user(t, "alice"), w.user(t, "bob"), w.user(t, "carol")
@@ -371,7 +371,7 @@ func TestNobodyIsToldOfWhatIsOutOfSight(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		out, back func() error
-		told      string // meanwhile
+		told      string // in the meantime
 	}{
 		{"a hidden post", func() error { _, _, err := w.Posts.hide(ctx, carols.ID); return err }, func() error { _, _, err := w.Posts.restore(ctx, carols.ID); return err }, "like of post by bob!"},
 		{"a draft", func() error { return visibility(carols, Draft) }, func() error { return visibility(carols, Public) }, "like of post by bob!"},

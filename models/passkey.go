@@ -13,53 +13,53 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Passkey is a key pair on a device of its owner, or in their password manager (WebAuthn). The site has the public half, so
-// reading the database lets nobody log in.
+// Passkey is a key pair on a device of its owner, or in their password manager (WebAuthn). The site has only the public
+// half, so reading the database doesn't let anybody log in.
 type Passkey struct {
 	ID         bson.ObjectID `bson:"_id"`
 	User       bson.ObjectID `bson:"user"`
-	Credential []byte        `bson:"credential"` // what the device calls the pair
+	Credential []byte        `bson:"credential"` // the device's id of the pair
 	PublicKey  []byte        `bson:"publicKey"`  // COSE, RFC 9052
-	SignCount  int64         `bson:"signCount"`  // of the last signature; many devices always say zero
+	SignCount  int64         `bson:"signCount"`  // of the last signature; many devices always report zero
 	Transports []string      `bson:"transports"`
 	Syncable   bool          `bson:"syncable"` // it may be copied to other devices of its owner (BE)
-	Synced     bool          `bson:"synced"`   // and has been (BS)
+	Synced     bool          `bson:"synced"`   // and has been copied (BS)
 	Name       string        `bson:"name" validate:"required,max=50,line"`
 	CreatedAt  time.Time     `bson:"createdAt"`
 	LastUsedAt *time.Time    `bson:"lastUsedAt,omitempty"`
 }
 
-// PasskeyPurpose is what a challenge asks a passkey for, and nothing else.
+// PasskeyPurpose is the one thing that a challenge asks a passkey for.
 type PasskeyPurpose string
 
 // The purposes of challenges.
 const (
 	PasskeyAdd     PasskeyPurpose = "add"
 	PasskeyLogin   PasskeyPurpose = "login"   // without a password
-	PasskeySecond  PasskeyPurpose = "second"  // step of a login
-	PasskeyConfirm PasskeyPurpose = "confirm" // that it's still them
+	PasskeySecond  PasskeyPurpose = "second"  // the second step of a login
+	PasskeyConfirm PasskeyPurpose = "confirm" // confirming who they are
 )
 
 // Challenge is what a passkey has to sign, once and soon.
 type Challenge struct {
 	ID        bson.ObjectID  `bson:"_id"`
-	Hash      []byte         `bson:"hash"` // of what must be signed, where, and for what: see challengeHash
+	Hash      []byte         `bson:"hash"` // of what must be signed, where and for what: see challengeHash
 	ExpiresAt time.Time      `bson:"expiresAt"`
-	User      *bson.ObjectID `bson:"user,omitempty"` // nobody's yet at a login without a password
+	User      *bson.ObjectID `bson:"user,omitempty"` // unknown in a login without a password
 }
 
 // ChallengeTTL is how long a challenge is valid.
 const ChallengeTTL = 5 * time.Minute
 
-// MaxPasskeys is how many a user may have.
+// MaxPasskeys is how many passkeys a user may have.
 const MaxPasskeys = 20
 
 const manyPasskeys = "You can have at most 20 passkeys. Remove one first."
 
-// ErrManyPasskeys is the error for one too many.
+// ErrManyPasskeys is the error for one passkey too many.
 func ErrManyPasskeys() error { return apperr.New(apperr.Conflict, manyPasskeys) }
 
-// PasskeyCounter is the count on the user of their passkeys alone. Those that are there count into FactorCounter, too.
+// PasskeyCounter counts the passkeys on the user. They count in FactorCounter too.
 const PasskeyCounter = "passkeysCount"
 
 func passkeyKind() store.Kind {
@@ -85,12 +85,12 @@ func challengeKind() store.Kind {
 	}
 }
 
-// challengeHash binds a challenge to its purpose and to where it was given out: the session, or the token of a second step.
+// challengeHash binds a challenge to its purpose and to where it was issued: the session, or the second-step token.
 func challengeHash(p PasskeyPurpose, where, challenge string) []byte {
 	return linkHash(string(p) + "\n" + where + "\n" + challenge)
 }
 
-// Ask notes a challenge that is given out. User is zero where nobody is known yet.
+// Ask records a challenge that is issued. User is zero if nobody is known yet.
 func (m *Factors) Ask(ctx context.Context, p PasskeyPurpose, user bson.ObjectID, where, challenge string) error {
 	c := &Challenge{ID: bson.NewObjectID(), Hash: challengeHash(p, where, challenge), ExpiresAt: m.db.Now().Add(ChallengeTTL)}
 	if !user.IsZero() {
@@ -99,8 +99,8 @@ func (m *Factors) Ask(ctx context.Context, p PasskeyPurpose, user bson.ObjectID,
 	return m.challenges.Insert(ctx, c)
 }
 
-// Answered uses up a challenge. Of any number of answers at once, one succeeds. An answer for another purpose, from another
-// place or by somebody else never does, and leaves the challenge open for the person it was given to.
+// Answered consumes a challenge. Of any number of concurrent responses, one succeeds. A response for another purpose, from
+// another place or by somebody else never does, and leaves the challenge open for the person it was issued to.
 func (m *Factors) Answered(ctx context.Context, p PasskeyPurpose, user bson.ObjectID, where, challenge string) error {
 	filter := store.Where("hash", challengeHash(p, where, challenge), "user", store.Absent, "expiresAt", store.Where("$gt", m.db.Now()))
 	if !user.IsZero() {
@@ -113,12 +113,12 @@ func (m *Factors) Answered(ctx context.Context, p PasskeyPurpose, user bson.Obje
 	return err
 }
 
-// ErrChallengeOver is the error for an answer to no open challenge. It proves nothing against anybody.
+// ErrChallengeOver is the error for a response to no open challenge. It is not evidence of an attack.
 func ErrChallengeOver() *apperr.Error {
 	return apperr.New(apperr.Conflict, "This took too long, or was done already. Try again.")
 }
 
-// AddPasskey keeps a new passkey. With the first factor of any kind, it returns recovery codes.
+// AddPasskey stores a new passkey. With the first factor of any kind, it returns recovery codes.
 func (m *Factors) AddPasskey(ctx context.Context, p *Passkey) (codes []string, err error) {
 	p.ID, p.CreatedAt, p.LastUsedAt, p.Name = bson.NewObjectID(), m.db.Now(), nil, strings.TrimSpace(p.Name)
 	if err := validate(p); err != nil {
@@ -126,7 +126,7 @@ func (m *Factors) AddPasskey(ctx context.Context, p *Passkey) (codes []string, e
 	}
 	err = m.db.Atomically(ctx, func(ctx context.Context) error {
 		err := m.passkeys.Insert(ctx, p)
-		// Of a full account, the error names no field.
+		// The error for a full account names no field.
 		if apperr.Is(err, apperr.Conflict) && len(apperr.From(err).Fields) > 0 {
 			return apperr.New(apperr.Conflict, "This passkey is already in use.").Because(err)
 		}
@@ -139,22 +139,22 @@ func (m *Factors) AddPasskey(ctx context.Context, p *Passkey) (codes []string, e
 	return codes, err
 }
 
-// Passkeys lists the user's, the oldest first.
+// Passkeys lists the user's passkeys, oldest first.
 func (m *Factors) Passkeys(ctx context.Context, user bson.ObjectID) ([]*Passkey, error) {
 	return m.passkeys.List(ctx, store.Where("user", user), store.Order{"createdAt"}, 0)
 }
 
-// Passkey loads one of the user's.
+// Passkey loads one of the user's passkeys.
 func (m *Factors) Passkey(ctx context.Context, user, id bson.ObjectID) (*Passkey, error) {
 	return m.passkeys.One(ctx, store.Where("_id", id, "user", user))
 }
 
-// PasskeyByCredential finds the passkey that a device used, whoever's it is.
+// PasskeyByCredential finds the passkey that a device used, whoever owns it.
 func (m *Factors) PasskeyByCredential(ctx context.Context, credential []byte) (*Passkey, error) {
 	return m.passkeys.One(ctx, store.Where("credential", credential))
 }
 
-// RenamePasskey gives the user's passkey another name.
+// RenamePasskey renames one of the user's passkeys.
 func (m *Factors) RenamePasskey(ctx context.Context, user, id bson.ObjectID, name string) (*Passkey, error) {
 	if err := CheckPasskeyName(name); err != nil {
 		return nil, err
@@ -162,11 +162,11 @@ func (m *Factors) RenamePasskey(ctx context.Context, user, id bson.ObjectID, nam
 	return m.passkeys.Update(ctx, store.Where("_id", id, "user", user), bson.D{store.Set("name", strings.TrimSpace(name))})
 }
 
-// CheckPasskeyName tells what is wrong with a name.
+// CheckPasskeyName validates a name.
 func CheckPasskeyName(name string) error { return validate(&Passkey{Name: strings.TrimSpace(name)}) }
 
-// UsePasskey notes a signature of the user's passkey. A count that doesn't go on means that somebody has a copy of the key,
-// unless the device never counts: that is refused, and CopiedPasskey tells.
+// UsePasskey records a signature of the user's passkey. A count that doesn't increase means that somebody has a copy of the
+// key, unless the device never counts. It is refused, and CopiedPasskey identifies the error.
 func (m *Factors) UsePasskey(ctx context.Context, p *Passkey, count int64, synced bool) error {
 	var before any = store.Where("$lt", count)
 	if count == 0 {
@@ -190,12 +190,12 @@ func (c *copied) Error() string {
 	return "the signature counter of passkey " + c.ID.Hex() + " went back"
 }
 
-// errPasskeyCopied is the error of a signature that is not newer than the last one.
+// errPasskeyCopied is the error for a signature whose count is not higher than the last one's.
 func errPasskeyCopied(p *Passkey) error {
 	return apperr.New(apperr.Invalid, "This passkey may have been copied, so it wasn’t accepted. Use another way, and remove this passkey in your settings.").Because(&copied{p})
 }
 
-// CopiedPasskey is the passkey that an error of UsePasskey says may have been copied; nil, if it is another error.
+// CopiedPasskey is the passkey that an error of UsePasskey reports as copied; nil for any other error.
 func CopiedPasskey(err error) *Passkey {
 	if c := (*copied)(nil); errors.As(err, &c) {
 		return c.Passkey
@@ -203,7 +203,7 @@ func CopiedPasskey(err error) *Passkey {
 	return nil
 }
 
-// RemovePasskey takes one of the user's passkeys away, and returns it; nil, if there was none.
+// RemovePasskey removes one of the user's passkeys, and returns it; nil if there was none.
 func (m *Factors) RemovePasskey(ctx context.Context, user, id bson.ObjectID) (p *Passkey, err error) {
 	err = m.db.Atomically(ctx, func(ctx context.Context) error {
 		if p, err = m.passkeys.Take(ctx, store.Where("_id", id, "user", user)); err != nil || p == nil {
@@ -214,7 +214,7 @@ func (m *Factors) RemovePasskey(ctx context.Context, user, id bson.ObjectID) (p 
 	return p, err
 }
 
-// removePasskeys takes away the user's that were added at this time or later. Call it within a change.
+// removePasskeys removes the user's passkeys that were added at or after this time. Call it within a transaction.
 func (m *Factors) removePasskeys(ctx context.Context, user bson.ObjectID, since time.Time) (removed []*Passkey, err error) {
 	all, err := m.passkeys.List(ctx, store.Where("user", user, "createdAt", store.Where("$gte", since)), store.Order{"createdAt"}, 0)
 	for _, p := range all {

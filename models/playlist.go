@@ -14,8 +14,8 @@ import (
 
 // The visibilities that only playlists have.
 const (
-	Unlisted Visibility = "unlisted" // whoever has the address
-	Private  Visibility = "private"  // its owner alone
+	Unlisted Visibility = "unlisted" // for anyone who has the link
+	Private  Visibility = "private"  // only for its owner
 )
 
 // Playlist is a list of posts, in its owner's order.
@@ -23,29 +23,29 @@ type Playlist struct {
 	ID          bson.ObjectID `bson:"_id"`
 	Owner       bson.ObjectID `bson:"owner"`
 	Name        string        `bson:"name" validate:"required,max=100,line"`
-	Key         string        `bson:"key"` // the name, as it is unique for its owner
+	Key         string        `bson:"key"` // the name in the form that is unique per owner
 	Description string        `bson:"description" validate:"max=5000,text"`
 	Visibility  Visibility    `bson:"visibility" validate:"oneof=public unlisted private"`
-	ItemsCount  int64         `bson:"itemsCount"` // also posts that nobody can see now: for its owner alone
+	ItemsCount  int64         `bson:"itemsCount"` // including posts that nobody can see at the moment: shown only to its owner
 	CreatedAt   time.Time     `bson:"createdAt"`
 	UpdatedAt   time.Time     `bson:"updatedAt"`
 }
 
-// Everybody has this playlist from the first time on that they use it. Nobody can give its name to another one.
+// Everybody has this playlist from the first time that they use it. No other playlist can have its name.
 const (
 	WatchLater    = "Watch later"
 	watchLaterKey = "watch later"
 )
 
-// IsWatchLater tells the playlist that everybody has.
+// IsWatchLater reports whether it is the playlist that everybody has.
 func (l *Playlist) IsWatchLater() bool { return l.Key == watchLaterKey }
 
-// NewWatchLater is a user's Watch later before they use it.
+// NewWatchLater is a user's Watch later before its first use.
 func NewWatchLater(user bson.ObjectID, now time.Time) *Playlist {
 	return &Playlist{ID: bson.NewObjectID(), Owner: user, Name: WatchLater, Key: watchLaterKey, Visibility: Private, CreatedAt: now, UpdatedAt: now}
 }
 
-// Check trims the playlist's texts and says what is wrong with them.
+// Check trims the playlist's texts and validates them.
 func (l *Playlist) Check() error {
 	l.Name = strings.TrimSpace(l.Name)
 	l.Description = strings.TrimSpace(strings.ReplaceAll(l.Description, "\r\n", "\n"))
@@ -68,7 +68,7 @@ func errTakenName() error {
 	return e
 }
 
-// taken names the field that was typed in where the unique key of the name is taken.
+// taken makes an error about the unique key name the field that the user typed in.
 func taken(err error) error {
 	if mongo.IsDuplicateKeyError(err) {
 		return errTakenName()
@@ -76,7 +76,7 @@ func taken(err error) error {
 	return err
 }
 
-// Playlists are the playlists and what is in them.
+// Playlists are the playlists and their items.
 type Playlists struct {
 	db    *store.DB
 	lists *store.Documents[Playlist]
@@ -108,7 +108,7 @@ func NewPlaylists(db *store.DB, users *Users, posts *Posts) *Playlists {
 	}
 }
 
-// Visible loads a playlist that the viewer may see: a private one is there for its owner alone.
+// Visible loads a playlist that the viewer may see: a private one only for its owner.
 func (m *Playlists) Visible(ctx context.Context, viewer, id bson.ObjectID) (*Playlist, error) {
 	l, err := m.lists.ByID(ctx, id)
 	if err != nil {
@@ -130,7 +130,7 @@ func (m *Playlists) Own(ctx context.Context, user, id bson.ObjectID) (*Playlist,
 	return l, err
 }
 
-// editable is Own for what nobody may do to their Watch later.
+// editable is Own for changes that nobody may make to their Watch later.
 func (m *Playlists) editable(ctx context.Context, user, id bson.ObjectID) (*Playlist, error) {
 	l, err := m.Own(ctx, user, id)
 	if err == nil && l.IsWatchLater() {
@@ -139,7 +139,7 @@ func (m *Playlists) editable(ctx context.Context, user, id bson.ObjectID) (*Play
 	return l, err
 }
 
-// Page lists the playlists of a user that the viewer may know of, the latest first.
+// Page lists the playlists of a user that the viewer may know about, latest first.
 func (m *Playlists) Page(ctx context.Context, viewer, owner bson.ObjectID, p store.Paging) (store.Page[*Playlist], error) {
 	u, err := m.users.Cached(ctx, owner)
 	if err == nil && u.DisabledAt != nil {
@@ -155,12 +155,12 @@ func (m *Playlists) Page(ctx context.Context, viewer, owner bson.ObjectID, p sto
 	return m.lists.Page(ctx, filter, store.Order{"-_id"}, p)
 }
 
-// All lists all playlists of a user, which are few by their limit.
+// All lists all playlists of a user, whose number is limited.
 func (m *Playlists) All(ctx context.Context, user bson.ObjectID) ([]*Playlist, error) {
 	return m.lists.List(ctx, store.Where("owner", user), store.Order{"-_id"}, 0)
 }
 
-// Create adds a playlist of its owner. Their Watch later comes first, so that there is always room for it.
+// Create adds a playlist. Watch later is created first, so that there is always room for it.
 func (m *Playlists) Create(ctx context.Context, l *Playlist) error {
 	if err := l.Check(); err != nil {
 		return err
@@ -179,7 +179,7 @@ type PlaylistChanges struct {
 	Visibility        *Visibility
 }
 
-// Update changes the fields that are given and returns the playlist as it is then.
+// Update changes the given fields and returns the updated playlist.
 func (m *Playlists) Update(ctx context.Context, user, id bson.ObjectID, c PlaylistChanges) (*Playlist, error) {
 	l, err := m.editable(ctx, user, id)
 	if err != nil {
@@ -199,7 +199,7 @@ func (m *Playlists) Update(ctx context.Context, user, id bson.ObjectID, c Playli
 	return after, taken(err)
 }
 
-// Delete removes a playlist with its items. Its name is free at once.
+// Delete removes a playlist with its items. Its name is free immediately.
 func (m *Playlists) Delete(ctx context.Context, user, id bson.ObjectID) error {
 	if _, err := m.editable(ctx, user, id); err != nil {
 		return err
@@ -212,12 +212,12 @@ func (m *Playlists) Delete(ctx context.Context, user, id bson.ObjectID) error {
 	})
 }
 
-// WatchLater loads the user's Watch later; not found until it is used.
+// WatchLater loads the user's Watch later; not found until its first use.
 func (m *Playlists) WatchLater(ctx context.Context, user bson.ObjectID) (*Playlist, error) {
 	return m.lists.One(ctx, store.Where("owner", user, "key", watchLaterKey))
 }
 
-// needWatchLater makes the user's Watch later if it isn't there. Of several at once, one makes it.
+// needWatchLater creates the user's Watch later if it doesn't exist. Of several concurrent calls, one creates it.
 func (m *Playlists) needWatchLater(ctx context.Context, user bson.ObjectID) (*Playlist, error) {
 	l, err := m.WatchLater(ctx, user)
 	if !apperr.Is(err, apperr.NotFound) {

@@ -17,14 +17,13 @@ type PlaylistItem struct {
 	Playlist bson.ObjectID `bson:"playlist"`
 	Owner    bson.ObjectID `bson:"owner"` // the playlist's
 	Post     bson.ObjectID `bson:"post"`
-	Later    bool          `bson:"later"`    // the playlist is the owner's Watch later
-	Position int64         `bson:"position"` // the lowest comes first
+	Later    bool          `bson:"later"`    // whether it is in the owner's Watch later
+	Position int64         `bson:"position"` // the lowest is first
 }
 
 var itemOrder = store.Order{"position", "_id"}
 
-// Items lists the posts of a playlist that was found visible. Posts that the viewer can't see are left out, and come back if
-// they can.
+// Items lists the posts of a playlist that was found visible. Posts that the viewer can't see at the moment are left out.
 func (m *Playlists) Items(ctx context.Context, viewer bson.ObjectID, l *Playlist, p store.Paging) (store.Page[*Post], error) {
 	page, err := m.items.Page(ctx, store.Where("playlist", l.ID), itemOrder, p)
 	if err != nil {
@@ -42,7 +41,7 @@ func postsOf(items []*PlaylistItem) []bson.ObjectID {
 	return ids
 }
 
-// Saved tells in which of the user's playlists the posts are.
+// Saved returns which of the user's playlists contain the posts.
 func (m *Playlists) Saved(ctx context.Context, user bson.ObjectID, posts []bson.ObjectID) ([]*PlaylistItem, error) {
 	if user.IsZero() || len(posts) == 0 {
 		return nil, nil
@@ -50,7 +49,7 @@ func (m *Playlists) Saved(ctx context.Context, user bson.ObjectID, posts []bson.
 	return m.items.List(ctx, store.Where("owner", user, "post", store.In(posts)), nil, 0)
 }
 
-// Add puts a post that the user can see at the end of their playlist. Doing it again changes nothing.
+// Add puts a post that the user can see at the end of their playlist. It is idempotent.
 func (m *Playlists) Add(ctx context.Context, user, id, post bson.ObjectID) error {
 	l, err := m.Own(ctx, user, id)
 	if err != nil {
@@ -62,7 +61,7 @@ func (m *Playlists) Add(ctx context.Context, user, id, post bson.ObjectID) error
 	return m.add(ctx, l, post)
 }
 
-// AddLater is Add for the user's Watch later, which is made if it isn't there.
+// AddLater is Add for the user's Watch later, which is created if it doesn't exist.
 func (m *Playlists) AddLater(ctx context.Context, user, post bson.ObjectID) error {
 	if _, err := m.posts.Visible(ctx, user, post); err != nil {
 		return err
@@ -82,13 +81,13 @@ func (m *Playlists) add(ctx context.Context, l *Playlist, post bson.ObjectID) er
 	err = m.items.Insert(ctx, &PlaylistItem{
 		ID: bson.NewObjectID(), Playlist: l.ID, Owner: l.Owner, Post: post, Later: l.IsWatchLater(), Position: m.db.Now().UnixMicro(),
 	})
-	if mongo.IsDuplicateKeyError(err) { // another request was first
+	if mongo.IsDuplicateKeyError(err) { // another request came first
 		return nil
 	}
 	return err
 }
 
-// Remove takes a post out of the user's playlist. Doing it again changes nothing.
+// Remove takes a post out of the user's playlist. It is idempotent.
 func (m *Playlists) Remove(ctx context.Context, user, id, post bson.ObjectID) error {
 	l, err := m.Own(ctx, user, id)
 	if err != nil {
@@ -114,8 +113,8 @@ func (m *Playlists) RemoveLater(ctx context.Context, user, post bson.ObjectID) e
 	return m.Remove(ctx, user, l.ID, post)
 }
 
-// Reorder puts the posts of the user's playlist that are named into this order. They share the places that they had; all
-// others stay where they are.
+// Reorder puts the named posts of the user's playlist into this order. They share the positions that they had; all others
+// stay where they are.
 func (m *Playlists) Reorder(ctx context.Context, user, id bson.ObjectID, order []bson.ObjectID) error {
 	l, err := m.Own(ctx, user, id)
 	if err != nil {
@@ -142,7 +141,7 @@ func (m *Playlists) Reorder(ctx context.Context, user, id bson.ObjectID, order [
 		}
 		return nil
 	})
-	if apperr.Is(err, apperr.NotFound) { // removed in another tab meanwhile
+	if apperr.Is(err, apperr.NotFound) { // removed in another tab in the meantime
 		return apperr.New(apperr.Conflict, "This playlist was just changed somewhere else. Try again.").Because(err)
 	}
 	return err
@@ -167,7 +166,7 @@ func reordered(items []*PlaylistItem, order []bson.ObjectID) ([]*PlaylistItem, e
 	return sorted, nil
 }
 
-// Move moves a post of the user's playlist up, or down, past the next one that they can see.
+// Move moves a post of the user's playlist up or down, past the next one that they can see.
 func (m *Playlists) Move(ctx context.Context, user, id, post bson.ObjectID, up bool) error {
 	l, err := m.Own(ctx, user, id)
 	if err != nil {

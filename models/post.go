@@ -13,7 +13,7 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Kind is what a post shows.
+// Kind is the type of a post.
 type Kind string
 
 // The kinds of posts.
@@ -23,17 +23,17 @@ const (
 	Text  Kind = "text"
 )
 
-// Visibility is who sees a post.
+// Visibility is who can see a post.
 type Visibility string
 
 // The visibilities.
 const (
-	Draft  Visibility = "draft" // its owner alone
+	Draft  Visibility = "draft" // only for its owner
 	Public Visibility = "public"
 
-	// Nobody chooses these. See Moderation.
-	Hidden    Visibility = "hidden"    // by a moderator: its owner alone, who can't publish it
-	Suspended Visibility = "suspended" // public, and out of every list and count while its owner's account is disabled
+	// Users can't choose these. See Moderation.
+	Hidden    Visibility = "hidden"    // by a moderator: only for its owner, who can't publish it
+	Suspended Visibility = "suspended" // public, but left out of every list and count while its owner's account is disabled
 )
 
 // Post is a video, a photo or a text. The text of a text post is its description.
@@ -46,7 +46,7 @@ type Post struct {
 	Tags          []string      `bson:"tags"`
 	Media         string        `bson:"media"`             // names of stored files
 	Thumbnail     string        `bson:"thumbnail"`         //
-	Preview       string        `bson:"preview,omitempty"` // of a wide photo, since there are any
+	Preview       string        `bson:"preview,omitempty"` // of a wide photo; older ones have none
 	Alt           string        `bson:"alt"`
 	Width         int           `bson:"width"` // pixels
 	Height        int           `bson:"height"`
@@ -55,19 +55,19 @@ type Post struct {
 	ThumbnailSize int64         `bson:"thumbnailSize"` // and of the thumbnail
 	PreviewSize   int64         `bson:"previewSize,omitempty"`
 	Visibility    Visibility    `bson:"visibility"`
-	HiddenFrom    Visibility    `bson:"hiddenFrom,omitempty"`  // what a hidden one was before
+	HiddenFrom    Visibility    `bson:"hiddenFrom,omitempty"`  // the previous visibility of a hidden post
 	PublishedAt   *time.Time    `bson:"publishedAt,omitempty"` // the first time
 	Views         int64         `bson:"views"`
 	LikesCount    int64         `bson:"likesCount"`
 	CommentsCount int64         `bson:"commentsCount"`
-	CommentsOff   bool          `bson:"commentsOff"` // nobody adds any, and those that there are stay hidden
+	CommentsOff   bool          `bson:"commentsOff"` // nobody can add any, and existing ones are hidden
 	Trending      float64       `bson:"trending"`    // see trend
 	EditedAt      *time.Time    `bson:"editedAt,omitempty"`
 	CreatedAt     time.Time     `bson:"createdAt"`
 	UpdatedAt     time.Time     `bson:"updatedAt"`
 }
 
-// The rules of a post depend on its kind. The fields are named as they are sent.
+// The rules of a post depend on its kind. Fields have the names that are used in requests.
 type (
 	textRules struct {
 		Content    string     `bson:"content" validate:"required,max=2000,text"`
@@ -83,7 +83,7 @@ type (
 	}
 )
 
-// Check trims the post's texts and says what is wrong with them.
+// Check trims the post's texts and validates them.
 func (p *Post) Check() error {
 	for _, text := range []*string{&p.Title, &p.Description, &p.Alt} {
 		*text = normalText(*text)
@@ -98,10 +98,10 @@ func (p *Post) Check() error {
 	return validate(fileRules{p.Title, p.Description, p.Alt, p.Tags, p.Visibility})
 }
 
-// ParseTags reads tags as they are typed, separated by commas.
+// ParseTags parses tags that are separated by commas.
 func ParseTags(text string) []string { return strings.Split(text, ",") }
 
-// normalTags lower-cases the tags, and drops empty and repeated ones.
+// normalTags converts tags to lower case, and drops empty ones and duplicates.
 func normalTags(tags []string) []string {
 	normal := []string{}
 	for _, tag := range tags {
@@ -120,10 +120,10 @@ type Posts struct {
 	users *Users
 	quota int64
 
-	notifications *Notifications // who tell whom a post mentions, and ask who may see it
+	notifications *Notifications // which notify mentioned people and need to know who may see the post
 }
 
-// NewPosts registers the posts. The files of a user's posts may take quota bytes (0: no bound).
+// NewPosts registers the posts. The files of a user's posts may take quota bytes (0: unlimited).
 func NewPosts(db *store.DB, users *Users, quota int64) *Posts {
 	return &Posts{db: db, users: users, quota: quota, posts: store.Register[Post](db, store.Kind{
 		Name: "posts",
@@ -158,12 +158,12 @@ func NewPosts(db *store.DB, users *Users, quota int64) *Posts {
 	})}
 }
 
-// Published tells a post that everybody may see, as long as its owner's account isn't disabled.
+// Published reports whether everybody may see the post, as long as its owner's account isn't disabled.
 func (p *Post) Published() bool { return p.Visibility == Public || p.Visibility == Suspended }
 
-// visible is the one place that decides who may see a post: it returns those of the posts that the viewer (zero: nobody)
-// may see, in their order. A draft and what a moderator hid are their owner's alone; a post goes out of sight with its
-// owner's account.
+// visible is the one place that decides who may see a post: it returns the posts that the viewer (zero: anonymous) may see,
+// in their order. Drafts and posts hidden by a moderator are visible only to their owner. Posts of a disabled account are
+// not visible.
 func (m *Posts) visible(ctx context.Context, viewer bson.ObjectID, posts []*Post) ([]*Post, error) {
 	owners := make([]bson.ObjectID, len(posts))
 	for i, p := range posts {
@@ -179,7 +179,7 @@ func (m *Posts) visible(ctx context.Context, viewer bson.ObjectID, posts []*Post
 	}), nil
 }
 
-// Visible loads a post that the viewer may see. One that they may not see is not found.
+// Visible loads a post that the viewer may see. Others are not found.
 func (m *Posts) Visible(ctx context.Context, viewer, id bson.ObjectID) (*Post, error) {
 	p, err := m.posts.ByID(ctx, id)
 	if err != nil {
@@ -192,7 +192,7 @@ func (m *Posts) Visible(ctx context.Context, viewer, id bson.ObjectID) (*Post, e
 	return p, err
 }
 
-// VisibleAll loads those of the posts that the viewer may see, in the order of the ids.
+// VisibleAll loads the posts that the viewer may see, in the order of the ids.
 func (m *Posts) VisibleAll(ctx context.Context, viewer bson.ObjectID, ids []bson.ObjectID) ([]*Post, error) {
 	found, err := m.posts.ByIDs(ctx, ids)
 	if err != nil {
@@ -207,13 +207,13 @@ func (m *Posts) VisibleAll(ctx context.Context, viewer bson.ObjectID, ids []bson
 	return m.visible(ctx, viewer, posts)
 }
 
-// visibleByID is VisibleAll, for ids some of which are zero.
+// visibleByID is VisibleAll for ids that may be zero.
 func (m *Posts) visibleByID(ctx context.Context, viewer bson.ObjectID, ids []bson.ObjectID) (map[bson.ObjectID]*Post, error) {
 	posts, err := m.VisibleAll(ctx, viewer, distinct(ids))
 	return byID(posts, func(p *Post) bson.ObjectID { return p.ID }), err
 }
 
-// likeable is what the owner of a post that the user may see is told when they like it.
+// likeable loads a post that the user may see, and returns the notice for its owner if they like it.
 func (m *Posts) likeable(ctx context.Context, user, id bson.ObjectID) (Notice, error) {
 	p, err := m.Visible(ctx, user, id)
 	if err != nil {
@@ -239,7 +239,7 @@ func (m *Posts) HaveThumbnail(ctx context.Context, file string) (bool, error) {
 	return m.posts.Taken(ctx, "thumbnail", file)
 }
 
-// Create adds a post of its owner, if its files fit in the owner's quota. Of several at once, those that fit are added.
+// Create adds a post if its files fit into the owner's quota. Of several concurrent ones, those that fit are added.
 func (m *Posts) Create(ctx context.Context, p *Post) error {
 	if err := p.Check(); err != nil {
 		return err
@@ -256,7 +256,7 @@ func (m *Posts) Create(ctx context.Context, p *Post) error {
 	return err
 }
 
-// tellMentioned tells those whom a published post mentions, and the published one before it didn't.
+// tellMentioned notifies the people whom a published post mentions and its previously published version didn't.
 func (m *Posts) tellMentioned(p, before *Post) {
 	if p.Visibility != Public {
 		return
@@ -280,7 +280,7 @@ type PostChanges struct {
 	ThumbnailSize           *int64 // bytes; goes with it
 }
 
-// Update changes the fields that are given and returns the post as it is then.
+// Update changes the given fields and returns the updated post.
 func (m *Posts) Update(ctx context.Context, user, id bson.ObjectID, c PostChanges) (*Post, error) {
 	p, err := m.Own(ctx, user, id)
 	if err != nil {
@@ -301,7 +301,7 @@ func (m *Posts) Update(ctx context.Context, user, id bson.ObjectID, c PostChange
 	}
 	asRead := store.Where("_id", p.ID, "owner", user, "visibility", p.Visibility)
 	after, err := m.posts.Update(ctx, asRead, bson.D{{Key: "$set", Value: set}})
-	if apperr.Is(err, apperr.NotFound) { // published, unpublished or deleted in another tab meanwhile
+	if apperr.Is(err, apperr.NotFound) { // published, unpublished or deleted in another tab in the meantime
 		return nil, apperr.New(apperr.Conflict, "This post was just changed somewhere else. Check it and try again.").Because(err)
 	}
 	if err = m.withinQuota(ctx, user, err); err == nil {
@@ -310,13 +310,13 @@ func (m *Posts) Update(ctx context.Context, user, id bson.ObjectID, c PostChange
 	return after, err
 }
 
-// Check says what would be wrong with a post after the changes.
+// Check validates the post as it would be after the changes.
 func (c PostChanges) Check(p Post) error {
 	_, err := c.apply(&p)
 	return err
 }
 
-// apply changes the fields of a post that are given, and says which of the document are to be set.
+// apply changes the given fields of a post, and returns which fields of the document are to be set.
 func (c PostChanges) apply(p *Post) (set bson.D, err error) {
 	if c.Visibility != nil && p.Visibility == Hidden {
 		return nil, apperr.New(apperr.Forbidden, "A moderator has hidden this post, so it can't be published. You can still edit or delete it.")
@@ -333,14 +333,13 @@ func (c PostChanges) apply(p *Post) (set bson.D, err error) {
 	if c.Visibility != nil {
 		return set, p.Check()
 	}
-	p.Visibility = Public // what isn't chosen now is right, whatever it is
+	p.Visibility = Public // whatever isn't being chosen is valid here
 	err = p.Check()
 	p.Visibility = kept
 	return set, err
 }
 
-// assign notes that a field is to be set, if there is something to set it to. The value is read when it is written, after
-// it was trimmed.
+// assign marks a field to be set, if there is a value for it. The value is read when it is written, after trimming.
 func assign[T any](set *bson.D, name string, field, value *T) {
 	if value == nil {
 		return
@@ -357,13 +356,12 @@ func (m *Posts) Delete(ctx context.Context, user, id bson.ObjectID) error {
 	return m.posts.Remove(ctx, id, store.Where("owner", user))
 }
 
-// addView counts a look at a post, unless something goes wrong.
+// addView counts a view of a post, best effort.
 func (m *Posts) addView(ctx context.Context, id bson.ObjectID) error {
 	return m.posts.Add(ctx, id, "views", 1, "trending", heat(viewHeat, m.db.Now()))
 }
 
-// hide takes a post out of sight of everybody but its owner, whether it was published or not. It tells whether that
-// changed anything.
+// hide hides a post from everybody but its owner, published or not. It reports whether that changed anything.
 func (m *Posts) hide(ctx context.Context, id bson.ObjectID) (p *Post, changed bool, err error) {
 	if p, err = m.posts.ByID(ctx, id); err != nil || p.Visibility == Hidden {
 		return p, false, err
@@ -376,7 +374,7 @@ func (m *Posts) hide(ctx context.Context, id bson.ObjectID) (p *Post, changed bo
 	return p, true, err
 }
 
-// restore makes a hidden post what it was before.
+// restore gives a hidden post its previous visibility.
 func (m *Posts) restore(ctx context.Context, id bson.ObjectID) (p *Post, changed bool, err error) {
 	if p, err = m.posts.ByID(ctx, id); err != nil || p.Visibility != Hidden {
 		return p, false, err
@@ -393,7 +391,7 @@ func (m *Posts) restore(ctx context.Context, id bson.ObjectID) (p *Post, changed
 	return p, true, err
 }
 
-// suspend takes up to limit published posts of a disabled account out of the lists and counts, or puts them back. It tells
+// suspend takes up to limit published posts of a disabled account out of the lists and counts, or puts them back. It returns
 // how many there were.
 func (m *Posts) suspend(ctx context.Context, owner bson.ObjectID, disabled bool, limit int) (int, error) {
 	from, to := Public, Suspended
@@ -406,7 +404,7 @@ func (m *Posts) suspend(ctx context.Context, owner bson.ObjectID, disabled bool,
 			_, err = m.posts.Update(ctx, store.Where("_id", p.ID, "visibility", from), bson.D{store.Set("visibility", to)})
 		}
 		if apperr.Is(err, apperr.NotFound) {
-			err = nil // changed or removed since
+			err = nil // changed or removed since then
 		}
 	}
 	return len(found), err

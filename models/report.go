@@ -12,7 +12,7 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Reportable is a kind of thing that can be reported.
+// Reportable is a kind of content that can be reported.
 type Reportable string
 
 // What can be reported.
@@ -22,7 +22,7 @@ const (
 	ReportedChannel Reportable = "channel"
 )
 
-// Report is what one user says against something.
+// Report is one user's complaint about something.
 type Report struct {
 	ID        bson.ObjectID `bson:"_id"`
 	Case      bson.ObjectID `bson:"case"`
@@ -33,8 +33,8 @@ type Report struct {
 	ExpiresAt time.Time     `bson:"expiresAt"`
 }
 
-// Case is what is reported, with all reports on it until a moderator decides. It says what that was, in case it goes: a
-// part of its words, and whose they were.
+// Case is what was reported, with all reports about it until a moderator decides. It keeps an excerpt of the content and the
+// owner's name, in case the content is deleted.
 type Case struct {
 	ID           bson.ObjectID `bson:"_id"`
 	Kind         Reportable    `bson:"kind"`
@@ -47,21 +47,21 @@ type Case struct {
 	Text         string        `bson:"text"`
 	ReportsCount int64         `bson:"reportsCount"`
 	Open         bool          `bson:"open"`
-	Closing      bson.ObjectID `bson:"closing"`           // zero while it is open, so that a target has one open case
-	Outcome      Act           `bson:"outcome,omitempty"` // what was done last
-	By           string        `bson:"by,omitempty"`      // and by whom
+	Closing      bson.ObjectID `bson:"closing"`           // zero while it is open, so that each target has at most one open case
+	Outcome      Act           `bson:"outcome,omitempty"` // the last decision
+	By           string        `bson:"by,omitempty"`      // and who made it
 	DecidedAt    *time.Time    `bson:"decidedAt,omitempty"`
-	LastAt       time.Time     `bson:"lastAt"` // of the reports, the last
+	LastAt       time.Time     `bson:"lastAt"` // of the last report
 	CreatedAt    time.Time     `bson:"createdAt"`
 	ExpiresAt    time.Time     `bson:"expiresAt"`
 }
 
 const (
-	casesKept      = 180 * 24 * time.Hour // from the first report on, with all that are in it
+	casesKept      = 180 * 24 * time.Hour // from the first report on, with all of its reports
 	snapshotLength = 1000                 // characters
 )
 
-// Reports are what users say against something, and what comes of it.
+// Reports are users' complaints, and the decisions on them.
 type Reports struct {
 	db         *store.DB
 	cases      *store.Documents[Case]
@@ -93,7 +93,7 @@ func NewReports(db *store.DB, users *Users, posts *Posts, comments *Comments, mo
 	}
 }
 
-// Look returns what can be reported, as a case would keep it, if the user can see it and it is not their own.
+// Look returns what can be reported, in the form that a case stores, if the user can see it and doesn't own it.
 func (m *Reports) Look(ctx context.Context, user bson.ObjectID, kind Reportable, id bson.ObjectID) (*Case, error) {
 	c := &Case{Kind: kind, Target: id}
 	switch kind {
@@ -138,7 +138,7 @@ func clip(text string, length int) string {
 	return text
 }
 
-// Create reports something that the user can see. While a report of theirs on it is open, another one is a conflict.
+// Create reports something that the user can see. While they have an open report about it, another one is a conflict.
 func (m *Reports) Create(ctx context.Context, user bson.ObjectID, kind Reportable, id bson.ObjectID, reason, text string) error {
 	c, err := m.Look(ctx, user, kind, id)
 	if err != nil {
@@ -148,7 +148,7 @@ func (m *Reports) Create(ctx context.Context, user bson.ObjectID, kind Reportabl
 	if err := validate(r); err != nil {
 		return err
 	}
-	for range 3 { // of two first ones at once, one is second
+	for range 3 { // of two concurrent first ones, one comes second
 		err = m.db.Atomically(ctx, func(ctx context.Context) error { return m.create(ctx, *c, r) })
 		if !apperr.Is(err, apperr.Conflict) {
 			return err
@@ -164,7 +164,7 @@ func (m *Reports) Create(ctx context.Context, user bson.ObjectID, kind Reportabl
 	return err
 }
 
-// reported tells whether a report of the user on the target is open.
+// reported reports whether the user has an open report about the target.
 func (m *Reports) reported(ctx context.Context, user, target bson.ObjectID) (bool, error) {
 	c, err := m.cases.One(ctx, store.Where("target", target, "closing", bson.ObjectID{}))
 	if apperr.Is(err, apperr.NotFound) {
@@ -177,8 +177,8 @@ func (m *Reports) reported(ctx context.Context, user, target bson.ObjectID) (boo
 	return n > 0, err
 }
 
-// create adds a report to the open case of its target, or to a new one. The case is written, so that it can't be closed at
-// the same moment without this report.
+// create adds a report to the open case of its target, or to a new one. It writes the case too, so that the case can't be
+// closed at the same moment without this report.
 func (m *Reports) create(ctx context.Context, c Case, r *Report) error {
 	now := m.db.Now()
 	open, err := m.cases.Update(ctx, store.Where("target", c.Target, "closing", bson.ObjectID{}), bson.D{store.Set("lastAt", now)})
@@ -194,22 +194,22 @@ func (m *Reports) create(ctx context.Context, c Case, r *Report) error {
 	return m.reports.Insert(ctx, r)
 }
 
-// Cases lists the open cases, or those that are decided, the latest report first.
+// Cases lists the open cases, or the decided ones, latest report first.
 func (m *Reports) Cases(ctx context.Context, open bool, p store.Paging) (store.Page[*Case], error) {
 	return m.cases.Page(ctx, store.Where("open", open), store.Order{"-lastAt", "-_id"}, p)
 }
 
-// Case loads one.
+// Case loads one case.
 func (m *Reports) Case(ctx context.Context, id bson.ObjectID) (*Case, error) {
 	return m.cases.ByID(ctx, id)
 }
 
-// Page lists the reports of a case, the latest first.
+// Page lists the reports of a case, latest first.
 func (m *Reports) Page(ctx context.Context, id bson.ObjectID, p store.Paging) (store.Page[*Report], error) {
 	return m.reports.Page(ctx, store.Where("case", id), store.Order{"-_id"}, p)
 }
 
-// Act is what a moderator does about a case.
+// Act is a moderator's decision on a case.
 type Act string
 
 // The acts. The first three close an open case.
@@ -221,7 +221,7 @@ const (
 	EnableOwner  Act = "enable"
 )
 
-// Decide acts on what is reported. Doing it again changes nothing.
+// Decide carries out a decision. It is idempotent.
 func (m *Reports) Decide(ctx context.Context, by Moderator, id bson.ObjectID, act Act) (c *Case, err error) {
 	err = m.moderation.act(ctx, by, func(ctx context.Context, admin *User) error {
 		if c, err = m.cases.ByID(ctx, id); err != nil {
@@ -240,7 +240,7 @@ func (m *Reports) Decide(ctx context.Context, by Moderator, id bson.ObjectID, ac
 			set = append(set, store.Where("open", false, "closing", c.ID)...)
 		}
 		c, err = m.cases.Update(ctx, store.Where("_id", id, "closing", c.Closing), bson.D{{Key: "$set", Value: set}})
-		if apperr.Is(err, apperr.NotFound) { // without transactions, another moderator may have been faster
+		if apperr.Is(err, apperr.NotFound) { // without transactions, another moderator may have been first
 			err = errDealtWith().Because(err)
 		}
 		return err
@@ -252,7 +252,7 @@ func errDealtWith() *apperr.Error {
 	return apperr.New(apperr.Conflict, "This report has been dealt with already.")
 }
 
-// apply does it to what is reported, or to its owner, and tells whether that changed anything.
+// apply carries it out on what was reported, or its owner, and reports whether that changed anything.
 func (m *Reports) apply(ctx context.Context, by Moderator, c *Case, act Act) (changed bool, err error) {
 	switch act {
 	case Dismiss:
@@ -293,7 +293,7 @@ func (m *Reports) setHidden(ctx context.Context, by Moderator, c *Case, hidden b
 	return true, m.moderation.events.moderated(ctx, event, by, c.Owner, c.about())
 }
 
-// about names what is reported, in a few words.
+// about names what was reported, in a few words.
 func (c *Case) about() string {
 	if c.Kind == ReportedChannel {
 		return "the account @" + c.Username
@@ -305,7 +305,7 @@ func (c *Case) about() string {
 	return "the " + string(c.Kind) + " “" + clip(strings.Join(strings.Fields(words), " "), 80) + "” by @" + c.Username
 }
 
-// State tells how things are with what is reported.
+// State returns the current state of what was reported.
 func (m *Reports) State(ctx context.Context, c *Case) (s CaseState, err error) {
 	owner, err := m.users.ByID(ctx, c.Owner)
 	if err == nil {
@@ -329,9 +329,9 @@ func (m *Reports) State(ctx context.Context, c *Case) (s CaseState, err error) {
 	return s, err
 }
 
-// CaseState is how things are with what is reported.
+// CaseState is the current state of what was reported.
 type CaseState struct {
 	Hidden   bool // by a moderator
 	Disabled bool // its owner's account
-	Gone     bool // deleted, or its owner's account is
+	Gone     bool // deleted, or its owner's account was
 }

@@ -14,20 +14,20 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Request is a request that came with a key, so that sending it again gives the first one's result
+// Request is a request that came with an idempotency key, so that a retry gets the first one's result
 // (draft-ietf-httpapi-idempotency-key-header). Its id is a keyed hash of the user, the route and the key.
 type Request struct {
 	ID        bson.ObjectID `bson:"_id"`
 	User      bson.ObjectID `bson:"user"`
 	Content   []byte        `bson:"content"` // a keyed hash of what was sent
-	Turn      bson.ObjectID `bson:"turn"`    // names the attempt that is working on it
-	Until     time.Time     `bson:"until"`   // when that attempt counts as dead, unless it says that it lives
+	Turn      bson.ObjectID `bson:"turn"`    // identifies the attempt that is working on it
+	Until     time.Time     `bson:"until"`   // when that attempt counts as dead, unless it renews its lease
 	Changed   bool          `bson:"changed"` // the attempt has changed something
 	Result    *Result       `bson:"result,omitempty"`
 	ExpiresAt time.Time     `bson:"expiresAt"`
 }
 
-// Result is the response that every repetition gets.
+// Result is the response that every retry gets.
 type Result struct {
 	Status   int    `bson:"status"`
 	Location string `bson:"location"`
@@ -38,18 +38,19 @@ type Result struct {
 
 const (
 	requestsKept = 24 * time.Hour
-	// TurnTime is how long an attempt may be silent. Then its process is dead, and the next attempt takes over.
+	// TurnTime is how long an attempt may go without renewing. After that its process counts as dead, and the next attempt
+	// takes over.
 	TurnTime = 30 * time.Second
 )
 
-// Requests are the requests of the last day that came with a key.
+// Requests are the requests of the last day that came with an idempotency key.
 type Requests struct {
 	db       *store.DB
 	requests *store.Documents[Request]
 	key      []byte
 }
 
-// NewRequests registers the requests. The key makes the hashes.
+// NewRequests registers the requests. The key is for the hashes.
 func NewRequests(db *store.DB, key string) *Requests {
 	return &Requests{db: db, key: []byte("requests:" + key), requests: store.Register[Request](db, store.Kind{
 		Name:    "requests",
@@ -60,9 +61,9 @@ func NewRequests(db *store.DB, key string) *Requests {
 	})}
 }
 
-// Take takes the turn of a request, or returns it as it was answered. An error with RetryAfter says that another attempt,
-// perhaps of another process, is at it. The route is its method and path; the content is whatever makes it this request
-// and no other.
+// Take takes the turn of a request, or returns its stored result. An error with RetryAfter means that another attempt,
+// perhaps in another process, is working on it. The route is its method and path; the content is whatever distinguishes it
+// from other requests.
 func (m *Requests) Take(ctx context.Context, user bson.ObjectID, route, key string, content []byte) (*Request, error) {
 	now := m.db.Now()
 	r := &Request{
@@ -79,7 +80,7 @@ func (m *Requests) Take(ctx context.Context, user bson.ObjectID, route, key stri
 		return nil, errBusy(0).Because(err)
 	case err != nil:
 		return nil, err
-	case !now.Before(first.ExpiresAt): // the database has not removed it yet
+	case !now.Before(first.ExpiresAt): // expired, but the database has not removed it yet
 		return m.takeOver(ctx, first, r)
 	case !bytes.Equal(first.Content, r.Content):
 		return nil, apperr.New(apperr.Invalid, "This was already sent with different content. To send something else, open the form again or use a new key.")
@@ -93,8 +94,8 @@ func (m *Requests) Take(ctx context.Context, user bson.ObjectID, route, key stri
 	return m.takeOver(ctx, first, r)
 }
 
-// takeOver puts r in the place of an attempt that is dead. Of several that try, one succeeds; and none does if the attempt
-// was only slow, and has gone on meanwhile.
+// takeOver replaces an attempt that is dead with r. Of several that try, one succeeds. None does if the attempt was only
+// slow and has renewed its lease.
 func (m *Requests) takeOver(ctx context.Context, dead, r *Request) (*Request, error) {
 	taken, err := m.requests.Update(ctx, store.Where("_id", dead.ID, "turn", dead.Turn, "until", dead.Until, "changed", dead.Changed), bson.D{
 		store.Set("content", r.Content, "turn", r.Turn, "until", r.Until, "changed", false, "expiresAt", r.ExpiresAt), store.Unset("result"),
@@ -111,8 +112,9 @@ func errBusy(wait time.Duration) *apperr.Error {
 	return e
 }
 
-// Within is the context for what the request does. Every change made with it happens together with a note that the request
-// has changed something, and not at all if somebody else has its turn: so nothing is done twice, whenever a process stops.
+// Within returns the context for the request's changes. Every change made with it is committed together with a note that the
+// request has changed something, and not at all if another attempt has its turn. So nothing is done twice, whenever a
+// process stops.
 func (m *Requests) Within(ctx context.Context, r *Request) context.Context {
 	return store.WithFence(ctx, func(ctx context.Context) error {
 		_, err := m.requests.Update(ctx, m.turn(r), bson.D{store.Set("changed", true)})
@@ -123,25 +125,25 @@ func (m *Requests) Within(ctx context.Context, r *Request) context.Context {
 	})
 }
 
-// Live says that the attempt is still at it.
+// Live renews the attempt's lease.
 func (m *Requests) Live(ctx context.Context, r *Request) error {
 	_, err := m.requests.Update(ctx, m.turn(r), bson.D{store.Set("until", m.db.Now().Add(TurnTime))})
 	return err
 }
 
-// Finish keeps the result for every repetition.
+// Finish stores the result for every retry.
 func (m *Requests) Finish(ctx context.Context, r *Request, result Result) error {
 	_, err := m.requests.Update(ctx, m.turn(r), bson.D{store.Set("result", result, "changed", true)})
 	return err
 }
 
-// Release frees the key of a request that came to nothing.
+// Release frees the key of a request that had no effect.
 func (m *Requests) Release(ctx context.Context, r *Request) error {
 	_, err := m.requests.Delete(ctx, m.turn(r))
 	return err
 }
 
-// ReleaseUnchanged is Release for a request that may have come to something: if it has, the key stays taken.
+// ReleaseUnchanged is Release for a request that may have had an effect: if it has, the key stays taken.
 func (m *Requests) ReleaseUnchanged(ctx context.Context, r *Request) error {
 	_, err := m.requests.Delete(ctx, append(m.turn(r), store.Where("changed", false)...))
 	return err

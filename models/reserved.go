@@ -2,17 +2,17 @@ package models
 
 import "strings"
 
-// siteName is what no name of a channel may have in it: it would be taken for the site itself.
+// siteName must not occur in the name of a channel: people would take it for the site itself.
 const siteName = "tokentube"
 
-// staffWords are usernames that would be taken for those who run the site, also with a number after them.
+// staffWords are usernames that people would take for the site's staff, even with a number appended.
 const staffWords = `
 	access admin administration administrator administrators admins billing bot developer developers helpdesk hostmaster
 	mod moderation moderator moderators mods noreply no-reply official operator owner postmaster robot root security
 	service staff superuser support sysadmin system team trust verified webmaster`
 
-// siteWords are usernames that would be taken for a part of the site. Every first part of an address is among them, which a
-// test of the routes checks.
+// siteWords are usernames that people would take for a part of the site. They include the first segment of every path, which
+// a test of the routes checks.
 const siteWords = `
 	account accounts api app article assets auth blocks blog channel channels comments community confirm console contact copyright
 	confirm-email create dashboard dev docs download email everyone export favicon.ico feed feeds follow forgot forgot-password guest
@@ -24,7 +24,7 @@ const siteWords = `
 	tags terms test theft token tokens trending tweets undefined upload user users verify video videos views watch
 	welcome well-known www`
 
-// looks maps characters to the ones that they can be read as; separators are read over.
+// looks maps characters to the ones that they look like; separators are ignored.
 var looks = strings.NewReplacer(
 	".", "", "_", "", "-", "",
 	"0", "o", "1", "l", "i", "l", "2", "z", "3", "e", "4", "a", "5", "s", "6", "g", "7", "t", "8", "b", "9", "g",
@@ -41,7 +41,7 @@ func looksOf(words string) map[string]bool {
 	return all
 }
 
-// reserved tells a username that is one of the site's own words, looks like one, or is put together of them ("adm1n",
+// reserved reports whether a username is one of the site's own words, looks like one, or is composed of them ("adm1n",
 // "a_d_m_i_n", "support-team", "admin2").
 func reserved(username string) bool {
 	if one(username) || strings.Contains(looks.Replace(username), looks.Replace(siteName)) {
@@ -53,10 +53,10 @@ func reserved(username string) bool {
 			return false
 		}
 	}
-	return true // also of nothing but separators
+	return true // a name of nothing but separators too
 }
 
-// one tells a single word. A 5 at the end of a word of the site is a number ("user5"), and no s.
+// one checks a single word. A 5 at the end of one of the site's words is a digit ("user5"), not an s.
 func one(name string) bool {
 	look := looks.Replace(name)
 	return staffLooks[look] || staffLooks[looks.Replace(strings.TrimRight(name, "0123456789._-"))] ||

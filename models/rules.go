@@ -14,8 +14,8 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// The rules of a document are in its struct, as validate tags; this file says
-// what the tags mean. Documents are validated by validate, whoever made them.
+// A document's rules are the validate tags of its struct; this file defines the tags. validate checks every document,
+// wherever it came from.
 
 var usernames = regexp.MustCompile(`^[a-z0-9_.-]{3,30}$`)
 
@@ -41,26 +41,26 @@ func newRules() *validator.Validate {
 	return v
 }
 
-// normalText is how text of several lines is kept.
+// normalText is the stored form of text with several lines.
 func normalText(s string) string { return strings.TrimSpace(strings.ReplaceAll(s, "\r\n", "\n")) }
 
-// plain tells text without control characters, but for those allowed. Text of
-// spaces alone was trimmed to nothing before.
+// plain reports whether text has no control characters except the allowed ones. Text of only spaces has already been trimmed
+// to nothing.
 func plain(s, allowed string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
 		return unicode.IsControl(r) && !strings.ContainsRune(allowed, r)
 	})
 }
 
-// shows tells characters that leave something to see: not spaces, marks, format characters, fillers (ᅠ) or the blanks among
-// the symbols. Text needs one of them; beside it, all of those are fine (emoji sequences, Persian with its joiners).
+// shows reports whether a character is visible: not a space, mark, format character, filler (ᅠ) or one of the blank symbols.
+// Text needs at least one; besides it, all of those are allowed (emoji sequences, Persian with its joiners).
 func shows(r rune) bool {
 	const blankBraille, nullNotehead = 0x2800, 0x1d159
 	return (unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsPunct(r) || unicode.IsSymbol(r)) &&
 		!unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) && r != blankBraille && r != nullNotehead
 }
 
-// validate checks a document against its rules: the error names every field.
+// validate checks a document against its rules. The error names every invalid field.
 func validate(document any) error {
 	err := rules.Struct(document)
 	var faults validator.ValidationErrors
@@ -69,7 +69,7 @@ func validate(document any) error {
 	}
 	e := apperr.New(apperr.Invalid, "Please fix the highlighted fields.")
 	for _, fault := range faults {
-		name, _, _ := strings.Cut(fault.Field(), "[") // "tags[2]" is a fault of "tags"
+		name, _, _ := strings.Cut(fault.Field(), "[") // "tags[2]" is an error of "tags"
 		e.Fields = append(e.Fields, apperr.Field{Name: name, Message: explain(fault)})
 	}
 	return e
@@ -98,7 +98,7 @@ func explain(fault validator.FieldError) string {
 	return "This isn't accepted."
 }
 
-// needed names the field that was left empty, as the forms do.
+// needed names the field that was left empty, as the forms label it.
 func needed(field string) string {
 	switch field {
 	case "fullName":

@@ -11,19 +11,19 @@ import (
 	"tokentube/utils/words"
 )
 
-// Search works by keywords: each post and each user keeps its words in an indexed array. Of the words of a query, the one
-// that the fewest have leads to the candidates; these are read, compared with the whole query, and ranked in memory. How
-// many have a word is counted in the index alone, and no further than to maxCandidates, so that neither a frequent word
-// nor a large site makes a search costly.
+// Search works by keywords: each post and each user keeps its words in an indexed array. The rarest word of the query
+// selects the candidates, which are read, compared with the whole query, and ranked in memory. The frequency of a word is
+// counted in the index alone, and only up to maxCandidates, so neither a common word nor a large site makes a search
+// expensive.
 
 const (
 	maxKeywords   = 300  // of a document: those of its title and tags come first
 	maxCandidates = 1000 // read for a query
-	maxNamesakes  = 20   // channels, for each word, whose posts are candidates
-	ofNamesakes   = 300  // the candidates among maxCandidates that they may give
+	maxNamesakes  = 20   // channels, per word, whose posts are candidates
+	ofNamesakes   = 300  // how many of the maxCandidates may come from them
 )
 
-// keywords are the words of texts, each once, and the tags.
+// keywords are the words of texts, without duplicates, and the tags.
 func keywords(tags []string, texts ...string) []string {
 	list := []string{}
 	seen := map[string]bool{}
@@ -42,7 +42,7 @@ func keywords(tags []string, texts ...string) []string {
 	return list
 }
 
-// keywords of a post are there while others may see it.
+// keywords of a post exist while others may see it.
 func (p *Post) keywords() []string {
 	if p.Visibility != Public {
 		return []string{}
@@ -50,7 +50,7 @@ func (p *Post) keywords() []string {
 	return keywords(p.hashtags(), p.Title, strings.Join(p.Tags, " "), p.Description)
 }
 
-// hashtags are the post's tags, and those in its text.
+// hashtags are the post's tags and those in its text.
 func (p *Post) hashtags() (tags []string) {
 	for _, tag := range p.Tags {
 		tags = append(tags, words.Tag(tag))
@@ -58,10 +58,10 @@ func (p *Post) hashtags() (tags []string) {
 	return append(tags, words.Tags(p.Title+"\n"+p.Description)...)
 }
 
-// names are what a channel is found by.
+// names are the texts that a channel is found by.
 func (u *User) names() string { return u.FullName + " " + u.Username }
 
-// derivedKeywords keeps the keywords of a kind.
+// derivedKeywords maintains the keywords of a kind.
 func derivedKeywords[T any](of func(*T) []string, from ...string) store.Derived {
 	return store.Derived{Field: "keywords", From: from, Of: func(raw bson.Raw) (any, error) {
 		doc := new(T)
@@ -70,7 +70,7 @@ func derivedKeywords[T any](of func(*T) []string, from ...string) store.Derived 
 	}}
 }
 
-// candidates reads the documents that a query may mean, at most a number of them, the latest first.
+// candidates reads the documents that a query may match, up to a limit, latest first.
 func candidates[T any](ctx context.Context, docs *store.Documents[T], q words.Query, latest store.Order, most int) ([]*T, error) {
 	word, n, err := rarest(ctx, docs, q)
 	if err != nil || n == 0 {
@@ -82,8 +82,8 @@ func candidates[T any](ctx context.Context, docs *store.Documents[T], q words.Qu
 	return unfinished(ctx, docs, q.Prefix, latest, most)
 }
 
-// rarest is the word of a query that the fewest documents have, and how many, as far as maxCandidates. The unfinished word
-// is not counted: alone, it is the empty word that all have.
+// rarest is the word of a query that the fewest documents have, and how many, counted up to maxCandidates. The unfinished
+// word isn't counted: if it is alone, the result is the empty word, which every document has.
 func rarest[T any](ctx context.Context, docs *store.Documents[T], q words.Query) (word string, n int, err error) {
 	n = maxCandidates
 	for i, w := range append(slices.Clone(q.Tags), q.Words...) {
@@ -98,7 +98,7 @@ func rarest[T any](ctx context.Context, docs *store.Documents[T], q words.Query)
 	return word, n, nil
 }
 
-// unfinished reads the documents with a word that begins like this: first those that have just this word.
+// unfinished reads the documents with a word that begins like this, those with exactly this word first.
 func unfinished[T any](ctx context.Context, docs *store.Documents[T], prefix string, latest store.Order, most int) ([]*T, error) {
 	found, err := docs.List(ctx, store.Where("keywords", prefix), latest, most)
 	if err != nil || len(found) == most {
@@ -109,14 +109,14 @@ func unfinished[T any](ctx context.Context, docs *store.Documents[T], prefix str
 	return append(found, more...), err
 }
 
-// field is a text of a document, with what it is worth to find a word there.
+// field is a text of a document, and the weight of a word found in it.
 type field struct {
 	worth int
 	words []string
 }
 
-// worth is how well fields answer a query: for each word the best field that has it, a bit more for a whole word than for
-// a beginning; 0 if one is nowhere.
+// worth scores how well fields match a query: for each word, the best field that has it, with a bonus for a whole word over
+// a prefix; 0 if a word is missing.
 func worth(q words.Query, tags []string, fields ...field) (sum int) {
 	for _, tag := range q.Tags {
 		if !slices.Contains(tags, tag) {
@@ -150,7 +150,7 @@ func worth(q words.Query, tags []string, fields ...field) (sum int) {
 }
 
 // Search lists posts that the viewer may see and that have all words of a text in their title, tags, text, or their
-// channel's names. Without an order, the best come first: by where the words are, then the latest.
+// channel's names. Without an order, the best match comes first: by where the words are, then by date.
 func (m *Posts) Search(ctx context.Context, viewer bson.ObjectID, text string, q PostQuery, p store.Paging) (store.Page[*Post], error) {
 	ranked, err := m.ranked(ctx, viewer, words.ParseQuery(text), q)
 	if err != nil {
@@ -170,7 +170,7 @@ type rankedPost struct {
 	worth int
 }
 
-// rank is the order of what was found.
+// rank sorts the results.
 func (q PostQuery) rank() (store.Order, func(rankedPost) bson.D) {
 	_, order := q.filter()
 	if q.Sort == "" {
@@ -217,7 +217,7 @@ func (m *Posts) ranked(ctx context.Context, viewer bson.ObjectID, query words.Qu
 	var ranked []rankedPost
 	for _, p := range found {
 		owner := users[p.Owner]
-		if owner == nil { // gone a moment ago
+		if owner == nil { // deleted a moment ago
 			continue
 		}
 		n := worth(query, p.hashtags(), field{8, words.Of(p.Title)}, field{6, words.Of(strings.Join(p.Tags, " "))},
@@ -231,7 +231,8 @@ func (m *Posts) ranked(ctx context.Context, viewer bson.ObjectID, query words.Qu
 
 var latestPosts = store.Order{"-publishedAt", "-_id"}
 
-// found are the candidates, each once: posts with the words, and the latest of channels that are called like one of them.
+// found are the candidates, without duplicates: posts with the words, and the latest posts of channels whose name has one of
+// them.
 func (m *Posts) found(ctx context.Context, query words.Query) ([]*Post, error) {
 	namesakes, err := m.users.namesakes(ctx, query)
 	if err != nil {
@@ -258,7 +259,7 @@ func (m *Posts) found(ctx context.Context, query words.Query) ([]*Post, error) {
 
 var latestUsers = store.Order{"-_id"}
 
-// namesakes are channels of whose names a word of the query is one.
+// namesakes are channels that have a word of the query in their names.
 func (m *Users) namesakes(ctx context.Context, query words.Query) ([]bson.ObjectID, error) {
 	ids := []bson.ObjectID{}
 	add := func(users []*User) {
@@ -283,7 +284,7 @@ func (m *Users) namesakes(ctx context.Context, query words.Query) ([]bson.Object
 	return ids, err
 }
 
-// Search lists channels that have all words of a text in their names: the best first, then those with the most subscribers.
+// Search lists channels that have all words of a text in their names: best match first, then by subscribers.
 func (m *Users) Search(ctx context.Context, text string, p store.Paging) (store.Page[*User], error) {
 	type ranked struct {
 		*User

@@ -14,8 +14,8 @@ import (
 	"tokentube/utils/token"
 )
 
-// Session is one login on one device. The refresh tokens that follow one another in it are its family: one is current, the
-// last few are remembered. No token is kept, only what it takes to recognise one and to make it again.
+// Session is one login on one device. The refresh tokens that succeed one another in it are its family: one is current, the
+// last few are remembered. No token is stored, only what is needed to recognise it and to make it again.
 type Session struct {
 	ID         bson.ObjectID `bson:"_id"`
 	User       bson.ObjectID `bson:"user"`
@@ -26,10 +26,10 @@ type Session struct {
 	UserAgent  string        `bson:"userAgent"`
 	IP         string        `bson:"ip"`
 	Renewals   int64         `bson:"renewals"`   // how often its tokens were renewed
-	LastSeenAt time.Time     `bson:"lastSeenAt"` // when they were last: no other use is written down
+	LastSeenAt time.Time     `bson:"lastSeenAt"` // the last renewal: no other use is recorded
 	ExpiresAt  time.Time     `bson:"expiresAt"`
 	CreatedAt  time.Time     `bson:"createdAt"`
-	ProvedAt   time.Time     `bson:"provedAt"` // when whoever is there last proved who they are: see Proved
+	ProvedAt   time.Time     `bson:"provedAt"` // when the user last confirmed who they are: see Proved
 	EndedAt    *time.Time    `bson:"revokedAt,omitempty"`
 	EndedFor   EndReason     `bson:"revokedFor,omitempty"`
 }
@@ -39,18 +39,17 @@ type RefreshToken struct {
 	ID        string    `bson:"jti"`
 	IssuedAt  time.Time `bson:"issuedAt"`
 	ExpiresAt time.Time `bson:"expiresAt"`
-	Seen      bool      `bson:"seen"` // an access token made with it was used: it has arrived
+	Seen      bool      `bson:"seen"` // an access token made with it was used, so it has arrived
 }
 
-// RecentToken identifies one that was replaced. Until is when its grace ends; it is not set while its successor has not
-// been seen.
+// RecentToken identifies a replaced token. Until is the end of its grace period, unset while its successor has not been
+// seen.
 type RecentToken struct {
 	ID    string     `bson:"jti"`
 	Until *time.Time `bson:"until,omitempty"`
 }
 
-// SessionKind keeps the sessions of the site and those of the Token lab apart: the tokens of one kind open nothing of the
-// other.
+// SessionKind separates the site's sessions from those of the Token lab: tokens of one kind don't work for the other.
 type SessionKind string
 
 // The kinds of sessions.
@@ -59,7 +58,7 @@ const (
 	Lab SessionKind = "lab" // without its user's roles
 )
 
-// EndReason says why a session was ended.
+// EndReason is why a session ended.
 type EndReason string
 
 // The reasons.
@@ -68,28 +67,28 @@ const (
 	NewLogin        EndReason = "new_login"
 	PasswordChanged EndReason = "password_changed"
 	TokenReused     EndReason = "token_reuse"
-	EndedByUser     EndReason = "ended" // on another device
+	EndedByUser     EndReason = "ended" // from another device
 	TooMany         EndReason = "too_many_sessions"
 	Disabled        EndReason = "disabled" // the account, by a moderator
 	EndedByAdmin    EndReason = "ended_by_admin"
-	Restored        EndReason = "restored" // from a backup, which knows nothing of what was ended since
+	Restored        EndReason = "restored" // from a backup, which doesn't know what has ended since
 )
 
 const (
 	recentTokens       = 8
 	sessionsPerUser    = 50
-	endTogether        = 200 // sessions in one change
+	endTogether        = 200 // sessions in one transaction
 	maxAgeUnremembered = 24 * time.Hour
 )
 
-// ErrSessionOver: the session does not exist, expired, or was ended.
+// ErrSessionOver: the session doesn't exist, has expired, or has ended.
 var ErrSessionOver = errors.New("the session is over")
 
-// ErrTokenReused: a refresh token came back after its successor was in use. One of the two who hold it is a thief, so the
-// session was ended for both.
+// ErrTokenReused: a refresh token was used after its successor. One of its two holders is a thief, so the session has ended
+// for both.
 var ErrTokenReused = errors.New("a replaced refresh token was used again")
 
-// SessionPolicy is how long sessions and their tokens live.
+// SessionPolicy defines how long sessions and their tokens last.
 type SessionPolicy struct {
 	RefreshTTL time.Duration // the idle limit, renewed at each rotation
 	Grace      time.Duration // for a replaced token whose successor is in use
@@ -117,14 +116,14 @@ func NewSessions(db *store.DB, policy SessionPolicy) *Sessions {
 	})}
 }
 
-// OfKind are the sessions of another kind, in the same collection. Listing and ending them is common to all kinds.
+// OfKind are the sessions of another kind, in the same collection. Listing and ending cover all kinds.
 func (m *Sessions) OfKind(kind SessionKind, policy SessionPolicy) *Sessions {
 	other := *m
 	other.kind, other.policy = kind, policy
 	return &other
 }
 
-// rolesOf are the roles that tokens of the session give their user.
+// rolesOf are the roles that the session's tokens give their user.
 func (s *Session) rolesOf(u *User) []string {
 	if s.Kind == Lab {
 		return []string{}
@@ -132,7 +131,7 @@ func (s *Session) rolesOf(u *User) []string {
 	return u.Roles
 }
 
-// Create begins a session. A user has fifty at most: the oldest ones beyond that are ended, and returned.
+// Create starts a session. A user has at most fifty: the oldest ones beyond that are ended and returned.
 func (m *Sessions) Create(ctx context.Context, user bson.ObjectID, remember bool, d Device) (s *Session, ended []*Session, err error) {
 	now := m.db.Now()
 	s = &Session{
@@ -155,18 +154,18 @@ func (m *Sessions) Create(ctx context.Context, user bson.ObjectID, remember bool
 	return s, ended, err
 }
 
-// proofLasts is how long nobody is asked again who they are.
+// proofLasts is how long a confirmation lasts.
 const proofLasts = 10 * time.Minute
 
-// Proved tells whether whoever is there has proved who they are within the last ten minutes: by the login that began the
-// session, or since. A token proves only that somebody did once, and can be stolen.
+// Proved reports whether the user confirmed who they are within the last ten minutes, by the login that started the session
+// or later. A token alone only proves that somebody did so once, and it can be stolen.
 func (s *Session) Proved(now time.Time) bool { return now.Sub(s.ProvedAt).Abs() < proofLasts }
 
-// ProvedUntil is until when nobody is asked.
+// ProvedUntil is until when no confirmation is needed.
 func (s *Session) ProvedUntil() time.Time { return s.ProvedAt.Add(proofLasts) }
 
-// Prove notes that whoever is there has just proved who they are. It leaves the session's tokens as they are, so that a
-// renewal at the same moment and this do not undo each other.
+// Prove records that the user has just confirmed who they are. It doesn't touch the session's tokens, so it can't conflict
+// with a concurrent renewal.
 func (m *Sessions) Prove(ctx context.Context, user, id bson.ObjectID) (*Session, error) {
 	s, err := m.sessions.Update(ctx, m.live("_id", id, "user", user), bson.D{store.Set("provedAt", m.db.Now())})
 	if apperr.Is(err, apperr.NotFound) {
@@ -185,17 +184,17 @@ func (m *Sessions) nextToken(s *Session, now time.Time) RefreshToken {
 	if last := s.CreatedAt.Add(maxAge); last.Before(end) {
 		end = last
 	}
-	// Whole seconds, as a token says them (RFC 7519 §2), so that the same token can be made again.
+	// Whole seconds, as in a token (RFC 7519 §2), so that the same token can be made again.
 	return RefreshToken{ID: token.NewID(), IssuedAt: now.Truncate(time.Second), ExpiresAt: end.Truncate(time.Second)}
 }
 
-// ByID loads a live session, past the cache.
+// ByID loads a live session, bypassing the cache.
 func (m *Sessions) ByID(ctx context.Context, id bson.ObjectID) (*Session, error) {
 	return m.ifLive(m.sessions.ByID(ctx, id))
 }
 
-// Cached is ByID, up to store.CachedFor old in processes other than the one that made a change. The session is shared: do
-// not change it.
+// Cached is ByID from the cache: in processes other than the one that made a change, it may be up to store.CachedFor old.
+// The session is shared, so don't change it.
 func (m *Sessions) Cached(ctx context.Context, id bson.ObjectID) (*Session, error) {
 	return m.ifLive(m.sessions.Cached(ctx, id))
 }
@@ -211,12 +210,12 @@ func (m *Sessions) ifLive(s *Session, err error) (*Session, error) {
 	return s, err
 }
 
-// OfUser lists the user's live sessions, the oldest first.
+// OfUser lists the user's live sessions, oldest first.
 func (m *Sessions) OfUser(ctx context.Context, user bson.ObjectID) ([]*Session, error) {
 	return m.sessions.List(ctx, m.live("user", user), store.Order{"createdAt"}, 0)
 }
 
-// OfUserByID loads a session of the user as it is, even if it is over.
+// OfUserByID loads a session of the user, even if it is over.
 func (m *Sessions) OfUserByID(ctx context.Context, user, id bson.ObjectID) (*Session, error) {
 	return m.sessions.One(ctx, store.Where("_id", id, "user", user, "kind", m.kind))
 }
@@ -226,17 +225,17 @@ func (m *Sessions) CountLive(ctx context.Context, limit int) (int, error) {
 	return m.sessions.Count(ctx, m.live("kind", m.kind), limit)
 }
 
-// live is the condition that a session has not ended, with more conditions.
+// live is the condition that a session has not ended, plus further conditions.
 func (m *Sessions) live(conditions ...any) bson.D {
 	return append(store.Where(conditions...), store.Where("revokedAt", store.Absent, "expiresAt", store.Where("$gt", m.db.Now()))...)
 }
 
-// Rotate exchanges the refresh token with this jti. Exactly one of any number of concurrent callers replaces the current
-// one; the others, and those who come within the grace or did not get the response, are given the same successor: Current
-// of the session that is returned. First tells the one who replaced it.
+// Rotate exchanges the refresh token with this jti. Of any number of concurrent callers, exactly one replaces the current
+// token. The others, and callers within the grace period or whose response was lost, get the same successor: Current of the
+// returned session. First is true for the caller that replaced it.
 func (m *Sessions) Rotate(ctx context.Context, id bson.ObjectID, jti string, d Device) (s *Session, first bool, err error) {
-	// A round is lost only to another rotation, after which the token is no longer current, or to MarkSeen, which
-	// writes once: three rounds always decide.
+	// A round is only lost to another rotation, after which the token is no longer current, or to MarkSeen, which writes
+	// once: three rounds are always enough.
 	for range 3 {
 		s, err := m.CheckRefreshToken(ctx, id, jti)
 		if err != nil || s.Current.ID != jti {
@@ -250,8 +249,8 @@ func (m *Sessions) Rotate(ctx context.Context, id bson.ObjectID, jti string, d D
 	return nil, false, ErrSessionOver // ended between the read and the write
 }
 
-// CheckRefreshToken loads the session of a refresh token, past the cache, if the token is still accepted. Reuse of a
-// replaced token whose successor is in use is theft: the session ends.
+// CheckRefreshToken loads the session of a refresh token, bypassing the cache, if the token is still accepted. Reuse of a
+// replaced token whose successor is in use is theft, and ends the session.
 func (m *Sessions) CheckRefreshToken(ctx context.Context, id bson.ObjectID, jti string) (*Session, error) {
 	s, err := m.ByID(ctx, id)
 	if err != nil {
@@ -261,12 +260,12 @@ func (m *Sessions) CheckRefreshToken(ctx context.Context, id bson.ObjectID, jti 
 		return s, nil
 	}
 	if _, err = m.End(ctx, s.User, s.ID, TokenReused); apperr.Is(err, apperr.NotFound) {
-		return s, ErrSessionOver // another request was first to find it out
+		return s, ErrSessionOver // another request detected it first
 	}
 	return s, errors.Join(ErrTokenReused, err)
 }
 
-// accepts tells whether a refresh token is the current one, or one that was replaced and whose grace has not ended.
+// accepts reports whether a refresh token is the current one, or a replaced one within its grace period.
 func (s *Session) accepts(jti string, now time.Time) bool {
 	if jti == s.Current.ID {
 		return true
@@ -279,7 +278,7 @@ func (s *Session) accepts(jti string, now time.Time) bool {
 	return false
 }
 
-// replaceCurrent makes the next token current, in one write that succeeds only on the session exactly as it was read.
+// replaceCurrent makes the next token current, in one write that only succeeds if the session is exactly as it was read.
 func (m *Sessions) replaceCurrent(ctx context.Context, s *Session, d Device) (*Session, error) {
 	now := m.db.Now()
 	next := m.nextToken(s, now)
@@ -291,14 +290,14 @@ func (m *Sessions) replaceCurrent(ctx context.Context, s *Session, d Device) (*S
 	)})
 }
 
-// unchanged is the condition that a session lives and that its tokens are as they were read: the recent ones change only
+// unchanged is the condition that a session is live and its tokens are as they were read: the recent ones only change
 // together with these two.
 func (m *Sessions) unchanged(s *Session) bson.D {
 	return m.live("_id", s.ID, "current.jti", s.Current.ID, "current.seen", s.Current.Seen)
 }
 
-// startGrace gives the replaced tokens that have no end yet theirs: their successor was used, so a request that still
-// comes with one of them has the grace.
+// startGrace starts the grace period of replaced tokens that have none yet: their successor was used, so requests that still
+// come with one of them get the grace period.
 func (m *Sessions) startGrace(recent []RecentToken, now time.Time) []RecentToken {
 	started := make([]RecentToken, 0, len(recent)+1)
 	until := now.Add(m.policy.Grace)
@@ -311,7 +310,7 @@ func (m *Sessions) startGrace(recent []RecentToken, now time.Time) []RecentToken
 	return started
 }
 
-// MarkSeen notes that the session's newest tokens have arrived, the first time that an access token made with them is
+// MarkSeen records that the session's newest tokens have arrived, the first time that an access token made with them is
 // used.
 func (m *Sessions) MarkSeen(ctx context.Context, s *Session) error {
 	_, err := m.sessions.Update(ctx, m.unchanged(s), bson.D{store.Set("current.seen", true, "recent", m.startGrace(s.Recent, m.db.Now()))})
@@ -321,13 +320,13 @@ func (m *Sessions) MarkSeen(ctx context.Context, s *Session) error {
 	return err
 }
 
-// End ends a live session of the user and returns it as it is then. Anybody else's is not found, and one that has ended
-// is not either: of all who end a session one is told so, and the event is noted once.
+// End ends a live session of the user and returns it as it is then. Other users' sessions and ended ones are not found: of
+// several callers that end a session, only one succeeds, so the event is logged once.
 func (m *Sessions) End(ctx context.Context, user, id bson.ObjectID, why EndReason) (*Session, error) {
 	return m.sessions.Update(ctx, m.live("_id", id, "user", user), bson.D{store.Set("revokedAt", m.db.Now(), "revokedFor", why)})
 }
 
-// EndOthers ends every session of the user but one (zero: all), and returns those it ended.
+// EndOthers ends every session of the user except one (zero: none is kept), and returns the ended ones.
 func (m *Sessions) EndOthers(ctx context.Context, user, keep bson.ObjectID, why EndReason) (ended []*Session, err error) {
 	err = m.db.Atomically(ctx, func(ctx context.Context) error {
 		all, err := m.OfUser(ctx, user)
@@ -355,7 +354,7 @@ func (m *Sessions) endEach(ctx context.Context, sessions []*Session, why EndReas
 	return ended, nil
 }
 
-// EndAll ends every live session of every user and kind, and tells note of each inside the same change.
+// EndAll ends every live session of every user and kind, and calls note for each in the same transaction.
 func (m *Sessions) EndAll(ctx context.Context, why EndReason, note func(context.Context, *Session) error) error {
 	var batch []*Session
 	end := func(ctx context.Context) error {

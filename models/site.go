@@ -1,7 +1,6 @@
-// Package models holds the documents of the site, one file for each kind: its fields, its rules, its indexes, and the
-// queries on it. A query that belongs to somebody takes that user's id first, so that it cannot reach anybody else's.
-//
-// Does not belong here: what all documents share (models/store), HTTP, cookies, templates.
+// Package models holds the site's documents, one file for each kind: its fields, rules, indexes and queries. A query for
+// somebody's own documents takes that user's id first, so it can't reach anybody else's.
+// || Does not belong here: what all documents share (models/store), HTTP, cookies, templates.
 package models
 
 import (
@@ -10,14 +9,14 @@ import (
 	"tokentube/models/store"
 )
 
-// Settings are what the models need to know of the configuration.
+// Settings are the parts of the configuration that the models need.
 type Settings struct {
 	Sessions SessionPolicy
-	Quota    int64  // bytes that the files of a user's posts may take; 0: no bound
-	Key      string // makes hashes of what must not be kept as it is: viewers, addresses
+	Quota    int64  // bytes that the files of a user's posts may take; 0: unlimited
+	Key      string // for hashes of what must not be stored in plain form: viewers, addresses
 }
 
-// Site is all documents of the site.
+// Site is all of the site's documents.
 type Site struct {
 	DB       *store.DB
 	Users    *Users
@@ -101,5 +100,5 @@ func New(db *store.DB, s Settings) *Site {
 	return site
 }
 
-// At is the site at another time: see store.DB.At. Close its database when it is done.
+// At is the site as of another time: see store.DB.At. Close its database when done.
 func (s *Site) At(clock func() time.Time) *Site { return New(s.DB.At(clock), s.settings) }

@@ -11,10 +11,10 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Space is what the files of a user's posts take, and may take, in bytes.
+// Space is how many bytes the files of a user's posts take, and may take.
 type Space struct{ Used, Quota int64 }
 
-// Bounded tells whether there is a quota.
+// Bounded reports whether there is a quota.
 func (s Space) Bounded() bool { return s.Quota > 0 }
 
 // Left is how many more bytes they may take.
@@ -25,15 +25,15 @@ func (s Space) Left() int64 {
 	return max(0, s.Quota-s.Used)
 }
 
-// ErrOver is the error for a file that does not fit.
+// ErrOver is the error for a file that doesn't fit.
 func (s Space) ErrOver() error {
 	return apperr.New(apperr.TooLarge, "This file doesn’t fit: you have %[2]d MB of your %[1]d MB left. Delete a post with a large file to make room.", s.Quota>>20, s.Left()>>20)
 }
 
-// Space tells how much room a user has, as far as this copy of the user knows. Create decides.
+// Space returns how much room a user has, according to this copy of the user. Create has the final say.
 func (m *Posts) Space(u *User) Space { return Space{u.StoredBytes, m.quota} }
 
-// withinQuota says it in a sentence if there was not enough room.
+// withinQuota turns a refusal for lack of room into a readable error.
 func (m *Posts) withinQuota(ctx context.Context, owner bson.ObjectID, err error) error {
 	if !errors.Is(err, store.ErrOverMax) {
 		return err

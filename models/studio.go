@@ -8,22 +8,22 @@ import (
 	"tokentube/models/store"
 )
 
-// MineQuery says which of their own posts somebody looks at.
+// MineQuery selects which of their own posts a user sees.
 type MineQuery struct {
 	Kind  Kind       // empty: all
 	State Visibility // empty: all
 }
 
-// Mine lists a user's own posts, the latest made first.
+// Mine lists a user's own posts, latest created first.
 func (m *Posts) Mine(ctx context.Context, user bson.ObjectID, q MineQuery, p store.Paging) (store.Page[*Post], error) {
 	filter := store.Where("owner", user)
-	if q != (MineQuery{}) { // the index has both: of one that isn't given, all are read, side by side
+	if q != (MineQuery{}) { // the index has both: if one isn't given, all of its values are read side by side
 		filter = append(filter, among("visibility", q.State, Draft, Public, Hidden, Suspended), among("kind", q.Kind, Video, Photo, Text))
 	}
 	return m.posts.Page(ctx, filter, store.Order{"-_id"}, p)
 }
 
-// among is the condition that a field has the value, or, where none is given, any of all.
+// among is the condition that a field has the value or, if none is given, any of all.
 func among[T ~string](field string, value T, all ...T) bson.E {
 	if value == "" {
 		return bson.E{Key: field, Value: store.In(all)}
@@ -31,9 +31,9 @@ func among[T ~string](field string, value T, all ...T) bson.E {
 	return bson.E{Key: field, Value: value}
 }
 
-// Totals are what a channel has, and what its posts have got.
+// Totals are a channel's posts, and what they received.
 type Totals struct {
-	Posts int64 `json:"posts"` // drafts too
+	Posts int64 `json:"posts"` // including drafts
 	Figures
 }
 

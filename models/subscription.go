@@ -11,7 +11,7 @@ import (
 
 const maxSubscriptions = 2000
 
-// Subscriptions are who follows which channel.
+// Subscriptions record who follows which channel.
 type Subscriptions struct {
 	subscriptions *store.Relation
 	users         *Users
@@ -33,7 +33,7 @@ func NewSubscriptions(db *store.DB, users *Users, blocks *Blocks, notifications 
 	return m
 }
 
-// Add lets a user follow a channel, and tells its owner. Doing it again changes nothing.
+// Add lets a user follow a channel, and notifies its owner. It is idempotent.
 func (m *Subscriptions) Add(ctx context.Context, user, channel bson.ObjectID) error {
 	if user == channel {
 		return apperr.New(apperr.Conflict, "You can't subscribe to your own channel.")
@@ -49,8 +49,8 @@ func (m *Subscriptions) Add(ctx context.Context, user, channel bson.ObjectID) er
 	})
 }
 
-// refuseBlocked is asked in the transaction of the subscription. Both it and a block count on the channel's account: of the two
-// at once, the second sees the first.
+// refuseBlocked runs in the transaction of the subscription. Both it and a block write the channel's account, so if they are
+// concurrent, the second one sees the first.
 func (m *Subscriptions) refuseBlocked(ctx context.Context, user, channel bson.ObjectID) error {
 	blocked, err := m.blocks.Of(ctx, user, []bson.ObjectID{channel})
 	if err != nil {
@@ -62,7 +62,7 @@ func (m *Subscriptions) refuseBlocked(ctx context.Context, user, channel bson.Ob
 	return m.blocks.Refuse(ctx, user, "You can't subscribe to this channel.", channel)
 }
 
-// Remove lets a user follow a channel no longer. Doing it again changes nothing.
+// Remove lets a user unfollow a channel. It is idempotent.
 func (m *Subscriptions) Remove(ctx context.Context, user, channel bson.ObjectID) error {
 	if _, err := m.users.Cached(ctx, channel); err != nil {
 		return err
@@ -76,22 +76,22 @@ func (m *Subscriptions) remove(ctx context.Context, user, channel bson.ObjectID)
 	})
 }
 
-// Toggle follows the channel, or no longer does.
+// Toggle follows or unfollows the channel.
 func (m *Subscriptions) Toggle(ctx context.Context, user, channel bson.ObjectID) error {
 	return toggle(ctx, m, user, channel)
 }
 
-// Of tells which of the channels a user follows.
+// Of returns which of the channels a user follows.
 func (m *Subscriptions) Of(ctx context.Context, user bson.ObjectID, channels []bson.ObjectID) (map[bson.ObjectID]bool, error) {
 	return m.subscriptions.Of(ctx, user, channels)
 }
 
-// All are the ids of the channels that a user follows.
+// All returns the ids of the channels that a user follows.
 func (m *Subscriptions) All(ctx context.Context, user bson.ObjectID) ([]bson.ObjectID, error) {
 	return m.subscriptions.Targets(ctx, user, maxSubscriptions)
 }
 
-// Channels lists the channels that a user follows, the latest first.
+// Channels lists the channels that a user follows, latest first.
 func (m *Subscriptions) Channels(ctx context.Context, user bson.ObjectID, p store.Paging) (store.Page[*User], error) {
 	page, err := m.subscriptions.Page(ctx, user, p)
 	if err != nil {
@@ -100,7 +100,7 @@ func (m *Subscriptions) Channels(ctx context.Context, user bson.ObjectID, p stor
 	return m.users.related(ctx, page, store.Targets)
 }
 
-// Subscribers lists who follows the user's own channel, the latest first.
+// Subscribers lists the followers of the user's own channel, latest first.
 func (m *Subscriptions) Subscribers(ctx context.Context, user bson.ObjectID, p store.Paging) (store.Page[*User], error) {
 	page, err := m.subscriptions.PageOf(ctx, user, p)
 	if err != nil {

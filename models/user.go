@@ -15,7 +15,8 @@ import (
 	"tokentube/utils/token"
 )
 
-// User is an account and its channel. It is never a response: it holds the password's hash (see controllers.User).
+// User is an account and its channel. It is never sent in a response: it contains the password's hash (see
+// controllers.User).
 type User struct {
 	ID                 bson.ObjectID `bson:"_id"`
 	Username           string        `bson:"username" validate:"username"`
@@ -30,16 +31,16 @@ type User struct {
 	SubscriptionsCount int64         `bson:"subscriptionsCount"`
 	BlocksCount        int64         `bson:"blocksCount"`
 	NotificationsOff   []NoticeType  `bson:"notificationsOff"`           // see Notifications
-	PostsCount         int64         `bson:"postsCount"`                 // published ones
-	StoredBytes        int64         `bson:"storedBytes"`                // that the files of their posts take
-	PlaylistsCount     int64         `bson:"playlistsCount"`             // all, so it is never shown
+	PostsCount         int64         `bson:"postsCount"`                 // only published ones
+	StoredBytes        int64         `bson:"storedBytes"`                // bytes taken by the files of their posts
+	PlaylistsCount     int64         `bson:"playlistsCount"`             // all of them, so it is never shown to others
 	TheftAt            *time.Time    `bson:"theftAt,omitempty"`          // see NoteTheft
 	DisabledAt         *time.Time    `bson:"disabledAt,omitempty"`       // see Moderation
 	HistoryPaused      bool          `bson:"historyPaused"`              // see History
 	UnconfirmedSince   *time.Time    `bson:"unconfirmedSince,omitempty"` // the address; see Addresses
 	EmailLostAt        *time.Time    `bson:"emailLostAt,omitempty"`      // somebody else claimed it
-	NewEmail           string        `bson:"newEmail,omitempty"`         // counts once it is confirmed
-	FormerEmails       []FormerEmail `bson:"formerEmails,omitempty"`     // that can be put back, the oldest first
+	NewEmail           string        `bson:"newEmail,omitempty"`         // takes effect once it is confirmed
+	FormerEmails       []FormerEmail `bson:"formerEmails,omitempty"`     // those that can be restored, oldest first
 	FactorsCount       int64         `bson:"factorsCount"`               // confirmed ones: see Factors
 	PasskeysCount      int64         `bson:"passkeysCount"`              // at most maxPasskeys
 	CreatedAt          time.Time     `bson:"createdAt"`
@@ -54,8 +55,8 @@ func (u *User) Address() string {
 	return u.Email
 }
 
-// GenerateAccessToken makes the short-lived token that lets a request in. It says who the user is, and names the session
-// and the refresh token that it was made with, which is how a session notices that its newest refresh token has arrived.
+// GenerateAccessToken makes the short-lived token that authenticates requests. It identifies the user, the session, and the
+// refresh token that it was made with, which tells the session that its newest refresh token has arrived.
 func (u *User) GenerateAccessToken(tokens *token.Tokens, s *Session, now time.Time) (string, error) {
 	return tokens.Access.Sign(token.Claims{
 		UserID:    u.ID.Hex(),
@@ -72,8 +73,8 @@ func (u *User) GenerateAccessToken(tokens *token.Tokens, s *Session, now time.Ti
 	})
 }
 
-// GenerateRefreshToken makes the long-lived token that is exchanged for new access tokens. All that it says is kept in
-// the session, so that the same token can be made again for a browser that did not get it (see Sessions.Rotate).
+// GenerateRefreshToken makes the long-lived token that is exchanged for new access tokens. All its claims are kept in the
+// session, so that the same token can be made again for a browser that didn't receive it (see Sessions.Rotate).
 func (u *User) GenerateRefreshToken(tokens *token.Tokens, s *Session) (string, error) {
 	return tokens.Refresh.Sign(token.Claims{
 		UserID:    u.ID.Hex(),
@@ -85,8 +86,8 @@ func (u *User) GenerateRefreshToken(tokens *token.Tokens, s *Session) (string, e
 	})
 }
 
-// GenerateSecondStepToken makes the token that somebody holds between the two steps of a login: they have given the password,
-// and it opens nothing but the second step. Once names what makes it valid once (see Links).
+// GenerateSecondStepToken makes the token that is held between the two steps of a login. The password was correct, and the
+// token is good only for the second step. Once is the id that makes it valid only once (see Links).
 func (u *User) GenerateSecondStepToken(tokens *token.Tokens, once string, remember bool, now time.Time) (string, error) {
 	return tokens.Second.Sign(token.Claims{
 		UserID:    u.ID.Hex(),
@@ -122,11 +123,11 @@ func NewUsers(db *store.DB) *Users {
 	})}
 }
 
-// normalName is how a username or an email address is kept and looked up: the same at registration, at login and after a
+// normalName is the form in which a username or email address is stored and looked up, at registration, at login and after a
 // change.
 func normalName(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
-// Check normalises the user's fields and says what is wrong with them.
+// Check normalises the user's fields and validates them.
 func (u *User) Check() error {
 	u.Username, u.Email = normalName(u.Username), normalName(u.Email)
 	u.FullName, u.Bio = strings.TrimSpace(u.FullName), normalText(u.Bio)
@@ -137,7 +138,7 @@ func (u *User) Check() error {
 	return err
 }
 
-// checkNamed is Check for a user who is given this username now. An account that had its name before it was reserved keeps it.
+// checkNamed is Check for a user who is getting this username. Accounts that had a name before it was reserved keep it.
 func (u *User) checkNamed() error {
 	err := u.Check()
 	if !reserved(u.Username) {
@@ -146,7 +147,7 @@ func (u *User) checkNamed() error {
 	return apperr.Join(err, apperr.InvalidField("username", "This username is reserved. Choose another."))
 }
 
-// Check says what is wrong with a user that is to be created, before the costly parts of creating it.
+// Check validates a user to be created, before the expensive parts of creating it.
 func (m *Users) Check(ctx context.Context, u *User) error {
 	faults := u.checkNamed()
 	if !apperr.OfFields(faults) {
@@ -165,8 +166,8 @@ func (m *Users) Check(ctx context.Context, u *User) error {
 	return faults
 }
 
-// checkFree says when somebody has the name or the address. Who is going to confirm an address may have one that is
-// claimable.
+// checkFree reports a name or an address that is taken. A user who will have to confirm the address may have a claimable
+// one.
 func (m *Users) checkFree(ctx context.Context, field, value string, claims bool) error {
 	taken, err := m.users.Taken(ctx, field, value)
 	if err != nil || !taken {
@@ -184,7 +185,7 @@ func (m *Users) checkFree(ctx context.Context, field, value string, claims bool)
 	return store.ErrTaken(field)
 }
 
-// Create adds a user. The unique indexes decide between two who want one name at once.
+// Create adds a user. If two want the same name at once, the unique indexes decide.
 func (m *Users) Create(ctx context.Context, u *User) error {
 	if err := u.checkNamed(); err != nil {
 		return err
@@ -197,23 +198,23 @@ func (m *Users) Create(ctx context.Context, u *User) error {
 	return m.users.Insert(ctx, u)
 }
 
-// ByID loads a user, past the cache.
+// ByID loads a user, bypassing the cache.
 func (m *Users) ByID(ctx context.Context, id bson.ObjectID) (*User, error) {
 	return m.users.ByID(ctx, id)
 }
 
-// Cached is ByID, up to store.CachedFor old in processes other than the one that made a change. The user is shared: do not
-// change it.
+// Cached is ByID from the cache: in processes other than the one that made a change, it may be up to store.CachedFor old.
+// The user is shared, so don't change it.
 func (m *Users) Cached(ctx context.Context, id bson.ObjectID) (*User, error) {
 	return m.users.Cached(ctx, id)
 }
 
-// CachedByIDs loads several users at once, as Cached does. Those who are gone are missing.
+// CachedByIDs loads several users at once, like Cached. Deleted ones are left out.
 func (m *Users) CachedByIDs(ctx context.Context, ids []bson.ObjectID) (map[bson.ObjectID]*User, error) {
 	return m.users.CachedByIDs(ctx, ids)
 }
 
-// related loads those on one side of a page of a relation. Who is just being removed, or disabled, is left out.
+// related loads the users on one side of a page of a relation, except those who are being removed or are disabled.
 func (m *Users) related(ctx context.Context, page store.Page[*store.Related], side func([]*store.Related) []bson.ObjectID) (store.Page[*User], error) {
 	ids := side(page.Items)
 	found, err := m.CachedByIDs(ctx, ids)
@@ -226,7 +227,7 @@ func (m *Users) related(ctx context.Context, page store.Page[*store.Related], si
 	return store.Page[*User]{Items: people, Next: page.Next}, err
 }
 
-// NormalEmail is an address as it is kept, if it can be one.
+// NormalEmail is the stored form of an address, if it is a valid one.
 func NormalEmail(text string) (string, error) {
 	in := struct {
 		Email string `bson:"email" validate:"required,max=254,email"`
@@ -234,8 +235,8 @@ func NormalEmail(text string) (string, error) {
 	return in.Email, validate(&in)
 }
 
-// ByLogin finds the user that a login names by username or email address. A username has no "@", so that no name can be
-// taken for another's address.
+// ByLogin finds the user by the username or email address that was entered at login. Usernames have no "@", so no name can
+// be mistaken for somebody else's address.
 func (m *Users) ByLogin(ctx context.Context, identifier string) (*User, error) {
 	identifier = normalName(identifier)
 	if strings.Contains(identifier, "@") {
@@ -250,16 +251,16 @@ func (m *Users) ByUsername(ctx context.Context, name string) (*User, error) {
 	return ifAvailable(u, err)
 }
 
-// Channel is ByUsername by its id, from the cache.
+// Channel is ByUsername, but by id and from the cache.
 func (m *Users) Channel(ctx context.Context, id bson.ObjectID) (*User, error) {
 	u, err := m.users.Cached(ctx, id)
 	return ifAvailable(u, err)
 }
 
-// Page lists all accounts, disabled ones too, the oldest first.
+// Page lists all accounts, including disabled ones, oldest first.
 func (m *Users) Page(ctx context.Context, p store.Paging) (store.Page[*User], error) {
 	var all bson.D
-	if p.After == "" { // otherwise the cursor says where the index is read
+	if p.After == "" { // otherwise the cursor determines where the index is read
 		all = store.Where("_id", store.Where("$gt", bson.NilObjectID))
 	}
 	return m.users.Page(ctx, all, store.Order{"_id"}, p)
@@ -272,10 +273,10 @@ func ifAvailable(u *User, err error) (*User, error) {
 	return u, err
 }
 
-// WantsNotification tells whether the user has left this type of notification on.
+// WantsNotification reports whether the user has this type of notification on.
 func (u *User) WantsNotification(t NoticeType) bool { return !slices.Contains(u.NotificationsOff, t) }
 
-// named finds the users with these names; names that nobody has are left out.
+// named finds the users with these names; unknown names are left out.
 func (m *Users) named(ctx context.Context, names []string) ([]*User, error) {
 	if len(names) == 0 {
 		return nil, nil
@@ -283,11 +284,11 @@ func (m *Users) named(ctx context.Context, names []string) ([]*User, error) {
 	return m.users.List(ctx, store.Where("username", store.In(names)), nil, len(names))
 }
 
-// UserChanges are the fields that a user may edit; nil leaves one as it is. Email is for a site that can't send mail: an
-// address that it is given counts as confirmed.
+// UserChanges are the fields that a user may edit; nil leaves one as it is. Email is only for a site that can't send email:
+// a new address counts as confirmed.
 type UserChanges struct{ Username, Email, FullName, Bio *string }
 
-// Update changes the fields that are given and returns the user as it is then.
+// Update changes the given fields and returns the updated user.
 func (m *Users) Update(ctx context.Context, id bson.ObjectID, c UserChanges) (*User, error) {
 	u, err := m.ByID(ctx, id)
 	if err != nil {
@@ -323,21 +324,20 @@ func (m *Users) Update(ctx context.Context, id bson.ObjectID, c UserChanges) (*U
 	return m.users.Update(ctx, store.Where("_id", id), update)
 }
 
-// SetPassword replaces the hash, if it is still the old one: of two changes at once, the second one's old password is no
-// longer right.
+// SetPassword replaces the hash if it is still the old one: of two concurrent changes, the second one's old password is no
+// longer correct.
 func (m *Users) SetPassword(ctx context.Context, id bson.ObjectID, old, hash string) (*User, error) {
 	return m.users.Update(ctx, store.Where("_id", id, "passwordHash", old), bson.D{store.Set("passwordHash", hash)})
 }
 
-// ConfirmPassword fails with not found if the user's password is not the one any more that was loaded, or the account was
-// disabled since. It is a write, so
-// that of a login and a change of the password at the same moment one waits for the other.
+// ConfirmPassword fails with not found if the password has changed or the account was disabled since the user was loaded. It
+// is a write, so a login and a concurrent password change wait for each other.
 func (m *Users) ConfirmPassword(ctx context.Context, u *User) error {
 	_, err := m.users.Update(ctx, store.Where("_id", u.ID, "passwordHash", u.PasswordHash, "disabledAt", store.Absent), bson.D{store.Set("loginAt", m.db.Now())})
 	return err
 }
 
-// Picture names the field that a picture is kept in.
+// Picture is the name of the field that stores a picture.
 type Picture string
 
 // The pictures of a user.
@@ -346,7 +346,7 @@ const (
 	CoverImage Picture = "coverImage"
 )
 
-// SetPicture replaces a picture. It returns the user as it is then, and the name of the file that was replaced.
+// SetPicture replaces a picture. It returns the updated user, and the name of the replaced file.
 func (m *Users) SetPicture(ctx context.Context, id bson.ObjectID, p Picture, name string) (u *User, replaced string, err error) {
 	err = m.db.Atomically(ctx, func(ctx context.Context) error {
 		before, err := m.ByID(ctx, id)
@@ -360,20 +360,20 @@ func (m *Users) SetPicture(ctx context.Context, id bson.ObjectID, p Picture, nam
 	return u, replaced, err
 }
 
-// Delete removes the user with everything that is theirs: sessions, posts, files, likes, and what these had added to the
-// counts of others.
+// Delete removes the user with everything that is theirs: sessions, posts, files, likes, and what these added to other
+// people's counts.
 func (m *Users) Delete(ctx context.Context, id bson.ObjectID) error {
 	return m.users.Remove(ctx, id, nil)
 }
 
-// NoteTheft marks the account of a user one of whose refresh tokens was used twice: the next login says so, until it is
-// dismissed.
+// NoteTheft marks the account of a user one of whose refresh tokens was reused: sessions that start afterwards show a
+// notice, until it is dismissed.
 func (m *Users) NoteTheft(ctx context.Context, user bson.ObjectID) error {
 	_, err := m.users.Update(ctx, store.Where("_id", user), bson.D{store.Set("theftAt", m.db.Now())})
 	return err
 }
 
-// DismissTheft takes the mark away, if it was there at this time.
+// DismissTheft removes the mark, if it has this time.
 func (m *Users) DismissTheft(ctx context.Context, user bson.ObjectID, until time.Time) error {
 	_, err := m.users.Update(ctx, store.Where("_id", user, "theftAt", store.Where("$lte", until)), bson.D{store.Unset("theftAt")})
 	if apperr.Is(err, apperr.NotFound) {
@@ -382,8 +382,8 @@ func (m *Users) DismissTheft(ctx context.Context, user bson.ObjectID, until time
 	return err
 }
 
-// TheftToTell is when one of the user's tokens was used twice, if this session should be told: it began afterwards. A
-// session that was there before, and may be the thief's own, neither shows the notice nor dismisses it.
+// TheftToTell is when one of the user's tokens was reused, if this session should show the notice: only if it started
+// afterwards. An older session may be the thief's own, so it neither shows the notice nor can dismiss it.
 func (u *User) TheftToTell(s *Session) *time.Time {
 	if u.TheftAt == nil || s == nil || s.CreatedAt.Before(*u.TheftAt) {
 		return nil
@@ -391,7 +391,7 @@ func (u *User) TheftToTell(s *Session) *time.Time {
 	return u.TheftAt
 }
 
-// setDisabled marks an account as out of use, or in use again. It tells whether that changed anything.
+// setDisabled disables or enables an account. It reports whether that changed anything.
 func (m *Users) setDisabled(ctx context.Context, id bson.ObjectID, disabled bool) (u *User, changed bool, err error) {
 	if disabled {
 		u, err = m.users.Update(ctx, store.Where("_id", id, "disabledAt", store.Absent), bson.D{store.Set("disabledAt", m.db.Now())})
@@ -401,12 +401,12 @@ func (m *Users) setDisabled(ctx context.Context, id bson.ObjectID, disabled bool
 	if !apperr.Is(err, apperr.NotFound) {
 		return u, err == nil, err
 	}
-	u, err = m.users.ByID(ctx, id) // gone, or so already
+	u, err = m.users.ByID(ctx, id) // deleted, or already in that state
 	return u, false, err
 }
 
-// while fails with not found unless the account is disabled, or in use, as it was. It is a write, so that of a change that
-// depends on it and a change of it one waits for the other.
+// while fails with not found unless the account is still disabled, or enabled. It is a write, so it and a concurrent change
+// of that state wait for each other.
 func (m *Users) while(ctx context.Context, id bson.ObjectID, disabled bool) error {
 	as := store.Where("_id", id, "disabledAt", store.Where("$exists", disabled))
 	_, err := m.users.Update(ctx, as, bson.D{store.Set("followedAt", m.db.Now())})

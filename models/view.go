@@ -13,8 +13,7 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// View notes that somebody looked at a post in a certain hour. Who it was cannot be read from it: the viewer is a keyed
-// hash.
+// View records that somebody viewed a post in a certain hour. It doesn't reveal who: the viewer is a keyed hash.
 type View struct {
 	ID        bson.ObjectID `bson:"_id"`
 	Post      bson.ObjectID `bson:"post"`
@@ -23,17 +22,17 @@ type View struct {
 	ExpiresAt time.Time     `bson:"expiresAt"`
 }
 
-// Views count who looked.
+// Views count viewers.
 type Views struct {
 	db    *store.DB
 	views *store.Documents[View]
 	posts *Posts
 	key   []byte
 
-	counted func(post bson.ObjectID) // told of each one
+	counted func(post bson.ObjectID) // called for each counted view
 }
 
-// NewViews registers the views. The key makes the viewers' hashes.
+// NewViews registers the views. The key is for hashing the viewers.
 func NewViews(db *store.DB, posts *Posts, key string) *Views {
 	return &Views{db: db, posts: posts, key: []byte("views:" + key), views: store.Register[View](db, store.Kind{
 		Name:    "views",
@@ -43,8 +42,8 @@ func NewViews(db *store.DB, posts *Posts, key string) *Views {
 	})}
 }
 
-// Add counts a view once per viewer and hour. The viewer is a user's id, or what tells apart those who are not logged in.
-// It says whether this one counted. A view is not worth a transaction: one may be lost in a crash.
+// Add counts a view once per viewer and hour. The viewer is a user's id, or something that distinguishes viewers who aren't
+// logged in. It reports whether this view counted. A view isn't worth a transaction: a crash may lose one.
 func (m *Views) Add(ctx context.Context, post bson.ObjectID, viewer string) (counted bool, err error) {
 	hash := hmac.New(sha256.New, m.key)
 	hash.Write([]byte(viewer))
