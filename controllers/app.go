@@ -65,7 +65,7 @@ func New(cfg config.Config, site *models.Site, files *media.Store, log *slog.Log
 		Tokens: tokens, Users: site.Users, Sessions: site.Sessions, Events: site.Events, Requests: site.Requests,
 		Cookies: middlewares.Cookies{Prefix: cfg.CookiePrefix, Path: "/", Secure: secureCookies(cfg)},
 		Streams: middlewares.NewStreams(), Uploads: middlewares.NewUploads(), Room: files.Room,
-		Log: log, Now: now, Clock: new(middlewares.ClockWarning),
+		Shared: site.DB.Shared(), Log: log, Now: now, Clock: new(middlewares.ClockWarning),
 	}
 	if cfg.RateLimit {
 		auth.Limits = middlewares.NewLimits(site.Attempts, cfg.RefreshTokenSecret, now)

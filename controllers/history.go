@@ -24,7 +24,7 @@ func (h HistoryActions) Routes(r middlewares.Access) {
 	r.Private.Both(http.MethodGet, "/history", h.Index)
 	r.Private.Both(http.MethodPatch, "/history", h.Update)
 	r.Private.Both(http.MethodDelete, "/history", h.Clear)
-	r.Private.Both(http.MethodPut, "/history/:id", h.SetPosition)
+	r.Private.Minor().Both(http.MethodPut, "/history/:id", h.SetPosition)
 	r.Private.Both(http.MethodDelete, "/history/:id", h.Delete)
 }
 

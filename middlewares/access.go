@@ -38,6 +38,7 @@ type Group struct {
 	noRenew  bool
 	download bool
 	confirm  bool // see Confirmed
+	minor    bool // see Minor
 	maxBytes int64
 	long     []gin.HandlerFunc // what lets a request take longer than others
 	forms    *Forms
@@ -113,6 +114,13 @@ func (g Group) Confirmed() Group {
 	return g
 }
 
+// Minor is the group for what browsers send by themselves while somebody watches or reads. It must change nothing of which
+// processes keep copies: people who send it go on being served from them.
+func (g Group) Minor() Group {
+	g.minor = true
+	return g
+}
+
 // Limit is the group for requests that also have a limit of their own.
 func (g Group) Limit(limit gin.HandlerFunc) Group {
 	g.limits = append(slices.Clone(g.limits), limit)
@@ -168,6 +176,9 @@ func (g Group) handle(method, path string, action respond.Action) {
 		chain = append(chain, g.writes)
 	}
 	chain = append(chain, g.limits...)
+	if method != http.MethodGet && !g.minor {
+		chain = append(chain, g.auth.noteOwnChange)
+	}
 	chain = append(chain, BodyLimit(g.maxBytes))
 	chain = append(chain, g.long...)
 	if g.once != nil && method == http.MethodPost {

@@ -72,6 +72,15 @@ func (k Cookies) SetAccess(c *gin.Context, access string, s *models.Session, now
 	k.put(c, accessCookie, access, maxAge(s, now))
 }
 
+// Unset takes both cookies out of the response, which is to get others of these names.
+func (k Cookies) Unset(c *gin.Context) {
+	access, refresh := k.Names()
+	h := c.Writer.Header()
+	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool {
+		return strings.HasPrefix(line, access+"=") || strings.HasPrefix(line, refresh+"=")
+	})
+}
+
 func maxAge(s *models.Session, now time.Time) int {
 	if !s.Remember {
 		return 0

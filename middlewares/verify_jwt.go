@@ -56,6 +56,7 @@ type Auth struct {
 	Streams  *budget.Budget[string]  // of each viewer
 	Log      *slog.Logger
 	Playing  bool // the Token lab: its thefts are no news, and are not counted
+	Shared   bool // other processes may work on the same data: see seeOwnChanges
 	Now      func() time.Time
 	Clock    *ClockWarning
 }
@@ -99,6 +100,7 @@ func Passive(r *http.Request) bool {
 }
 
 func (a *Auth) verify(c *gin.Context, renew bool) {
+	a.seeOwnChanges(c)
 	id, err := a.identify(c, renew)
 	if err != nil { // the database cannot be reached: nobody is logged out for that
 		respond.Error(c, err)

@@ -70,8 +70,8 @@ func playground(app *controllers.App, on *models.Site) *controllers.App {
 	auth.Users, auth.Events, auth.Requests = on.Users, on.Events, on.Requests
 	auth.Tokens = app.Auth.Tokens.ForLab(accessTTL)
 	auth.Cookies = middlewares.Cookies{Prefix: cookiePrefix(app.Config.CookiePrefix), Path: path, Secure: app.Auth.Cookies.Secure}
-	auth.Playing = true
-	auth.Limits = nil // what counts is the button that is pressed
+	auth.Playing, auth.Shared = true, false // its requests are answered by the process that sends them
+	auth.Limits = nil                       // what counts is the button that is pressed
 	documents.Sessions = auth.Sessions
 	inside.Auth, inside.Site = &auth, &documents
 	return &inside
@@ -304,7 +304,7 @@ func (l *Lab) Run(c *gin.Context) error {
 	}
 	result := &Result{Name: e.Name, Label: e.Label, Ours: ours.column("ours"), Usual: usual.column("usual")}
 	result.Ours.Code, result.Usual.Code, result.Ours.Session = e.Code, e.Usual, l.newSession(here.session())
-	c.Writer.Header().Del("Set-Cookie") // of a session that began within this answer: a name is set once (RFC 6265 §4.1.1)
+	l.Auth.Cookies.Unset(c) // those of a session that began within this answer: a name is set once (RFC 6265 §4.1.1)
 	if l.alive(here.session()) && ours.browser.Refresh != "" {
 		l.Auth.Cookies.Set(c, ours.browser, here.session(), l.Now())
 	} else {

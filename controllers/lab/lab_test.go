@@ -136,6 +136,16 @@ func TestCountsInTheDatabase(t *testing.T) {
 	}
 }
 
+// tokensSet counts the cookies with tokens that an answer sets.
+func tokensSet(a *testsite.Answer) (n int) {
+	for _, cookie := range a.Cookies() {
+		if strings.HasSuffix(cookie.Name, "Token") {
+			n++
+		}
+	}
+	return n
+}
+
 // The lab's target answers as the site's own route does in the same state: only
 // cookies and sessions differ.
 func TestAnswersAsTheSite(t *testing.T) {
@@ -161,7 +171,7 @@ func TestAnswersAsTheSite(t *testing.T) {
 			{"POST", "/api/v1/users/regenerate-tokens", page + "/target/renew"},
 		} {
 			real, played := ask(route[1], "", route[0]), ask(route[2], "Lab", route[0])
-			if real.Code != played.Code || real.Header.Get("WWW-Authenticate") != played.Header.Get("WWW-Authenticate") || len(real.Cookies()) != len(played.Cookies()) {
+			if real.Code != played.Code || real.Header.Get("WWW-Authenticate") != played.Header.Get("WWW-Authenticate") || tokensSet(real) != tokensSet(played) {
 				t.Errorf("%s %s: the site answers %d %v, the lab %d %v", name, route[1], real.Code, real.Header, played.Code, played.Header)
 			}
 			if a, b := reflect.ValueOf(real.Data()).Len(), reflect.ValueOf(played.Data()).Len(); a != b {

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 )
@@ -27,6 +28,7 @@ type Client struct {
 	Cookies map[string]string
 	Header  http.Header // sent with every request
 	Change  func(*http.Request)
+	until   map[string]time.Time // of cookies for a moment; others are sent for longer than a browser would, to see them refused
 }
 
 // Answer is what came back.
@@ -45,9 +47,8 @@ func (c *Client) Copy() *Client { return c.CopyTo(c.site) }
 // another process answers.
 func (c *Client) CopyTo(site *Site) *Client {
 	other := site.Client()
-	for name, value := range c.Cookies {
-		other.Cookies[name] = value
-	}
+	maps.Copy(other.Cookies, c.Cookies)
+	maps.Copy(other.until, c.until)
 	return other
 }
 
@@ -60,6 +61,9 @@ func (c *Client) Do(r *http.Request) *Answer {
 		r.Header[name] = values
 	}
 	for name, value := range c.Cookies {
+		if until, short := c.until[name]; short && !c.site.Clock.Now().Before(until) {
+			continue
+		}
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
 	if c.Change != nil {
@@ -78,6 +82,10 @@ func (c *Client) Do(r *http.Request) *Answer {
 			continue
 		}
 		c.Cookies[cookie.Name] = cookie.Value
+		delete(c.until, cookie.Name)
+		if life := time.Duration(cookie.MaxAge) * time.Second; life > 0 && life < time.Minute {
+			c.until[cookie.Name] = c.site.Clock.Now().Add(life)
+		}
 	}
 	a := &Answer{Response: answer, Code: w.Code, Body: w.Body.String(), t: c.site.t}
 	c.checkDescribed(a)

@@ -190,7 +190,7 @@ func (s *Site) SignIn(name string) *Client {
 
 // Client is a browser, or another program, that keeps its cookies.
 func (s *Site) Client() *Client {
-	return &Client{site: s, Cookies: map[string]string{}, Header: http.Header{}}
+	return &Client{site: s, Cookies: map[string]string{}, Header: http.Header{}, until: map[string]time.Time{}}
 }
 
 // ID reads the _id out of an answer.

@@ -123,7 +123,11 @@ func (d *Documents[T]) Cached(ctx context.Context, id bson.ObjectID) (*T, error)
 	if unitOf(ctx) != nil {
 		return d.ByID(ctx, id)
 	}
-	return d.cache.Get(id, func() (*T, error) { return d.ByID(ctx, id) })
+	load := func() (*T, error) { return d.ByID(ctx, id) }
+	if len(d.kind.toRenew(ctx, id)) > 0 {
+		return d.cache.Renew(id, load)
+	}
+	return d.cache.Get(id, load)
 }
 
 // CachedByIDs is ByIDs, for documents as Cached returns them.
@@ -131,7 +135,13 @@ func (d *Documents[T]) CachedByIDs(ctx context.Context, ids []bson.ObjectID) (ma
 	if unitOf(ctx) != nil {
 		return d.ByIDs(ctx, ids)
 	}
-	return d.cache.GetAll(ids, func(missing []bson.ObjectID) (map[bson.ObjectID]*T, error) { return d.ByIDs(ctx, missing) })
+	load := func(missing []bson.ObjectID) (map[bson.ObjectID]*T, error) { return d.ByIDs(ctx, missing) }
+	if renew := d.kind.toRenew(ctx, ids...); len(renew) > 0 {
+		if _, err := d.cache.RenewAll(renew, load); err != nil {
+			return nil, err
+		}
+	}
+	return d.cache.GetAll(ids, load)
 }
 
 // Count counts the documents that match, up to limit (0: all): it costs as much as there are.

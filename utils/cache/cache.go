@@ -3,6 +3,7 @@
 package cache
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -35,34 +36,56 @@ func New[K comparable, V any](ttl time.Duration, size int, now func() time.Time)
 	return &Cache[K, V]{ttl: ttl, size: size, now: now, entries: map[K]entry[V]{}}
 }
 
-// Get returns the value of key, calling load when there is none. What load
-// returns is kept only if nothing was dropped since it began: otherwise it may
-// be older than the change, and would bring back what was just revoked.
+// Get returns the value of key, calling load when there is none.
 func (c *Cache[K, V]) Get(key K, load func() (V, error)) (V, error) {
 	c.mu.RLock()
 	e, ok := c.entries[key]
-	drops := c.drops
 	c.mu.RUnlock()
 	if ok && c.now().Before(e.until) {
 		c.hits.Add(1)
 		return e.value, nil
 	}
-	c.misses.Add(1)
-	value, err := load()
-	if err != nil {
-		return value, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.keep(key, value, drops)
-	return value, nil
+	return c.Renew(key, load)
 }
 
-func (c *Cache[K, V]) keep(key K, value V, drops uint64) {
-	if c.drops == drops {
+// Renew is Get past what was kept: it always calls load. What load returns is kept only if nothing was dropped since it
+// began: otherwise it may be older than the change, and would bring back what was just revoked.
+func (c *Cache[K, V]) Renew(key K, load func() (V, error)) (V, error) {
+	fill := c.begin()
+	c.misses.Add(1)
+	value, err := load()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil {
+		c.keep(key, value, fill)
+	} else {
+		delete(c.entries, key)
+	}
+	return value, err
+}
+
+// fill is when values were asked for: they may be as old as that.
+type fill struct {
+	drops uint64
+	until time.Time
+}
+
+func (c *Cache[K, V]) begin() fill {
+	until := c.now().Add(c.ttl)
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return fill{c.drops, until}
+}
+
+func (c *Cache[K, V]) keep(key K, value V, f fill) {
+	if e, is := c.entries[key]; is && e.until.After(f.until) {
+		return // somebody asked later, and was faster
+	}
+	delete(c.entries, key)
+	if c.drops == f.drops {
 		c.sweep()
 		c.makeRoom()
-		c.entries[key] = entry[V]{value, c.now().Add(c.ttl)}
+		c.entries[key] = entry[V]{value, f.until}
 	}
 }
 
@@ -73,7 +96,6 @@ func (c *Cache[K, V]) GetAll(keys []K, load func(missing []K) (map[K]V, error)) 
 	var missing []K
 	now := c.now()
 	c.mu.RLock()
-	drops := c.drops
 	for _, key := range keys {
 		if _, again := found[key]; again {
 			continue
@@ -86,21 +108,32 @@ func (c *Cache[K, V]) GetAll(keys []K, load func(missing []K) (map[K]V, error)) 
 	}
 	c.mu.RUnlock()
 	c.hits.Add(int64(len(found)))
-	c.misses.Add(int64(len(missing)))
 	if len(missing) == 0 {
 		return found, nil
 	}
-	loaded, err := load(missing)
+	loaded, err := c.RenewAll(missing, load)
 	if err != nil {
 		return nil, err
 	}
+	maps.Copy(found, loaded)
+	return found, nil
+}
+
+// RenewAll is Renew for several values at once.
+func (c *Cache[K, V]) RenewAll(keys []K, load func(keys []K) (map[K]V, error)) (map[K]V, error) {
+	fill := c.begin()
+	c.misses.Add(int64(len(keys)))
+	loaded, err := load(keys)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for key, value := range loaded {
-		found[key] = value
-		c.keep(key, value, drops)
+	for _, key := range keys {
+		if value, is := loaded[key]; is && err == nil {
+			c.keep(key, value, fill)
+		} else {
+			delete(c.entries, key)
+		}
 	}
-	return found, nil
+	return loaded, err
 }
 
 // Use counts the values that were there, and those that had to be loaded.

@@ -229,3 +229,33 @@ func TestDeadEntriesGoAsOthersCome(t *testing.T) {
 		t.Error(v, err)
 	}
 }
+
+// What must not be a copy is loaded, and takes the copy's place; if it is gone, so is the copy.
+func TestRenewPassesWhatIsKept(t *testing.T) {
+	now := start
+	c := New[string, int](5*time.Second, 10, func() time.Time { return now })
+	value := func(v int) func() (int, error) { return func() (int, error) { return v, nil } }
+	get(t, c, "a", value(1), 1)
+	if v, err := c.Renew("a", value(2)); v != 2 || err != nil {
+		t.Error(v, err)
+	}
+	get(t, c, "a", value(3), 2)
+	gone := errors.New("gone")
+	if _, err := c.Renew("a", func() (int, error) { return 0, gone }); err != gone {
+		t.Error(err)
+	}
+	get(t, c, "a", value(4), 4)
+	get(t, c, "b", value(4), 4)
+	all, err := c.RenewAll([]string{"a", "b"}, func([]string) (map[string]int, error) { return map[string]int{"a": 5}, nil })
+	if err != nil || !maps.Equal(all, map[string]int{"a": 5}) {
+		t.Error(all, err)
+	}
+	get(t, c, "a", value(6), 5)
+	get(t, c, "b", value(6), 6)
+	// A value is as old as the question for it.
+	if _, err := c.Renew("a", func() (int, error) { now = now.Add(4 * time.Second); return 7, nil }); err != nil {
+		t.Error(err)
+	}
+	now = now.Add(time.Second)
+	get(t, c, "a", value(8), 8)
+}

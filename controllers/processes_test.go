@@ -1,0 +1,195 @@
+package controllers_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"tokentube/config"
+	"tokentube/e2e/testsite"
+	"tokentube/models"
+	"tokentube/models/store"
+)
+
+const me = "/api/v1/users/get-current-user"
+
+// twoProcesses are two that work on one database, behind something that sends each request to any of them.
+func twoProcesses(t *testing.T, change ...func(*config.Config)) (one, two *testsite.Site) {
+	t.Helper()
+	one = testsite.New(t, change...)
+	if one.Config.MongoURI == "" {
+		t.Skip("MONGODB_URI is not set: two processes need a database server")
+	}
+	return one, testsite.Open(t, one.Config, one.Clock)
+}
+
+// Whatever people change in one process, they see at once in the other, which knew them a moment ago.
+func TestOwnChangesAreSeenInAnotherProcess(t *testing.T) {
+	one, two := twoProcesses(t)
+	picture := testsite.File{Field: "coverImage", Name: "a.png", Content: png(t, 60, 40)}
+	post := one.User("bob").JSON("POST", "/api/v1/tweets", testsite.M{"content": "hello"}).Status(201).Data()["owner"].(testsite.M)["_id"].(string)
+	for name, change := range map[string]struct {
+		do   func(alice *testsite.Client) *testsite.Answer
+		page string
+		has  string
+	}{
+		"name": {func(c *testsite.Client) *testsite.Answer {
+			return c.JSON("PATCH", "/api/v1/users/update-user-fullname", testsite.M{"fullName": "Another Name"})
+		}, me, "Another Name"},
+		"name, on a page": {func(c *testsite.Client) *testsite.Answer {
+			return c.JSON("PATCH", "/settings/profile", testsite.M{"fullName": "Third Name"})
+		}, "/settings/profile", "Third Name"},
+		"picture": {func(c *testsite.Client) *testsite.Answer {
+			return c.Upload("PATCH", "/api/v1/users/update-user-coverImage", nil, picture)
+		}, me, `"coverImage":"https`},
+		"notifications": {func(c *testsite.Client) *testsite.Answer {
+			return c.JSON("PATCH", "/api/v1/settings/notifications", testsite.M{"like": false})
+		}, "/api/v1/settings/notifications", `"like":false`},
+		"subscription": {func(c *testsite.Client) *testsite.Answer {
+			return c.JSON("PUT", "/api/v1/subscriptions/c/"+post, nil)
+		}, me, `"subscriptionsCount":1`},
+		"the history's pause": {func(c *testsite.Client) *testsite.Answer {
+			return c.JSON("PATCH", "/api/v1/users/watch-history", testsite.M{"isPaused": true})
+		}, "/api/v1/users/get-watch-history", `"isPaused":true`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			alice := one.User(userNamed(name))
+			alice.CopyTo(two).JSON("GET", change.page, nil).Status(http.StatusOK).HasNot(change.has)
+			one.Clock.Advance(time.Second)
+			if answer := change.do(alice); answer.Code >= 400 {
+				t.Fatal(answer)
+			}
+			alice.CopyTo(two).JSON("GET", change.page, nil).Status(http.StatusOK).Has(change.has)
+			one.Clock.Advance(4 * time.Second)
+			alice.CopyTo(two).JSON("GET", change.page, nil).Status(http.StatusOK).Has(change.has)
+		})
+	}
+}
+
+// userNamed makes a username of a test's name.
+func userNamed(name string) string {
+	letters := []rune{}
+	for _, r := range name {
+		if r >= 'a' && r <= 'z' {
+			letters = append(letters, r)
+		}
+	}
+	return "person." + string(letters)
+}
+
+// A client without cookies says that it wants no copy, or waits for five seconds.
+func TestOwnChangesOfAClientWithoutCookies(t *testing.T) {
+	one, two := twoProcesses(t)
+	browser := one.User("alice")
+	client := func(site *testsite.Site) *testsite.Client {
+		c := site.Client()
+		c.Header.Set("Authorization", "Bearer "+browser.Cookies["AccessToken"])
+		return c
+	}
+	there := client(two)
+	there.JSON("GET", me, nil).Status(200)
+	client(one).JSON("PATCH", "/api/v1/users/update-user-fullname", testsite.M{"fullName": "Another Name"}).Status(200)
+	there.JSON("GET", me, nil).Status(200).Has("The alice")
+	there.Header.Set("Cache-Control", "max-age=0, no-cache")
+	there.JSON("GET", me, nil).Status(200).Has("Another Name")
+	there.Header.Del("Cache-Control")
+	there.JSON("GET", me, nil).Status(200).Has("Another Name") // the copy was renewed
+	client(one).JSON("PATCH", "/api/v1/users/update-user-fullname", testsite.M{"fullName": "Third Name"}).Status(200)
+	there.JSON("GET", me, nil).Status(200).Has("Another Name")
+	one.Clock.Advance(store.CachedFor)
+	there.JSON("GET", me, nil).Status(200).Has("Third Name")
+}
+
+// Others see a change after five seconds at most, and at once when the author's own request has come by.
+func TestOthersSeeChangesOfAnotherProcess(t *testing.T) {
+	one, two := twoProcesses(t)
+	alice := one.User("alice")
+	page := "/api/v1/tweets/" + alice.JSON("POST", "/api/v1/tweets", testsite.M{"content": "hello"}).Status(201).ID()
+	visitor := two.Client()
+	rename := func(to string) {
+		alice.JSON("PATCH", "/api/v1/users/update-user-fullname", testsite.M{"fullName": to}).Status(200)
+	}
+	visitor.JSON("GET", page, nil).Status(200).Has("The alice")
+	rename("Second Name")
+	visitor.JSON("GET", page, nil).Status(200).Has("The alice")
+	alice.CopyTo(two).JSON("GET", page, nil).Status(200).Has("Second Name") // on what is theirs too
+	visitor.JSON("GET", page, nil).Status(200).Has("Second Name")
+	rename("Third Name")
+	one.Clock.Advance(store.CachedFor)
+	visitor.JSON("GET", page, nil).Status(200).Has("Third Name")
+}
+
+// Whoever is thrown out is refused at once by the process that did it, and wherever a role or an account is asked about; by
+// others after five seconds at most, whatever copies they have.
+func TestWhoIsThrownOutInAnotherProcess(t *testing.T) {
+	for name, end := range map[string]func(one *testsite.Site, alice *testsite.Client){
+		"logged out": func(one *testsite.Site, alice *testsite.Client) {
+			alice.CopyTo(one).JSON("POST", "/api/v1/users/logout", nil).Status(200)
+		},
+		"password changed": func(one *testsite.Site, alice *testsite.Client) {
+			alice.CopyTo(one).JSON("PATCH", "/api/v1/users/update-user-password", passwordChange()).Status(200)
+		},
+		"suspended": func(one *testsite.Site, alice *testsite.Client) {
+			u, err := one.Users.ByUsername(t.Context(), "alice")
+			if err == nil {
+				err = one.Moderation.Disable(t.Context(), models.Moderator{}, u.ID)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		},
+		"deleted": func(one *testsite.Site, alice *testsite.Client) {
+			alice.CopyTo(one).JSON("DELETE", "/api/v1/users/me", testsite.M{"password": testsite.Password}).Status(200)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			one, two := twoProcesses(t)
+			alice := one.User("alice")
+			one.Clock.Advance(time.Minute) // no change of theirs is recent
+			thief := alice.Copy()
+			thief.CopyTo(two).JSON("GET", me, nil).Status(200)
+			end(one, alice.Copy())
+			thief.CopyTo(one).JSON("GET", me, nil).Status(401)
+			thief.CopyTo(two).JSON("GET", "/api/v1/users/sessions", nil).Status(401) // a route that passes the copies
+			renewal := thief.CopyTo(two)
+			delete(renewal.Cookies, "AccessToken")
+			renewal.JSON("POST", "/api/v1/users/regenerate-tokens", nil).Status(401)
+			one.Clock.Advance(store.CachedFor)
+			thief.CopyTo(two).JSON("GET", me, nil).Status(401)
+		})
+	}
+}
+
+// A confirmation that was given to one process holds in the other.
+func TestConfirmationHoldsInAnotherProcess(t *testing.T) {
+	one, two := twoProcesses(t)
+	alice := one.User("alice")
+	one.Clock.Advance(14 * time.Minute)
+	alice.CopyTo(two).JSON("PUT", "/api/v1/users/factors/authenticator", nil).Status(403)
+	alice.JSON("POST", "/api/v1/users/confirm", testsite.M{"password": testsite.Password}).Status(200)
+	alice.CopyTo(two).JSON("PUT", "/api/v1/users/factors/authenticator", nil).Status(200)
+}
+
+// The cookie is for users' changes. A process that is alone sets none, and what a playing video sends makes nobody pass the copies.
+func TestWhenTheCookieOfChangesIsSet(t *testing.T) {
+	site := testsite.New(t)
+	alice := site.User("alice")
+	shared := site.Config.MongoURI != ""
+	for _, test := range []struct {
+		answer *testsite.Answer
+		sets   bool
+	}{
+		{alice.Get("/settings/profile"), false},
+		{alice.PostForm("/settings/profile?_method=PATCH", url.Values{"bio": {"hello"}}), shared},
+		{alice.JSON("PUT", "/api/v1/likes/v/"+nobodysID, nil), shared},
+		{alice.JSON("PUT", "/history/"+nobodysID, testsite.M{"position": 1}), false},
+		{site.Client().JSON("PATCH", "/settings/profile", testsite.M{"bio": "hello"}), false},
+		{site.Client().PostForm("/login", url.Values{"identifier": {"alice"}, "password": {testsite.Password}}), false},
+	} {
+		if sets := strings.Contains(strings.Join(test.answer.Header.Values("Set-Cookie"), "\n"), "Changed=1; Path=/; Max-Age=10; HttpOnly; Secure; SameSite=Lax"); sets != test.sets {
+			t.Errorf("%s %s: %v", test.answer.Request.Method, test.answer.Request.URL, test.answer.Header)
+		}
+	}
+}
