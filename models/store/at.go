@@ -5,9 +5,8 @@ import (
 	"time"
 )
 
-// At is the open database at another time: what is done with it happens when the clock says. Register the kinds again; the
-// indexes are there. Close waits for its work in the background, and leaves the database open. Copies that documents of the
-// other one keep are up to CachedFor old, as in another process.
+// At is the open database with another clock. Register the kinds again; the indexes exist. Close waits for its background
+// work, and leaves the database itself open. Its caches may be up to CachedFor behind the original's, as in another process.
 func (db *DB) At(clock func() time.Time) *DB {
 	return newDB(lent{db.engine}, Settings{Files: db.files, Now: clock, Log: db.log})
 }

@@ -2,26 +2,26 @@ package store
 
 import "context"
 
-// unit is what one call of Atomically remembers, beside what the engine keeps in the context.
+// unit is the state of one call of Atomically, besides what the engine keeps in the context.
 type unit struct{ after []func() }
 
 type unitKey struct{}
 
-// unitOf is the unit that ctx is inside of, or nil.
+// unitOf is the unit that ctx is in, or nil.
 func unitOf(ctx context.Context) *unit {
 	u, _ := ctx.Value(unitKey{}).(*unit)
 	return u
 }
 
-// Atomically runs do so that everything it writes with the context it is given happens, or nothing does. An Atomically
-// inside another one is part of it.
+// Atomically runs do so that either everything that it writes with the given context happens, or nothing does. A nested
+// Atomically is part of the outer one.
 //
-// do may run more than once: it must not change what it does not set itself. It calls the database only, with its own
-// context only, and nothing slow: with the embedded engine, all other writers wait for it. An error of a write undoes
-// everything, even if do goes on after it.
+// do may run more than once, so it must not modify state that it doesn't initialise. It may only call the database, only
+// with its own context, and nothing slow: with the embedded engine, all other writers wait for it. An error of a write rolls
+// everything back, even if do ignores it.
 //
-// A MongoDB without transactions (a standalone server) runs the steps one by one. Write children before the counts of their
-// parents: a crash in between then leaves a count wrong, which Repair corrects, and nothing else.
+// A MongoDB without transactions (a standalone server) runs the steps one by one. Write children before their parents'
+// counts: then a crash in between leaves at worst a wrong count, which Repair corrects.
 func (db *DB) Atomically(ctx context.Context, do func(ctx context.Context) error) error {
 	if unitOf(ctx) != nil {
 		return translate(do(ctx))
@@ -46,14 +46,14 @@ func (db *DB) Atomically(ctx context.Context, do func(ctx context.Context) error
 
 type fenceKey struct{}
 
-// WithFence puts a condition on everything that is changed together with the context: the fence runs first, in the same
-// unit, and its error undoes the unit. It may write, and what it writes happens with the rest.
+// WithFence adds a condition to everything that is changed with the context: the fence runs first, in the same unit, and an
+// error from it rolls the unit back. Whatever the fence writes is committed with the rest.
 func WithFence(ctx context.Context, fence func(ctx context.Context) error) context.Context {
 	return context.WithValue(ctx, fenceKey{}, fence)
 }
 
-// After runs f when the change that ctx belongs to is over, however it ended. What a cache forgets earlier, another
-// reader could put back from before the change.
+// After runs f when the change that ctx belongs to is over, however it ended. If a cache dropped an entry earlier, a
+// concurrent reader could put back the state from before the change.
 func After(ctx context.Context, f func()) {
 	if u := unitOf(ctx); u != nil {
 		u.after = append(u.after, f)

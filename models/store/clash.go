@@ -13,7 +13,7 @@ import (
 // clashesShown is how many values, and how many documents of each, are named.
 const clashesShown = 5
 
-// makeIndexes makes the indexes of a kind. Where one must be unique and the documents are not, the error names those that
+// makeIndexes makes the indexes of a kind. If an index must be unique and the documents aren't, the error names those that
 // clash.
 func (db *DB) makeIndexes(ctx context.Context, k *kind) error {
 	err := db.engine.ensureIndexes(ctx, k.Name, k.Indexes)
@@ -48,7 +48,7 @@ func uniqueFields(model mongo.IndexModel) (fields []string, unique bool) {
 	set := options.IndexOptions{}
 	if model.Options != nil {
 		for _, apply := range model.Options.Opts {
-			_ = apply(&set) // a builder's setters have no errors
+			_ = apply(&set) // the builder's setters return no errors
 		}
 	}
 	for _, key := range model.Keys.(bson.D) {
@@ -57,13 +57,13 @@ func uniqueFields(model mongo.IndexModel) (fields []string, unique bool) {
 	return fields, set.Unique != nil && *set.Unique
 }
 
-// clash is a value, or several together, that more than one document has.
+// clash is a value, or a combination of values, that more than one document has.
 type clash struct {
 	values string
-	ids    []string // of the first of them
+	ids    []string // the first of them
 }
 
-// clashes lists what several documents have alike in these fields. No index could find it, so it goes over all documents
+// clashes lists the values that several documents share in these fields. Since there is no index yet, it reads all documents
 // once.
 func clashes(ctx context.Context, k *kind, fields []string) (string, error) {
 	var tops []string
@@ -91,8 +91,8 @@ func clashes(ctx context.Context, k *kind, fields []string) (string, error) {
 	return describe(inOrder), err
 }
 
-// show writes the fields of a document as a line that is alike only for
-// documents that clash: one that lacks a field has null there, as in the index.
+// show formats the fields of a document so that two lines are equal exactly if the documents clash: a missing field is null,
+// as in the index.
 func show(doc bson.Raw, fields []string) string {
 	parts := make([]string, len(fields))
 	for i, field := range fields {

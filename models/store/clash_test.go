@@ -10,7 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
-// lax makes no indexes until it is strict, as an older version that wanted nothing to be unique.
+// lax makes no indexes until it is strict, like an older version without unique indexes.
 type lax struct {
 	engine
 	strict bool
@@ -70,7 +70,7 @@ func TestUniqueIndexThatCannotBeMadeNamesWhatClashes(t *testing.T) {
 	wantTexts(t, w.prepareAgain(t),
 		"unique index on name of authors", `name "": _id `+strings.Join(none[2:7], ", ")+" and 2 more\n", "start again")
 
-	// The next fault is told when this one is mended.
+	// The next fault is reported once this one is fixed.
 	for i, hex := range none[2:] {
 		id, err := ParseID(hex)
 		fatal(t, err)

@@ -1,5 +1,5 @@
-// Package store is what all documents share: the database, changes that belong together, the registry of kinds of
-// documents, counts, paging, removal, repair, and the translation of the database's errors.
+// Package store is what all documents share: the database, transactions, the registry of kinds of documents, counts, paging,
+// removal, repair, and the translation of database errors.
 //
 // Does not belong here: a user, a post or any other document by name (models), HTTP.
 package store
@@ -25,12 +25,12 @@ import (
 
 // Settings say where the data is.
 type Settings struct {
-	MongoURI, MongoDatabase string // a MongoDB, or, where the address is empty,
+	MongoURI, MongoDatabase string // a MongoDB or, if the address is empty,
 	File                    string // a file of the embedded engine
-	ReadOnly                bool   // which is then only read, also where it may not be written; no Prepare
-	Files                   Files  // nil: no document names any
+	ReadOnly                bool   // the file is only read, so it needn't be writable; no Prepare
+	Files                   Files  // nil: no document names files
 	Now                     func() time.Time
-	Log                     *slog.Logger // what fails in the background
+	Log                     *slog.Logger // for background failures
 }
 
 // Files is the storage of the files that documents name (media.Store).
@@ -39,7 +39,7 @@ type Files interface {
 	Each(ctx context.Context, prefix string, visit func(media.Info) error) error
 	Exists(ctx context.Context, name string) (bool, error)
 	RemoveDrafts(ctx context.Context, before time.Time) (removed, young int, err error)
-	Local() bool // their times are by this machine's clock
+	Local() bool // file times are from this machine's clock
 }
 
 // DB is the open database and the registry of the kinds of documents in it.
@@ -55,13 +55,13 @@ type DB struct {
 	work     work
 	removals collection
 	grace    time.Duration // see engine.grace
-	pause    time.Duration // before work in the background is tried again, the first time
+	pause    time.Duration // before background work is retried for the first time
 	starts   []func(ctx context.Context) error
 
 	working context.Context // ended by Close: background work stops, and resumes at the next start
 	stop    context.CancelFunc
-	jobs    sync.WaitGroup // what ends by itself
-	loops   sync.WaitGroup // what goes on until then
+	jobs    sync.WaitGroup // work that ends by itself
+	loops   sync.WaitGroup // work that runs until then
 }
 
 // engine is what differs between the two databases.
@@ -70,21 +70,21 @@ type engine interface {
 	ensureIndexes(ctx context.Context, name string, indexes []mongo.IndexModel) error
 	atomically(ctx context.Context, do func(context.Context) error) error
 	transactional() bool  // see DB.Transactions
-	grace() time.Duration // how long an insert that saw its parent may still arrive
+	grace() time.Duration // how long an insert that has seen its parent may still take
 	ping(ctx context.Context) error
-	alone() bool // no other process works on the same data
+	alone() bool // no other process uses the same data
 	removeLeftovers()
 	writable() error
 	space(ctx context.Context) (localdb.Space, error)
 	scans() int64
 	warnOfScans() // from now on
 	indexNames(ctx context.Context, collection string) ([]string, error)
-	time(ctx context.Context) (time.Time, error) // by the server's clock; zero: there is no other clock
+	time(ctx context.Context) (time.Time, error) // the server's clock; zero: there is no other clock
 	close(ctx context.Context) error
 }
 
-// collection is what the store uses of a collection, in the words of the official driver. Reads hand over the
-// documents' bytes: nothing is decoded that nobody asked for.
+// collection is the part of the official driver's collection that the store uses. Reads return the documents' bytes, so
+// nothing is decoded unnecessarily.
 type collection interface {
 	Each(ctx context.Context, filter any, visit func(bson.Raw) error, opts ...options.Lister[options.FindOptions]) error
 	CountDocuments(ctx context.Context, filter any, opts ...options.Lister[options.CountOptions]) (int64, error)
@@ -132,7 +132,7 @@ func openEngine(ctx context.Context, s Settings) (engine, error) {
 	return embedded{db, warns}, nil
 }
 
-// scanLog warns of each kind of query that no index serves, once, while warns is set.
+// scanLog warns once about each kind of query without an index, while warns is set.
 func scanLog(log *slog.Logger, warns *atomic.Bool) func(collection string, fields []string) {
 	var seen sync.Map
 	return func(collection string, fields []string) {
@@ -145,9 +145,9 @@ func scanLog(log *slog.Logger, warns *atomic.Bool) func(collection string, field
 	}
 }
 
-// Prepare makes the indexes that the kinds need, fills derived fields that documents of an earlier version lack, resumes removals that an earlier process left unfinished, and removes
-// files that no document names, and half-written ones, now and once a day. From then on a query that no index serves is a fault, of which the
-// log warns; Repair, which reads everything, needs no Prepare.
+// Prepare makes the indexes that the kinds need, fills in derived fields that documents of earlier versions lack, resumes
+// removals that an earlier process left unfinished, and removes files that no document names and partial files, now and once
+// a day. From then on, the log warns about queries without an index. Repair, which reads everything, doesn't need Prepare.
 func (db *DB) Prepare(ctx context.Context) error {
 	for _, k := range db.kinds {
 		if err := db.makeIndexes(ctx, k); err != nil {
@@ -170,26 +170,27 @@ func (db *DB) Prepare(ctx context.Context) error {
 	return db.resumeRemovals(ctx)
 }
 
-// AtStart has Prepare do something when the indexes are there: resuming what an earlier process left unfinished.
+// AtStart registers something for Prepare to do once the indexes exist, such as resuming what an earlier process left
+// unfinished.
 func (db *DB) AtStart(do func(ctx context.Context) error) { db.starts = append(db.starts, do) }
 
-// Scans counts the queries since the start that read a whole collection, for want of an index. A MongoDB counts its own
+// Scans counts the queries since startup that read a whole collection for lack of an index. A MongoDB counts its own
 // (serverStatus, metrics.queryExecutor.collectionScans); Scans returns 0 then.
 func (db *DB) Scans() int64 { return db.engine.scans() }
 
-// Ping tells whether the database responds, and takes writes, as far as it knows.
+// Ping checks that the database responds and, as far as it knows, accepts writes.
 func (db *DB) Ping(ctx context.Context) error { return translate(db.engine.ping(ctx)) }
 
-// Writable tells whether the folder of the embedded engine takes a small file.
+// Writable checks that a small file can be written in the folder of the embedded engine.
 func (db *DB) Writable() error { return db.engine.writable() }
 
-// Space is the size of the embedded engine's file, and how much of it is free; nothing is known of a MongoDB.
+// Space is the size of the embedded engine's file, and how much of it is free; for a MongoDB, neither is known.
 func (db *DB) Space(ctx context.Context) (localdb.Space, error) {
 	s, err := db.engine.space(ctx)
 	return s, translate(err)
 }
 
-// Transactions tells whether changes that belong together happen together, as they do everywhere but on a standalone
+// Transactions reports whether changes that belong together are atomic, as they are everywhere except on a standalone
 // MongoDB.
 func (db *DB) Transactions() bool { return db.engine.transactional() }
 
@@ -201,13 +202,13 @@ func (db *DB) Close(ctx context.Context) error {
 	return db.engine.close(ctx)
 }
 
-// Now is the time as both engines keep it: UTC, whole milliseconds.
+// Now is the time at the resolution that both engines store: UTC, whole milliseconds.
 func (db *DB) Now() time.Time { return db.clock().UTC().Truncate(time.Millisecond) }
 
-// Shared says whether other processes may work on the same data.
+// Shared reports whether other processes may use the same data.
 func (db *DB) Shared() bool { return !db.engine.alone() }
 
-// Background runs work that no request waits for. It ends with ctx, at the latest when the database is closed.
+// Background runs work that no request waits for. Its context ends with ctx, and at the latest when the database is closed.
 func (db *DB) Background(work func(ctx context.Context)) {
 	db.work.running.Add(1)
 	db.jobs.Go(func() {
@@ -217,24 +218,24 @@ func (db *DB) Background(work func(ctx context.Context)) {
 	})
 }
 
-// work counts what Background does.
+// work counts background work.
 type work struct{ running, done, failed atomic.Int64 }
 
-// Work counts the work in the background: what is running, what has ended since the start, and how often something failed,
-// also what was tried again then.
+// Work returns the background work that is running, the work finished since startup, and the number of failures, including
+// those that were retried.
 func (db *DB) Work() (running, done, failed int64) {
 	return db.work.running.Load(), db.work.done.Load(), db.work.failed.Load()
 }
 
-// UntilClosed runs work that goes on for as long as the database is open, and ends with ctx.
+// UntilClosed runs work that continues until the database is closed or ctx ends.
 func (db *DB) UntilClosed(work func(ctx context.Context)) {
 	db.loops.Go(func() { work(db.working) })
 }
 
-// reserve is for some thousand deletes and logins on a full disk.
+// reserve is enough for several thousand deletes and logins on a full disk.
 const reserve = 1 << 20
 
-// Later is Background for what may be lost: an error is logged, and that is all.
+// Later is Background for work that may be lost: an error is only logged.
 func (db *DB) Later(what string, work func(ctx context.Context) error) {
 	db.Background(func(ctx context.Context) {
 		if err := work(ctx); err != nil && ctx.Err() == nil {
@@ -244,7 +245,7 @@ func (db *DB) Later(what string, work func(ctx context.Context) error) {
 	})
 }
 
-// embedded is the engine inside the process.
+// embedded is the engine inside this process.
 type embedded struct {
 	db    *localdb.DB
 	warns *atomic.Bool
@@ -252,7 +253,7 @@ type embedded struct {
 
 func (e embedded) collection(name string) collection { return e.db.Collection(name) }
 func (e embedded) transactional() bool               { return true }
-func (e embedded) grace() time.Duration              { return 0 } // one writer: what was checked still holds
+func (e embedded) grace() time.Duration              { return 0 } // a single writer: what was checked still holds
 func (e embedded) scans() int64                      { return e.db.Scans() }
 func (e embedded) warnOfScans()                      { e.warns.Store(true) }
 func (e embedded) alone() bool                       { return true } // the file is locked

@@ -45,7 +45,7 @@ type sample struct {
 
 func at(year int) time.Time { return time.Date(year, 2, 3, 4, 5, 6, 7_000_000, time.UTC) }
 
-// same decodes a document in both ways.
+// same decodes a document both ways.
 func same[T any](t *testing.T, doc any) {
 	t.Helper()
 	raw, err := bson.Marshal(doc)

@@ -8,11 +8,11 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// Derived is a field that follows from other fields of its document. It is set whenever those are, at the start where
-// documents of an earlier version lack it, and by Repair where it is wrong.
+// Derived is a field that is computed from other fields of its document. It is set whenever those are, at startup if
+// documents of an earlier version lack it, and by Repair if it is wrong.
 type Derived struct {
-	Field string   // the first one of an index; empty: there is none
-	From  []string // an update that sets one of these sets it again
+	Field string   // the first field of an index; empty: there is none
+	From  []string // an update that sets one of these recomputes it
 	Of    func(doc bson.Raw) (any, error)
 }
 
@@ -34,12 +34,12 @@ func (k *kind) derive(raw bson.Raw) (bson.Raw, error) {
 	return bson.Marshal(append(doc, bson.E{Key: k.Derived.Field, Value: value}))
 }
 
-// mayDerive tells whether an update sets or removes a field from which another is derived.
+// mayDerive reports whether an update sets or removes a field that another one is derived from.
 func (k *kind) mayDerive(update bson.D) bool {
 	return slices.ContainsFunc(k.Derived.From, func(field string) bool { _, sets := setsField(update, field); return sets })
 }
 
-// deriveAgain sets the derived field of a document that was changed in the same transaction.
+// deriveAgain recomputes the derived field of a document that was changed in the same transaction.
 func (k *kind) deriveAgain(ctx context.Context, id bson.ObjectID) error {
 	var value any
 	err := k.one(ctx, Where("_id", id), func(raw bson.Raw) (err error) {
@@ -53,7 +53,7 @@ func (k *kind) deriveAgain(ctx context.Context, id bson.ObjectID) error {
 	return err
 }
 
-// deriveMissing fills in what documents of an earlier version lack: the derived field, and with it the scores.
+// deriveMissing fills in what documents of an earlier version lack: the derived field and the scores based on it.
 func (k *kind) deriveMissing(ctx context.Context) error {
 	for k.Derived.Field != "" {
 		var lacking []bson.Raw
@@ -92,7 +92,7 @@ func (k *kind) deriveFirst(ctx context.Context, doc bson.Raw) error {
 	return err
 }
 
-// deriveAll sets the derived field of every document where it is not what follows from the others.
+// deriveAll recomputes the derived field of every document, and sets it where it is wrong.
 func (r *repair) deriveAll(ctx context.Context, k *kind) error {
 	if k.Derived.Field == "" {
 		return nil
@@ -132,7 +132,7 @@ func unchanged(doc bson.Raw, fields []string) (filter bson.D) {
 		switch {
 		case value.IsZero():
 			filter = append(filter, bson.E{Key: field, Value: Absent})
-		case value.Type == bson.TypeArray: // compared by its elements
+		case value.Type == bson.TypeArray: // compared by elements
 		default:
 			filter = append(filter, bson.E{Key: field, Value: value})
 		}

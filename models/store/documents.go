@@ -15,12 +15,12 @@ import (
 	"tokentube/utils/cache"
 )
 
-// CachedFor is how long another process may go on with what it knows of a document that was changed here.
+// CachedFor is how long another process may use its cached copy of a document that was changed here.
 const CachedFor = 5 * time.Second
 
 const cacheSize = 10_000
 
-// Documents are the documents of one kind, as values of T. Those that are being removed are not there for any method.
+// Documents are the documents of one kind, as values of T. No method returns those that are being removed.
 type Documents[T any] struct {
 	kind    *kind
 	cache   *cache.Cache[bson.ObjectID, *T]
@@ -39,8 +39,8 @@ func Register[T any](db *DB, k Kind) *Documents[T] {
 	return d
 }
 
-// Insert adds a document and counts it on its parents. If a parent is gone, it is not found; if another document has a
-// value that must be unique, it is a conflict.
+// Insert adds a document and counts it on its parents. If a parent is gone, the result is not found; if another document has
+// a value that must be unique, a conflict.
 func (d *Documents[T]) Insert(ctx context.Context, doc *T) error {
 	raw, err := bson.Marshal(doc)
 	if err == nil {
@@ -61,7 +61,7 @@ func (d *Documents[T]) Insert(ctx context.Context, doc *T) error {
 			return err
 		}
 		if _, err := d.kind.InsertOne(ctx, bson.Raw(raw)); err != nil {
-			// Without transactions, what was taken is given back, unless the document may be there after all.
+			// Without transactions, undo what was counted, unless the document may exist after all.
 			if d.kind.db.Transactions() || InDoubt(err) {
 				return err
 			}
@@ -86,12 +86,12 @@ func (d *Documents[T]) One(ctx context.Context, filter bson.D) (*T, error) {
 	return found[0], nil
 }
 
-// ByID loads a document, past the cache.
+// ByID loads a document, bypassing the cache.
 func (d *Documents[T]) ByID(ctx context.Context, id bson.ObjectID) (*T, error) {
 	return d.One(ctx, Where("_id", id))
 }
 
-// List finds the documents that match, in order, at most limit (0: all, for what is few by its rules).
+// List finds the documents that match, in order, at most limit (0: all, where the site's rules keep the number small).
 func (d *Documents[T]) List(ctx context.Context, filter bson.D, by Order, limit int) ([]*T, error) {
 	found := []*T{}
 	err := d.kind.Each(ctx, d.kind.live(filter), func(raw bson.Raw) error {
@@ -102,7 +102,7 @@ func (d *Documents[T]) List(ctx context.Context, filter bson.D, by Order, limit 
 	return found, translate(err)
 }
 
-// ByIDs loads several documents in one query. Those that are gone are missing.
+// ByIDs loads several documents in one query. Deleted ones are left out.
 func (d *Documents[T]) ByIDs(ctx context.Context, ids []bson.ObjectID) (map[bson.ObjectID]*T, error) {
 	found := make(map[bson.ObjectID]*T, len(ids))
 	if len(ids) == 0 {
@@ -116,9 +116,9 @@ func (d *Documents[T]) ByIDs(ctx context.Context, ids []bson.ObjectID) (map[bson
 	return found, translate(err)
 }
 
-// Cached is ByID, up to CachedFor old in processes other than the one that made a change. The document is shared: do not
-// change it. Inside Atomically it passes the cache: what is read there may be older than a change of another request that
-// the cache has heard of, or may never come about.
+// Cached is ByID from the cache: in processes other than the one that made a change, it may be up to CachedFor old. The
+// document is shared, so don't change it. Inside Atomically it bypasses the cache: what is read there may be older than
+// another request's change that the cache already reflects, or may be rolled back.
 func (d *Documents[T]) Cached(ctx context.Context, id bson.ObjectID) (*T, error) {
 	if unitOf(ctx) != nil {
 		return d.ByID(ctx, id)
@@ -130,7 +130,7 @@ func (d *Documents[T]) Cached(ctx context.Context, id bson.ObjectID) (*T, error)
 	return d.cache.Get(id, load)
 }
 
-// CachedByIDs is ByIDs, for documents as Cached returns them.
+// CachedByIDs is ByIDs from the cache: see Cached.
 func (d *Documents[T]) CachedByIDs(ctx context.Context, ids []bson.ObjectID) (map[bson.ObjectID]*T, error) {
 	if unitOf(ctx) != nil {
 		return d.ByIDs(ctx, ids)
@@ -144,31 +144,31 @@ func (d *Documents[T]) CachedByIDs(ctx context.Context, ids []bson.ObjectID) (ma
 	return d.cache.GetAll(ids, load)
 }
 
-// Count counts the documents that match, up to limit (0: all): it costs as much as there are.
+// Count counts the documents that match, up to limit (0: all). Its cost is proportional to the result.
 func (d *Documents[T]) Count(ctx context.Context, filter bson.D, limit int) (int, error) {
 	opts := options.Count()
-	if limit > 0 { // to MongoDB, 0 is a fault
+	if limit > 0 { // MongoDB rejects 0
 		opts.SetLimit(int64(limit))
 	}
 	n, err := d.kind.CountDocuments(ctx, d.kind.live(filter), opts)
 	return int(n), translate(err)
 }
 
-// Frequency counts the documents that have this value of an indexed field, up to limit, also those that are being removed:
-// it reads the index alone.
+// Frequency counts the documents with this value of an indexed field, up to limit, including those that are being removed:
+// it reads only the index.
 func (d *Documents[T]) Frequency(ctx context.Context, field string, value any, limit int) (int, error) {
 	n, err := d.kind.CountDocuments(ctx, Where(field, value), options.Count().SetLimit(int64(limit)))
 	return int(n), translate(err)
 }
 
-// Taken tells whether a document has this value of an indexed field, also one that is being removed.
+// Taken reports whether a document has this value of an indexed field, including one that is being removed.
 func (d *Documents[T]) Taken(ctx context.Context, field string, value any) (bool, error) {
 	n, err := d.Frequency(ctx, field, value, 1)
 	return n > 0, err
 }
 
-// Update changes the document that matches and returns it as it is then. Where that changes whether its parents count
-// it, they count again.
+// Update changes the document that matches and returns the updated document. If that affects whether its parents count it,
+// their counts change too.
 func (d *Documents[T]) Update(ctx context.Context, filter, update bson.D) (*T, error) {
 	doc := new(T)
 	decode := func(raw bson.Raw) error {
@@ -198,7 +198,7 @@ func (k *kind) update(ctx context.Context, filter, update bson.D, returned optio
 	return visit(raw)
 }
 
-// mayFlip tells whether an update sets or removes a field on which a count depends.
+// mayFlip reports whether an update sets or removes a field that a count depends on.
 func (k *kind) mayFlip(update bson.D) bool {
 	return slices.ContainsFunc(k.Parents, func(p Parent) bool { return p.dependsOn(update) })
 }
@@ -207,7 +207,7 @@ func (p Parent) dependsOn(update bson.D) bool {
 	return slices.ContainsFunc(append([]string{p.If.Key}, p.Sum...), func(field string) bool { _, sets := setsField(update, field); return sets })
 }
 
-// setsField returns what an update sets a field to: nil, where it removes it.
+// setsField returns the value that an update sets a field to; nil if it removes the field.
 func setsField(update bson.D, name string) (value any, sets bool) {
 	for _, part := range update {
 		fields, ok := part.Value.(bson.D)
@@ -226,8 +226,8 @@ func setsField(update bson.D, name string) (value any, sets bool) {
 	return nil, false
 }
 
-// updateCounted compares the document before the update with what the update sets, which is exact however many do it at
-// once.
+// updateCounted compares the document from before the update with what the update sets, which is exact even with concurrent
+// updates.
 func (k *kind) updateCounted(ctx context.Context, filter, update bson.D, visit func(bson.Raw) error) error {
 	var before bson.Raw
 	err := k.update(ctx, filter, update, options.Before, func(raw bson.Raw) error { before = raw; return nil })
@@ -252,7 +252,7 @@ func (k *kind) updateCounted(ctx context.Context, filter, update bson.D, visit f
 	return k.one(ctx, Where("_id", before.Lookup("_id")), visit)
 }
 
-// changed is the document with what an update sets of some fields.
+// changed is the document with the values that an update sets.
 func changed(before bson.Raw, update bson.D, fields []string) bson.Raw {
 	doc := bson.D{}
 	elements, _ := before.Elements() // it came from the database
@@ -283,8 +283,7 @@ func (k *kind) one(ctx context.Context, filter bson.D, visit func(bson.Raw) erro
 	return err
 }
 
-// UpdateAll changes all documents that match. It is for kinds of which nobody keeps copies, and for fields on which no count
-// depends.
+// UpdateAll changes all documents that match. It is for kinds that are not cached, and for fields that no count depends on.
 func (d *Documents[T]) UpdateAll(ctx context.Context, filter, update bson.D) error {
 	if d.kind.mayFlip(update) || d.kind.changed != nil {
 		return errors.New("store: " + d.kind.Name + " are not updated all at once")
@@ -293,8 +292,7 @@ func (d *Documents[T]) UpdateAll(ctx context.Context, filter, update bson.D) err
 	return translate(err)
 }
 
-// Upsert updates the document that matches, or inserts what the filter and the update say. It is for kinds that hang on
-// nothing.
+// Upsert updates the document that matches, or inserts one from the filter and the update. It is for kinds without parents.
 func (d *Documents[T]) Upsert(ctx context.Context, filter, update bson.D) error {
 	if len(d.kind.Parents) > 0 || d.kind.changed != nil {
 		return errors.New("store: an upsert checks no parents, and does not know which copy changes")
@@ -303,21 +301,22 @@ func (d *Documents[T]) Upsert(ctx context.Context, filter, update bson.D) error 
 	return translate(err)
 }
 
-// Put updates the document that matches, or inserts doc where there is none. The filter names what is unique: of several
-// at once, one inserts and the others update. It is not for inside Atomically, where a clash undoes everything.
+// Put updates the document that matches, or inserts doc if there is none. The filter names a unique key: of several
+// concurrent calls, one inserts and the others update. Don't use it inside Atomically, where a duplicate key rolls
+// everything back.
 func (d *Documents[T]) Put(ctx context.Context, filter, update bson.D, doc *T) error {
 	_, err := d.Update(ctx, filter, update)
 	if !apperr.Is(err, apperr.NotFound) {
 		return err
 	}
-	if err = d.Insert(ctx, doc); apperr.Is(err, apperr.Conflict) { // another one was first
+	if err = d.Insert(ctx, doc); apperr.Is(err, apperr.Conflict) { // another one came first
 		_, err = d.Update(ctx, filter, update)
 	}
 	return err
 }
 
-// Add adds to fields of a document, names and numbers in turn, if it is there. It is for numbers that are worth no
-// transaction.
+// Add adds to number fields of a document, given as alternating names and numbers, if it exists. It is for numbers that
+// aren't worth a transaction.
 func (d *Documents[T]) Add(ctx context.Context, id any, fieldsAndNumbers ...any) error {
 	_, err := d.kind.UpdateOne(ctx, d.kind.live(Where("_id", id)), bson.D{{Key: "$inc", Value: Where(fieldsAndNumbers...)}})
 	if id, is := id.(bson.ObjectID); is {
@@ -326,14 +325,14 @@ func (d *Documents[T]) Add(ctx context.Context, id any, fieldsAndNumbers ...any)
 	return translate(err)
 }
 
-// Delete deletes the document that matches, takes it out of the counts of its parents, and tells whether there was one.
-// It is for leaves: documents without files, on which nothing hangs.
+// Delete deletes the document that matches, updates the counts of its parents, and reports whether there was one. It is for
+// leaves: documents without files and children.
 func (d *Documents[T]) Delete(ctx context.Context, filter bson.D) (deleted bool, err error) {
 	doc, err := d.Take(ctx, filter)
 	return doc != nil, err
 }
 
-// Take is Delete that returns what it deleted: nil, if there was nothing.
+// Take is Delete, but returns the deleted document; nil if there was none.
 func (d *Documents[T]) Take(ctx context.Context, filter bson.D) (doc *T, err error) {
 	if !d.kind.isLeaf() {
 		return nil, errors.New("store: " + d.kind.Name + " are not leaves: they are removed")
@@ -353,7 +352,7 @@ func (d *Documents[T]) Take(ctx context.Context, filter bson.D) (doc *T, err err
 	return doc, nil
 }
 
-// DeleteAll deletes all documents that match. It is for leaves that nothing counts and of which nobody keeps copies.
+// DeleteAll deletes all documents that match. It is for leaves that are neither counted nor cached.
 func (d *Documents[T]) DeleteAll(ctx context.Context, filter bson.D) error {
 	counted := slices.ContainsFunc(d.kind.Parents, func(p Parent) bool { return p.Counter != "" })
 	if !d.kind.isLeaf() || counted || d.kind.changed != nil {
@@ -363,13 +362,13 @@ func (d *Documents[T]) DeleteAll(ctx context.Context, filter bson.D) error {
 	return translate(err)
 }
 
-// deleteCounted deletes one document. A parent that is going itself needs no count.
+// deleteCounted deletes one document. A parent that is being removed itself needs no count.
 func (k *kind) deleteCounted(ctx context.Context, filter bson.D, going bson.ObjectID) (bool, error) {
 	raw, err := k.takeCounted(ctx, filter, going)
 	return raw != nil, err
 }
 
-// takeCounted is deleteCounted that returns the document, nil if there was none.
+// takeCounted is deleteCounted, but returns the document; nil if there was none.
 func (k *kind) takeCounted(ctx context.Context, filter bson.D, going bson.ObjectID) (bson.Raw, error) {
 	raw, err := k.FindOneAndDeleteRaw(ctx, filter)
 	if errors.Is(err, mongo.ErrNoDocuments) {
@@ -384,7 +383,7 @@ func (k *kind) takeCounted(ctx context.Context, filter bson.D, going bson.Object
 
 // All visits all documents that match, in the order of their ids, page by page: it may take long. The ids are ObjectIDs.
 func (d *Documents[T]) All(ctx context.Context, filter bson.D, visit func(*T) error) error {
-	// After the lowest id, so that the index of the ids serves it: reading them all in order is meant.
+	// The explicit lowest id makes it use the index of the ids: reading all of them in order is intended.
 	return d.kind.walkAfter(ctx, bson.NilObjectID, d.kind.live(filter), nil, func(page []bson.Raw) error {
 		for _, raw := range page {
 			doc := new(T)

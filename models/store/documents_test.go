@@ -17,7 +17,7 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Every kind in the registry is inserted only under parents that are there.
+// Every kind in the registry can only be inserted if its parents exist.
 func TestInsertNeedsEveryParentOfEveryKind(t *testing.T) {
 	w, ctx := newLibrary(t), t.Context()
 	w.stock(t)
@@ -182,7 +182,7 @@ func TestAllVisitsEveryDocumentInPages(t *testing.T) {
 	}
 }
 
-// Whatever happens at once, a count follows exactly what it counts.
+// Whatever happens concurrently, a count is always the number of what it counts.
 func TestUpdateFlipsACountOnce(t *testing.T) {
 	w := newLibrary(t)
 	w.stock(t)
@@ -268,7 +268,7 @@ func TestUpsertAndAdd(t *testing.T) {
 	}
 }
 
-// A copy in the cache is as new as the last change of this process, whatever method made it.
+// A cached copy is as new as the last change in this process, whichever method made it.
 func TestCachesForgetWhatChanges(t *testing.T) {
 	w, ctx := newLibrary(t), t.Context()
 	w.stock(t)
@@ -305,7 +305,7 @@ func TestCachesForgetWhatChanges(t *testing.T) {
 	wantCode(t, err, apperr.NotFound, "")
 }
 
-// What another process changed is seen when the copy is old.
+// A change by another process is visible once the copy expires.
 func TestCachesAgeOut(t *testing.T) {
 	w, ctx := newLibrary(t), t.Context()
 	w.stock(t)
@@ -353,14 +353,14 @@ func TestAtomically(t *testing.T) {
 			t.Errorf("%s: %s", name, differences(before, now))
 		}
 	}
-	// Errors are the program's, inside and outside.
+	// Errors are of our own type, inside and outside.
 	err := w.Atomically(ctx, func(ctx context.Context) error {
 		fatal(t, both(ctx))
 		err := w.notes.Insert(ctx, &note{ID: "b", Key: "a"})
 		wantCode(t, err, apperr.Conflict, "key")
 		err = w.Atomically(ctx, func(context.Context) error { return mongo.ErrNoDocuments })
 		wantCode(t, err, apperr.NotFound, "")
-		return nil // the clash undoes it all the same
+		return nil // the conflict rolls it all back anyway
 	})
 	if err == nil {
 		t.Error("a write failed, and it was committed")
@@ -368,7 +368,7 @@ func TestAtomically(t *testing.T) {
 	if now := w.dump(t); now != before {
 		t.Errorf("after a clash: %s", differences(before, now))
 	}
-	// What is read inside is what was written there; others see it afterwards.
+	// Reads inside see what was written there; others see it afterwards.
 	fatal(t, w.Atomically(ctx, func(inner context.Context) error {
 		fatal(t, both(inner))
 		if b := mustBe(t)(w.books.ByID(inner, id(15))); b.StarsCount != 1 {
@@ -384,13 +384,13 @@ func mustBe(t *testing.T) func(*book, error) *book {
 	return func(b *book, err error) *book { fatal(t, err); return b }
 }
 
-// A relation, an event that is counted together, and the like may find that they are there already. In a larger change that
-// must not undo the rest.
+// A relation, a combined event and so on may find that they already exist. In a larger change, that must not roll back the
+// rest.
 func TestRelationThatIsThereIsAddedInsideALargerChange(t *testing.T) {
 	w, ctx := newLibrary(t), t.Context()
 	w.stock(t)
 	fatal(t, w.Atomically(ctx, func(ctx context.Context) error {
-		if err := w.stars.Add(ctx, bob, published); err != nil { // is there
+		if err := w.stars.Add(ctx, bob, published); err != nil { // already exists
 			return err
 		}
 		if err := w.stars.Add(ctx, bob, single); err != nil {
@@ -404,8 +404,8 @@ func TestRelationThatIsThereIsAddedInsideALargerChange(t *testing.T) {
 	}
 }
 
-// What hears of a change hears of it when it is over, once, and however it ended. Whoever fills a cache in between, with what
-// was there before, must not leave it there.
+// Observers learn of a change when it is over, once, however it ended. If somebody fills a cache in between with the old
+// state, it must not stay there.
 func TestWhatFollowsAChangeComesAfterIt(t *testing.T) {
 	w, ctx := newLibrary(t), t.Context()
 	w.stock(t)
@@ -446,12 +446,12 @@ func TestWhatFollowsAChangeComesAfterIt(t *testing.T) {
 	}
 }
 
-// readFrom fills the cache as another request does, and tells what it saw. The wire server lets nobody read beside an open
-// transaction, and so the read is tried only where the engine is ours.
+// readFrom fills the cache as another request does, and returns what it saw. The wire server doesn't allow reads next to an
+// open transaction, so the read is only tried on the embedded engine.
 func readFrom(t *testing.T, w *library, inner, outer context.Context) string {
 	t.Helper()
 	if _, ours := w.engine.(embedded); !ours {
-		b, err := w.authors.Cached(inner, carol) // does not touch the cache
+		b, err := w.authors.Cached(inner, carol) // doesn't touch the cache
 		fatal(t, err)
 		if _, err := w.authors.cache.Get(carol, func() (*author, error) { return nil, errOnPurpose }); err != errOnPurpose {
 			t.Errorf("what %s is inside was put into the cache", b.Name)
@@ -488,8 +488,8 @@ func TestAtomicallyPassesTheCache(t *testing.T) {
 	})
 }
 
-// What is written beside it and fails on its own does not make it run twice for the caller; where the engine runs it again, what
-// it left behind the first time is forgotten.
+// A write in the same commit that fails doesn't cause observable repetition for the caller; if the engine runs the function
+// again, what the first run left behind is discarded.
 func TestAfterIsForgottenWhenAChangeRunsAgain(t *testing.T) {
 	w := newPlace(t).openOnly(t, func(e engine) engine { return twice{e} })
 	defer func() { fatal(t, w.Close(context.Background())) }()
@@ -562,13 +562,13 @@ func TestRelation(t *testing.T) {
 	}
 }
 
-// Where two write without transactions, or the database refuses the second one, the first one counts.
+// If two writers compete without transactions, or the database refuses the second, the first one counts.
 func TestOfTwoRelationsAtOnceOneIsCounted(t *testing.T) {
 	var w *library
 	racing := false
 	w = newPlace(t).open(t, func(e engine) engine {
 		return hooked{e, func(name string) {
-			if racing && name == "stars" { // the other one comes between the look and the insert
+			if racing && name == "stars" { // the other one comes between the read and the insert
 				racing = false
 				_, err := w.stars.docs.kind.InsertOne(context.Background(), Related{ID: bson.NewObjectID(), User: bob, Target: single})
 				if err != nil {
@@ -589,7 +589,7 @@ func TestOfTwoRelationsAtOnceOneIsCounted(t *testing.T) {
 	}
 }
 
-// hooked is an engine that tells of an insert before it.
+// hooked is an engine that calls a hook before an insert.
 type hooked struct {
 	engine
 	before func(name string)

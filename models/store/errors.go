@@ -17,17 +17,17 @@ import (
 	"tokentube/utils/localdb"
 )
 
-// ErrNotFound is the error for what is not there, or not for this user.
+// ErrNotFound is the error for something that doesn't exist, or not for this user.
 func ErrNotFound() *apperr.Error { return apperr.New(apperr.NotFound, "Not found.") }
 
-// ErrTaken is the error for a value that must be unique and is not.
+// ErrTaken is the error for a value that must be unique but isn't.
 func ErrTaken(field string) *apperr.Error {
 	e := apperr.New(apperr.Conflict, "This %s is already in use.", field)
 	e.Fields = []apperr.Field{{Name: field, Message: e.Message}}
 	return e
 }
 
-// ParseID reads an id from an address. One that is malformed names nothing.
+// ParseID parses an id from a URL. A malformed one is not found.
 func ParseID(hex string) (bson.ObjectID, error) {
 	id, err := bson.ObjectIDFromHex(hex)
 	if err != nil {
@@ -36,7 +36,7 @@ func ParseID(hex string) (bson.ObjectID, error) {
 	return id, nil
 }
 
-// translate turns the driver's errors into the program's, once for all models.
+// translate converts the driver's errors to ours, for all models.
 func translate(err error) error {
 	var known *apperr.Error
 	switch {
@@ -58,8 +58,8 @@ func translate(err error) error {
 
 var duplicateIndex = regexp.MustCompile(`index: (\S+)`)
 
-// duplicateField reads from a duplicate-key error which field clashed: both engines name the index, and an index is named
-// for its fields.
+// duplicateField extracts from a duplicate-key error which field clashed: both engines name the index, and an index is named
+// after its fields.
 func duplicateField(err error) string {
 	match := duplicateIndex.FindStringSubmatch(err.Error())
 	if match == nil {
@@ -73,14 +73,14 @@ func duplicateField(err error) string {
 	return field
 }
 
-// full tells a server whose disk is full: OutOfDiskSpace.
+// full reports whether the server's disk is full: OutOfDiskSpace.
 func full(err error) bool {
 	var reply mongo.ServerError
 	return errors.As(err, &reply) && reply.HasErrorCode(14031)
 }
 
-// outage tells errors that say nothing about what was asked, only that it was not done, or that nobody knows: the same may
-// work in a moment. A request whose client went away is one of them; the log passes over it.
+// outage recognises errors that say nothing about the request itself, only that it failed or that its outcome is unknown: a
+// retry may work in a moment. They include requests whose client disconnected, which the log ignores.
 func outage(err error) bool {
 	var reply mongo.ServerError
 	switch {
@@ -98,8 +98,8 @@ func outage(err error) bool {
 	return false
 }
 
-// passing are the codes of a server that is shutting down, starting or no longer the primary, of a write that too few of
-// the others confirmed, and of a transaction that met another one.
+// passing are the codes of a server that is shutting down, starting or no longer the primary, of a write that too few
+// members confirmed, and of a transaction that conflicted with another one.
 // https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
 var passing = []int{
 	6,     // HostUnreachable
@@ -123,29 +123,29 @@ var passing = []int{
 	13436, // NotPrimaryOrSecondary
 }
 
-// unsent tells outages in which the command never left this process: it had no effect, and will have none.
+// unsent reports outages in which the command never left this process, so it has no effect.
 func unsent(err error) bool {
 	var pool driver.RetryablePoolError
 	return waited(err) || errors.As(err, &pool)
 }
 
-// waited tells that the driver has waited for a server, or for a connection, as long as a person does.
+// waited reports that the driver waited for a server or a connection for as long as a person would.
 func waited(err error) bool {
 	return errors.As(err, new(topology.ServerSelectionError)) || errors.As(err, new(topology.WaitQueueTimeoutError))
 }
 
-// undone marks an error of a transaction that certainly changed nothing.
+// undone marks the error of a transaction that certainly changed nothing.
 type undone struct{ error }
 
 func (u undone) Unwrap() error { return u.error }
 
-// unknown marks an error of a change that may have been made, in part on a server without transactions.
+// unknown marks the error of a change that may have been made (on a server without transactions, perhaps in part).
 type unknown struct{ error }
 
 func (u unknown) Unwrap() error { return u.error }
 
-// InDoubt tells errors after which nobody knows whether a change was made: what belongs to it, such as its files, must
-// stay until that is known.
+// InDoubt reports whether an error leaves it unknown if the change was made: what belongs to the change, such as its files,
+// must then be kept until that is known.
 func InDoubt(err error) bool {
 	if errors.As(err, new(unknown)) {
 		return true

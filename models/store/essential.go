@@ -10,8 +10,8 @@ import (
 	"tokentube/utils/localdb"
 )
 
-// essential is a collection that is written to on a full disk too, from the embedded engine's reserve (localdb.Essential).
-// A MongoDB takes no notice.
+// essential is a collection that is written to even on a full disk, from the embedded engine's reserve (localdb.Essential).
+// It makes no difference on MongoDB.
 type essential struct{ collection }
 
 func (e essential) InsertOne(ctx context.Context, document any, opts ...options.Lister[options.InsertOneOptions]) (*mongo.InsertOneResult, error) {

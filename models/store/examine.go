@@ -10,8 +10,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// MissingIndexes names the indexes that Prepare would make, as "kind index", and tells whether there are none at all yet: of a
-// database that was never prepared. It changes nothing.
+// MissingIndexes returns the indexes that Prepare would make, as "kind index", and whether there are none at all yet, as in
+// a database that was never prepared. It changes nothing.
 func (db *DB) MissingIndexes(ctx context.Context) (missing []string, empty bool, err error) {
 	empty = true
 	for _, k := range db.kinds {
@@ -31,7 +31,7 @@ func (db *DB) MissingIndexes(ctx context.Context) (missing []string, empty bool,
 	return missing, empty, nil
 }
 
-// indexName is what both engines call an index with these keys.
+// indexName is the name that both engines give an index with these keys.
 func indexName(keys bson.D) string {
 	var parts []string
 	for _, key := range keys {
@@ -40,7 +40,7 @@ func indexName(keys bson.D) string {
 	return strings.Join(parts, "_")
 }
 
-// ServerTime is the time by the clock of the MongoDB, and zero where there is no other clock than this machine's.
+// ServerTime is the time by MongoDB's clock, or zero if this machine's is the only clock.
 func (db *DB) ServerTime(ctx context.Context) (time.Time, error) {
 	now, err := db.engine.time(ctx)
 	return now, translate(err)

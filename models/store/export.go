@@ -11,25 +11,25 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// Export says what people get of a kind when they ask for all that is theirs. As soon as one kind is of people (Kind.People),
-// each that hangs on anything says it, or why there is nothing to get: registering it panics otherwise.
+// Export defines what users get of a kind when they export their data. Once a kind is declared as people (Kind.People),
+// every kind with a parent must declare its export, or why there is none: otherwise, registering it panics.
 type Export struct {
-	By     string   // the field with the id of whose it is
-	Order  Order    // of an index that begins with By; empty: by "-_id"
-	Fields []string // what they get, beside the id: nothing that is secret, or somebody else's
-	Not    string   // in place of all that: why they get nothing
+	By     string   // the field with the owner's id
+	Order  Order    // of an index that starts with By; empty: by "-_id"
+	Fields []string // what they get, besides the id: nothing secret or belonging to somebody else
+	Not    string   // instead of all that: why they get nothing
 }
 
-// Exported is a document as whoever it belongs to gets it.
+// Exported is a document in the form that its owner gets.
 type Exported struct {
 	Kind     string
 	Document bson.D
 }
 
-// exportPage is how many documents are read at a time. Nothing is kept open while the person's connection takes them.
+// exportPage is how many documents are read at a time. No cursor is kept open while the data is sent.
 const exportPage = 100
 
-// Export visits all that belongs to a person, kind by kind.
+// Export visits everything that belongs to a user, kind by kind.
 func (db *DB) Export(ctx context.Context, person bson.ObjectID, visit func(Exported) error) error {
 	for _, k := range db.kinds {
 		err := k.eachOf(ctx, person, func(raw bson.Raw) error {
@@ -46,7 +46,7 @@ func (db *DB) Export(ctx context.Context, person bson.ObjectID, visit func(Expor
 	return nil
 }
 
-// ExportFiles visits the names of all files that belong to a person.
+// ExportFiles visits the names of all files that belong to a user.
 func (db *DB) ExportFiles(ctx context.Context, person bson.ObjectID, visit func(name string) error) error {
 	for _, k := range db.kinds {
 		if len(k.Files) == 0 {
@@ -67,7 +67,7 @@ func (db *DB) ExportFiles(ctx context.Context, person bson.ObjectID, visit func(
 	return nil
 }
 
-// eachOf visits the documents of a person that are exported, a page at a time.
+// eachOf visits a user's exported documents, a page at a time.
 func (k *kind) eachOf(ctx context.Context, person bson.ObjectID, visit func(bson.Raw) error) error {
 	if k.Export.By == "" {
 		return nil
@@ -114,7 +114,7 @@ func (k *kind) readRanges(ctx context.Context, ranges []bson.D, order Order, lim
 	return docs, nil
 }
 
-// exported picks the fields that the person gets.
+// exported picks the fields that the user gets.
 func (k *kind) exported(raw bson.Raw) (bson.D, error) {
 	var all, out bson.D
 	if err := bson.Unmarshal(raw, &all); err != nil {
@@ -128,8 +128,8 @@ func (k *kind) exported(raw bson.Raw) (bson.D, error) {
 	return out, nil
 }
 
-// checkExport makes sure that a kind is forgotten neither when people take their data home nor when they delete their
-// account: ids of what it does not hang on stay behind, and nobody may have meant that.
+// checkExport ensures that no kind is forgotten when users export their data or delete their account: ids that don't refer
+// to a declared parent would be left behind, perhaps by mistake.
 func (k *kind) checkExport(document reflect.Type) {
 	of := slices.ContainsFunc(k.db.kinds, func(other *kind) bool { return other.People })
 	if !of {

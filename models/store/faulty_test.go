@@ -18,16 +18,16 @@ var (
 	errBroken = mongo.CommandError{Message: "the connection broke", Labels: []string{"NetworkError"}, Wrapped: io.EOF}
 )
 
-// fault is what goes wrong at one call of the database.
+// fault is what goes wrong in one call of the database.
 type fault struct {
 	name    string
 	forever bool // the process is killed: nothing works from then on
-	reaches bool // the call has its effect, and nobody hears of it
+	reaches bool // the call takes effect, but its caller doesn't learn that
 }
 
 var faults = []fault{{name: "fails"}, {name: "gets no answer", reaches: true}, {name: "is killed before", forever: true}, {name: "is killed after", forever: true, reaches: true}}
 
-// mortal is an engine with a fault at its n-th call; a commit is one too.
+// mortal is an engine that fails at its n-th call; a commit counts too.
 type mortal struct {
 	engine
 	fault
@@ -35,7 +35,7 @@ type mortal struct {
 
 	mu     sync.Mutex
 	armed  bool
-	calls  int // until the fault
+	calls  int // left before the fault
 	struck chan struct{}
 }
 
@@ -69,7 +69,7 @@ func (m *mortal) hit() bool {
 	}
 }
 
-// call makes a call, or not, and may say that it failed.
+// call makes the call, or doesn't, and may report that it failed.
 func (m *mortal) call(do func() error) error {
 	m.mu.Lock()
 	if m.armed {
@@ -114,13 +114,13 @@ func (m *mortal) atomically(ctx context.Context, do func(context.Context) error)
 	return cmp.Or(err, lost)
 }
 
-// faulty is a collection each of whose calls is in the hands of call.
+// faulty is a collection whose calls all go through call.
 type faulty struct {
 	collection
 	call func(do func() error) error
 }
 
-// made hides what a call returned that nobody heard of.
+// made hides the result of a call that its caller doesn't learn about.
 func made[T any](call func(do func() error) error, do func() (T, error)) (result T, err error) {
 	err = call(func() error { result, err = do(); return err })
 	if err != nil {
@@ -174,7 +174,7 @@ func (c faulty) UpdateMany(ctx context.Context, f, u any, o ...options.Lister[op
 	return made(c.call, func() (*mongo.UpdateResult, error) { return c.collection.UpdateMany(ctx, f, u, o...) })
 }
 
-// change is something that people do.
+// change is an action of a user.
 type change struct {
 	name string
 	do   func(context.Context, *library) error
@@ -221,8 +221,8 @@ var changes = []change{
 	{"remove an author", func(ctx context.Context, w *library) error { return w.authors.Remove(ctx, alice, nil) }},
 }
 
-// Whatever goes wrong at whichever call of whatever people do: it is done wholly or not at all, and every count is right.
-// Without transactions documents are right, and counts when they were repaired.
+// Whatever goes wrong in any call of any action: it happens completely or not at all, and every count is right. Without
+// transactions, the documents are right, and the counts are after a repair.
 func TestEveryChangeHappensWhollyOrNotAtAll(t *testing.T) {
 	for _, c := range changes {
 		t.Run(c.name, func(t *testing.T) {
@@ -256,7 +256,7 @@ func TestEveryChangeHappensWhollyOrNotAtAll(t *testing.T) {
 	}
 }
 
-// strike tells whether there was such a call.
+// strike reports whether there was such a call.
 func strike(t *testing.T, c change, f fault, calls int, like place, before, after string) bool {
 	t.Helper()
 	ctx, where := context.Background(), like.copy(t)

@@ -13,25 +13,25 @@ import (
 )
 
 // uploadTime is longer than a file may wait for the document that will name it: a video waits for the rest of its request,
-// of which the largest part is a picture (middlewares.Progress, MAX_IMAGE_MB).
+// mainly a picture (middlewares.Progress, MAX_IMAGE_MB).
 const uploadTime = 4 * time.Hour
 
 var errTooManyFiles = errors.New("more files than are compared together")
 
-// removeLeftovers removes what a killed process was writing, before this one begins to: where nobody else is at work, all
-// of it is dead.
+// removeLeftovers removes what a killed process was writing, before this process starts writing: if no other process is
+// running, all partial files are dead.
 func (db *DB) removeLeftovers(ctx context.Context) {
 	if !db.engine.alone() {
 		return
 	}
 	db.engine.removeLeftovers()
-	if _, _, err := db.files.RemoveDrafts(ctx, time.Now().Add(uploadTime)); err != nil { // whatever the clock of the files says
+	if _, _, err := db.files.RemoveDrafts(ctx, time.Now().Add(uploadTime)); err != nil { // regardless of the clock of the file storage
 		db.log.Warn("removing half-written files", "error", err)
 	}
 }
 
 // sweepDaily removes files that no document names, now and once a day: uploads whose process was killed before their
-// document was written. Where nobody else is at work, that is true of all that were there before this process.
+// document was written. If no other process is running, that applies to all files from before this process.
 func (db *DB) sweepDaily() {
 	db.loops.Go(func() {
 		before := db.settledAtStart()
@@ -51,7 +51,7 @@ func (db *DB) settledAtStart() time.Time {
 	return settled(time.Now())
 }
 
-// settled is the time before which a file was written for whose document nobody waits any more.
+// settled is the time such that no request can still be about to name a file written before it.
 func settled(now time.Time) time.Time { return now.Add(-uploadTime) }
 
 func (db *DB) sweep(ctx context.Context, before time.Time) {
@@ -64,8 +64,8 @@ func (db *DB) sweep(ctx context.Context, before time.Time) {
 	}
 }
 
-// compareFiles compares the files whose names begin with prefix with the documents. Where there are more than fit in
-// memory, it divides them: names are random.
+// compareFiles compares the files whose names start with prefix to the documents. If there are more than fit in memory, it
+// splits them by prefix: names are random.
 func (r *repair) compareFiles(ctx context.Context, prefix string) error {
 	listed := map[string]fileAge{}
 	err := r.db.files.Each(ctx, prefix, func(i media.Info) error {
@@ -86,7 +86,7 @@ func (r *repair) compareFiles(ctx context.Context, prefix string) error {
 	if err != nil {
 		return err
 	}
-	// The files were listed before the documents are read: what a document has named since is no older than that.
+	// The files are listed before the documents are read, so a document that has named one since then is seen.
 	unnamed := listed
 	for _, k := range r.db.kinds {
 		if err := r.nameFiles(ctx, k, prefix, unnamed); err != nil {
@@ -96,12 +96,12 @@ func (r *repair) compareFiles(ctx context.Context, prefix string) error {
 	return r.removeUnnamed(ctx, unnamed)
 }
 
-// fileAge says what is to be done with a file that no document names.
+// fileAge says what to do with a file that no document names.
 type fileAge int
 
 const (
-	old     fileAge = iota // it goes
-	cutOff                 // it goes, as at the next start: what was under way when the site ended is nothing to mend
+	old     fileAge = iota // it is removed
+	cutOff                 // it is removed as at the next start: uploads interrupted when the site stopped aren't a fault to report
 	waiting                // it stays: a document may be about to name it
 )
 
@@ -125,13 +125,13 @@ func divide(prefix string) (longer []string) {
 	return longer
 }
 
-// nameFiles takes the files that documents name off the list, and reports those that are not on it.
+// nameFiles removes the files that documents name from the list, and reports named files that aren't on it.
 func (r *repair) nameFiles(ctx context.Context, k *kind, prefix string, unnamed map[string]fileAge) error {
 	if len(k.Files) == 0 {
 		return nil
 	}
 	return k.walk(ctx, bson.D{}, k.Files, func(page []bson.Raw) error {
-		named := map[string]bool{} // by documents of this page, so that two may name one file
+		named := map[string]bool{} // by documents of this page, since two may name the same file
 		for _, doc := range page {
 			for _, field := range k.Files {
 				name, _ := doc.Lookup(field).StringValueOK()
@@ -153,8 +153,7 @@ func (r *repair) nameFiles(ctx context.Context, k *kind, prefix string, unnamed 
 	})
 }
 
-// missing reports a file that is really gone: it may have come, or its document may have changed, since the two were
-// listed.
+// missing reports a file that is really gone: the file may have arrived, or its document changed, since the two were listed.
 func (r *repair) missing(ctx context.Context, k *kind, id bson.RawValue, field, name string) error {
 	there, err := r.db.files.Exists(ctx, name)
 	if err != nil || there {
@@ -188,11 +187,11 @@ func (r *repair) removeUnnamed(ctx context.Context, unnamed map[string]fileAge) 
 	return nil
 }
 
-// removeDrafts removes half-written files.
+// removeDrafts removes partial files.
 func (r *repair) removeDrafts(ctx context.Context) error {
 	removed, young, err := r.db.files.RemoveDrafts(ctx, r.before)
 	r.Young += young
-	if removed > 0 && !r.db.engine.alone() { // the next start removes them there
+	if removed > 0 && !r.db.engine.alone() { // otherwise the next start removes them
 		r.Mended += removed - 1
 		r.mended("half-written files: removed %d, of uploads that were cut off", removed)
 	}

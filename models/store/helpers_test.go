@@ -23,13 +23,13 @@ import (
 	"tokentube/utils/media"
 )
 
-// The documents of the tests: each shows something that kinds may have.
+// The documents of the tests: each has features that kinds may have.
 type (
-	author struct { // hangs on nothing, has a file and counts, is cached
+	author struct { // has no parent, has a file and counts, is cached
 		ID             bson.ObjectID `bson:"_id"`
 		Name           string        `bson:"name"`
 		Portrait       string        `bson:"portrait"`
-		BooksCount     int64         `bson:"booksCount"` // public ones
+		BooksCount     int64         `bson:"booksCount"` // only public ones
 		StarredCount   int64         `bson:"starredCount"`
 		FollowersCount int64         `bson:"followersCount"`
 		FollowsCount   int64         `bson:"followsCount"`
@@ -37,10 +37,10 @@ type (
 	series struct {
 		ID         bson.ObjectID `bson:"_id"`
 		Title      string        `bson:"title"`
-		BooksCount int64         `bson:"booksCount"` // all
+		BooksCount int64         `bson:"booksCount"` // all of them
 		Pages      int64         `bson:"pages"`      // of all books, within shelfPages
 	}
-	book struct { // hangs on two, of which one may be missing, is counted by one only while it is public, has two files
+	book struct { // has two parents, one of them optional, is counted by one only while it is public, has two files
 		ID           bson.ObjectID `bson:"_id"`
 		Author       bson.ObjectID `bson:"author"`
 		Series       bson.ObjectID `bson:"series"`
@@ -56,14 +56,14 @@ type (
 		Pages        int64         `bson:"pages"`
 		Plates       int           `bson:"plates"` // pages of another kind
 	}
-	review struct { // hangs on its own kind too
+	review struct { // has a parent of its own kind too
 		ID           bson.ObjectID  `bson:"_id"`
 		Book         bson.ObjectID  `bson:"book"`
 		Author       *bson.ObjectID `bson:"author,omitempty"`
 		To           bson.ObjectID  `bson:"to"`
 		AnswersCount int64          `bson:"answersCount"`
 	}
-	talk struct { // hangs on its own kind, and stays as a placeholder
+	talk struct { // has a parent of its own kind, and stays as a placeholder
 		ID           bson.ObjectID `bson:"_id"`
 		Book         bson.ObjectID `bson:"book"`
 		Author       bson.ObjectID `bson:"author"`
@@ -72,11 +72,11 @@ type (
 		AnswersCount int64         `bson:"answersCount"`
 		CheersCount  int64         `bson:"cheersCount"`
 	}
-	visit struct { // a leaf that nothing counts
+	visit struct { // an uncounted leaf
 		ID   bson.ObjectID `bson:"_id"`
 		Book bson.ObjectID `bson:"book"`
 	}
-	note struct { // hangs on nothing
+	note struct { // has no parent
 		ID  string `bson:"_id"`
 		Key string `bson:"key"`
 		N   int64  `bson:"n"`
@@ -150,13 +150,13 @@ func (w *library) register() {
 	w.notes = Register[note](w.DB, Kind{Name: "notes", Indexes: []mongo.IndexModel{Unique("key")}})
 }
 
-// place is where a library's data is, for opening it again.
+// place is where a library's data is stored, so that it can be opened again.
 type place struct {
 	uri, database, file string
 	files               *shelf
 }
 
-// newPlace is on the MongoDB of MONGODB_URI where that is set, and otherwise a file of the embedded engine.
+// newPlace is on the MongoDB of MONGODB_URI if that is set, and otherwise a file of the embedded engine.
 func newPlace(t testing.TB) place {
 	p := place{
 		uri: os.Getenv("MONGODB_URI"), database: "test_" + bson.NewObjectID().Hex(),
@@ -166,7 +166,7 @@ func newPlace(t testing.TB) place {
 	return p
 }
 
-// discard removes what is there. Tests with thousands of places do it early: together they would fill a disk.
+// discard removes the data. Tests with thousands of places do it early: together they would fill a disk.
 func (p place) discard(t testing.TB) {
 	t.Helper()
 	if p.uri == "" {
@@ -248,7 +248,7 @@ func (p place) openOnly(t testing.TB, wrap func(engine) engine) *library {
 	}
 	p.files.refuseSweep()
 	w.DB = newDB(e, s)
-	w.grace = min(w.grace, 50*time.Millisecond) // the tests write at once or never
+	w.grace = min(w.grace, 50*time.Millisecond) // the tests write immediately or never
 	w.pause = time.Millisecond
 	w.register()
 	return w
@@ -266,7 +266,7 @@ func newLibrary(t testing.TB) *library {
 	return w
 }
 
-// scanCatcher is a log that keeps warnings of scans.
+// scanCatcher is a log that collects warnings about scans.
 type scanCatcher struct{ w *library }
 
 func (c scanCatcher) Enabled(context.Context, slog.Level) bool { return true }
@@ -301,10 +301,10 @@ type shelf struct {
 	mu      sync.Mutex
 	there   map[string]time.Time // when it was changed
 	held    bool
-	failing int // how many of the next deletions fail
+	failing int // how many of the next deletions will fail
 	deletes int
-	early   bool // no files are listed yet
-	asked   int  // how often they were asked for too early
+	early   bool // no files may be listed yet
+	asked   int  // how often files were listed too early
 	drafts  []time.Time
 	remote  bool // see Files.Local
 }
@@ -382,7 +382,7 @@ func (s *shelf) set(change func()) {
 	change()
 }
 
-// refuseSweep keeps the sweep with which a database starts from reading beside the test.
+// refuseSweep keeps the sweep at startup from reading concurrently with the test.
 func (s *shelf) refuseSweep() { s.set(func() { s.early, s.asked = true, 0 }) }
 
 func (s *shelf) awaitSweep(t testing.TB) {
@@ -395,7 +395,7 @@ func (s *shelf) awaitSweep(t testing.TB) {
 	s.set(func() { s.early = false })
 }
 
-// eventually waits for something that happens in the background.
+// eventually waits for background work.
 func eventually(t testing.TB, what string, happened func() bool) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); !happened(); time.Sleep(time.Millisecond) {
@@ -416,11 +416,11 @@ var (
 	saga                          = id(5)
 	published, draft, his, single = id(11), id(12), id(13), id(14)
 	praise, answer, anonymous     = id(21), id(22), id(23)
-	asked, answered, empty, late  = id(51), id(52), id(53), id(54) // alice asks, bob answers; what was asked first is gone, and one answered late
+	asked, answered, empty, late  = id(51), id(52), id(53), id(54) // alice asks, bob answers; the first question is gone, and one answer came late
 	lone                          = id(55)
 )
 
-// stock fills a library: alice, who will go, has books that others star, and stars those of bob.
+// stock fills a library: alice, who will be removed, has books that others star, and stars bob's.
 func (w *library) stock(t testing.TB) {
 	t.Helper()
 	ctx := context.Background()
@@ -464,7 +464,7 @@ func (w *library) stock(t testing.TB) {
 	fatal(t, w.notes.Insert(ctx, &note{ID: "a", Key: "a", N: 1}))
 }
 
-// all reads the documents of a kind, also those that are being removed.
+// all reads the documents of a kind, including those that are being removed.
 func (k *kind) all(t testing.TB, filter bson.D) (docs []bson.M) {
 	t.Helper()
 	fatal(t, k.Each(context.Background(), filter, func(raw bson.Raw) error {
@@ -475,7 +475,7 @@ func (k *kind) all(t testing.TB, filter bson.D) (docs []bson.M) {
 	return docs
 }
 
-// dump is everything in a library, but for the removals that are noted.
+// dump is everything in a library except noted removals.
 func (w *library) dump(t testing.TB) string {
 	t.Helper()
 	var lines []string
@@ -484,14 +484,14 @@ func (w *library) dump(t testing.TB) string {
 			if _, related := doc["target"]; related {
 				delete(doc, "_id") // random
 			}
-			lines = append(lines, fmt.Sprint(k.Name, " ", map[string]any(doc))) // in the order of the fields' names
+			lines = append(lines, fmt.Sprint(k.Name, " ", map[string]any(doc))) // in the order of the field names
 		}
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")
 }
 
-// differences are the lines that only one of two dumps has.
+// differences are the lines that are in only one of two dumps.
 func differences(before, after string) string {
 	var text strings.Builder
 	one, other := strings.Split(before, "\n"), strings.Split(after, "\n")
@@ -515,7 +515,7 @@ func (w *library) noted(t testing.TB) int {
 	return int(n)
 }
 
-// checkWhole walks the registry for what must never be: counts that are wrong, documents whose parent is gone, and such as
+// checkWhole walks the registry for what must never exist: wrong counts, documents whose parent is gone, and documents that
 // are marked though nobody is removing them.
 func (w *library) checkWhole(t testing.TB, name string) {
 	t.Helper()
@@ -539,7 +539,7 @@ func (w *library) checkWhole(t testing.TB, name string) {
 	}
 }
 
-// checkCounts compares the counts that a kind keeps with what they count.
+// checkCounts compares the counts of a kind with what they count.
 func (w *library) checkCounts(t testing.TB, name string, k *kind) {
 	t.Helper()
 	for _, child := range w.kinds {
@@ -558,7 +558,7 @@ func (w *library) checkCounts(t testing.TB, name string, k *kind) {
 						n++
 					}
 					for _, field := range p.Sum {
-						if v := reflect.ValueOf(counted[field]); v.IsValid() { // else it is not there
+						if v := reflect.ValueOf(counted[field]); v.IsValid() { // otherwise it doesn't exist
 							n += v.Int()
 						}
 					}
@@ -571,7 +571,7 @@ func (w *library) checkCounts(t testing.TB, name string, k *kind) {
 	}
 }
 
-// repaired is what a repair does and says.
+// repaired is what a repair does and reports.
 func (w *library) repaired(t testing.TB) (Repaired, []string) {
 	t.Helper()
 	var said []string
@@ -597,7 +597,7 @@ func fatal(t testing.TB, err error) {
 	}
 }
 
-// wantCode fails the test if err is not an error of this code about this field.
+// wantCode fails the test if err isn't an error with this code about this field.
 func wantCode(t testing.TB, err error, code apperr.Code, field string) {
 	t.Helper()
 	e := apperr.From(err)

@@ -13,9 +13,9 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Kind describes a kind of document, once. Whatever must hold for all kinds (their indexes exist, they go when what they
-// hang on goes, the counts that they raised come down, their files are deleted) is done by walking the registry, so that
-// a new kind cannot be forgotten.
+// Kind describes a kind of document, once. Whatever applies to all kinds (their indexes exist, they are removed with their
+// parents, the counts that include them are updated, their files are deleted) is done by walking the registry, so a new kind
+// can't be forgotten.
 type Kind struct {
 	Name     string
 	Indexes  []mongo.IndexModel
@@ -23,30 +23,31 @@ type Kind struct {
 	Lists    []List   // fields that name several documents
 	Files    []string // fields that name a stored file
 	Cached   bool     // see Documents.Cached
-	Obsolete []string // fields that an earlier version kept: ignored, until Repair removes them
-	Derived  Derived  // fields that follow from others
+	Obsolete []string // fields of an earlier version: ignored until Repair removes them
+	Derived  Derived  // fields computed from others
 
-	// Essential documents are small and pass: they are written on a full disk too, so that people can log in and make room.
+	// Essential documents are small and short-lived: they are written even on a full disk, so that people can log in and
+	// free space.
 	Essential bool
 
 	People bool              // each of these documents is a person
-	Export Export            // what a person gets of the documents that are theirs
-	Loose  map[string]string // fields with ids on which a document does not hang, and why
+	Export Export            // what a user gets of the documents that are theirs
+	Loose  map[string]string // fields with ids of documents that aren't parents, and why
 
-	Placeholder *Placeholder // what stays of a document that others of its own kind hang on; nil: nothing
+	Placeholder *Placeholder // what remains of a document with children of its own kind; nil: nothing
 }
 
-// Parent says what a document hangs on: it is inserted only while its parent is there, and goes with it.
+// Parent is a document that others belong to: they are inserted only while it exists, and are removed with it.
 type Parent struct {
 	Kind    string
-	Field   string // where the document keeps the parent's _id; a document without it has no such parent
+	Field   string // where the document stores the parent's _id; a document without it has no such parent
 	Counter string // the parent's field that counts these documents, if one does
 	If      bson.E // only documents with this field and value are counted; zero: all
-	Max     int64  // how many it counts at most; zero: any number
-	Full    string // what anybody who adds one more is told; empty: they get ErrOverMax
+	Max     int64  // the most that it may count; zero: unlimited
+	Full    string // the message for anybody who adds one more; empty: ErrOverMax
 
-	// Sum makes Counter add up these number fields of the documents, in place of counting them, up to Max. A parent that is
-	// older than the sum has none until a document is inserted, or Repair runs.
+	// Sum makes Counter the sum of these number fields of the documents, instead of their number, up to Max. A parent that
+	// is older than this feature has no sum until a document is inserted or Repair runs.
 	Sum []string
 
 	Score Score // what else each counted document adds to the parent
@@ -55,14 +56,14 @@ type Parent struct {
 // ErrOverMax is the error for a document that would make a count or a sum larger than it may be.
 var ErrOverMax = errors.New("store: a count would exceed its bound")
 
-// kind is a registered one.
+// kind is a registered kind.
 type kind struct {
 	collection
 	Kind
 	db       *DB
-	changed  func(id bson.ObjectID)      // called after a document was changed; nil: nobody asks
+	changed  func(id bson.ObjectID)      // called after a document was changed; nil: nobody needs it
 	cacheUse func() (hits, misses int64) // nil: there is no cache
-	leaf     func() bool                 // see isLeaf; worked out once, when all kinds are registered
+	leaf     func() bool                 // see isLeaf; computed once all kinds are registered
 }
 
 func (db *DB) register(k Kind) *kind {
@@ -88,12 +89,12 @@ func (db *DB) kind(name string) *kind {
 	return db.kinds[i]
 }
 
-// hangsOn lists how k hangs on another kind.
+// hangsOn lists the parents of k that are of the named kind.
 func (k *kind) hangsOn(name string) []Parent {
 	return slices.DeleteFunc(slices.Clone(k.Parents), func(p Parent) bool { return p.Kind != name })
 }
 
-// links are the parents, each once, however many counts of it there are.
+// links are the parents, each once, however many of its counts include k.
 func (k *kind) links() (links []Parent) {
 	for _, p := range k.Parents {
 		if !slices.ContainsFunc(links, func(l Parent) bool { return l.Kind == p.Kind && l.Field == p.Field }) {
@@ -103,8 +104,8 @@ func (k *kind) links() (links []Parent) {
 	return links
 }
 
-// isLeaf tells a kind that has no files and on which nothing hangs. A leaf is deleted at once; anything else is marked
-// first, and nobody sees it from then on.
+// isLeaf reports whether a kind has no files and no children. A leaf is deleted directly; anything else is marked first, and
+// nobody sees it from then on.
 func (k *kind) isLeaf() bool { return k.leaf() }
 
 // deletedAt is the mark of a document that is being removed.
@@ -118,19 +119,19 @@ func (k *kind) live(filter bson.D) bson.D {
 	return append(filter[:len(filter):len(filter)], bson.E{Key: deletedAt, Value: Absent})
 }
 
-// id reads which parent a document names, if it names one.
+// id reads which parent a document names, if any.
 func (p Parent) id(doc bson.Raw) (bson.ObjectID, bool) {
 	id, ok := doc.Lookup(p.Field).ObjectIDOK()
 	return id, ok && !id.IsZero()
 }
 
-// counts tells whether the document has such a parent and the parent counts it.
+// counts reports whether the document has such a parent and the parent counts it.
 func (p Parent) counts(doc bson.Raw) bool {
 	_, named := p.id(doc)
 	return named && p.Counter != "" && (p.If.Key == "" || equal(doc.Lookup(p.If.Key), p.If.Value))
 }
 
-// amount is what the document adds to the parent's count: one, or its part of a sum.
+// amount is what the document adds to the parent's count: one, or its share of a sum.
 func (p Parent) amount(doc bson.Raw) (n int64) {
 	switch {
 	case !p.counts(doc):
@@ -145,13 +146,13 @@ func (p Parent) amount(doc bson.Raw) (n int64) {
 	return n
 }
 
-// equal compares a value of a document with one of Go's.
+// equal compares a value of a document with a Go value.
 func equal(stored bson.RawValue, value any) bool {
 	t, data, err := bson.MarshalValue(value)
 	return err == nil && stored.Equal(bson.RawValue{Type: t, Value: data})
 }
 
-// checkParents makes sure that all parents are there, but for those whose count shows it in the same transaction.
+// checkParents checks that all parents exist, except those whose count proves it in the same transaction.
 func (k *kind) checkParents(ctx context.Context, doc bson.Raw) error {
 	for _, p := range k.links() {
 		id, named := p.id(doc)
@@ -170,18 +171,19 @@ func (k *kind) checkParents(ctx context.Context, doc bson.Raw) error {
 	return nil
 }
 
-// countShows tells whether counting the document on the parent of a field shows that it is there.
+// countShows reports whether counting the document on the parent proves that the parent exists.
 func (k *kind) countShows(field string, doc bson.Raw) bool {
 	return slices.ContainsFunc(k.Parents, func(p Parent) bool { return p.Field == field && p.amount(doc) > 0 })
 }
 
-// bounded and unbounded tell two kinds of counts: those that may refuse a document come before it, the others after it.
+// bounded and unbounded distinguish two kinds of counts: those that may refuse a document are updated before it is written,
+// the others after.
 func bounded(p Parent) bool   { return p.Max > 0 }
 func unbounded(p Parent) bool { return p.Max == 0 }
 
-// count adds to the counts of the parents that count a document, but for one that is going itself. If one is gone, the
-// others count all the same: without transactions the document stays until that one's removal finds it, and takes it out
-// of their counts.
+// count updates the counts of the parents that count a document, except one that is being removed itself. If one is gone,
+// the others are still updated: without transactions, the document exists until that parent's removal finds it and updates
+// their counts.
 func (k *kind) count(ctx context.Context, doc bson.Raw, sign int64, going bson.ObjectID, which ...func(Parent) bool) error {
 	var gone error
 	for _, p := range k.Parents {
@@ -207,7 +209,7 @@ func (k *kind) count(ctx context.Context, doc bson.Raw, sign int64, going bson.O
 	return gone
 }
 
-// countOn adds to the count of one parent. A document less is taken from any parent; one more needs a parent that stays,
+// countOn updates the count of one parent. Subtracting works on any parent; adding requires one that isn't being removed,
 // and room.
 func (k *kind) countOn(ctx context.Context, p Parent, doc bson.Raw, by int64) error {
 	id, _ := p.id(doc)
@@ -220,7 +222,7 @@ func (k *kind) countOn(ctx context.Context, p Parent, doc bson.Raw, by int64) er
 	if by > 0 {
 		filter = parent.live(filter)
 	}
-	if p.Sum != nil { // what is not there is not kept up to date
+	if p.Sum != nil { // a missing sum isn't maintained
 		filter = append(filter, bson.E{Key: p.Counter, Value: Where("$exists", true)})
 	}
 	result, err := parent.UpdateOne(ctx, filter, bson.D{p.inc(doc, by)})
@@ -230,7 +232,7 @@ func (k *kind) countOn(ctx context.Context, p Parent, doc bson.Raw, by int64) er
 	return err
 }
 
-// countWithin adds to a count that has a bound, if there is room: of several at once, those that fit.
+// countWithin adds to a count that has a maximum, if there is room: of several concurrent calls, those that fit succeed.
 func (k *kind) countWithin(ctx context.Context, p Parent, id bson.ObjectID, by int64) error {
 	parent := k.db.kind(p.Kind)
 	within := append(Where("_id", id), bson.E{Key: p.Counter, Value: Where("$lte", p.Max-by)})
@@ -253,7 +255,8 @@ func (k *kind) countWithin(ctx context.Context, p Parent, id bson.ObjectID, by i
 	return ErrOverMax
 }
 
-// beginCount works out a count that a parent does not have yet, and tells whether it did. A parent that is gone is not found.
+// beginCount computes a count that a parent doesn't have yet, and reports whether it did. A parent that is gone is not
+// found.
 func (k *kind) beginCount(ctx context.Context, p Parent, id bson.ObjectID) (began bool, err error) {
 	parent := k.db.kind(p.Kind)
 	var has bool
@@ -272,14 +275,14 @@ func (k *kind) beginCount(ctx context.Context, p Parent, id bson.ObjectID) (bega
 	return true, err
 }
 
-// noteChange tells whoever keeps copies that a document changed, when the change is over.
+// noteChange notifies caches that a document changed, when the change is over.
 func (k *kind) noteChange(ctx context.Context, id bson.ObjectID) {
 	if k.changed != nil {
 		After(ctx, func() { k.changed(id) })
 	}
 }
 
-// idOf is the _id of a document; kinds of which copies are kept have ObjectIDs.
+// idOf is the _id of a document; cached kinds have ObjectIDs.
 func idOf(doc bson.Raw) bson.ObjectID {
 	id, _ := doc.Lookup("_id").ObjectIDOK()
 	return id

@@ -7,11 +7,11 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// List is an array of ids in a document. An id goes out of it when its document goes, and a document that names nothing else there
-// goes with it. It is for leaves that nothing counts, and needs an index on the field.
+// List is an array of ids in a document. An id is removed from it with its document, and a document whose list becomes empty
+// is removed too. It is for leaves that nothing counts, and needs an index on the field.
 type List struct{ Kind, Field string }
 
-// takeOut takes the id of a going document out of all lists in which it is.
+// takeOut removes the id of a document that is being removed from all lists that contain it.
 func (k *kind) takeOut(ctx context.Context, field string, going bson.ObjectID) error {
 	for {
 		var ids []any

@@ -21,16 +21,16 @@ const (
 	migrationBatch = 500
 )
 
-// migration notes in the target which site is being copied into it. It is written
-// before the first document, so that a copy that was cut off is known for one.
+// migration records in the target which site is being copied into it. It is written before the first document, so that an
+// interrupted copy is recognised.
 type migration struct {
 	ID         string        `bson:"_id"`
-	First      bson.ObjectID `bson:"firstUser"` // the oldest document of the root kind: which site it is
+	First      bson.ObjectID `bson:"firstUser"` // the oldest document of the root kind, which identifies the site
 	StartedAt  time.Time     `bson:"startedAt"`
 	FinishedAt *time.Time    `bson:"finishedAt,omitempty"`
 }
 
-// copying is a migration that is under way.
+// copying is a migration in progress.
 type copying struct {
 	db      *DB
 	source  *localdb.DB
@@ -40,10 +40,9 @@ type copying struct {
 	onBatch func() // for tests
 }
 
-// CopyFrom copies all documents of an embedded site into this database, a MongoDB
-// that holds nothing yet or a part of the same copy, and makes the indexes. It
-// changes nothing in the source and overwrites nothing in the target. A site that
-// was copied before is left alone: copied is false then.
+// CopyFrom copies all documents of an embedded site into this database, a MongoDB that is empty or contains a part of the
+// same copy, and makes the indexes. It changes nothing in the source and overwrites nothing in the target. If the site was
+// copied before, it does nothing, and copied is false.
 func (db *DB) CopyFrom(ctx context.Context, source *localdb.DB, say func(format string, args ...any)) (copied bool, err error) {
 	s, ok := db.engine.(*server)
 	if !ok {
@@ -52,7 +51,7 @@ func (db *DB) CopyFrom(ctx context.Context, source *localdb.DB, say func(format 
 	return (&copying{db: db, source: source, target: s.db, batch: migrationBatch, say: say, onBatch: func() {}}).run(ctx)
 }
 
-// root is the kind whose oldest document tells which site it is: the first that hangs on nothing.
+// root is the kind whose oldest document identifies the site: the first one without parents.
 func (db *DB) root() string {
 	i := slices.IndexFunc(db.kinds, func(k *kind) bool { return len(k.Parents) == 0 })
 	return db.kinds[i].Name
@@ -89,7 +88,7 @@ func (c *copying) run(ctx context.Context) (copied bool, err error) {
 			return false, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	for _, k := range c.db.kinds { // now, so that nothing expires before it was counted
+	for _, k := range c.db.kinds { // now, so that nothing expires before it is counted
 		if err := c.db.makeIndexes(ctx, k); err != nil {
 			return false, err
 		}
@@ -99,7 +98,7 @@ func (c *copying) run(ctx context.Context) (copied bool, err error) {
 	return err == nil, translate(err)
 }
 
-// begin looks whether the target may be written to, and notes for which site.
+// begin checks that the target may be written to, and records for which site.
 func (c *copying) begin(ctx context.Context, first bson.ObjectID) (*migration, error) {
 	notes := c.target.Collection(migrations)
 	m := new(migration)
@@ -160,8 +159,7 @@ func (c *copying) collection(ctx context.Context, name string) error {
 
 var errUsed = errors.New("one of the two was used since an earlier try. Drop that database in the MongoDB and run migrate again; the embedded site is as it was")
 
-// insert writes a batch. Documents that are there already, from an earlier try,
-// must be the same.
+// insert writes a batch. Documents that already exist, from an earlier attempt, must be identical.
 func insert(ctx context.Context, target *mongo.Collection, batch []bson.Raw) error {
 	_, err := target.InsertMany(ctx, batch, options.InsertMany().SetOrdered(false))
 	var failed mongo.BulkWriteException

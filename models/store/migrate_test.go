@@ -16,7 +16,7 @@ import (
 	"tokentube/utils/localdb"
 )
 
-// embeddedPlace is a file, also where the tests run on a MongoDB.
+// embeddedPlace is a file, even if the tests run on a MongoDB.
 func embeddedPlace(t *testing.T) place {
 	t.Helper()
 	p := newPlace(t)
@@ -24,7 +24,7 @@ func embeddedPlace(t *testing.T) place {
 	return p
 }
 
-// emigrant is a closed embedded site in use, open to be read.
+// emigrant is a closed embedded site with content, opened for reading.
 func emigrant(t *testing.T) (*localdb.DB, string) {
 	t.Helper()
 	where := embeddedPlace(t)
@@ -99,7 +99,7 @@ func TestMigrationCutOffAfterAnyBatchGoesOn(t *testing.T) {
 		}
 	}
 	checkCopied(t, source, c)
-	// The indexes came with it, and the site works.
+	// The indexes were made too, and the site works.
 	wantCode(t, w.authors.Insert(t.Context(), &author{ID: bson.NewObjectID(), Name: "alice"}), apperr.Conflict, "name")
 	if page, err := w.books.Page(t.Context(), Where("author", bob, "visibility", "public"), Order{"-at", "-_id"}, Paging{}); err != nil || len(page.Items) != 2 {
 		t.Errorf("bob has %d books, %v", len(page.Items), err)
@@ -109,7 +109,7 @@ func TestMigrationCutOffAfterAnyBatchGoesOn(t *testing.T) {
 	if !bytes.Equal(before, after) {
 		t.Error("the source was changed")
 	}
-	// It is not done again over a site that has lived on.
+	// It doesn't run again over a site that has been used since.
 	w.write(t, w.authors.kind, bob, Set("portrait", "new"))
 	said := ""
 	c.say = func(format string, args ...any) { said += fmt.Sprintf(format, args...) }
@@ -141,7 +141,7 @@ func TestMigrationOverwritesNothing(t *testing.T) {
 	fatal(t, err)
 	refuse(c, "another site")
 
-	// Cut off, and then one of the two is used.
+	// Interrupted, and then one of the two is used.
 	for what, use := range map[string]func(w *library){
 		"differs":                         func(w *library) { w.write(t, w.authors.kind, alice, Set("portrait", "new")) },
 		"documents and the embedded site": func(w *library) { fatal(t, w.authors.Insert(t.Context(), &somebody)) },
@@ -169,7 +169,7 @@ func TestMigrationOfNothing(t *testing.T) {
 	wantTexts(t, err, "no authors")
 }
 
-// The two commands for one engine say so on the other.
+// On the other engine, the two engine-specific commands say so.
 func TestCopiesAreOfTheirEngine(t *testing.T) {
 	w := newLibrary(t)
 	if _, remote := w.engine.(*server); remote {

@@ -22,21 +22,21 @@ import (
 type server struct {
 	db           *mongo.Database
 	transactions bool
-	timeout      time.Duration // how long one call, or transaction, may take, all tries together
+	timeout      time.Duration // how long one call or transaction may take, including all retries
 }
 
-// requestTimeout is the server's timeout unless the address has its own (timeoutMS).
+// requestTimeout is the server's timeout unless the URI sets one (timeoutMS).
 const requestTimeout = 10 * time.Second
 
-// clientOptions are ours, except where the address has its own word.
+// clientOptions are our options, except those that the URI sets.
 func clientOptions(uri string) (*options.ClientOptions, error) {
 	o := options.Client().
 		SetAppName("tokentube").
 		SetConnectTimeout(5 * time.Second).
-		SetServerSelectionTimeout(5 * time.Second). // a person waits this long for "try again" when the server is away
+		SetServerSelectionTimeout(5 * time.Second). // a user waits this long for "try again" when the server is down
 		SetTimeout(requestTimeout).
 		SetMaxPoolSize(100).
-		SetMaxConnIdleTime(5 * time.Minute). // before firewalls forget them
+		SetMaxConnIdleTime(5 * time.Minute). // before firewalls drop them
 		SetReadPreference(readpref.Primary()).
 		ApplyURI(uri)
 	if err := o.Validate(); err != nil {
@@ -45,7 +45,7 @@ func clientOptions(uri string) (*options.ClientOptions, error) {
 	if mode := o.ReadPreference.Mode(); mode != readpref.PrimaryMode {
 		return nil, fmt.Errorf("MONGODB_URI cannot be used: readPreference=%s would read sessions from servers that may not know yet that they ended; leave it out", mode)
 	}
-	// What is acknowledged must outlive any one machine: a majority has it, on disk.
+	// Acknowledged writes must survive the loss of any one machine: a majority has them, on disk.
 	wc := writeconcern.WriteConcern{}
 	if o.WriteConcern != nil {
 		wc = *o.WriteConcern
@@ -92,7 +92,7 @@ func connect(ctx context.Context, o *options.ClientOptions, settings Settings) (
 const standalone = "MONGODB_URI names a standalone MongoDB, which has no transactions: if the site crashes, a count may stay wrong until " +
 	"\"repair\" is run. To turn it into a replica set of one, start it with: mongod --replSet rs0, and then run once: mongosh --eval 'rs.initiate()'"
 
-// hasTransactions tells whether the server is one of a replica set, or a router of a sharded cluster.
+// hasTransactions reports whether the server is a member of a replica set, or a router of a sharded cluster.
 func hasTransactions(ctx context.Context, client *mongo.Client) (bool, error) {
 	var hello struct {
 		SetName string `bson:"setName"`
@@ -135,7 +135,7 @@ func (s *server) indexNames(ctx context.Context, name string) (names []string, e
 	}
 	return names, err
 }
-func (s *server) warnOfScans()                    {} // its own log tells of slow queries
+func (s *server) warnOfScans()                    {} // its own log reports slow queries
 func (s *server) close(ctx context.Context) error { return s.db.Client().Disconnect(ctx) }
 func (s *server) ensureIndexes(ctx context.Context, name string, indexes []mongo.IndexModel) error {
 	if len(indexes) == 0 {
@@ -148,12 +148,12 @@ func (s *server) ensureIndexes(ctx context.Context, name string, indexes []mongo
 const (
 	shortestPause = 10 * time.Millisecond // after a conflict
 	longestPause  = 500 * time.Millisecond
-	endingTime    = time.Second // to abort what a request that is over leaves open; the server does it later otherwise
+	endingTime    = time.Second // to abort what an ended request leaves open; otherwise the server does it later
 )
 
-// atomically runs do in a transaction that sees one moment of the database and that a majority of the servers confirms,
-// and again as long as it meets others. The driver's WithTransaction goes on pausing and committing when ctx has ended,
-// and its errors do not tell a conflict from a commit of which nobody knows the result.
+// atomically runs do in a transaction that reads a snapshot and that a majority of the servers confirms, and retries it as
+// long as it conflicts with others. The driver's WithTransaction continues to pause and commit after ctx has ended, and its
+// errors don't distinguish a conflict from a commit with an unknown outcome.
 func (s *server) atomically(ctx context.Context, do func(context.Context) error) error {
 	if !s.transactions {
 		return stepByStep(ctx, do)
@@ -174,7 +174,8 @@ func (s *server) atomically(ctx context.Context, do func(context.Context) error)
 	}
 }
 
-// stepByStep is all that a standalone server can do. When it is gone in the middle, the first steps may have been made.
+// stepByStep is all that a standalone server supports. If the server goes away half-way, the first steps may have been
+// applied.
 func stepByStep(ctx context.Context, do func(context.Context) error) error {
 	err := do(ctx)
 	if outage(err) {
@@ -198,9 +199,9 @@ func transact(ctx context.Context, session *mongo.Session, do func(context.Conte
 	return commit(ctx, session)
 }
 
-// commit asks until the server tells what became of the transaction: asking twice does no harm.
+// commit asks until the server reports the outcome of the transaction: commits are idempotent.
 func commit(ctx context.Context, session *mongo.Session) error {
-	lost := false // a try that may have arrived
+	lost := false // an attempt that may have arrived
 	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
 		err := session.CommitTransaction(ctx)
 		switch {
@@ -217,14 +218,14 @@ func commit(ctx context.Context, session *mongo.Session) error {
 	}
 }
 
-// ending does what must be done even if ctx has ended, for a short time.
+// ending does what must be done even if ctx has ended, within a short time.
 func ending(ctx context.Context, do func(context.Context)) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endingTime)
 	defer cancel()
 	do(ctx)
 }
 
-// serverCollection adds to the driver's collection the methods that return bytes.
+// serverCollection adds methods that return bytes to the driver's collection.
 type serverCollection struct{ *mongo.Collection }
 
 func (c serverCollection) Each(ctx context.Context, filter any, visit func(bson.Raw) error, opts ...options.Lister[options.FindOptions]) error {

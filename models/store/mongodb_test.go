@@ -32,7 +32,7 @@ func mongoCount(of ...bson.D) bson.D {
 	}}}
 }
 
-// mongoFails fails the first times, of each command of this name.
+// mongoFails fails the first calls of each command with this name.
 func mongoFails(command string, times int, reply bson.D) func(string, int) bson.D {
 	return func(name string, n int) bson.D {
 		if name == command && n <= times {
@@ -78,7 +78,7 @@ func TestMongoServersWithTransactions(t *testing.T) {
 	}
 }
 
-// A server that refuses hello for another reason is not taken for an old one.
+// A server that refuses hello for another reason isn't mistaken for an old one.
 func TestMongoServerThatRefusesIsNotOpened(t *testing.T) {
 	server := newMongoServer(t, mongoReplicaSet, mongoFails("hello", mongoAlways, mongoFailure(13)))
 	_, err := store.Open(t.Context(), store.Settings{
@@ -178,8 +178,8 @@ func TestMongoCommitWithoutResultIsRepeated(t *testing.T) {
 	}
 }
 
-// Whatever the server does for good, a request ends soon after its time, or after its client has gone, and tells whether
-// the change may have been made.
+// Whatever the server keeps doing, a request ends soon after its deadline, or after its client has disconnected, and reports
+// whether the change may have been made.
 func TestMongoChangeThatNeverSucceeds(t *testing.T) {
 	conflict := mongoFailure(112, mongoTransient)
 	lostThenRefused := func(name string, n int) bson.D {
@@ -232,7 +232,7 @@ func TestMongoChangeThatNeverSucceeds(t *testing.T) {
 				if store.InDoubt(err) != c.inDoubt {
 					t.Errorf("in doubt: %v, %v", store.InDoubt(err), err)
 				}
-				if took > 4*time.Second { // 0.4 s, the abort's second, and what a busy machine takes
+				if took > 4*time.Second { // 0.4 s, a second for the abort, and some time for a busy machine
 					t.Errorf("it took %v: %s", took, d.server.names())
 				}
 			})
@@ -240,7 +240,7 @@ func TestMongoChangeThatNeverSucceeds(t *testing.T) {
 	}
 }
 
-// A commit that the server refuses has not been made.
+// A commit that the server refuses was not applied.
 func TestMongoCommitThatIsRefused(t *testing.T) {
 	d := openMongoData(t, newMongoServer(t, mongoReplicaSet, mongoFails("commitTransaction", mongoAlways, mongoFailure(13))))
 	err := d.children.Insert(t.Context(), newMongoChild())
@@ -249,7 +249,7 @@ func TestMongoCommitThatIsRefused(t *testing.T) {
 	}
 }
 
-// A server that cannot be found was asked for nothing.
+// If no server can be found, nothing was sent.
 func TestMongoServerIsAway(t *testing.T) {
 	d := openMongoData(t, newMongoServer(t, mongoReplicaSet, mongoAsUsual))
 	d.server.leave()
@@ -258,12 +258,12 @@ func TestMongoServerIsAway(t *testing.T) {
 	if apperr.From(err).Code != apperr.Unavailable || store.InDoubt(err) {
 		t.Errorf("%v, in doubt: %v", err, store.InDoubt(err))
 	}
-	if took := time.Since(start); took > 5*time.Second { // once serverSelectionTimeoutMS, and what a busy machine takes
+	if took := time.Since(start); took > 5*time.Second { // serverSelectionTimeoutMS once, and some time for a busy machine
 		t.Errorf("it took %v", took)
 	}
 }
 
-// Without transactions, the first step of a change may have been made when the server is gone before the second.
+// Without transactions, the first step of a change may have been applied when the server goes away before the second.
 func TestMongoStandaloneLostBetweenTwoSteps(t *testing.T) {
 	d := openMongoData(t, newMongoServer(t, mongoStandalone, mongoAsUsual))
 	err := d.Atomically(t.Context(), func(ctx context.Context) error {
@@ -279,7 +279,7 @@ func TestMongoStandaloneLostBetweenTwoSteps(t *testing.T) {
 	}
 }
 
-// Without transactions, a document whose parent is not there is not inserted first.
+// Without transactions, a document with a missing parent isn't inserted first.
 func TestMongoStandaloneChecksParentsFirst(t *testing.T) {
 	d := openMongoData(t, newMongoServer(t, mongoStandalone, mongoFails("aggregate", mongoAlways, mongoCount())))
 	err := d.children.Insert(t.Context(), newMongoChild())
@@ -288,7 +288,7 @@ func TestMongoStandaloneChecksParentsFirst(t *testing.T) {
 	}
 }
 
-// All goes on after the last document of a page: the next page's query has one condition on the _id.
+// All continues after the last document of a page: the next page's query has one condition on the _id.
 func TestMongoAllAsksForTheNextPageByOneCondition(t *testing.T) {
 	pages := [][]bson.D{{{{Key: "_id", Value: bson.NewObjectID()}}}, {}}
 	d := openMongoData(t, newMongoServer(t, mongoReplicaSet, func(name string, n int) bson.D {
@@ -312,7 +312,7 @@ func TestMongoAllAsksForTheNextPageByOneCondition(t *testing.T) {
 	}
 }
 
-// A transaction of a caller without a deadline has that of the address.
+// A transaction of a caller without a deadline gets the one from the URI.
 func TestMongoTimeoutOfTheAddress(t *testing.T) {
 	conflicts := mongoFails("update", mongoAlways, mongoFailure(112, mongoTransient))
 	d := openMongoData(t, newMongoServer(t, mongoReplicaSet, conflicts), "timeoutMS=300")
@@ -323,7 +323,7 @@ func TestMongoTimeoutOfTheAddress(t *testing.T) {
 	}
 }
 
-// A request that is over does not wait for a silent server to close its cursor.
+// A request that has ended doesn't wait for a silent server to close its cursor.
 func TestMongoReadThatIsNotFinished(t *testing.T) {
 	d := openMongoData(t, newMongoServer(t, mongoReplicaSet, func(name string, _ int) bson.D {
 		switch name {

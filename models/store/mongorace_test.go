@@ -20,7 +20,7 @@ import (
 	"tokentube/utils/media"
 )
 
-// mongoWorld is a database of channels, their items, of which the visible ones are counted, and their followers.
+// mongoWorld is a database of channels, their items (visible ones are counted) and their followers.
 type mongoWorld struct {
 	t *testing.T
 	*store.DB
@@ -31,7 +31,7 @@ type mongoWorld struct {
 
 	mu       sync.Mutex
 	acked    map[bson.ObjectID]bson.ObjectID // items, as last acknowledged: their channel, or none once deleted
-	conflict int                             // how many changes were told to try again
+	conflict int                             // how many changes were told to retry
 }
 
 type mongoChannel struct {
@@ -47,7 +47,7 @@ type mongoItem struct {
 	Visible bool          `bson:"visible"`
 }
 
-// mongoNoFiles stores none.
+// mongoNoFiles stores no files.
 type mongoNoFiles struct{}
 
 func (mongoNoFiles) Delete(context.Context, ...string) error                    { return nil }
@@ -58,7 +58,7 @@ func (mongoNoFiles) RemoveDrafts(context.Context, time.Time) (removed, young int
 	return 0, 0, nil
 }
 
-// newMongoWorld is on the MongoDB of MONGODB_URI where that is set, and otherwise on the embedded engine.
+// newMongoWorld is on the MongoDB of MONGODB_URI if that is set, and otherwise on the embedded engine.
 func newMongoWorld(t *testing.T) *mongoWorld {
 	t.Helper()
 	s := store.Settings{
@@ -96,8 +96,8 @@ func mongoDrop(t *testing.T, s store.Settings) {
 	mongoCheck(t, client.Disconnect(context.Background()))
 }
 
-// Many change the same few documents at once, one of which is removed meanwhile, and some changes fail where the server
-// makes them: each change is made whole or not at all, and every count is exact, without a repair.
+// Many goroutines change the same few documents, one of which is removed in the meantime, and some changes fail on the
+// server: each change is applied completely or not at all, and every count is exact, without a repair.
 func TestMongoCountsAreExact(t *testing.T) {
 	w := newMongoWorld(t)
 	var all sync.WaitGroup
@@ -121,7 +121,7 @@ func TestMongoCountsAreExact(t *testing.T) {
 	}
 }
 
-// change makes one change of any kind, and returns the items that are there.
+// change makes one change of any kind, and returns the existing items.
 func (w *mongoWorld) change(mine []bson.ObjectID) []bson.ObjectID {
 	ctx, channel := w.t.Context(), w.ids[rand.IntN(len(w.ids))]
 	kind := rand.IntN(5)
@@ -158,7 +158,7 @@ func (w *mongoWorld) note(item, channel bson.ObjectID) {
 	w.acked[item] = channel
 }
 
-// try makes a change and tells whether it was acknowledged. What it belongs to may be gone, and a server may be too busy.
+// try makes a change and reports whether it was acknowledged. Its parent may be gone, and a server may be too busy.
 func (w *mongoWorld) try(change func() error) bool {
 	err := change()
 	switch {
@@ -174,7 +174,7 @@ func (w *mongoWorld) try(change func() error) bool {
 	return false
 }
 
-// must makes a change until it is acknowledged, or what it belongs to is gone.
+// must makes a change until it is acknowledged or its parent is gone.
 func (w *mongoWorld) must(change func() error) {
 	for range 20 {
 		err := change()
@@ -186,7 +186,7 @@ func (w *mongoWorld) must(change func() error) {
 	w.t.Error("a change does not succeed")
 }
 
-// checkItems compares the items that are there with those that were acknowledged. An item in doubt may be there.
+// checkItems compares the existing items with the acknowledged ones. An item in doubt may exist or not.
 func (w *mongoWorld) checkItems(gone bson.ObjectID) {
 	w.t.Helper()
 	there := map[bson.ObjectID]bool{}

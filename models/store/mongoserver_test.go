@@ -17,11 +17,11 @@ import (
 	"tokentube/models/store"
 )
 
-// mongoServer speaks MongoDB's wire protocol and answers as a test says.
+// mongoServer speaks MongoDB's wire protocol and replies as a test says.
 type mongoServer struct {
 	t         *testing.T
 	listener  net.Listener
-	is        bson.D // what it says it is
+	is        bson.D // its reply to hello
 	reply     func(command string, n int) bson.D
 	over      chan struct{} // closed by leave
 	leaveOnce sync.Once
@@ -37,7 +37,7 @@ var (
 	mongoStandalone = bson.D{}
 )
 
-// Replies, beside those that a test makes. The server hangs up instead of replying, or never replies.
+// Special replies: the server hangs up, or never replies.
 var (
 	mongoOK      = bson.D{{Key: "ok", Value: 1}, {Key: "n", Value: 1}, {Key: "nModified", Value: 1}}
 	mongoHangUp  = bson.D{{Key: "hangUp", Value: true}}
@@ -48,7 +48,7 @@ func mongoFailure(code int, labels ...string) bson.D {
 	return bson.D{{Key: "ok", Value: 0}, {Key: "code", Value: code}, {Key: "errmsg", Value: "as the test says"}, {Key: "errorLabels", Value: labels}}
 }
 
-// newMongoServer starts a server. reply says what it replies to the nth command of a name, from 1 on; nil: mongoOK.
+// newMongoServer starts a server. reply returns its reply to the nth command of a name, starting with 1; nil: mongoOK.
 func newMongoServer(t *testing.T, is bson.D, reply func(command string, n int) bson.D) *mongoServer {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -59,7 +59,7 @@ func newMongoServer(t *testing.T, is bson.D, reply func(command string, n int) b
 	return s
 }
 
-// leave ends the server.
+// leave stops the server.
 func (s *mongoServer) leave() {
 	s.leaveOnce.Do(func() { close(s.over) })
 	_ = s.listener.Close()
@@ -80,7 +80,7 @@ func (s *mongoServer) accept() {
 	}
 }
 
-// The operations of the wire protocol: a driver's first question is an opQuery.
+// The operations of the wire protocol: a driver's first request is an opQuery.
 const (
 	opReply = 1
 	opQuery = 2004
@@ -90,7 +90,7 @@ const (
 func (s *mongoServer) serve(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
 	for {
-		head := make([]byte, 16) // length, id, id of the question, operation
+		head := make([]byte, 16) // length, id, id of the request, operation
 		if _, err := io.ReadFull(conn, head); err != nil {
 			return
 		}
@@ -113,7 +113,7 @@ func (s *mongoServer) serve(conn net.Conn) {
 func mongoCommand(operation uint32, body []byte) bson.Raw {
 	if operation == opQuery {
 		name := slices.Index(body[4:], 0)       // after the flags; the collection's name ends with a zero
-		return mongoDocument(body[4+name+1+8:]) // after what to skip and how many to return
+		return mongoDocument(body[4+name+1+8:]) // after the numbers to skip and to return
 	}
 	return mongoDocument(body[5:]) // after the flags and the kind of the first section
 }
@@ -205,7 +205,7 @@ func (s *mongoServer) sent(name string) (found []bson.Raw) {
 	return found
 }
 
-// forget starts the list of commands again, and with it the counts of reply.
+// forget clears the list of commands, and with it the counters of reply.
 func (s *mongoServer) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -249,7 +249,7 @@ type mongoData struct {
 	log      *strings.Builder
 }
 
-// openMongoData opens the database of a server, with parameters of the address, and forgets how.
+// openMongoData opens the database of a server, with parameters for the URI, and clears the list of commands.
 func openMongoData(t *testing.T, server *mongoServer, parameters ...string) mongoData {
 	t.Helper()
 	d := mongoData{server: server, log: new(strings.Builder)}

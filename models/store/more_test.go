@@ -14,7 +14,7 @@ import (
 )
 
 type (
-	ticket struct { // a leaf of which a series has at most three
+	ticket struct { // a leaf; a series has at most three
 		ID     bson.ObjectID `bson:"_id"`
 		Series bson.ObjectID `bson:"series"`
 	}
@@ -46,7 +46,7 @@ func newHall(t *testing.T) *hall {
 	return w
 }
 
-// sold is how many tickets a series counts, and has.
+// sold is how many tickets a series counts, and how many it has.
 func (w *hall) sold(t *testing.T) string {
 	t.Helper()
 	var counted int64
@@ -59,7 +59,7 @@ func (w *hall) sold(t *testing.T) string {
 	return fmt.Sprint(counted, " ", n)
 }
 
-// A parent counts no more than it may, however many come at once; who leaves makes room.
+// A parent never exceeds its maximum, however many documents arrive at once; one that is removed makes room.
 func TestACountHasItsBound(t *testing.T) {
 	w := newHall(t)
 	var sold, refused int
@@ -97,7 +97,7 @@ func TestACountHasItsBound(t *testing.T) {
 	w.checkWhole(t, "a bound")
 }
 
-// Who goes is taken out of the lists they are in; a document that names nobody else goes with them.
+// A removed user disappears from all lists; a document that names nobody else is removed too.
 func TestAListLosesWhoGoes(t *testing.T) {
 	w, ctx := newHall(t), t.Context()
 	both, alone, others := panel{bson.NewObjectID(), []bson.ObjectID{alice, bob}}, panel{bson.NewObjectID(), []bson.ObjectID{bob}}, panel{bson.NewObjectID(), []bson.ObjectID{alice}}
@@ -118,7 +118,7 @@ func TestAListLosesWhoGoes(t *testing.T) {
 	}
 }
 
-// Put makes one document, however many do it at once, and loses nobody's change.
+// Put creates one document, however many callers there are, and loses no change.
 func TestPut(t *testing.T) {
 	w, ctx := newLibrary(t), t.Context()
 	put := func() error {
@@ -148,7 +148,7 @@ func TestPut(t *testing.T) {
 	}
 }
 
-// DeleteAll deletes what matches and nothing else, and is not for what is counted or has something hanging on it.
+// DeleteAll deletes exactly what matches, and refuses kinds that are counted or have children.
 func TestDeleteAll(t *testing.T) {
 	w, ctx := newLibrary(t), t.Context()
 	w.stock(t)
@@ -182,7 +182,7 @@ func TestDeleteAll(t *testing.T) {
 	}
 }
 
-// PageOf lists who is related to a target, the latest first, each once, and nobody who is related to another one.
+// PageOf lists the users who are related to a target, latest first, each once, and nobody who is related to another one.
 func TestPageOf(t *testing.T) {
 	w, ctx := newLibrary(t), t.Context()
 	w.stock(t)

@@ -14,8 +14,8 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Order is the order of a list, by the fields of an index: "-publishedAt", "-_id". The last one is the _id, so that no two
-// documents are in the same place.
+// Order is the order of a list, by the fields of an index: "-publishedAt", "-_id". The last field is the _id, which makes
+// positions unique.
 type Order []string
 
 // Reversed is the opposite order.
@@ -35,17 +35,17 @@ func (o Order) Reversed() Order {
 const (
 	DefaultLimit = 20
 	MaxLimit     = 100
-	MaxNumber    = 10 // the last page that has a number: what is further on, a cursor leads to
+	MaxNumber    = 10 // the last page that can be requested by number; after that, use a cursor
 )
 
-// Paging says which part of a list is wanted.
+// Paging selects a part of a list.
 type Paging struct {
-	After  string // the cursor that came with the page before; empty: from the start
+	After  string // the cursor from the previous page; empty: from the start
 	Limit  int    // 0: DefaultLimit
-	Number int    // of the page, counted from 1, instead of a cursor; 0: the first
+	Number int    // page number, starting with 1, instead of a cursor; 0: the first page
 }
 
-// NewPaging reads what a request asks for. More than MaxLimit is MaxLimit.
+// NewPaging reads a request's parameters. Limits above MaxLimit become MaxLimit.
 func NewPaging(after string, limit, number *int) (Paging, error) {
 	p := Paging{After: after, Limit: DefaultLimit}
 	if limit != nil {
@@ -66,21 +66,21 @@ func NewPaging(after string, limit, number *int) (Paging, error) {
 	return p, nil
 }
 
-// skipped is how many documents come before a page with a number.
+// skipped is how many documents precede a numbered page.
 func (p Paging) skipped() int { return max(p.Number-1, 0) * p.Limit }
 
-// Reach is how many documents the pages with numbers hold.
+// Reach is how many documents the numbered pages hold.
 func (p Paging) Reach() int { return MaxNumber * p.Limit }
 
-// Page is a part of a list, and the cursor of the next part, empty where there is none.
+// Page is a part of a list, and the cursor of the next part; empty if there is none.
 type Page[T any] struct {
 	Items []T
 	Next  string
-	Total int // how many there are in all, where the whole list is known (see Rank)
+	Total int // the total number, if the whole list is known (see Rank)
 }
 
-// Page returns a part of the documents that match. However far it is from the start, it costs one or two reads of an
-// index that begins with the fields of the filter and goes on with those of the order.
+// Page returns a part of the documents that match. However far it is from the start, it costs one or two reads of an index
+// that consists of the fields of the filter followed by those of the order.
 func (d *Documents[T]) Page(ctx context.Context, filter bson.D, by Order, p Paging) (Page[*T], error) {
 	if p.Limit == 0 {
 		p.Limit = DefaultLimit
@@ -93,7 +93,7 @@ func (d *Documents[T]) Page(ctx context.Context, filter bson.D, by Order, p Pagi
 			skip--
 			return nil
 		}
-		if len(page.Items) == p.Limit { // one more than the page holds: there is a next one
+		if len(page.Items) == p.Limit { // one more than the page holds, so there is a next page
 			page.Next = last.String()
 			return nil
 		}
@@ -120,12 +120,12 @@ func (d *Documents[T]) Page(ctx context.Context, filter bson.D, by Order, p Pagi
 	return page, nil
 }
 
-// spansAtOnce is how many values of $in a MongoDB reads side by side in the order of an index. With more it would read and
-// sort all there is (internalQueryMaxScansToExplode).
+// spansAtOnce is how many values of $in a MongoDB can merge in the order of an index. With more, it would read and sort
+// everything (internalQueryMaxScansToExplode).
 const spansAtOnce = 200
 
-// PageIn is Page for documents of which a field has one of many values: one or two reads of an index for each 200 of them,
-// which begins with that field and the fields of the filter and goes on with those of the order.
+// PageIn is Page for documents that have one of many values in a field: one or two reads of an index for each 200 of them.
+// The index consists of that field, the fields of the filter and those of the order.
 func (d *Documents[T]) PageIn(ctx context.Context, field string, values []bson.ObjectID, filter bson.D, by Order, p Paging) (Page[*T], error) {
 	if p.Limit == 0 {
 		p.Limit = DefaultLimit
@@ -142,7 +142,7 @@ func (d *Documents[T]) PageIn(ctx context.Context, field string, values []bson.O
 		}
 		all, more = append(all, page.Items...), more || page.Next != ""
 	}
-	p.After = "" // they all are after it
+	p.After = "" // all of them come after it
 	page, err := Rank(all, by, func(doc *T) bson.D { return fieldsOf(doc, by) }, p)
 	if page.Next == "" && more {
 		page.Next = cursor(fieldsOf(page.Items[len(page.Items)-1], by)).String()
@@ -150,7 +150,7 @@ func (d *Documents[T]) PageIn(ctx context.Context, field string, values []bson.O
 	return page, err
 }
 
-// fieldsOf are the values that a document has in the fields of an order.
+// fieldsOf are a document's values of the fields of an order.
 func fieldsOf(doc any, by Order) bson.D {
 	raw, err := bson.Marshal(doc)
 	if err != nil {
@@ -159,8 +159,8 @@ func fieldsOf(doc any, by Order) bson.D {
 	return bson.D(cursorAt(raw, by))
 }
 
-// Rank puts items in order by what key says they have in the fields of the order, and returns a part of them: a list that
-// is worked out in memory has the same pages as one of the database.
+// Rank sorts items by the order's fields, which key returns, and returns a part of them: a list that is computed in memory
+// has the same kind of pages as one from the database.
 func Rank[T any](items []T, by Order, key func(T) bson.D, p Paging) (Page[T], error) {
 	if p.Limit == 0 {
 		p.Limit = DefaultLimit
@@ -195,8 +195,8 @@ func Rank[T any](items []T, by Order, key func(T) bson.D, p Paging) (Page[T], er
 	return page, nil
 }
 
-// ranges are the filters of what comes after the cursor, each one range of an index: first what is like the last
-// document in all fields but the _id, then what is like it in fewer.
+// ranges are the filters for what comes after the cursor, each a single range of an index: first the documents that equal
+// the last one in all fields except the _id, then those that equal it in fewer.
 func (p Paging) ranges(filter bson.D, by Order) ([]bson.D, error) {
 	if p.After == "" {
 		return []bson.D{filter}, nil
@@ -216,7 +216,7 @@ func (p Paging) ranges(filter bson.D, by Order) ([]bson.D, error) {
 	return ranges, nil
 }
 
-// cursor is a place in a list: what the document before it has in the fields of the order.
+// cursor is a position in a list: the preceding document's values of the order's fields.
 type cursor bson.D
 
 func cursorAt(raw bson.Raw, by Order) cursor {
@@ -242,11 +242,11 @@ func cursorOf(fields bson.D) cursor {
 }
 
 func rawValue(v any) bson.RawValue {
-	t, data, _ := bson.MarshalValue(v) // a value of a cursor
+	t, data, _ := bson.MarshalValue(v) // a value of a cursor can always be marshalled
 	return bson.RawValue{Type: t, Value: data}
 }
 
-// compare tells which of two places comes first in a list of this order.
+// compare says which of two positions comes first in a list with this order.
 func (c cursor) compare(other cursor, by Order) int {
 	for i := range by {
 		n := compareValues(c[i].Value.(bson.RawValue), other[i].Value.(bson.RawValue))
@@ -260,7 +260,7 @@ func (c cursor) compare(other cursor, by Order) int {
 	return 0
 }
 
-// compareValues compares two values of one of the types that a cursor has. Of different types, it compares those.
+// compareValues compares two values of types that a cursor may have. If the types differ, it compares the types.
 func compareValues(a, b bson.RawValue) int {
 	if x, ok := number(a); ok {
 		if y, ok := number(b); ok {
@@ -292,7 +292,7 @@ func (c cursor) String() string {
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
-// parseCursor accepts a cursor of this order alone, and in it values that cannot be read as operators.
+// parseCursor accepts only a cursor for this order, and only values that can't be read as operators.
 func parseCursor(text string, by Order) (cursor, error) {
 	var c cursor
 	raw, err := base64.RawURLEncoding.DecodeString(text)

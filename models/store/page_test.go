@@ -36,7 +36,7 @@ func TestOrderReversed(t *testing.T) {
 	}
 }
 
-// Every document is on exactly one page, in order, whatever the size of the pages.
+// Every document is on exactly one page, in order, whatever the page size.
 func TestPagesHoldEveryDocumentOnce(t *testing.T) {
 	w, ctx := newLibrary(t), t.Context()
 	w.stock(t)
@@ -51,7 +51,7 @@ func TestPagesHoldEveryDocumentOnce(t *testing.T) {
 		wanted = append(wanted, b.ID)
 		fatal(t, w.books.Insert(ctx, &book{ID: bson.NewObjectID(), Author: carol, Visibility: "draft", At: w.Now()}))
 	}
-	// One more is marked, and is not on any page.
+	// One more is marked as removed, and is on no page.
 	fatal(t, w.books.Insert(ctx, &book{ID: id(60), Author: carol, Visibility: "public", At: w.Now()}))
 	_, err := w.books.kind.UpdateOne(ctx, Where("_id", id(60)), bson.D{Set(deletedAt, w.Now())})
 	fatal(t, err)
@@ -107,7 +107,7 @@ func allPages(t *testing.T, w *library, filter bson.D, by Order, limit int) (ids
 	}
 }
 
-// A page that begins at a document begins there still when the document is gone.
+// A page that starts after a document still starts there when the document is gone.
 func TestPageAfterADocumentThatIsGone(t *testing.T) {
 	w, ctx := newLibrary(t), t.Context()
 	w.stock(t)
@@ -129,7 +129,7 @@ func encoded(t *testing.T, doc any) string {
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
-// A cursor comes from outside: only one of the same list is accepted, and nothing in it is read as an operator.
+// A cursor is untrusted input: only one of the same list is accepted, and nothing in it is read as an operator.
 func TestForeignCursorsAreRefused(t *testing.T) {
 	w, ctx := newLibrary(t), t.Context()
 	w.stock(t)

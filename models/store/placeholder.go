@@ -10,15 +10,15 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// Placeholder is what stays of a document that is removed while others of its own kind are counted on it, until the last
-// of them goes, counted or not: replies are not lost with the comment that they reply to. It goes like any other document when a parent
-// goes that it still names.
+// Placeholder is what remains of a document that is removed while others of its own kind are counted on it, until the last
+// of them, counted or not, is removed: replies aren't lost with the comment that they reply to. A placeholder is removed
+// like any other document when one of the parents that it still names is.
 type Placeholder struct {
-	Mark  bson.E   // the field and the value that tell a placeholder; every parent that counts the kind asks this field (If)
-	Drops []string // the fields that it doesn't keep, those that name a parent too
+	Mark  bson.E   // the field and value that identify a placeholder; every parent that counts the kind filters on this field (If)
+	Drops []string // the fields that it doesn't keep, including those that name a parent
 }
 
-// check panics where a description contradicts itself.
+// check panics if a description contradicts itself.
 func (p *Placeholder) check(k *kind) {
 	own := k.hangsOn(k.Name)
 	if len(own) != 1 || own[0].Counter == "" || len(k.Files) > 0 {
@@ -31,8 +31,8 @@ func (p *Placeholder) check(k *kind) {
 	}
 }
 
-// hider is how documents go whose parent in this field goes (empty: a document that is removed for itself). It tells
-// whether it was this call that took the document out of sight.
+// hider returns how documents are hidden when their parent in this field is removed (empty: when they are removed
+// themselves). The function reports whether it was this call that hid the document.
 func (k *kind) hider(parent string) func(ctx context.Context, filter bson.D, going bson.ObjectID) (bool, error) {
 	switch {
 	case k.isLeaf():
@@ -47,7 +47,7 @@ func (k *kind) leavesPlaceholder(parent string) bool {
 	return k.Placeholder != nil && (parent == "" || slices.Contains(k.Placeholder.Drops, parent))
 }
 
-// giveWay makes a document a placeholder, which goes at once where nothing is counted on it.
+// giveWay turns a document into a placeholder, which is removed right away if nothing is counted on it.
 func (k *kind) giveWay(ctx context.Context, filter bson.D, going bson.ObjectID) (bool, error) {
 	unset := bson.D{}
 	for _, field := range k.Placeholder.Drops {
@@ -62,14 +62,13 @@ func (k *kind) giveWay(ctx context.Context, filter bson.D, going bson.ObjectID) 
 		return false, err
 	}
 	k.noteChange(ctx, idOf(raw))
-	if err := k.dropPlaceholder(ctx, idOf(raw)); err != nil { // before the one it hangs on, which may go next
+	if err := k.dropPlaceholder(ctx, idOf(raw)); err != nil { // before its own parent, which may be next
 		return false, err
 	}
 	return true, k.count(ctx, raw, -1, going)
 }
 
-// dropPlaceholder removes a document if it is a placeholder on which nothing hangs any more, also nothing that isn't
-// counted now.
+// dropPlaceholder removes a document if it is a placeholder without children, whether or not they are counted now.
 func (k *kind) dropPlaceholder(ctx context.Context, id bson.ObjectID) error {
 	empty := k.live(append(Where("_id", id, k.hangsOn(k.Name)[0].Counter, Where("$lte", 0)), k.Placeholder.Mark))
 	err := k.one(ctx, empty, func(bson.Raw) error { return nil })
@@ -86,13 +85,13 @@ func (k *kind) dropPlaceholder(ctx context.Context, id bson.ObjectID) error {
 	return err
 }
 
-// bears tells whether a document of the own kind hangs on one.
+// bears reports whether a document has children of its own kind.
 func (k *kind) bears(ctx context.Context, id bson.ObjectID) (bool, error) {
 	n, err := k.CountDocuments(ctx, k.live(Where(k.hangsOn(k.Name)[0].Field, id)), options.Count().SetLimit(1))
 	return n > 0, err
 }
 
-// dropPlaceholders removes the placeholders on which nothing hangs: without transactions, a crash may leave some.
+// dropPlaceholders removes the placeholders without children: without transactions, a crash may leave some.
 func (r *repair) dropPlaceholders(ctx context.Context, k *kind) error {
 	if k.Placeholder == nil {
 		return nil

@@ -10,7 +10,7 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// A document stays as a placeholder exactly for as long as something of its kind hangs on it, whoever goes.
+// A document stays as a placeholder exactly as long as it has children of its kind, whichever is removed first.
 func TestPlaceholders(t *testing.T) {
 	w, ctx := newLibrary(t), t.Context()
 	w.stock(t)
@@ -38,7 +38,7 @@ func TestPlaceholders(t *testing.T) {
 	wantCode(t, w.talks.Remove(ctx, empty, Where("author", carol)), apperr.NotFound, "")
 	fatal(t, w.talks.Remove(ctx, lone, nil))
 	left(asked, answered, empty, late)
-	fatal(t, w.authors.Remove(ctx, alice, nil)) // asked is answered, late was the last answer
+	fatal(t, w.authors.Remove(ctx, alice, nil)) // asked has an answer; late was the last answer
 	left(asked, answered)
 	if p := get(t, w.talks, asked); p.State != "gone" || !p.Author.IsZero() {
 		t.Errorf("alice's talk is %+v", p)
@@ -51,8 +51,8 @@ func TestPlaceholders(t *testing.T) {
 	}
 }
 
-// Answers come while what they answer goes, and everything goes twice: nothing is counted wrong, and nothing is left that
-// stands for nothing.
+// Answers arrive while their parents are removed, and everything is removed twice: no count is wrong, and no placeholder
+// without children remains.
 func TestPlaceholdersAtOnce(t *testing.T) {
 	w := newLibrary(t)
 	w.stock(t)
@@ -112,7 +112,7 @@ func TestPlaceholdersThatContradictThemselves(t *testing.T) {
 	}
 }
 
-// What hangs on nothing of its own kind is counted where it hangs, in and out of it.
+// Documents without a parent of their own kind are counted correctly, shown and hidden.
 func TestCountedAgainWithoutAParent(t *testing.T) {
 	w, ctx := newLibrary(t), t.Context()
 	w.stock(t)
@@ -130,7 +130,7 @@ func TestCountedAgainWithoutAParent(t *testing.T) {
 	w.checkWhole(t, "after it")
 }
 
-// What hangs on a placeholder keeps it, counted or not, and it goes with the last.
+// A child keeps its placeholder, counted or not, and the placeholder is removed with the last one.
 func TestPlaceholdersOfTheUncounted(t *testing.T) {
 	w, ctx := newLibrary(t), t.Context()
 	w.stock(t)

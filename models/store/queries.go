@@ -14,24 +14,24 @@ import (
 	"tokentube/utils/localdb"
 )
 
-// counting is a collection that counts what the database is asked, and has it measured if somebody wants that.
+// counting is a collection that counts the database calls, and measures them for an observer.
 type counting struct {
 	collection
 	kind string
 	db   *DB
 }
 
-// Observer is told of each call of the database when it is over: the kind of documents, the operation, how long it took, and
-// why it failed: empty if it did not, or if that says nothing about the database.
+// Observer is called after each database call, with the kind of documents, the operation, its duration, and the reason for a
+// failure: empty if there was none, or one that says nothing about the database.
 type Observer func(kind, operation, reason string, took time.Duration)
 
-// everything is the kind of what concerns documents of any kind.
+// everything is the kind of calls that concern documents of any kind.
 const everything = "any"
 
-// Observe has o told of what the database is asked from now on.
+// Observe makes o observe the database calls from now on.
 func (db *DB) Observe(o Observer) { db.observer.Store(&o) }
 
-// measure begins to measure a call. The function that it returns ends that.
+// measure starts to measure a call. The function that it returns ends the measurement.
 func (db *DB) measure(kind, operation string) func(error) {
 	o := db.observer.Load()
 	if o == nil {
@@ -41,7 +41,7 @@ func (db *DB) measure(kind, operation string) func(error) {
 	return func(err error) { (*o)(kind, operation, reason(err), time.Since(start)) }
 }
 
-// reason says in a word why a call failed. That something isn't there or not unique, or that the client is gone, is no failure.
+// reason says in a word why a call failed. Not found, a duplicate, or a client that disconnected is not a failure.
 func reason(err error) string {
 	switch {
 	case err == nil, errors.Is(err, mongo.ErrNoDocuments), mongo.IsDuplicateKeyError(err), errors.Is(err, context.Canceled), errors.As(err, new(*apperr.Error)):
@@ -61,12 +61,12 @@ func (c counting) begin(operation string) func(error) {
 	return c.db.measure(c.kind, operation)
 }
 
-// Queries counts what the database was asked since the start, by whatever is kept in documents.
+// Queries counts the database calls since startup, by collection.
 func (db *DB) Queries() int64 { return db.queries.Load() }
 
 func (c counting) Each(ctx context.Context, filter any, visit func(bson.Raw) error, opts ...options.Lister[options.FindOptions]) error {
 	done := c.begin("find")
-	var own error // of who visits, and not of the database
+	var own error // the visitor's error, not the database's
 	err := c.collection.Each(ctx, filter, func(raw bson.Raw) error {
 		own = visit(raw)
 		return own
@@ -135,7 +135,7 @@ func (c counting) DeleteMany(ctx context.Context, filter any, opts ...options.Li
 	return result, err
 }
 
-// CacheUse is how often documents of a kind were found in the cache since the start, and how often they were not.
+// CacheUse is the number of cache hits and misses of a kind since startup.
 type CacheUse struct {
 	Kind string
 	Read func() (hits, misses int64)

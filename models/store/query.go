@@ -8,7 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// Where makes a filter, or any other document, of names and values in turn: Where("owner", id, "kind", "video").
+// Where makes a filter, or any other document, from alternating names and values: Where("owner", id, "kind", "video").
 func Where(namesAndValues ...any) bson.D {
 	d := make(bson.D, 0, len(namesAndValues)/2+1) // room for the condition that a document is live
 	for pair := range slices.Chunk(namesAndValues, 2) {
@@ -35,7 +35,7 @@ var Absent = Where("$exists", false)
 // Index describes an index on these fields; "-name" is descending.
 func Index(fields ...string) mongo.IndexModel { return mongo.IndexModel{Keys: keys(fields...)} }
 
-// Unique is an index of which no two documents have the same values.
+// Unique is an index that no two documents may share a key of.
 func Unique(fields ...string) mongo.IndexModel {
 	return mongo.IndexModel{Keys: keys(fields...), Options: options.Index().SetUnique(true)}
 }

@@ -24,7 +24,7 @@ func TestNumberedPaging(t *testing.T) {
 	wantCode(t, err, apperr.Invalid, "page")
 }
 
-// A list that is worked out in memory, and one that is read at many places, have the same pages as one of the database.
+// A list computed in memory, and one read from many ranges, have the same pages as one from the database.
 func TestRankAndPageInAreLikePage(t *testing.T) {
 	w, ctx := newLibrary(t), t.Context()
 	authors := make([]bson.ObjectID, 3*spansAtOnce-7)

@@ -9,7 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// Related says that a user has something to do with a target.
+// Related relates a user to a target.
 type Related struct {
 	ID        bson.ObjectID `bson:"_id"`
 	User      bson.ObjectID `bson:"user"`
@@ -17,8 +17,8 @@ type Related struct {
 	CreatedAt time.Time     `bson:"createdAt"`
 }
 
-// Relation is "who X what": likes, bookmarks, subscriptions. Each pair is there once, however often and from however many
-// tabs it is asked for, and is counted where the parents say so.
+// Relation is "who X what": likes, bookmarks, subscriptions. Each pair exists once, however many requests add it, and is
+// counted where the parents say so.
 type Relation struct {
 	docs    *Documents[Related]
 	changed func(r *Related, by int64)
@@ -35,7 +35,8 @@ func NewRelation(db *DB, name string, user, target Parent) *Relation {
 	})}
 }
 
-// OnChange has f told of what was added (1) and removed (-1), when it is done. What goes with a user or a target isn't told.
+// OnChange makes f called with what was added (1) or removed (-1), once that is committed. It isn't called for what is
+// removed with a user or a target.
 func (r *Relation) OnChange(f func(r *Related, by int64)) { r.changed = f }
 
 func (r *Relation) tell(ctx context.Context, related *Related, by int64) {
@@ -44,16 +45,16 @@ func (r *Relation) tell(ctx context.Context, related *Related, by int64) {
 	}
 }
 
-// Add relates the user to the target. Doing it again changes nothing.
+// Add relates the user to the target. It is idempotent.
 func (r *Relation) Add(ctx context.Context, user, target bson.ObjectID) error {
 	return r.AddWith(ctx, user, target, nothing)
 }
 
-// AddWith is Add with what belongs to it: if the two were not related before, that is done in the same transaction, last. By
-// then the counts of the parents make others wait who relate to the same.
+// AddWith is Add together with another change: if the two were not related before, that runs in the same transaction, last.
+// By then, updating the parents' counts makes concurrent calls for the same parents wait.
 func (r *Relation) AddWith(ctx context.Context, user, target bson.ObjectID, also func(ctx context.Context) error) error {
 	err := r.docs.kind.db.Atomically(ctx, func(ctx context.Context) error {
-		// A clash would undo what else belongs to the change.
+		// A duplicate key would roll back the rest of the change.
 		if related, err := r.Of(ctx, user, []bson.ObjectID{target}); err != nil || related[target] {
 			return err
 		}
@@ -67,18 +68,18 @@ func (r *Relation) AddWith(ctx context.Context, user, target bson.ObjectID, also
 		}
 		return err
 	})
-	if mongo.IsDuplicateKeyError(err) { // another request was first, between the two
+	if mongo.IsDuplicateKeyError(err) { // another request came in between
 		return nil
 	}
 	return err
 }
 
-// Remove ends it. Doing it again changes nothing.
+// Remove ends the relation. It is idempotent.
 func (r *Relation) Remove(ctx context.Context, user, target bson.ObjectID) error {
 	return r.RemoveWith(ctx, user, target, nothing)
 }
 
-// RemoveWith is Remove with what belongs to it: if the two were related, that is done in the same transaction.
+// RemoveWith is Remove together with another change: if the two were related, that runs in the same transaction.
 func (r *Relation) RemoveWith(ctx context.Context, user, target bson.ObjectID, also func(ctx context.Context) error) error {
 	return r.docs.kind.db.Atomically(ctx, func(ctx context.Context) error {
 		removed, err := r.docs.Take(ctx, Where("user", user, "target", target))
@@ -95,7 +96,7 @@ func (r *Relation) RemoveWith(ctx context.Context, user, target bson.ObjectID, a
 
 func nothing(context.Context) error { return nil }
 
-// Of tells which of the targets the user is related to, in one query.
+// Of returns which of the targets the user is related to, in one query.
 func (r *Relation) Of(ctx context.Context, user bson.ObjectID, targets []bson.ObjectID) (map[bson.ObjectID]bool, error) {
 	related := make(map[bson.ObjectID]bool, len(targets))
 	if len(targets) == 0 || user.IsZero() {
@@ -108,7 +109,7 @@ func (r *Relation) Of(ctx context.Context, user bson.ObjectID, targets []bson.Ob
 	return related, translate(err)
 }
 
-// By tells which of the users are related to the target, in one query.
+// By returns which of the users are related to the target, in one query.
 func (r *Relation) By(ctx context.Context, users []bson.ObjectID, target bson.ObjectID) (map[bson.ObjectID]bool, error) {
 	related := make(map[bson.ObjectID]bool, len(users))
 	if len(users) == 0 || target.IsZero() {
@@ -121,7 +122,7 @@ func (r *Relation) By(ctx context.Context, users []bson.ObjectID, target bson.Ob
 	return related, translate(err)
 }
 
-// Targets are the ids of what the user is related to, the latest first, up to a limit.
+// Targets are the ids of what the user is related to, latest first, up to a limit.
 func (r *Relation) Targets(ctx context.Context, user bson.ObjectID, limit int) ([]bson.ObjectID, error) {
 	ids := []bson.ObjectID{}
 	err := r.docs.kind.Each(ctx, Where("user", user), func(raw bson.Raw) error {
@@ -131,17 +132,17 @@ func (r *Relation) Targets(ctx context.Context, user bson.ObjectID, limit int) (
 	return ids, translate(err)
 }
 
-// Page lists what the user is related to, the latest first.
+// Page lists what the user is related to, latest first.
 func (r *Relation) Page(ctx context.Context, user bson.ObjectID, p Paging) (Page[*Related], error) {
 	return r.docs.Page(ctx, Where("user", user), Order{"-_id"}, p)
 }
 
-// PageOf lists who is related to the target, the latest first.
+// PageOf lists the users who are related to the target, latest first.
 func (r *Relation) PageOf(ctx context.Context, target bson.ObjectID, p Paging) (Page[*Related], error) {
 	return r.docs.Page(ctx, Where("target", target), Order{"-_id"}, p)
 }
 
-// Users are the ids of who is related.
+// Users are the ids of the users in the relations.
 func Users(related []*Related) []bson.ObjectID {
 	ids := make([]bson.ObjectID, len(related))
 	for i, r := range related {
@@ -150,7 +151,7 @@ func Users(related []*Related) []bson.ObjectID {
 	return ids
 }
 
-// Targets are the ids of what is related.
+// Targets are the ids of the targets in the relations.
 func Targets(related []*Related) []bson.ObjectID {
 	ids := make([]bson.ObjectID, len(related))
 	for i, r := range related {

@@ -12,24 +12,25 @@ import (
 	"tokentube/utils/media"
 )
 
-// removal is a job that must be finished once it has begun, also by another process than the one that began it.
+// removal is a job that must be finished once it has started, if necessary by another process.
 type removal struct {
 	ID         string        `bson:"_id"`
 	Collection string        `bson:"collection"`
 	Document   bson.ObjectID `bson:"document"`
-	File       string        `bson:"file"` // instead of a document: a file that none names any more
+	File       string        `bson:"file"` // instead of a document: a file that no document names any more
 	NotedAt    time.Time     `bson:"notedAt"`
 }
 
-// markedWithin is how long after its job was noted a document is marked at the latest, where the two are not one
-// transaction: longer than any write may take.
+// markedWithin is the longest time between noting a job and marking its document, if the two are not one transaction: longer
+// than any write may take.
 const markedWithin = 5 * time.Minute
 
-// removeBatch is how many documents that hang on a going one are deleted, or marked, together.
+// removeBatch is how many children of a document that is being removed are deleted, or marked, together.
 const removeBatch = 50
 
-// Remove removes a document with all that hangs on it, if it meets the conditions. From the return on nobody sees it and
-// nothing counts it; what hangs on it, its files and the document itself go in the background, if need be after the next start.
+// Remove removes a document and its children, if it meets the conditions. Once it returns, nobody sees the document and
+// nothing counts it. Its children, its files and the document itself are deleted in the background, if necessary after the
+// next start.
 func (d *Documents[T]) Remove(ctx context.Context, id bson.ObjectID, conditions bson.D) error {
 	if d.kind.isLeaf() {
 		return errors.New("store: " + d.kind.Name + " are leaves: they are deleted")
@@ -47,13 +48,13 @@ func (d *Documents[T]) Remove(ctx context.Context, id bson.ObjectID, conditions 
 			removed, err = d.kind.markNoted(ctx, id, filter)
 		}
 		if err == nil && !removed {
-			err = ErrNotFound() // changed or removed by another request at the same moment
+			err = ErrNotFound() // changed or removed by a concurrent request
 		}
 		return err
 	})
 }
 
-// markNoted marks a document and notes that what hangs on it must go.
+// markNoted marks a document and notes that its children must be removed.
 func (k *kind) markNoted(ctx context.Context, id bson.ObjectID, filter bson.D) (bool, error) {
 	job := removal{ID: k.Name + "/" + id.Hex(), Collection: k.Name, Document: id, NotedAt: k.db.Now()}
 	if err := k.db.noteRemoval(ctx, job); err != nil {
@@ -63,9 +64,9 @@ func (k *kind) markNoted(ctx context.Context, id bson.ObjectID, filter bson.D) (
 	return k.mark(ctx, filter, bson.ObjectID{})
 }
 
-// mark hides a document and takes it out of its parents' counts, and tells whether it was this call that did.
+// mark hides a document and updates its parents' counts, and reports whether it was this call that did.
 func (k *kind) mark(ctx context.Context, filter bson.D, going bson.ObjectID) (bool, error) {
-	raw, err := essential{k.collection}.FindOneAndUpdateRaw(ctx, filter, bson.D{Set(deletedAt, k.db.Now())}) // it makes room
+	raw, err := essential{k.collection}.FindOneAndUpdateRaw(ctx, filter, bson.D{Set(deletedAt, k.db.Now())}) // it frees space
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return false, nil
 	}
@@ -76,7 +77,7 @@ func (k *kind) mark(ctx context.Context, filter bson.D, going bson.ObjectID) (bo
 	return true, k.count(ctx, raw, -1, going)
 }
 
-// noteRemoval notes a job, or when it was noted last: one that an earlier try left behind is as good as new.
+// noteRemoval notes a job, or when it was last noted: one that an earlier attempt left behind is as good as a new one.
 func (db *DB) noteRemoval(ctx context.Context, job removal) error {
 	update := bson.D{Set("collection", job.Collection, "document", job.Document, "file", job.File, "notedAt", job.NotedAt)}
 	_, err := db.removals.UpdateOne(ctx, Where("_id", job.ID), update, options.UpdateOne().SetUpsert(true))
@@ -91,8 +92,8 @@ func (db *DB) inBackground(job removal) {
 	db.Finish("removal of "+job.ID, func(ctx context.Context) error { return db.finishRemoval(ctx, job) })
 }
 
-// Finish does work in the background, trying again with growing pauses for as long as the process lives. Work that must be
-// finished by the next process is resumed by a function that is given to AtStart.
+// Finish runs work in the background, retrying with growing pauses as long as the process runs. If the next process must
+// finish it, pass a function that resumes it to AtStart.
 func (db *DB) Finish(name string, work func(ctx context.Context) error) {
 	db.Background(func(ctx context.Context) {
 		for pause := db.pause; ; pause = min(2*pause, time.Minute) {
@@ -122,7 +123,7 @@ func (db *DB) resumeRemovals(ctx context.Context) error {
 	return translate(err)
 }
 
-// finishNoted finishes the removals that are noted, while the caller waits.
+// finishNoted finishes the noted removals while the caller waits.
 func (db *DB) finishNoted(ctx context.Context) error {
 	jobs, err := db.notedRemovals(ctx)
 	if err != nil {
@@ -162,7 +163,7 @@ func (db *DB) finishRemoval(ctx context.Context, job removal) error {
 		return nil
 	})
 	switch {
-	case errors.Is(err, mongo.ErrNoDocuments): // all is done but this
+	case errors.Is(err, mongo.ErrNoDocuments): // everything except this is done
 		return db.dropRemoval(ctx, job.ID)
 	case err != nil:
 		return err
@@ -179,9 +180,9 @@ func (db *DB) dropRemoval(ctx context.Context, id string) error {
 	return err
 }
 
-// remove deletes a marked document with all that hangs on it. Each step may be done twice without harm, so that a removal
-// that was cut off is simply done again. Where a document that saw its parent may still be inserted a little later
-// (engine.grace), everything is hidden first, and erased when nothing can arrive any more.
+// remove deletes a marked document and its children. Each step is idempotent, so an interrupted removal is simply run again.
+// If a document whose insert has seen its parent may still arrive (engine.grace), everything is hidden first, and erased
+// once nothing can arrive any more.
 func (db *DB) remove(ctx context.Context, k *kind, id bson.ObjectID) error {
 	var since time.Time
 	err := k.one(ctx, Where("_id", id), func(raw bson.Raw) error {
@@ -205,8 +206,8 @@ func (db *DB) remove(ctx context.Context, k *kind, id bson.ObjectID) error {
 	return k.clear(ctx, id, true)
 }
 
-// clear deletes the files of a marked document and what hangs on it, and at last, to erase it, the document. Files go
-// first: on a full disk they make the room that the rest needs.
+// clear deletes a marked document's files and children and, if erase is set, finally the document. Files are first: on a
+// full disk they make the room that the rest needs.
 func (k *kind) clear(ctx context.Context, id bson.ObjectID, erase bool) error {
 	var files []string
 	err := k.one(ctx, Where("_id", id), func(raw bson.Raw) error { files = k.filesOf(raw); return nil })
@@ -247,7 +248,8 @@ func (k *kind) clear(ctx context.Context, id bson.ObjectID, erase bool) error {
 	})
 }
 
-// clearOf clears what hangs on a going document: leaves that nothing else counts in one go, all others in batches.
+// clearOf clears the children of a document that is being removed: leaves that nothing else counts all at once, others in
+// batches.
 func (k *kind) clearOf(ctx context.Context, p Parent, going bson.ObjectID, erase bool) error {
 	filter := Where(p.Field, going)
 	if k.isLeaf() && !k.countedBeside(p) {
@@ -281,7 +283,8 @@ func (k *kind) countedBeside(going Parent) bool {
 	return false
 }
 
-// clearEach clears documents whose parent is going. What became a placeholder stays, or is noted as going by itself.
+// clearEach clears documents whose parent is being removed. One that became a placeholder stays, or is noted as a removal of
+// its own.
 func (k *kind) clearEach(ctx context.Context, p Parent, ids []bson.ObjectID, going bson.ObjectID, erase bool) error {
 	hide := k.hider(p.Field)
 	var marked []bson.ObjectID
@@ -318,8 +321,8 @@ func (k *kind) filesOf(doc bson.Raw) (names []string) {
 	return names
 }
 
-// DeleteFiles deletes files that no document names any more; empty names are skipped. While a backup holds them, it notes
-// the job instead, so that they go after the backup, or at the next start.
+// DeleteFiles deletes files that no document names any more; empty names are skipped. While a backup needs them, it notes
+// the job instead, so that they are deleted after the backup or at the next start.
 func (db *DB) DeleteFiles(ctx context.Context, names ...string) error {
 	if db.files == nil {
 		return nil

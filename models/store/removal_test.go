@@ -17,12 +17,12 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// What is removed is out of sight and out of all counts at once; what hangs on it goes in the background: of every kind in
-// the registry, with its files.
+// A removed document disappears from every list and count immediately. Its children, of every kind in the registry, and
+// their files are deleted in the background.
 func TestRemoveTakesAllThatHangsOnADocument(t *testing.T) {
 	w, ctx := newLibrary(t), t.Context()
 	w.stock(t)
-	w.files.set(func() { w.files.failing = 1 << 30 }) // nothing goes in the background yet
+	w.files.set(func() { w.files.failing = 1 << 30 }) // nothing is deleted in the background yet
 	before := get(t, w.series, saga).BooksCount
 	fatal(t, w.authors.Remove(ctx, alice, nil))
 	_, err := w.authors.ByID(ctx, alice)
@@ -83,7 +83,7 @@ func TestRemoveIsForWhomItsConditionsName(t *testing.T) {
 	w.checkWhole(t, "after it")
 }
 
-// A document that is changed between the look and the mark no longer meets the conditions.
+// A document that is changed between the read and the mark no longer meets the conditions.
 func TestRemoveMeetsItsConditionsWhenItMarks(t *testing.T) {
 	var w *library
 	armed := false
@@ -127,7 +127,7 @@ func (c marked) FindOneAndUpdateRaw(ctx context.Context, f, u any, o ...options.
 	return c.collection.FindOneAndUpdateRaw(ctx, f, u, o...)
 }
 
-// Of two who remove it at once one does. A star that ends meanwhile is uncounted once.
+// Of two concurrent removals, one succeeds. A star that is removed in the meantime is subtracted once.
 func TestRemovalsAndChangesAtOnce(t *testing.T) {
 	w := newLibrary(t)
 	w.stock(t)
@@ -194,7 +194,7 @@ func TestRemovalOfMany(t *testing.T) {
 	}
 }
 
-// Files go before what hangs on their document: on a full disk they make the room that the rest needs.
+// Files are deleted before the children: on a full disk they make the room that the rest needs.
 func TestFilesGoFirst(t *testing.T) {
 	w := newLibrary(t)
 	w.stock(t)
@@ -216,7 +216,7 @@ func TestFilesGoFirst(t *testing.T) {
 	w.checkWhole(t, "after it")
 }
 
-// Files that a backup holds do not hold up a removal: they go later, or after the next start.
+// Files that a backup needs don't block a removal: they are deleted later, or after the next start.
 func TestHeldFilesGoLater(t *testing.T) {
 	ctx, where := context.Background(), newPlace(t)
 	w := where.open(t, nil)
@@ -228,7 +228,7 @@ func TestHeldFilesGoLater(t *testing.T) {
 	if n := w.noted(t); n != 4 || !w.files.has(file(13)) {
 		t.Errorf("%d jobs are noted", n)
 	}
-	fatal(t, w.Close(ctx)) // ends while the files are held
+	fatal(t, w.Close(ctx)) // ends while the backup needs the files
 	w = where.open(t, nil)
 	defer func() { fatal(t, w.Close(ctx)) }()
 	if n := w.noted(t); n != 4 {
@@ -247,7 +247,7 @@ func TestHeldFilesGoLater(t *testing.T) {
 	w.files.set(func() { w.files.held = true })
 	fatal(t, w.DeleteFiles(ctx, file(21)))
 	w.files.set(func() { w.files.held = false })
-	w.WaitRemovals() // without another start
+	w.WaitRemovals() // without a restart
 	if w.files.has(file(21)) || w.noted(t) != 0 {
 		t.Error("a file that was held a moment ago is left")
 	}
@@ -261,7 +261,7 @@ func TestHeldFilesGoLater(t *testing.T) {
 	}
 }
 
-// What ended with the process goes on with the next.
+// What ended with the process is continued by the next one.
 func TestRemovalGoesOnAfterTheNextStart(t *testing.T) {
 	ctx, where := context.Background(), newPlace(t)
 	w := where.open(t, nil)
@@ -279,7 +279,7 @@ func TestRemovalGoesOnAfterTheNextStart(t *testing.T) {
 	w.checkWhole(t, "after it")
 }
 
-// A document that another process inserts while its parent goes, having seen it, is gone in the end.
+// A document that another process inserts while its parent is being removed, having seen it, is removed in the end.
 func TestWhatArrivesWithinTheGraceGoesToo(t *testing.T) {
 	where := newPlace(t)
 	w := where.open(t, nil)
@@ -292,7 +292,8 @@ func TestWhatArrivesWithinTheGraceGoesToo(t *testing.T) {
 	if len(w.books.kind.all(t, Where("_id", his))) != 1 {
 		t.Error("it was erased within the grace")
 	}
-	// As by requests that looked before: a leaf that nothing else counts, one that its user counts, and one that is marked first.
+	// As inserted by requests that checked earlier: a leaf that nothing else counts, one that its user counts, and one that
+	// is marked first.
 	_, err := w.visits.kind.InsertOne(ctx, visit{ID: id(33), Book: his})
 	fatal(t, err)
 	_, err = w.stars.docs.kind.InsertOne(ctx, Related{ID: id(34), User: carol, Target: his})
@@ -315,8 +316,8 @@ func TestWhatArrivesWithinTheGraceGoesToo(t *testing.T) {
 	}
 }
 
-// A process that starts between another one's note of a removal and its mark leaves the note alone, so that the removal is
-// finished even if the other dies.
+// A process that starts between another one's note of a removal and its mark leaves the note alone, so the removal is
+// finished even if the other one dies.
 func TestNoteOfARemovalIsKeptUntilItsDocumentIsMarked(t *testing.T) {
 	w, ctx := newLibrary(t), context.Background()
 	w.stock(t)
@@ -344,7 +345,7 @@ func TestNoteOfARemovalIsKeptUntilItsDocumentIsMarked(t *testing.T) {
 
 	fatal(t, w.noteRemoval(ctx, job(bob)))
 	w.advance(markedWithin - time.Minute)
-	fatal(t, w.noteRemoval(ctx, job(bob))) // a second try counts from its own time
+	fatal(t, w.noteRemoval(ctx, job(bob))) // a second attempt counts from its own time
 	w.advance(2 * time.Minute)
 	start()
 	if w.noted(t) != 1 {
@@ -358,14 +359,14 @@ func TestNoteOfARemovalIsKeptUntilItsDocumentIsMarked(t *testing.T) {
 	w.checkWhole(t, "after it")
 }
 
-// Two processes may note one removal at the same moment.
+// Two processes may note the same removal at the same moment.
 func TestRemovalNotedTwiceAtOnce(t *testing.T) {
 	w := newPlace(t).open(t, func(e engine) engine { return doubled{e} })
 	defer func() { fatal(t, w.Close(context.Background())) }()
 	fatal(t, w.noteRemoval(t.Context(), removal{ID: "authors/x", NotedAt: w.Now()}))
 }
 
-// doubled is an engine on which an upsert meets another one.
+// doubled is an engine where an upsert races with another one.
 type doubled struct{ engine }
 
 func (d doubled) collection(name string) collection {
@@ -378,7 +379,7 @@ func (doubledCollection) UpdateOne(context.Context, any, any, ...options.Lister[
 	return nil, mongo.WriteException{WriteErrors: mongo.WriteErrors{{Code: 11000, Message: "index: _id_ dup key"}}}
 }
 
-// The files that no document names go at the start and once a day, until the database is closed.
+// The files that no document names are removed at startup and once a day, until the database is closed.
 func TestSweepRemovesFilesThatNoDocumentNames(t *testing.T) {
 	where := newPlace(t)
 	w := where.open(t, nil)
@@ -415,7 +416,7 @@ func TestSweepRemovesFilesThatNoDocumentNames(t *testing.T) {
 			}
 		})
 		eventually(t, "the sweep at the start", func() bool { return !w.files.has(old) })
-		fatal(t, w.Close(context.Background())) // returns, though the next sweep is tomorrow
+		fatal(t, w.Close(context.Background())) // returns, although the next sweep is a day away
 		if kept := !alone || remote; w.files.has(young) != kept {
 			t.Errorf("remote %v: a young file that no document names is there: %v", remote, !kept)
 		}

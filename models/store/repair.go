@@ -10,43 +10,43 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// Repair says how to repair.
+// Repair configures a repair.
 type Repair struct {
-	// Settle is longer than any change takes from its first write to its last, where other processes may be at work
-	// without transactions: what is still wrong after it is wrong, and not half done. Zero where nobody else is.
+	// Settle is longer than any change takes from its first write to its last, if other processes may be running without
+	// transactions: what is still wrong after that is wrong, not half done. Zero if no other process is running.
 	Settle time.Duration
 	Say    func(format string, args ...any)
 }
 
 // Repaired is what a repair did.
 type Repaired struct {
-	Mended int // things that are right now
-	Lost   int // things that were reported and cannot be mended
-	Busy   int // things that kept changing: another run may look at them
-	Young  int // files that no document names, and that one may be about to name
+	Mended int // things that were corrected
+	Lost   int // things that were reported and can't be corrected
+	Busy   int // things that kept changing: run it again for those
+	Young  int // files that no document names, but that one may be about to name
 }
 
-// repair is one that is under way. It works through the registry, so that every kind is looked at, and reads in pages, so
-// that memory does not grow with the site. Each thing that it mends is right at once: it may end anywhere, and run again.
+// repair is a repair in progress. It works through the registry, so it covers every kind, and reads in pages, so memory
+// doesn't grow with the site. Each correction is complete on its own: the repair may be interrupted anywhere and run again.
 type repair struct {
 	Repair
 	Repaired
 	db          *DB
-	before      time.Time // files older than this are nobody's, if no document names them
+	before      time.Time // files older than this are orphans if no document names them
 	filesAtOnce int
 }
 
 const (
 	walkPage    = 500
-	repairTime  = 24 * time.Hour // a deadline of its own, or the driver's short one would hold
+	repairTime  = 24 * time.Hour // a deadline of its own, or the driver's short one would apply
 	filesAtOnce = 200_000
 )
 
-// Repair mends what a crash can leave behind on a database without transactions, and what a restored backup or a hand in
-// the database may: duplicates that keep a unique index from being made, marks of removals of which nothing is noted,
-// documents whose parent is gone, counts, placeholders of nothing, and files that no document names. Removals that are noted it finishes first, as
-// the next start would: a site that was killed, or a backup of a running one, has some, and they are nothing to mend. The
-// database need not be prepared.
+// Repair corrects what a crash can leave behind on a database without transactions, and what a restored backup or manual
+// changes to the database may: duplicates that prevent a unique index, marks of removals without a note, documents whose
+// parent is gone, wrong counts, placeholders without children, and files that no document names. First it finishes noted
+// removals, as the next start would: a site that was killed, or a backup of a running one, has some, and they are no fault.
+// The database need not be prepared.
 func (db *DB) Repair(ctx context.Context, how Repair) (Repaired, error) {
 	ctx, cancel := context.WithTimeout(ctx, repairTime)
 	defer cancel()
@@ -61,7 +61,7 @@ func (db *DB) Repair(ctx context.Context, how Repair) (Repaired, error) {
 			}
 		}
 	}
-	if err := db.finishNoted(ctx); err != nil { // placeholders that went with what hung on them
+	if err := db.finishNoted(ctx); err != nil { // placeholders that were removed with their last child
 		return r.Repaired, translate(err)
 	}
 	return r.Repaired, errors.Join(r.compareFiles(ctx, ""), r.removeDrafts(ctx))
@@ -72,12 +72,12 @@ func (r *repair) mended(format string, args ...any) {
 	r.Say(format, args...)
 }
 
-// walk visits the documents that match, in pages by _id, with the named fields, or with all where none are named.
+// walk visits the documents that match, in pages by _id, with the named fields, or all fields if none are named.
 func (k *kind) walk(ctx context.Context, filter bson.D, fields []string, visit func(page []bson.Raw) error) error {
 	return k.walkAfter(ctx, nil, filter, fields, visit)
 }
 
-// walkAfter begins after an _id.
+// walkAfter starts after an _id.
 func (k *kind) walkAfter(ctx context.Context, id any, filter bson.D, fields []string, visit func(page []bson.Raw) error) error {
 	opts := options.Find().SetSort(keys("_id")).SetLimit(walkPage)
 	if fields != nil {
@@ -104,8 +104,8 @@ func (k *kind) walkAfter(ctx context.Context, id any, filter bson.D, fields []st
 	}
 }
 
-// finishRemovals removes what is marked as going, and was not noted. Where a process on the same database is at it too,
-// each step is still done once.
+// finishRemovals removes what is marked as removed but wasn't noted. If a process on the same database is doing the same,
+// each step still happens once.
 func (r *repair) finishRemovals(ctx context.Context, k *kind) error {
 	if k.isLeaf() {
 		return nil
@@ -115,8 +115,8 @@ func (r *repair) finishRemovals(ctx context.Context, k *kind) error {
 	})
 }
 
-// remove removes documents of one kind. All are hidden before the first is erased: what may still arrive under them
-// (engine.grace) is waited for once.
+// remove removes documents of one kind. All are hidden before the first is erased, so that it waits only once for children
+// that may still arrive (engine.grace).
 func (r *repair) remove(ctx context.Context, k *kind, docs []bson.Raw, why func(bson.Raw) string) error {
 	hide := k.mark
 	if k.isLeaf() {
@@ -149,8 +149,8 @@ func (r *repair) remove(ctx context.Context, k *kind, docs []bson.Raw, why func(
 	return nil
 }
 
-// removeOrphans removes documents whose parent is gone. A parent is there before its first child, so that none is taken
-// for gone which is only just coming.
+// removeOrphans removes documents whose parent is gone. A parent exists before its first child, so a new child is never
+// mistaken for an orphan.
 func (r *repair) removeOrphans(ctx context.Context, k *kind) error {
 	var fields []string
 	for _, p := range k.links() {
@@ -186,7 +186,7 @@ func (r *repair) removeOrphans(ctx context.Context, k *kind) error {
 	})
 }
 
-// dropObsolete removes the fields that an earlier version kept.
+// dropObsolete removes fields of earlier versions.
 func (r *repair) dropObsolete(ctx context.Context, k *kind) error {
 	if len(k.Obsolete) == 0 {
 		return nil
@@ -198,7 +198,7 @@ func (r *repair) dropObsolete(ctx context.Context, k *kind) error {
 	dropped := 0
 	err := k.walk(ctx, bson.D{}, k.Obsolete, func(page []bson.Raw) error {
 		for _, doc := range page {
-			if elements, err := doc.Elements(); err != nil || len(elements) == 1 { // the _id alone
+			if elements, err := doc.Elements(); err != nil || len(elements) == 1 { // only the _id
 				continue
 			}
 			if _, err := k.UpdateOne(ctx, Where("_id", doc.Lookup("_id")), bson.D{{Key: "$unset", Value: unset}}); err != nil {
@@ -214,7 +214,7 @@ func (r *repair) dropObsolete(ctx context.Context, k *kind) error {
 	return err
 }
 
-// there tells which of the parents that a page names exist.
+// there reports which of the parents that a page names exist.
 func (r *repair) there(ctx context.Context, p Parent, page []bson.Raw) (map[bson.ObjectID]bool, error) {
 	found := map[bson.ObjectID]bool{}
 	var ids []bson.ObjectID

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	suspectsAtOnce = 5000 // counts that are checked again together
-	checks         = 12   // spread over the time to settle
+	suspectsAtOnce = 5000 // counts that are rechecked together
+	checks         = 12   // spread over the settling time
 )
 
 // counter is a field that counts documents, with the kinds that it counts.
@@ -27,7 +27,7 @@ type counted struct {
 	Parent
 }
 
-// suspect is a counter beside what it should be.
+// suspect is a counter and the value that it should have.
 type suspect struct {
 	id     bson.ObjectID
 	stored bson.RawValue
@@ -61,8 +61,8 @@ func (k *kind) counters() (all []counter) {
 	return all
 }
 
-// recount compares every counter with what it counts. Without transactions a change writes its document first and the
-// count next; so a count that is wrong is checked again when any such change is over.
+// recount compares every counter with what it counts. Without transactions, a change writes its document first and the count
+// next, so a wrong count is checked again when any such change must be over.
 func (r *repair) recount(ctx context.Context, k *kind) error {
 	for _, c := range k.counters() {
 		var suspects []suspect
@@ -120,8 +120,8 @@ func (c counted) total(ctx context.Context, parent bson.ObjectID) (n int64, err 
 	return n, err
 }
 
-// correct sets the counters that are as wrong as they were, however often they are checked. A post that is liked and unliked
-// all the time may be seen half done twice, but not each time.
+// correct sets the counters whose error stays the same in every check. A post that is liked and unliked all the time may be
+// caught half done twice, but not every time.
 func (r *repair) correct(ctx context.Context, k *kind, c counter, suspects []suspect) error {
 	times := 1
 	if r.Settle > 0 {
@@ -138,10 +138,10 @@ func (r *repair) correct(ctx context.Context, k *kind, c counter, suspects []sus
 		for _, before := range suspects {
 			now, err := c.checkAgain(ctx, k, before.id)
 			switch {
-			case errors.Is(err, mongo.ErrNoDocuments): // removed since
+			case errors.Is(err, mongo.ErrNoDocuments): // removed since then
 			case err != nil:
 				return err
-			case now.right(): // something had been half done
+			case now.right(): // a change had been half done
 			case now.same(before):
 				still = append(still, now)
 			default:
@@ -167,11 +167,11 @@ func (c counter) checkAgain(ctx context.Context, k *kind, id bson.ObjectID) (s s
 	return s, err
 }
 
-// set writes a counter that is still as it was read.
+// set writes a counter if it is still as it was read.
 func (r *repair) set(ctx context.Context, k *kind, field string, s suspect) error {
 	var stored any = s.stored
 	if s.stored.IsZero() {
-		stored = nil // also what is not there
+		stored = nil // missing too
 	}
 	result, err := k.UpdateOne(ctx, k.live(Where("_id", s.id, field, stored)), bson.D{Set(field, s.n)})
 	if err != nil {

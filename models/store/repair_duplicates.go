@@ -10,8 +10,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// makeIndexes makes the indexes of a kind. Where duplicates are in the way of a unique one, those are removed that carry
-// nothing of their own: a second like of the same post by the same user. Two users of one name are left to people.
+// makeIndexes makes the indexes of a kind. If duplicates prevent a unique one, those that carry no information of their own
+// are removed: a second like of the same post by the same user. Two users with the same name are left for people to resolve.
 func (r *repair) makeIndexes(ctx context.Context, k *kind) error {
 	err := r.db.makeIndexes(ctx, k)
 	if err == nil {
@@ -31,8 +31,7 @@ func (r *repair) makeIndexes(ctx context.Context, k *kind) error {
 	return r.db.makeIndexes(ctx, k)
 }
 
-// relation returns the fields of a unique index that are all of them parents: the documents relate these and are nothing
-// else.
+// relation returns the fields of a unique index if they are all parents: then the documents do nothing but relate these.
 func relation(k *kind, x mongo.IndexModel) []string {
 	fields, unique := uniqueFields(x)
 	isParent := func(field string) bool {
@@ -44,8 +43,8 @@ func relation(k *kind, x mongo.IndexModel) []string {
 	return fields
 }
 
-// removeDuplicates keeps the first of those that are alike. In the order of the fields they follow one another. They are
-// collected first, since a database may not be changed while it is read.
+// removeDuplicates keeps the first of each group of duplicates, which are adjacent in the order of the fields. They are
+// collected first, because the database must not be changed while it is read.
 func (r *repair) removeDuplicates(ctx context.Context, k *kind, fields []string) error {
 	order := append(slices.Clone(fields), "_id")
 	var last string

@@ -26,7 +26,7 @@ func (w *library) write(t *testing.T, k *kind, id any, update ...bson.E) {
 	}
 }
 
-// damage does to a library in use all that a crash, a lost note, or a hand in the database can do.
+// damage does everything to a library with content that a crash, a lost note, or manual changes to the database can do.
 func (w *library) damage(t *testing.T) {
 	t.Helper()
 	ctx := context.Background()
@@ -42,17 +42,17 @@ func (w *library) damage(t *testing.T) {
 		fatal(t, w.reviews.Insert(ctx, &review{ID: id(byte(26 + n)), Book: his, Author: &user}))
 		fatal(t, w.visits.Insert(ctx, &visit{ID: id(byte(36 + n)), Book: b.ID}))
 	}
-	w.write(t, w.authors.kind, dave, Set(deletedAt, w.Now()))   // marked, and its note was dropped
-	_, err := w.authors.kind.DeleteOne(ctx, Where("_id", erin)) // gone, and nothing else of hers
+	w.write(t, w.authors.kind, dave, Set(deletedAt, w.Now()))   // marked, and its note was lost
+	_, err := w.authors.kind.DeleteOne(ctx, Where("_id", erin)) // gone, but only the document itself
 	fatal(t, err)
 	w.write(t, w.books.kind, his, Set("starsCount", int64(99))) // too many
 	w.write(t, w.authors.kind, bob, Unset("booksCount"))        // none
-	w.write(t, w.series.kind, saga, Set("booksCount", "many"))  // no number
+	w.write(t, w.series.kind, saga, Set("booksCount", "many"))  // not a number
 	_, err = w.talks.kind.InsertOne(ctx, bson.D{{Key: "_id", Value: id(57)}, {Key: "book", Value: his}, {Key: "state", Value: "gone"}, {Key: "answersCount", Value: int64(0)}, {Key: "cheersCount", Value: int64(0)}})
 	fatal(t, err)
 	for _, star := range []Related{
-		{ID: bson.NewObjectID(), User: bob, Target: bson.NewObjectID()}, // of nothing
-		{ID: bson.NewObjectID(), User: bson.NewObjectID(), Target: his}, // of nobody
+		{ID: bson.NewObjectID(), User: bob, Target: bson.NewObjectID()}, // of no target
+		{ID: bson.NewObjectID(), User: bson.NewObjectID(), Target: his}, // of no user
 	} {
 		_, err := w.stars.docs.kind.InsertOne(ctx, star)
 		fatal(t, err)
@@ -97,7 +97,7 @@ func TestRepairMendsAndThenFindsNothing(t *testing.T) {
 	}
 }
 
-// Killed at any of its calls, and run again, it ends with everything right.
+// Killed at any of its calls and run again, it ends with everything right.
 func TestRepairSurvivesBeingKilledAtAnyCall(t *testing.T) {
 	for calls := 1; ; calls += 3 {
 		if calls > 1000 {
@@ -187,7 +187,7 @@ func TestRepairRemovesDoublesThatKeepAnIndexFromBeingMade(t *testing.T) {
 	fatal(t, w.prepareAgain(t))
 }
 
-// Two authors of one name are told, and neither is removed.
+// Two authors with the same name are reported, and neither is removed.
 func TestRepairLeavesDoublesThatAreMoreThanARelation(t *testing.T) {
 	w, l := laxLibrary(t)
 	for range 2 {
@@ -201,7 +201,7 @@ func TestRepairLeavesDoublesThatAreMoreThanARelation(t *testing.T) {
 	}
 }
 
-// A site of an earlier version works as it is, and the next repair drops what it kept and nobody needs.
+// A site from an earlier version works as it is, and the next repair drops its obsolete fields.
 func TestRepairDropsWhatAnEarlierVersionKept(t *testing.T) {
 	w, ctx := newLibrary(t), t.Context()
 	w.stock(t)
@@ -235,7 +235,7 @@ func TestRepairEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// A count that is wrong for a moment, because a star is just being written, is no fault.
+// A count that is wrong for a moment, because a star is just being written, isn't reported.
 func TestRepairLeavesCountsThatMove(t *testing.T) {
 	w, ctx := newLibrary(t), t.Context()
 	w.stock(t)
@@ -251,9 +251,9 @@ func TestRepairLeavesCountsThatMove(t *testing.T) {
 		now, want int64
 		busy      int
 	}{
-		{2, 2, 0}, // it has come
+		{2, 2, 0}, // it has arrived
 		{7, 7, 1}, // it has moved
-		{0, 2, 1}, // it has stayed wrong
+		{0, 2, 1}, // it stayed wrong
 	} {
 		w.write(t, w.books.kind, single, Set("starsCount", step.now))
 		if step.now == 2 {
@@ -270,7 +270,7 @@ func TestRepairLeavesCountsThatMove(t *testing.T) {
 	fatal(t, r.correct(ctx, w.books.kind, c, []suspect{{single, value(0), 2}}))
 }
 
-// slow is an engine on which a while passes between a star and its count.
+// slow is an engine that pauses between a star and its count.
 type slow struct{ engine }
 
 type slowCollection struct{ collection }
@@ -284,7 +284,7 @@ func (c slowCollection) UpdateOne(ctx context.Context, filter, update any, opts 
 	return c.collection.UpdateOne(ctx, filter, update, opts...)
 }
 
-// While people star, it breaks nothing.
+// A repair breaks nothing while people add stars.
 func TestRepairOfASiteInUse(t *testing.T) {
 	w := newPlace(t).open(t, func(e engine) engine { return slow{e} })
 	defer func() { fatal(t, w.Close(context.Background())) }()
@@ -311,7 +311,7 @@ func TestRepairOfASiteInUse(t *testing.T) {
 	}
 	settle := 100 * time.Millisecond
 	if !w.Transactions() {
-		settle = 2 * time.Second // longer than a busy machine may stop a writer between its two steps
+		settle = 2 * time.Second // longer than a busy machine may delay a writer between its two steps
 	}
 	for range 2 {
 		_, err := w.Repair(t.Context(), Repair{Settle: settle, Say: func(string, ...any) {}})
@@ -324,7 +324,7 @@ func TestRepairOfASiteInUse(t *testing.T) {
 	w.checkWhole(t, "after all")
 }
 
-// The site warns of a query that no index serves, once. Repair reads everything on purpose.
+// The site warns once of a query without an index. Repair reads everything on purpose.
 func TestTheSiteWarnsOfScansAndRepairDoesNot(t *testing.T) {
 	var log bytes.Buffer
 	ctx, place := context.Background(), newPlace(t)

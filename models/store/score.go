@@ -7,8 +7,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// Score makes a number field of a parent the sum of what the documents that it counts are worth. Each is added and
-// subtracted together with the count, so what a document is worth depends on nothing but fields that never change.
+// Score makes a number field of a parent the sum of the values of the documents that it counts. Each value is added and
+// subtracted together with the count, so it may only depend on fields that never change.
 type Score struct {
 	Field string // empty: there is none
 	Of    func(doc bson.Raw) float64
@@ -23,7 +23,7 @@ func (p Parent) inc(doc bson.Raw, by int64) bson.E {
 	return bson.E{Key: "$inc", Value: add}
 }
 
-// scores adds up what the documents that hang on a document of this kind are worth, by field.
+// scores adds up the values of a document's children, by field.
 func (k *kind) scores(ctx context.Context, id bson.ObjectID) (map[string]float64, error) {
 	sums := map[string]float64{}
 	for _, child := range k.db.kinds {

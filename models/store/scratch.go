@@ -12,9 +12,9 @@ import (
 	"tokentube/utils/localdb"
 )
 
-// OpenScratch opens an empty database in a folder for what must leave nothing behind: its file has no name any more as soon
-// as it is open, so that nobody else opens it, and even a crash takes it along. Where an open file keeps its name (Windows,
-// network file systems), Close removes it.
+// OpenScratch opens an empty database in a folder, for data that must leave no trace: its file is unlinked as soon as it is
+// open, so nobody else can open it, and even a crash removes it. Where an open file can't be unlinked (Windows, network file
+// systems), Close removes it.
 func OpenScratch(folder string, now func() time.Time, log *slog.Logger) (*DB, error) {
 	own, err := os.MkdirTemp(folder, ".scratch-*")
 	if err != nil {
@@ -29,7 +29,7 @@ func OpenScratch(folder string, now func() time.Time, log *slog.Logger) (*DB, er
 	return newDB(scratch{embedded{db, warns}, own}, Settings{Now: now, Log: log}), nil
 }
 
-// scratch is the embedded engine on a file that nobody finds.
+// scratch is the embedded engine on an unlinked file.
 type scratch struct {
 	embedded
 	folder string

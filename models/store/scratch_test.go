@@ -11,7 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
-// A scratch database works like any other, and its folder is as empty while it is open as after it.
+// A scratch database works like any other, and its folder is as empty while it is open as afterwards.
 func TestScratchLeavesNothingBehind(t *testing.T) {
 	type note struct {
 		ID   bson.ObjectID `bson:"_id"`
@@ -50,7 +50,7 @@ func TestScratchLeavesNothingBehind(t *testing.T) {
 	if _, err := others.ByID(ctx, kept.ID); err == nil {
 		t.Error("two scratch databases are one")
 	}
-	if err := notes.Remove(ctx, kept.ID, nil); err != nil { // with files: there are none
+	if err := notes.Remove(ctx, kept.ID, nil); err != nil { // as if it had files, which it doesn't
 		t.Error(err)
 	}
 	one.WaitRemovals()

@@ -6,8 +6,7 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Snapshot writes a checked copy of the database file, as it is at one moment,
-// into a folder. The caller removes it.
+// Snapshot writes a checked copy of the database file, as of one moment, into a folder. The caller removes it.
 func (db *DB) Snapshot(ctx context.Context, dir string) (path string, err error) {
 	e, ok := db.engine.(embedded)
 	if !ok {

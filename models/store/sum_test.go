@@ -11,7 +11,7 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// shelved is a library with a series, and a way to put a book of so many pages into it.
+// shelved is a library with a series, and a function that adds a book with so many pages to it.
 func shelved(t *testing.T) (w *library, s series, put func(pages int64, plates int) (book, error), sum func() int64) {
 	t.Helper()
 	w = newLibrary(t)
@@ -98,7 +98,7 @@ func TestASumStaysWithinItsBound(t *testing.T) {
 	}
 }
 
-// Many at once fill it to the bound and not past it.
+// Many concurrent inserts fill it to the maximum and not beyond.
 func TestASumIsNeverExceededAtOnce(t *testing.T) {
 	_, _, put, sum := shelved(t)
 	var fits, over atomic.Int32
@@ -125,7 +125,7 @@ func TestASumIsNeverExceededAtOnce(t *testing.T) {
 	}
 }
 
-// A document that cannot be inserted takes nothing, without transactions either.
+// A document that can't be inserted takes nothing, even without transactions.
 func TestARefusedDocumentGivesBackItsPart(t *testing.T) {
 	w, _, put, sum := shelved(t)
 	b, err := put(100, 0)
@@ -143,7 +143,7 @@ func TestARefusedDocumentGivesBackItsPart(t *testing.T) {
 	}
 }
 
-// A parent from before the sum gets it when it is needed, with what it has already, or by a repair.
+// A parent from before this feature gets its sum when it is needed, including what it already has, or by a repair.
 func TestASumThatIsNotThereYet(t *testing.T) {
 	w, s, put, sum := shelved(t)
 	ctx := t.Context()
