@@ -10,12 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"tokentube/config"
 	"tokentube/e2e/testsite"
 )
 
 // busySite has 100 text posts by ten users, who like them all. It returns the users.
-func busySite(b *testing.B) (*testsite.Site, []*testsite.Client) {
-	site := testsite.New(b)
+func busySite(b *testing.B, change ...func(*config.Config)) (*testsite.Site, []*testsite.Client) {
+	site := testsite.New(b, change...)
 	users := make([]*testsite.Client, 10)
 	for i := range users {
 		users[i] = site.User(fmt.Sprint("user", i))
