@@ -17,6 +17,9 @@ var keyOfNaN = appendNumber(nil, math.NaN(), 0)
 func compared(op string, v value) interval {
 	key := keyOf(v)
 	equal := interval{key, successor(key)}
+	if op == "$eq" || op == "$in" { // most of what is asked: it needs no more than this
+		return equal
+	}
 	class := interval{key[:1], successor(key[:1])}
 	if bytes.Equal(key, keyOfNaN) {
 		class = equal
@@ -37,7 +40,10 @@ func compared(op string, v value) interval {
 }
 
 // point tells whether the interval holds one value. Others can follow it in a tuple.
-func (iv interval) point() bool { return bytes.Equal(iv.hi, successor(iv.lo)) }
+func (iv interval) point() bool {
+	var room [32]byte // enough for most keys: a query asks this of each value, for each index
+	return bytes.Equal(iv.hi, appendSuccessor(room[:0], iv.lo))
+}
 
 // inverted is the interval for a descending column.
 func (iv interval) inverted() interval {

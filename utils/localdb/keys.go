@@ -116,11 +116,13 @@ func inverted(key []byte) []byte {
 }
 
 // successor is the smallest key above every key that starts with prefix; nil when there is none.
-func successor(prefix []byte) []byte {
+func successor(prefix []byte) []byte { return appendSuccessor(nil, prefix) }
+
+func appendSuccessor(b, prefix []byte) []byte {
 	for i := len(prefix) - 1; i >= 0; i-- {
 		if prefix[i] != 0xFF {
-			next := bytes.Clone(prefix[:i+1])
-			next[i]++
+			next := append(b, prefix[:i+1]...)
+			next[len(next)-1]++
 			return next
 		}
 	}
