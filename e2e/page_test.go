@@ -94,7 +94,8 @@ func (p *tab) Choose(label string) {
 	p.click(named("choice", label))
 }
 
-// click waits until the element is there, stands still and has nothing over it, and clicks it.
+// click waits until the element is there, stands still and has nothing over it, and clicks it. If it moves at the last moment, whatever is
+// in its place doesn't notice the click, and it is tried again.
 func (p *tab) click(element string) {
 	p.t.Helper()
 	const place = `((e) => {
@@ -102,16 +103,32 @@ func (p *tab) click(element string) {
   e.scrollIntoView({ block: "center", behavior: "instant" });
   const { x, y, width, height } = e.getBoundingClientRect();
   const at = [x + width / 2, y + height / 2];
-  return e.contains(document.elementFromPoint(...at)) ? at : null;
+  if (!e.contains(document.elementFromPoint(...at))) return null;
+  window.clicked?.abort();
+  const clicked = window.clicked = new AbortController();
+  for (const type of ["pointerdown", "mousedown", "pointerup", "mouseup", "click"]) {
+    addEventListener(type, (event) => {
+      if (type === "click") clicked.abort();
+      if (e.contains(event.target)) return;
+      clicked.missed = true;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    }, { capture: true, signal: clicked.signal });
+  }
+  return at;
 })`
 	var at []float64
 	p.poll("something to click: "+strings.TrimPrefix(element, find), func(ctx context.Context) (bool, error) {
 		before := at
 		var err error
 		at, err = chromedp.Run(ctx, chromedp.Evaluate[[]float64](place+"("+element+")"))
-		return len(at) == 2 && slices.Equal(at, before), err
+		if err != nil || len(at) != 2 || !slices.Equal(at, before) {
+			return false, err
+		}
+		p.do("click", chromedp.MouseClickXY(at[0], at[1]))
+		missed, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`window.clicked?.missed === true`))
+		return err != nil || !missed, nil // no answer: the click led to another page
 	})
-	p.do("click", chromedp.MouseClickXY(at[0], at[1]))
 }
 
 // Fill types into a field, in place of what is there. A script may put the field

@@ -49,7 +49,7 @@ func TestPasskeyInABrowser(t *testing.T) {
 	p.Follow("Rename or remove")
 	p.Press("Remove passkey")
 	p.At("/settings/factors")
-	p.Sees("The passkey is removed.", "It’s off")
+	p.Sees("Passkey removed.", "It’s off")
 
 	p.logOut()
 	p.Expect("status of 401")
