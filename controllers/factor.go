@@ -170,7 +170,7 @@ func (f FactorActions) Create(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return respond.Done(c, "Scan the code with your app.", "/settings/factors/authenticator", out)
+	return respond.Done(c, "Nothing changes until you enter a code from the app.", "/settings/factors/authenticator", out)
 }
 
 type appCode struct {

@@ -74,7 +74,7 @@ func (n NotMe) Create(c *gin.Context) error {
 	if err != nil {
 		return respond.Invalid(c, "resets/new", forgotten{Off: !n.SendsMail()}, err)
 	}
-	return respond.Done(c, "Every device is logged out, and your old password no longer works. Choose a new one.",
+	return respond.Done(c, "Every device is signed out, and your old password no longer works. Choose a new one.",
 		"/reset-password?token="+secret, resetBegun{secret})
 }
 

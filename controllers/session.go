@@ -129,7 +129,7 @@ func (s SessionActions) Create(c *gin.Context) error {
 		return respond.Invalid(c, "sessions/new", in, err)
 	}
 	if out.Second != nil {
-		return respond.Done(c, "Now the second step.", secondPath(in.Next), out.Second)
+		return respond.Done(c, "Your password is correct.", secondPath(in.Next), out.Second)
 	}
 	return respond.Done(c, "You are logged in.", safeNext(in.Next), out)
 }

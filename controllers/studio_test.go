@@ -108,7 +108,7 @@ func TestDashboard(t *testing.T) {
 	site := testsite.New(t)
 	alice, bob := site.User("alice"), site.User("bob")
 	stats := func() testsite.M { return alice.JSON("GET", "/api/v1/dashboard/stats", nil).Status(200).Data() }
-	alice.Get("/dashboard").Status(200).Has("Nothing to count yet").HasNot("<svg viewBox=\"0 0 280 60\"")
+	alice.Get("/dashboard").Status(200).Has("Nothing to show yet").HasNot("<svg viewBox=\"0 0 280 60\"")
 	post := alice.JSON("POST", "/api/v1/tweets", testsite.M{"content": "hello"}).Status(201).ID()
 	bob.Get("/posts/" + post).Status(200)
 	bob.JSON("PUT", "/api/v1/likes/v/"+post, nil).Status(200)

@@ -161,7 +161,7 @@ func TestFocusAfterForms(t *testing.T) {
 		p.until("two left", items+".length === 2")
 	}
 	p.Go("/settings/sessions")
-	p.Press("End")
+	p.Press("Sign out")
 	p.focusIn(`document.querySelector(".flash")`, "Device signed out.")
 
 	// In the middle of a page, at a comment, the message is in sight all the same.

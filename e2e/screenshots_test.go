@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -111,7 +112,9 @@ func TestScreenshotsOfStates(t *testing.T) {
 	popular := photo(map[string]string{"title": "Much liked", "alt": "A square"})
 	draft := photo(map[string]string{"title": "Not yet", "alt": "A square", "visibility": "draft"})
 	arabic := "/posts/" + karim.JSON("POST", "/api/v1/tweets", testsite.M{"content": "مرحبا بكم في قناتي! هنا أكتب عن البحر والقوارب.\n\nA line in English, with #boats, and שלום."}).Status(201).ID()
-	karim.JSON("POST", "/api/v1/comments/"+path.Base(popular), testsite.M{"content": "صورة جميلة جدا"}).Status(201)
+	english := "/posts/" + karim.JSON("POST", "/api/v1/tweets", testsite.M{"content": "First a line in English, with #boats.\n#بحر ثم سطر بالعربية عن البحر والقوارب، وكلمة English في وسطه.\n\nAnd English again."}).Status(201).ID()
+	karim.JSON("POST", "/api/v1/comments/"+path.Base(popular), testsite.M{"content": "صورة جميلة جدا\nBeautiful, really."}).Status(201)
+	karim.JSON("PATCH", "/api/v1/users/update-user-bio", testsite.M{"bio": "I write about the sea.\nأكتب عن البحر والقوارب."}).Status(200)
 	karim.JSON("PATCH", "/api/v1/users/update-user-fullname", testsite.M{"fullName": "محمد عبد الرحمن بن عبد العزيز آل إبراهيم"}).Status(200)
 	alice.JSON("PATCH", "/api/v1/users/update-user-fullname", testsite.M{"fullName": strings.Repeat("Wolfeschlegelstein", 4)}).Status(200)
 	for account, numbers := range map[string]bson.D{
@@ -132,7 +135,7 @@ func TestScreenshotsOfStates(t *testing.T) {
 	p.At("/@alice")
 	for name, at := range map[string]string{
 		"state-gone-channel": "/@dave", "state-popular-channel": "/@alice", "state-popular": popular, "state-home": "/", "state-draft-visitor": draft,
-		"state-arabic": arabic, "state-arabic-channel": "/@karim", "state-search": "/search?q=square", "state-no-result": "/search?q=nothing",
+		"state-arabic": arabic, "state-english": english, "state-arabic-channel": "/@karim", "state-search": "/search?q=square", "state-no-result": "/search?q=nothing",
 	} {
 		p.Go(at)
 		p.photograph(folder, name)
@@ -160,17 +163,18 @@ func TestScreenshotsOfStates(t *testing.T) {
 	owner.photograph(folder, "state-studio")
 	owner.Go(popular + "/edit")
 	owner.photograph(folder, "state-edit")
-	s.reported(id(alice), path.Base(arabic))
-	for name, at := range map[string]string{"state-accounts": "/admin/accounts", "state-account": "/admin/accounts?username=erin", "state-account-none": "/admin/accounts?username=nobody", "state-reports": "/admin/reports"} {
+	reported := "/admin/reports/" + s.reported(id(alice), path.Base(arabic))
+	for name, at := range map[string]string{"state-accounts": "/admin/accounts", "state-account": "/admin/accounts?username=erin", "state-account-none": "/admin/accounts?username=nobody", "state-reports": "/admin/reports", "state-reports-closed": "/admin/reports?state=closed", "state-report-case": reported, "state-report-form": "/reports" + arabic} {
 		owner.Go(at)
 		owner.photograph(folder, name)
 	}
 
+	s.set("users", id(karim), bson.D{{Key: "formerEmails", Value: []models.FormerEmail{{Address: "karim.before@example.com", Until: s.Clock.Now().Add(time.Hour)}}}})
 	guest := owner.Stranger()
 	guest.Expect("status of 404", "status of 422", "status of 410")
 	for name, at := range map[string]string{
 		"mail-confirm": "/confirm-email?token=" + s.link(id(karim), models.ConfirmEmail), "mail-reset": "/reset-password?token=" + s.link(id(karim), models.ResetPassword),
-		"mail-not-me": "/not-me?token=" + s.link(id(karim), models.NotMe), "mail-confirm-bad": "/confirm-email?token=nonsense",
+		"mail-not-me": "/not-me?token=" + s.link(id(karim), models.NotMe), "mail-not-me-undo": "/not-me?token=" + s.linkTo(id(karim), models.NotMe, "karim.before@example.com"), "mail-confirm-bad": "/confirm-email?token=nonsense",
 		"mail-reset-bad": "/reset-password?token=nonsense", "mail-not-me-bad": "/not-me?token=nonsense", "mail-forgot": "/forgot-password", "mail-dev": "/dev/mail",
 	} {
 		guest.Go(at)
@@ -179,7 +183,7 @@ func TestScreenshotsOfStates(t *testing.T) {
 	guest.Go("/not-me?token=" + s.link(id(karim), models.NotMe))
 	guest.look(1280, "light")
 	guest.click(`document.querySelector("main form button")`)
-	guest.Sees("Every device is logged out", "Choose a new password")
+	guest.Sees("Every device is signed out", "Choose a new password")
 	guest.until("the page", `document.readyState === "complete" && location.pathname === "/reset-password"`)
 	guest.photograph(folder, "mail-not-me-done")
 
@@ -213,16 +217,25 @@ func (s *site) set(kind, id string, fields bson.D) {
 // photographFactors turns two-step login on.
 func (p *tab) photographFactors(folder string) {
 	p.t.Helper()
+	p.Expect("status of 422")
 	p.Go("/settings/security/not-me")
 	p.photograph(folder, "not-me")
 	p.Go("/confirm?next=/settings/factors")
 	p.photograph(folder, "confirm")
+	p.Fill("Your password", "not it at all")
+	p.Press("Confirm")
+	p.Sees("That password is incorrect.")
+	p.photograph(folder, "confirm-refused")
 	p.Go("/settings/factors")
 	p.photograph(folder, "factors-off")
 	p.Press("Set up an app")
 	p.Sees("Six digits")
 	p.photograph(folder, "factors-setup")
 	secret := evaluate[string](p, `document.querySelector("code.secret-key").textContent.replaceAll(/\s/g, "")`)
+	p.Fill("Code from the app", "1234")
+	p.Press("Turn on")
+	p.Sees("Please fix")
+	p.photograph(folder, "factors-setup-refused")
 	p.Fill("Code from the app", testsite.OneTimeCode(secret, p.Clock.Now()))
 	p.Press("Turn on")
 	p.Sees("recovery codes")
@@ -244,6 +257,24 @@ func (p *tab) photographFactors(folder string) {
 	half.logIn("alice", testsite.Password)
 	half.Sees("Second step")
 	half.photograph(folder, "second-step")
+	half.Expect("status of 401", "status of 422")
+	half.Fill("Code from your authenticator app", "123456")
+	half.Press("Log in")
+	half.Sees("Please fix")
+	half.photograph(folder, "second-step-refused")
+	plain := p.Stranger().withoutScripts()
+	plain.Expect("status of 401", "status of 422")
+	plain.Go("/login?next=/settings/factors")
+	plain.logIn("alice", testsite.Password)
+	plain.Sees("Second step")
+	plain.photograph(folder, "plain-second-step")
+	p.Clock.Advance(time.Minute) // a code opens once
+	plain.Fill("Code from your authenticator app", testsite.OneTimeCode(secret, p.Clock.Now()))
+	plain.Press("Log in")
+	plain.At("/settings/factors")
+	plain.photograph(folder, "plain-factors")
+	plain.Go("/confirm?next=/settings/factors")
+	plain.photograph(folder, "plain-confirm")
 }
 
 // first is the first link of the page that begins so.
@@ -255,7 +286,7 @@ func (p *tab) first(prefix string) string {
 func (p *tab) photograph(folder, name string) {
 	p.t.Helper()
 	check(p.t, os.MkdirAll(folder, 0o755))
-	for _, width := range []int64{1280, 360} {
+	for _, width := range []int64{1280, 768, 360} {
 		for _, scheme := range []string{"light", "dark"} {
 			p.look(width, scheme)
 			p.do("go to the top", chromedp.Evaluate[chromedp.Void]("scrollTo(0, 0); document.getElementById('toast').textContent = ''"))

@@ -22,7 +22,7 @@ func TestEndOtherDevice(t *testing.T) {
 	here.logIn("alice", testsite.Password)
 	here.At("/settings/sessions")
 	here.Sees("this device", "Last seen", "Sign out all other devices")
-	here.Press("End")
+	here.Press("Sign out")
 	here.Sees("Device signed out.")
 	here.Press("Sign out all other devices")
 	here.Sees("All other devices were signed out.")

@@ -27,6 +27,7 @@ func Funcs(asset func(string) string, now func() time.Time) template.FuncMap {
 		"clock":     clock,
 		"dict":      dict,
 		"linked":    linked, // for every text of several lines that a user wrote
+		"lines":     lines,  // for those inside a link, or that must not link anywhere
 		"searched":  searched,
 		"within":    within,
 		"fieldName": fieldName,
@@ -35,7 +36,32 @@ func Funcs(asset func(string) string, now func() time.Time) template.FuncMap {
 }
 
 // linked is a text with its links. The renderer isolates only what is not HTML yet.
-func linked(text string) template.HTML { return autolink.HTML(text, isolate.Text) }
+func linked(text string) template.HTML {
+	return eachLine(text, func(line string) string { return string(autolink.HTML(line, isolate.Text)) })
+}
+
+// lines is a text without links.
+func lines(text string) template.HTML {
+	return eachLine(text, func(line string) string { return template.HTMLEscapeString(isolate.Text(line)) })
+}
+
+// eachLine makes HTML of a text. Each of several lines is an element, and so takes its direction from its own letters: of
+// an element with several lines, the first one decides for all.
+func eachLine(text string, show func(line string) string) template.HTML {
+	if !strings.Contains(text, "\n") {
+		return template.HTML(show(text)) // #nosec G203 -- escaped
+	}
+	var b strings.Builder
+	for line := range strings.SplitSeq(text, "\n") {
+		if line = strings.TrimSuffix(line, "\r"); line == "" {
+			line = "<br>"
+		} else {
+			line = show(line)
+		}
+		b.WriteString(`<span class="line" dir="auto">` + line + `</span>`)
+	}
+	return template.HTML(b.String()) // #nosec G203 -- escaped
+}
 
 // within says how a link of the menu marks the page that one is on (aria-current): it is that page, or a page below it.
 func within(section, page string) string {

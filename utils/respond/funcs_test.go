@@ -100,3 +100,24 @@ func TestConstantsAreComputedOnce(t *testing.T) {
 		t.Errorf("%d calls for a page with two icons that depend on its data", calls-atStart)
 	}
 }
+
+// Each line of a text takes its own direction, and nothing in it becomes HTML.
+func TestLines(t *testing.T) {
+	const line, end = `<span class="line" dir="auto">`, `</span>`
+	for text, want := range map[string]string{
+		"":                     "",
+		"One <line>":           "One &lt;line&gt;",
+		"First\n<b>\r\nלום":    line + "First" + end + line + "&lt;b&gt;" + end + line + "\u2068לום\u2069" + end,
+		"\nAfter an empty one": line + "<br>" + end + line + "After an empty one" + end,
+	} {
+		if got := string(lines(text)); got != want {
+			t.Errorf("lines(%q) = %q, want %q", text, got, want)
+		}
+		if got := string(linked(text)); got != want {
+			t.Errorf("linked(%q) = %q, want %q", text, got, want)
+		}
+	}
+	if got, want := string(linked("#one\n@someone")), line+`<a href="/search?q=%23one"><bdi>#one</bdi></a>`+end+line+`<a href="/@someone"><bdi>@someone</bdi></a>`+end; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
