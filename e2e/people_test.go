@@ -273,25 +273,37 @@ func (p *tab) crops() {
 	p.until("the new picture", pictureAddress+" !== "+quote(before))
 }
 
-// TestZoom looks at the main pages as they are at 200 % in a window of 1280 pixels.
+// TestZoom looks at every page as it is at 200 % and at 400 % in a window of 1280 pixels.
 func TestZoom(t *testing.T) {
 	s := open(t)
 	all := s.furnish()
 	p := s.Browser()
 	p.Expect("status of 404", "status of 401")
+	p.Go("/")
+	for _, path := range all.guest {
+		p.zoom(path)
+	}
 	p.Go("/login")
 	p.logIn("alice", testsite.Password)
 	p.At("/")
-	_, err := chromedp.Call(p.ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: 640, Height: 450, DeviceScaleFactor: 2})
-	check(t, err)
-	for _, path := range append(all.user, "/token-lab", "/welcome", "/studio", "/dashboard") {
-		p.Go(path)
+	for _, path := range append(all.user, s.passkeyPage("alice")) {
+		p.zoom(path)
+	}
+}
+
+// zoom checks that a page fits, and keeps still where less motion is wanted.
+func (p *tab) zoom(path string) {
+	p.t.Helper()
+	p.Go(path)
+	for _, width := range []int64{640, 320} {
+		_, err := chromedp.Call(p.ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: width * 45 / 64, DeviceScaleFactor: 1280 / float64(width)})
+		check(p.t, err)
 		if over := evaluate[float64](p, `document.documentElement.scrollWidth - innerWidth`); over > 0 || math.IsNaN(over) {
-			t.Errorf("%s scrolls sideways by %v pixels", path, over)
+			p.t.Errorf("%s scrolls sideways by %v pixels in %d: %s", path, over, width, evaluate[string](p, widest))
 		}
-		moves := `[...document.getAnimations()].some((a) => a.effect.getComputedTiming().endTime === Infinity)`
-		if p.look(640, "light"); evaluate[bool](p, moves) {
-			t.Errorf("%s: something moves without end although less motion is wanted", path)
-		}
+	}
+	moves := `[...document.getAnimations()].some((a) => a.effect.getComputedTiming().endTime === Infinity)`
+	if p.look(640, "light"); evaluate[bool](p, moves) {
+		p.t.Errorf("%s: something moves without end although less motion is wanted", path)
 	}
 }
