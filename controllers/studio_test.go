@@ -33,7 +33,7 @@ func TestStudio(t *testing.T) {
 	post := func(c *testsite.Client, content, visibility string) string {
 		return c.JSON("POST", "/api/v1/tweets", testsite.M{"content": content, "visibility": visibility}).Status(201).ID()
 	}
-	alice.Get("/studio").Status(200).Has("No posts here")
+	alice.Get("/studio").Status(200).Has("No posts yet")
 	one, two, draft, his := post(alice, "one", "public"), post(alice, "two", "public"), post(alice, "three", "draft"), post(bob, "bobs words", "public")
 	want := func(query string, want ...string) {
 		t.Helper()
