@@ -121,7 +121,8 @@ func (p PasswordResets) reset(c *gin.Context, user *models.User, in passwordRese
 		if err != nil {
 			return err
 		}
-		if user, _, err = p.Addresses.Confirm(ctx, user, mailbox, middlewares.DeviceOf(c)); err != nil {
+		// The user stays as they were when the link was used: by now, another link may have changed the password.
+		if _, _, err = p.Addresses.Confirm(ctx, user, mailbox, middlewares.DeviceOf(c)); err != nil {
 			return err
 		}
 		return p.replacePassword(ctx, user, hash, models.EventReset, &models.Session{User: user.ID}, middlewares.DeviceOf(c))
