@@ -69,7 +69,7 @@ func myID(c *testsite.Client) string {
 func TestBlockedPeople(t *testing.T) {
 	w := newTalk(t)
 	bob := myID(w.bob)
-	w.alice.Get("/settings/blocks").Status(200).Has("Nobody.")
+	w.alice.Get("/settings/blocks").Status(200).Has("You haven’t blocked anyone.")
 	w.alice.Get("/@bob").Status(200).Has(`action="/users/blocks/`+bob+`?_method=PUT"`, "Subscribe")
 	if to := w.alice.PostForm("/users/blocks/"+bob+"?_method=PUT", nil).Status(303).Header.Get("Location"); to != "/@bob" {
 		t.Errorf("a block leads to %s", to)

@@ -82,7 +82,7 @@ func TestReporting(t *testing.T) {
 
 		{name: "the queue", as: ada, method: "GET", path: "/api/v1/admin/reports", status: 200, has: []string{`"reportsCount":2`, `"text":"really cheap"`, `"kind":"channel"`}, hasNot: []string{"@example.com"}},
 		{name: "its page", as: ada, method: "GET", path: "/admin/reports", status: 200, has: []string{"buy my watches", "2 reports"}},
-		{name: "nothing is closed", as: ada, method: "GET", path: "/admin/reports?state=closed", status: 200, has: []string{"Nothing here"}},
+		{name: "nothing is closed", as: ada, method: "GET", path: "/admin/reports?state=closed", status: 200, has: []string{"No closed reports"}},
 		{name: "no such state", as: ada, method: "GET", path: "/api/v1/admin/reports?state=all", status: 422, fault: "state"},
 		{name: "after nonsense", as: ada, method: "GET", path: "/api/v1/admin/reports?after=x", status: 422, fault: "after"},
 		{name: "the menu does", as: ada, method: "GET", path: "/", status: 200, has: []string{`href="/admin/reports"`}},
