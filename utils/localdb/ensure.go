@@ -55,7 +55,8 @@ func (c *Collection) ensure(w *writeTx, x *index) error {
 }
 
 func (c *Collection) indexesIn(tx *bbolt.Tx) []*index {
-	return slices.DeleteFunc(slices.Clone(*c.indexes.Load()), func(x *index) bool { return !x.in(tx) })
+	meta := tx.Bucket(metaBucket)
+	return slices.DeleteFunc(slices.Clone(*c.indexes.Load()), func(x *index) bool { return !x.in(meta) })
 }
 
 func (c *Collection) newIndex(model mongo.IndexModel) (*index, error) {

@@ -38,8 +38,8 @@ func (x *index) equal(y *index) bool {
 }
 
 // in tells whether the index exists in a transaction: while its building is not committed, or when that failed, it does
-// not for others.
-func (x *index) in(tx *bbolt.Tx) bool { return tx.Bucket(metaBucket).Get(x.bucket) != nil }
+// not for others. It reads the transaction's meta bucket.
+func (x *index) in(meta *bbolt.Bucket) bool { return meta.Get(x.bucket) != nil }
 
 // entry is one key of an index: a tuple, then the _id, which begins at the offset.
 type entry struct{ key, offset []byte }
@@ -76,8 +76,8 @@ func (e entry) taken(b *bbolt.Bucket) bool {
 }
 
 // multi must be read in the transaction that reads the index: an older answer could miss entries.
-func (x *index) multi(tx *bbolt.Tx) uint32 {
-	b := tx.Bucket(metaBucket).Get(x.arrays)
+func (x *index) multi(meta *bbolt.Bucket) uint32 {
+	b := meta.Get(x.arrays)
 	if len(b) != 4 {
 		return 0
 	}
@@ -93,7 +93,7 @@ type indexChange struct {
 
 // change computes what a document's way from before to after does to the index, and refuses what it may not do.
 func (x *index) change(tx *bbolt.Tx, id []byte, before, after value) (ic indexChange, err error) {
-	ic = indexChange{index: x, marked: x.multi(tx)}
+	ic = indexChange{index: x, marked: x.multi(tx.Bucket(metaBucket))}
 	if isDocument(before) {
 		if ic.gone, _, err = x.entries(before, id); err != nil {
 			return ic, err

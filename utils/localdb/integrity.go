@@ -116,7 +116,7 @@ func (c *Collection) checkDocument(tx *bbolt.Tx, indexes []*index, id, raw []byt
 		if err != nil {
 			found.add("document %x of %s: %w", id, c.name, err)
 		}
-		if multi&^x.multi(tx) != 0 {
+		if multi&^x.multi(tx.Bucket(metaBucket)) != 0 {
 			found.add("index %s of %s does not know all its array columns", x.Name, c.name)
 		}
 		want[i] += len(list)

@@ -158,13 +158,14 @@ func (c *Collection) choose(tx *bbolt.Tx, q *query) *plan {
 	if whole.bound > 0 || whole.ordered && len(q.sort) > 0 {
 		plans = append(plans, whole)
 	}
+	meta := tx.Bucket(metaBucket)
 	for _, x := range *c.indexes.Load() {
 		first := func(d condition) bool { return d.path == x.Columns[0].Path }
 		sorts := len(q.sort) > 0 && q.sort[0].Path == x.Columns[0].Path
-		if !sorts && !slices.ContainsFunc(q.demands, first) || !x.in(tx) {
+		if !sorts && !slices.ContainsFunc(q.demands, first) || !x.in(meta) {
 			continue
 		}
-		if p := newPlan(x, x.multi(tx), q); p.bound > 0 || p.ordered {
+		if p := newPlan(x, x.multi(meta), q); p.bound > 0 || p.ordered {
 			plans = append(plans, p)
 		}
 	}

@@ -24,8 +24,9 @@ func (c *Collection) store(w *writeTx, id []byte, before, after value, u update)
 		return duplicate(c.primary, after)
 	}
 	var changes []indexChange
+	meta := w.tx.Bucket(metaBucket)
 	for _, x := range *c.indexes.Load() {
-		if u != nil && !u.touches(x) || !x.in(w.tx) {
+		if u != nil && !u.touches(x) || !x.in(meta) {
 			continue
 		}
 		ic, err := x.change(w.tx, id, before, after)
