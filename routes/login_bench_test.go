@@ -15,7 +15,8 @@ func BenchmarkPriceOfALogin(b *testing.B) {
 	site, users := busySite(b, func(c *config.Config) { c.BcryptCost = 12 })
 	cheap := testsite.New(b)
 	cheap.User("alice")
-	publication := 0
+	publication, liked := 0, "/api/v1/likes/v/"+publish(users[0], 1)
+	ask(b, site, users[0], "PUT", liked)
 	acts := []struct {
 		name  string
 		times int // in a round
@@ -24,8 +25,11 @@ func BenchmarkPriceOfALogin(b *testing.B) {
 		{"login", 1, func() { site.SignIn("user9") }},
 		{"login-at-cost-4", 5, func() { cheap.SignIn("alice") }},
 		{"whoami", 50, func() { ask(b, site, users[0], "GET", "/api/v1/users/get-current-user") }},
-		{"feed", 20, func() { ask(b, site, nil, "GET", "/api/v1/feed?limit=20") }},
-		{"home", 10, func() { ask(b, site, users[0], "GET", "/") }},
+		{"feed-visitor", 20, func() { ask(b, site, nil, "GET", "/api/v1/feed?limit=20") }},
+		{"feed-user", 20, func() { ask(b, site, users[0], "GET", "/api/v1/feed?limit=20") }},
+		{"home-visitor", 10, func() { ask(b, site, nil, "GET", "/") }},
+		{"home-user", 10, func() { ask(b, site, users[0], "GET", "/") }},
+		{"like-again", 20, func() { ask(b, site, users[0], "PUT", liked) }},
 		{"publish", 5, func() { publication++; publish(users[1], publication) }},
 	}
 	spent := make([]time.Duration, len(acts))
