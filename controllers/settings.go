@@ -26,7 +26,7 @@ func (s Settings) Routes(r middlewares.Access) {
 	r.Private.Page(http.MethodGet, "/settings/delete", s.ConfirmDelete)
 
 	r.Private.Both(http.MethodPatch, "/settings/profile", s.UpdateProfile)
-	r.Private.At("/settings/account").Both(http.MethodPatch, "/settings/username", s.UpdateUsername)
+	r.Sensitive.At("/settings/account").Both(http.MethodPatch, "/settings/username", s.UpdateUsername)
 	r.Sensitive.At("/settings/account").Both(http.MethodPatch, "/settings/email", s.UpdateEmail)
 	r.Sensitive.Both(http.MethodPatch, "/settings/password", s.UpdatePassword)
 	r.Sensitive.Both(http.MethodDelete, "/settings/account", s.Delete)
@@ -87,6 +87,9 @@ type account struct {
 	Email    string `form:"email" json:"email"`
 	Password string `form:"password" json:"password,omitempty"`
 
+	// With a new username; the page has both forms.
+	CurrentPassword string `form:"currentPassword" json:"currentPassword,omitempty"`
+
 	// For the page.
 	Space       *spaceUsed `form:"-" json:"-"`
 	Unconfirmed string     `form:"-" json:"-"` // the address that a link was sent to
@@ -119,13 +122,19 @@ func (s Settings) EditAccount(c *gin.Context) error {
 	return respond.Show(c, "settings/account", s.accountOf(c))
 }
 
-// UpdateUsername is PATCH /settings/username.
+// UpdateUsername is PATCH /settings/username. It needs the password: the owner logs in with the username, so whoever changes
+// it locks them out.
 func (s Settings) UpdateUsername(c *gin.Context) error {
 	in := s.accountOf(c)
 	email := in.Email
 	err := input.Read(c.Request, &in, nil)
 	in.Email = email
 	if err != nil {
+		return respond.Invalid(c, "settings/account", in, err)
+	}
+	changed := *middlewares.Current(c).User
+	changed.Username = in.Username
+	if err := apperr.Join(changed.Check(), s.checkPassword(c, "currentPassword", in.CurrentPassword)); err != nil {
 		return respond.Invalid(c, "settings/account", in, err)
 	}
 	user, err := s.update(c, models.UserChanges{Username: &in.Username})

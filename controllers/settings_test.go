@@ -26,7 +26,7 @@ func TestChangesShowInTheTokenAtOnce(t *testing.T) {
 	c := member(t, site, deliver, "alice")
 	c.PostForm("/settings/profile?_method=PATCH", url.Values{"fullName": {" New Name "}, "bio": {"one\r\ntwo"}}).Status(http.StatusSeeOther)
 	c.Get("/settings/profile").Status(200).Has("New Name", "Profile saved.")
-	c.JSON("PATCH", "/api/v1/users/update-user-username", testsite.M{"username": "Alicia"}).Status(200)
+	c.JSON("PATCH", "/api/v1/users/update-user-username", testsite.M{"username": "Alicia", "currentPassword": testsite.Password}).Status(200)
 	c.JSON("PATCH", "/api/v1/users/update-user-email", testsite.M{"email": "New@example.com", "password": testsite.Password}).Status(200)
 	_, token := tokenIn(t, deliver())
 	c.PostForm("/confirm-email", url.Values{"token": {token}}).Status(303)
@@ -53,8 +53,11 @@ func TestSettingsRefuse(t *testing.T) {
 		{"update-user-fullname", testsite.M{"fullName": "   "}, 422, "fullName"},
 		{"update-user-fullname", testsite.M{}, 422, "fullName"},
 		{"update-user-bio", testsite.M{"bio": strings.Repeat("x", 501)}, 422, "bio"},
-		{"update-user-username", testsite.M{"username": "TAKEN"}, 409, "username"},
-		{"update-user-username", testsite.M{"username": "no spaces"}, 422, "username"},
+		{"update-user-username", testsite.M{"username": "TAKEN", "currentPassword": testsite.Password}, 409, "username"},
+		{"update-user-username", testsite.M{"username": "no spaces", "currentPassword": testsite.Password}, 422, "username"},
+		{"update-user-username", testsite.M{"username": "alicia"}, 422, "currentPassword"},
+		{"update-user-username", testsite.M{"username": "alicia", "currentPassword": "wrong"}, 422, "currentPassword"},
+		{"update-user-username", testsite.M{"username": "no spaces", "currentPassword": "wrong"}, 422, "username"},
 		{"update-user-email", testsite.M{"email": "new@example.com"}, 422, "password"},
 		{"update-user-email", testsite.M{"email": "new@example.com", "password": "wrong"}, 422, "password"},
 		{"update-user-email", testsite.M{"email": "taken@example.com", "password": testsite.Password}, 409, "email"},
@@ -69,7 +72,9 @@ func TestSettingsRefuse(t *testing.T) {
 			t.Errorf("%s %v names no fault of %s: %s", r.path, r.body, r.field, answer)
 		}
 	}
-	c.PostForm("/settings/username?_method=PATCH", url.Values{"username": {"taken"}}).Status(409).Has("already in use", "alice@example.com")
+	c.PostForm("/settings/username?_method=PATCH", url.Values{"username": {"taken"}, "currentPassword": {testsite.Password}}).Status(409).Has("already in use", "alice@example.com")
+	c.PostForm("/settings/username?_method=PATCH", url.Values{"username": {"alicia"}, "currentPassword": {"wrong words"}}).
+		Status(422).Has(`value="alicia"`, "alice@example.com", `id="currentPassword-error"`, "password is incorrect").HasNot("wrong words", `id="password-error"`)
 	c.PostForm("/settings/email?_method=PATCH", url.Values{"email": {"new@example.com"}, "password": {"wrong words"}}).
 		Status(422).Has("new@example.com", "password is incorrect").HasNot("wrong words")
 	if username, email, _ := claims(t, site, c); username != "alice" || email != "alice@example.com" {

@@ -235,6 +235,7 @@ func (p *tab) forgets() {
 	p.Go("/settings/account")
 	p.enhanced("document", "submit")
 	p.Fill("Username", "no spaces, please")
+	p.Fill("Current password", testsite.Password)
 	p.Press("Change username")
 	p.At("/settings/username?_method=PATCH")
 	p.faultAt("Username", "lowercase")

@@ -245,7 +245,7 @@ func TestAnAccountIsCountedUnderAllItsNames(t *testing.T) {
 	alice := site.User("alice")
 	fail(site, here, "alice", 4)
 	fail(site, here, "alice@example.com", 3)
-	alice.JSON("PATCH", "/api/v1/users/update-user-username", testsite.M{"username": "alicia"}).Status(200)
+	alice.JSON("PATCH", "/api/v1/users/update-user-username", testsite.M{"username": "alicia", "currentPassword": testsite.Password}).Status(200)
 	fail(site, here, "ALICIA ", 3)
 	for _, name := range []string{"alicia", "alice@example.com"} {
 		try(site.Client(), here, name, testsite.Password).Status(429)
@@ -255,7 +255,7 @@ func TestAnAccountIsCountedUnderAllItsNames(t *testing.T) {
 		return alice.JSON("PATCH", "/api/v1/users/update-user-email", testsite.M{"email": "new@example.com", "password": "wrong"})
 	}
 	for i := range 10 {
-		alice.JSON("PATCH", "/api/v1/users/update-user-username", testsite.M{"username": fmt.Sprint("alice", i)}).Status(200)
+		alice.JSON("PATCH", "/api/v1/users/update-user-username", testsite.M{"username": fmt.Sprint("alice", i), "currentPassword": testsite.Password}).Status(200)
 		guess().Status(422)
 	}
 	guess().Status(429)

@@ -37,6 +37,6 @@ func TestNamesOfAddressesAreReserved(t *testing.T) {
 		t.Errorf("only %d words were tried", n)
 	}
 	alice := site.User("alice")
-	alice.JSON("PATCH", "/api/v1/users/update-user-username", testsite.M{"username": "settings"}).Status(http.StatusUnprocessableEntity)
-	alice.JSON("PATCH", "/api/v1/users/update-user-username", testsite.M{"username": "alicia"}).Status(http.StatusOK)
+	alice.JSON("PATCH", "/api/v1/users/update-user-username", testsite.M{"username": "settings", "currentPassword": testsite.Password}).Status(http.StatusUnprocessableEntity)
+	alice.JSON("PATCH", "/api/v1/users/update-user-username", testsite.M{"username": "alicia", "currentPassword": testsite.Password}).Status(http.StatusOK)
 }

@@ -79,7 +79,7 @@ func fieldName(field string) string {
 		return "Your name"
 	case "identifier":
 		return "Username or email"
-	case "oldPassword":
+	case "oldPassword", "currentPassword":
 		return "Current password"
 	case "newPassword":
 		return "New password"
