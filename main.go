@@ -51,7 +51,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	cfg, err := load(env)
 	if err != nil && !commands.Looks(args) {
-		return fmt.Errorf("the configuration cannot be used:\n%w", err)
+		return commands.Misconfigured(err)
 	}
 	if command != nil {
 		return command(ctx, commands.Site{Config: cfg, Faults: err, Out: os.Stdout, Logs: os.Stderr})

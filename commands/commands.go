@@ -81,6 +81,16 @@ func (e usageError) Error() string { return e.text }
 
 func usage(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
 
+// configError is a configuration with faults.
+type configError struct{ faults error }
+
+func (e configError) Error() string { return "the configuration cannot be used:\n" + e.faults.Error() }
+
+func (e configError) Unwrap() error { return e.faults }
+
+// Misconfigured returns the faults of a configuration as one error.
+func Misconfigured(faults error) error { return configError{faults} }
+
 // Parse understands the arguments of the program, before anything is opened.
 // Without any, the site is to be served: the Run is nil. Where help is asked for,
 // it is printed, and the error is flag.ErrHelp.
@@ -169,6 +179,9 @@ func printAll(out io.Writer) error {
 	return errors.Join(flag.ErrHelp, err)
 }
 
+// exitConfig is EX_CONFIG of sysexits.h. systemd needn't start a program again that ends with it.
+const exitConfig = 78
+
 // Report prints what went wrong, if something did, and returns the status to end
 // with.
 func Report(err error, out io.Writer) int {
@@ -178,6 +191,9 @@ func Report(err error, out io.Writer) int {
 	case errors.As(err, new(usageError)):
 		_, _ = fmt.Fprintln(out, err)
 		return 2
+	case errors.As(err, new(configError)):
+		_, _ = fmt.Fprintln(out, err)
+		return exitConfig
 	case errors.Is(err, context.Canceled):
 		err = fmt.Errorf("stopped before it was done: %w", err)
 	}

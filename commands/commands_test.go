@@ -139,4 +139,8 @@ func TestReport(t *testing.T) {
 	if got := commands.Report(context.Canceled, &out); got != 1 || !strings.Contains(out.String(), "stopped before it was done") {
 		t.Errorf("Ctrl-C: %d, %q", got, out.String())
 	}
+	out.Reset()
+	if got := commands.Report(commands.Misconfigured(errors.New("PORT is too big")), &out); got != 78 || !strings.Contains(out.String(), "PORT is too big") {
+		t.Errorf("a configuration with a fault: %d, %q", got, out.String())
+	}
 }

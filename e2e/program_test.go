@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -45,13 +46,13 @@ func (b binary) command(t *testing.T, variables env, args ...string) *exec.Cmd {
 }
 
 // fails runs the program and returns what it says. It must end with status 1,
-// or 2 where the arguments were wrong.
+// 2 where the arguments were wrong, or 78 where the configuration was.
 func (b binary) fails(t *testing.T, variables env, args ...string) string {
 	t.Helper()
 	out, err := b.command(t, variables, args...).CombinedOutput()
 	var exit *exec.ExitError
-	if !errors.As(err, &exit) || (exit.ExitCode() != 1 && exit.ExitCode() != 2) {
-		t.Fatalf("it ended with %v, want status 1 or 2: %s", err, out)
+	if !errors.As(err, &exit) || !slices.Contains([]int{1, 2, 78}, exit.ExitCode()) {
+		t.Fatalf("it ended with %v, want status 1, 2 or 78: %s", err, out)
 	}
 	return string(out)
 }
