@@ -13,10 +13,10 @@ import (
 	"tokentube/utils/respond"
 )
 
-// AdminAccounts are how administrators help somebody who can't log in any more, or whose login somebody else has.
+// AdminAccounts let administrators help users who can't log in any more, or whose login has been taken over.
 type AdminAccounts struct{ *App }
 
-// Routes registers the feature. A stolen login of an administrator must not open the accounts of others.
+// Routes registers the feature. A stolen administrator session must not open other people's accounts.
 func (a AdminAccounts) Routes(r middlewares.Access) {
 	confirmed := r.Admin.Confirmed()
 	confirmed.Page(http.MethodGet, "/admin/accounts", a.Index)
@@ -25,7 +25,7 @@ func (a AdminAccounts) Routes(r middlewares.Access) {
 	confirmed.Both(http.MethodDelete, "/admin/accounts/:id/sessions", a.EndSessions)
 }
 
-// Account is what an administrator needs to know of one.
+// Account is what an administrator needs to know about an account.
 type Account struct {
 	ID            string `json:"_id"`
 	Username      string `json:"username"`
@@ -85,7 +85,7 @@ func (a AdminAccounts) find(c *gin.Context, name string) (*Account, error) {
 	}, err
 }
 
-// RemoveFactors is DELETE /admin/accounts/:id/factors. Doing it again changes nothing.
+// RemoveFactors is DELETE /admin/accounts/:id/factors. It is idempotent.
 func (a AdminAccounts) RemoveFactors(c *gin.Context) error {
 	admin, id, err := target(c)
 	if err != nil {

@@ -13,10 +13,10 @@ import (
 	"tokentube/utils/respond"
 )
 
-// EmailAddresses are how users prove that an email address is theirs.
+// EmailAddresses let users prove that an email address is theirs.
 type EmailAddresses struct{ *App }
 
-// Routes registers the feature. The link in a mail may be opened in any browser, also in one that isn't logged in.
+// Routes registers the feature. The link in an email may be opened in any browser, even one that isn't logged in.
 func (e EmailAddresses) Routes(r middlewares.Access) {
 	public := r.Public.NoRenew()
 	public.Page(http.MethodGet, "/confirm-email", e.Edit)
@@ -32,10 +32,11 @@ type provenAddress struct {
 
 	Username string `form:"-" json:"-"` // for the page
 	Email    string `form:"-" json:"-"`
-	New      bool   `form:"-" json:"-"` // the account has another address until now
+	New      bool   `form:"-" json:"-"` // the account still has another address
 }
 
-// Edit is GET /confirm-email: the page that the link leads to. Its button confirms: mail scanners open links, too.
+// Edit is GET /confirm-email: the page that the link leads to. Only its button confirms, because mail scanners open links
+// too.
 func (e EmailAddresses) Edit(c *gin.Context) error {
 	token := c.Query("token")
 	if token == "" {
@@ -75,14 +76,14 @@ func (e EmailAddresses) Confirm(c *gin.Context) error {
 		e.tell(c, models.MailEmail, before)
 	}
 	if id := middlewares.Current(c); id.User != nil && id.User.ID == after.ID && !id.ByHeader {
-		if err := e.Auth.IssueAccess(c, after, id.Session); err != nil { // its claims are true at once
+		if err := e.Auth.IssueAccess(c, after, id.Session); err != nil { // so that its claims are up to date immediately
 			return err
 		}
 	}
 	return respond.Done(c, after.Email+" is confirmed.", e.home(c), nil)
 }
 
-// home is where somebody goes on who may be logged in or not.
+// home is where a visitor, logged in or not, continues.
 func (e EmailAddresses) home(c *gin.Context) string {
 	if middlewares.UserID(c).IsZero() {
 		return "/login"
@@ -90,7 +91,7 @@ func (e EmailAddresses) home(c *gin.Context) string {
 	return "/settings/account"
 }
 
-// Cancel is DELETE /settings/email/new: the address that was asked for is not wanted any more, and its links open nothing.
+// Cancel is DELETE /settings/email/new: cancels a change of address and invalidates its links.
 func (e EmailAddresses) Cancel(c *gin.Context) error {
 	user, err := e.Addresses.Cancel(c, middlewares.UserID(c))
 	if err != nil {
@@ -99,7 +100,7 @@ func (e EmailAddresses) Cancel(c *gin.Context) error {
 	return respond.Done(c, "Your email address stays as it is.", "/settings/account", e.user(user, true))
 }
 
-// SendAgain is POST /settings/email/link: sends the link to what is not confirmed yet.
+// SendAgain is POST /settings/email/link: sends the link to the unconfirmed address again.
 func (e EmailAddresses) SendAgain(c *gin.Context) error {
 	user := middlewares.Current(c).User
 	address := user.NewEmail

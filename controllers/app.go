@@ -1,5 +1,5 @@
-// Package controllers holds the actions: one file for each feature, with what it takes (input structs), what it returns
-// (output structs), its actions and its routes.
+// Package controllers holds the actions: one file for each feature, with its input structs, output structs, actions and
+// routes.
 //
 // Does not belong here: queries and rules (models), the format of a response (utils/respond), who may call (the access
 // groups in Routes), the article's own paths (routes/article.go).
@@ -38,8 +38,8 @@ type App struct {
 	Now        func() time.Time
 	Sleep      func(context.Context, time.Duration) error // until then, or until the request ends
 	Letters    *mail.Letters
-	Metrics    *metrics.Metrics // nil: nobody wants to know
-	Passkeys   *passkey.Site    // nil: the site has no name that they could be made for
+	Metrics    *metrics.Metrics // nil: metrics are off
+	Passkeys   *passkey.Site    // nil: the site has no name that passkeys could be bound to
 	office     postOffice
 	decorators []Decorator[Post]
 
@@ -94,35 +94,35 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// target is who is asking, and what the address names with :id.
+// target is the caller, and the id that the path names with :id.
 func target(c *gin.Context) (viewer, id bson.ObjectID, err error) {
 	id, err = store.ParseID(c.Param("id"))
 	return middlewares.UserID(c), id, err
 }
 
-// Viewer is who is looking, as pages show it.
+// Viewer is the viewer, as pages show them.
 type Viewer struct {
 	ID, Username, FullName, Email string
 	Avatar                        Address
-	Theft                         *time.Time // when a token was used twice, if that is to be told
+	Theft                         *time.Time // when a token was reused, if a notice is to be shown
 	EmailLostAt                   *time.Time // when somebody else claimed their address, if they have no other
 	unread                        func() int
 	IsAdmin                       bool
 	IsNew                         bool // has not published anything yet
 }
 
-// Unread is how many notifications they haven't read. Only pages ask.
+// Unread is how many notifications they haven't read. It is only computed for pages.
 func (v Viewer) Unread() int {
-	if v.unread == nil { // nobody's page
+	if v.unread == nil { // not for a page
 		return 0
 	}
 	return v.unread()
 }
 
-// ManyUnread tells that there are more than are counted.
+// ManyUnread reports that there are more than are counted.
 func (v Viewer) ManyUnread(n int) bool { return n >= models.MaxUnread }
 
-// Viewer tells the pages who is looking; nil is nobody.
+// Viewer returns the viewer for the pages; nil if nobody is logged in.
 func (a *App) Viewer(c *gin.Context) any {
 	id := middlewares.Current(c)
 	u := id.User
@@ -139,7 +139,7 @@ func (a *App) Viewer(c *gin.Context) any {
 	return Viewer{unread: unread, IsAdmin: u.HasRole(models.Admin), IsNew: u.PostsCount == 0, Theft: u.TheftToTell(id.Session), ID: u.ID.Hex(), Username: u.Username, FullName: u.FullName, Email: u.Address(), EmailLostAt: u.EmailLostAt, Avatar: a.file(u.Avatar)}
 }
 
-// file is the address of a public file.
+// file is the URL of a public file.
 func (a *App) file(name string) Address {
 	if name == "" {
 		return Address{}
@@ -147,7 +147,7 @@ func (a *App) file(name string) Address {
 	return Address{a.Config.BaseURL, "/media/" + name}
 }
 
-// user is the public shape of a user; own adds what only they may see.
+// user is the public form of a user; own adds what only they may see.
 func (a *App) user(u *models.User, own bool) User {
 	out := User{
 		ID: u.ID.Hex(), Username: u.Username, FullName: u.FullName, Bio: u.Bio,
@@ -166,8 +166,8 @@ func (a *App) owner(u *models.User) Owner {
 	return Owner{ID: u.ID.Hex(), Username: u.Username, FullName: u.FullName, Avatar: a.file(u.Avatar), SubscribersCount: u.SubscribersCount}
 }
 
-// Decorator adds to posts, or to comments, what the viewer has to do with them, in a fixed number of queries for all of
-// them. A feature registers its own.
+// Decorator adds the viewer's relation to posts or comments (liked, saved and so on), in a fixed number of queries for all
+// of them. Each feature registers its own.
 type Decorator[T any] func(ctx context.Context, viewer bson.ObjectID, ids []bson.ObjectID, outputs []T) error
 
 // Decorate registers a Decorator of posts.
@@ -178,7 +178,7 @@ func (a *App) DecorateComments(d Decorator[Comment]) {
 	a.commentDecorators = append(a.commentDecorators, d)
 }
 
-// posts makes the outputs of posts that the viewer may see.
+// posts builds the output of posts that the viewer may see.
 func (a *App) posts(ctx context.Context, viewer bson.ObjectID, posts []*models.Post) ([]Post, error) {
 	ids, owners := make([]bson.ObjectID, len(posts)), make([]bson.ObjectID, len(posts))
 	for i, p := range posts {
@@ -190,7 +190,7 @@ func (a *App) posts(ctx context.Context, viewer bson.ObjectID, posts []*models.P
 	}
 	out := make([]Post, 0, len(posts))
 	for i, p := range posts {
-		if u := users[p.Owner]; u != nil { // gone a moment ago, otherwise
+		if u := users[p.Owner]; u != nil { // nil if it was deleted a moment ago
 			ids[len(out)] = ids[i]
 			out = append(out, a.post(p, u, viewer))
 		}

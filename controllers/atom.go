@@ -54,7 +54,7 @@ type atomEntry struct {
 	Published  time.Time      `xml:"published"`
 	Updated    time.Time      `xml:"updated"`
 	Categories []atomCategory `xml:"category"`
-	Content    string         `xml:"content"` // plain text, which is what it is without a type
+	Content    string         `xml:"content"` // plain text, the default without a type
 }
 
 type atomCategory struct {
@@ -66,8 +66,8 @@ const (
 	htmlType = "text/html"
 )
 
-// Show is GET /@:username/feed.atom: the channel's latest published posts, as everybody sees them. It is asked for again each
-// time, so that a post that was unpublished is gone from it at once.
+// Show is GET /@:username/feed.atom: the channel's latest published posts, as everybody sees them. It is revalidated each
+// time, so an unpublished post disappears immediately.
 func (a Atom) Show(c *gin.Context) error {
 	user, err := a.Users.ByUsername(c, c.Param("username"))
 	if err != nil {
@@ -118,7 +118,7 @@ func (a Atom) feed(c *gin.Context, user *models.User, posts []*models.Post) (ato
 	return feed, err
 }
 
-// tag is a name for good (RFC 4151): addresses change with the username.
+// tag is a permanent id (RFC 4151): URLs change with the username.
 func (a Atom) tag(kind, id string, since time.Time) string {
 	host := "localhost"
 	if u, err := url.Parse(a.Config.BaseURL); err == nil && u.Hostname() != "" {
@@ -127,7 +127,7 @@ func (a Atom) tag(kind, id string, since time.Time) string {
 	return "tag:" + host + "," + since.UTC().Format(time.DateOnly) + ":" + kind + "/" + id
 }
 
-// beginning is the first line of a text, as far as it is short.
+// beginning is the first line of a text, shortened if necessary.
 func beginning(text string, most int) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
 	if letters := []rune(line); len(letters) > most {

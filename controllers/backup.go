@@ -12,7 +12,7 @@ import (
 	"tokentube/utils/archive"
 )
 
-// Backups let administrators take the site home.
+// Backups let administrators download the site.
 type Backups struct {
 	*App
 	running *atomic.Bool
@@ -26,10 +26,9 @@ func (b Backups) Routes(r middlewares.Access) {
 	r.Admin.Download().API(http.MethodGet, "/admin/backup", b.Show)
 }
 
-// Show is GET /api/v1/admin/backup: the database as it is at this moment, with
-// the files that it names. The signing secrets are not in it: who has them can be
-// anybody for as long as they are in use, and a stolen cookie must not be enough
-// to get them.
+// Show is GET /api/v1/admin/backup: the database as of this moment, with the files that it names. It doesn't include the
+// signing secrets: anyone who has them can be anybody as long as they are in use, so a stolen cookie must not be enough to
+// get them.
 func (b Backups) Show(c *gin.Context) error {
 	if !b.running.CompareAndSwap(false, true) {
 		return apperr.New(apperr.Conflict, "A backup is already running.")
@@ -54,7 +53,7 @@ func (b Backups) Show(c *gin.Context) error {
 	}
 	if err := archive.Write(c, c.Writer, contents); err != nil {
 		b.Log.ErrorContext(c, "a backup was cut off", "error", err)
-		panic(http.ErrAbortHandler) // or the client would take the half for the whole
+		panic(http.ErrAbortHandler) // otherwise the client would mistake half a backup for a complete one
 	}
 	return nil
 }

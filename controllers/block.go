@@ -11,7 +11,7 @@ import (
 	"tokentube/utils/respond"
 )
 
-// BlockActions are how users keep others away from them.
+// BlockActions let users keep others away from them.
 type BlockActions struct{ *App }
 
 // Routes registers the feature.
@@ -27,7 +27,7 @@ type blockList struct {
 	next
 }
 
-// Index is GET /settings/blocks, and GET /users/blocks of the API: whom the user has blocked.
+// Index is GET /settings/blocks, and GET /users/blocks of the API: the people the user has blocked.
 func (b BlockActions) Index(c *gin.Context) error {
 	p, err := paging(c)
 	if err != nil {
@@ -44,7 +44,7 @@ func (b BlockActions) Index(c *gin.Context) error {
 	return respond.Show(c, "settings/blocks", list)
 }
 
-// Create is PUT /users/blocks/:id: blocks a user. Doing it again changes nothing.
+// Create is PUT /users/blocks/:id: blocks a user. It is idempotent.
 func (b BlockActions) Create(c *gin.Context) error {
 	user, id, err := target(c)
 	if err != nil {
@@ -56,7 +56,7 @@ func (b BlockActions) Create(c *gin.Context) error {
 	return b.done(c, id, true)
 }
 
-// Delete is DELETE /users/blocks/:id: ends a block. Doing it again changes nothing.
+// Delete is DELETE /users/blocks/:id: ends a block. It is idempotent.
 func (b BlockActions) Delete(c *gin.Context) error {
 	user, id, err := target(c)
 	if err != nil {
@@ -68,7 +68,7 @@ func (b BlockActions) Delete(c *gin.Context) error {
 	return b.done(c, id, false)
 }
 
-// done leads back, but not to a comment, which may be out of sight now.
+// done redirects back, but not to a comment, which may no longer be visible.
 func (b BlockActions) done(c *gin.Context, id bson.ObjectID, is bool) error {
 	u, err := b.Users.ByID(c, id)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"tokentube/utils/respond"
 )
 
-// CommentActions are how users talk about posts.
+// CommentActions let users discuss posts.
 type CommentActions struct{ *App }
 
 // Routes registers the feature.
@@ -59,7 +59,7 @@ func (a CommentActions) Show(c *gin.Context) error {
 
 type commentInput struct {
 	Content string `form:"content" json:"content"`
-	Parent  string `form:"parent" json:"parent"` // empty: the comment is no reply
+	Parent  string `form:"parent" json:"parent"` // empty: the comment isn't a reply
 }
 
 // Create is POST /comments/:id: adds a comment to a post, or a reply to one of its comments.
@@ -91,7 +91,7 @@ func (a CommentActions) Create(c *gin.Context) error {
 	return respond.Created(c, message, page, "/api/v1/comments/c/"+shown.ID, shown)
 }
 
-// invalid shows the form again, with what was typed: below the post's comments, or in the thread.
+// invalid shows the form again with the user's input: below the post's comments, or in the thread.
 func (a CommentActions) invalid(c *gin.Context, post *models.Post, out Post, in commentInput, cause error) error {
 	if parent, err := store.ParseID(in.Parent); err == nil {
 		page, err := a.thread(c, middlewares.UserID(c), parent)
@@ -132,7 +132,7 @@ func (a CommentActions) Edit(c *gin.Context) error {
 	return respond.Show(c, "comments/edit", commentForm{out, out.Content})
 }
 
-// Update is PATCH /comments/c/:id: replaces the words.
+// Update is PATCH /comments/c/:id: replaces the text.
 func (a CommentActions) Update(c *gin.Context) error {
 	user, id, err := target(c)
 	if err != nil {

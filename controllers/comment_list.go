@@ -18,15 +18,15 @@ type commentList struct {
 	Comments []Comment `json:"comments"`
 	next
 	commentNumbers
-	CommentsCount int64  `json:"commentsCount"` // of the whole post, replies included
+	CommentsCount int64  `json:"commentsCount"` // of the whole post, including replies
 	CommentsOff   bool   `json:"commentsOff"`
 	Post          Post   `json:"-"`
 	SortBy        string `json:"-"`
-	Content       string `json:"-"` // what was typed, and not taken
+	Content       string `json:"-"` // the text that was refused
 }
 
-// commentNumbers are the article's fields of a page with a number, null after a cursor. They come of the count that the post,
-// or the thread, keeps. That of a post has the replies in it, so before its last page there may seem to be more pages.
+// commentNumbers are the article's fields of a numbered page, null after a cursor. They use the count of the post or thread.
+// A post's count includes replies, so there may seem to be more pages than there are.
 type commentNumbers struct {
 	Total   *int64 `json:"totalCommentsInteger"`
 	Pages   *int   `json:"totalPages"`
@@ -56,7 +56,7 @@ type commentPage struct {
 	commentList
 }
 
-// commentedPost loads the post of the address, for somebody who looks at its comments.
+// commentedPost loads the post of the path for a viewer of its comments.
 func (a *App) commentedPost(c *gin.Context) (*models.Post, Post, error) {
 	viewer, id, err := target(c)
 	if err != nil {
@@ -70,7 +70,7 @@ func (a *App) commentedPost(c *gin.Context) (*models.Post, Post, error) {
 	return post, out, err
 }
 
-// commentList is the part of a post's comments that the address asks for.
+// commentList is the part of a post's comments that the request asks for.
 func (a *App) commentList(c *gin.Context, post *models.Post, out Post) (commentList, error) {
 	var in struct {
 		Parent string `form:"parent"`
@@ -92,7 +92,7 @@ func (a *App) commentList(c *gin.Context, post *models.Post, out Post) (commentL
 	return a.comments(c, q, total, out, "/comments/"+out.ID)
 }
 
-// repliesTo is how many replies a comment has: none, if it isn't there for who is looking.
+// repliesTo is how many replies a comment has; none if the viewer can't see it.
 func (a *App) repliesTo(c *gin.Context, id bson.ObjectID) (int64, error) {
 	comment, err := a.Comments.InThread(c, middlewares.UserID(c), id)
 	if apperr.Is(err, apperr.NotFound) {
@@ -104,7 +104,7 @@ func (a *App) repliesTo(c *gin.Context, id bson.ObjectID) (int64, error) {
 	return comment.RepliesCount, nil
 }
 
-// comments makes the output of a list of comments, so many in all, that is at this path.
+// comments builds the output of a list of comments, with its total and path.
 func (a *App) comments(c *gin.Context, q models.CommentQuery, total int64, post Post, path string) (commentList, error) {
 	list := commentList{Comments: []Comment{}, CommentsCount: post.CommentsCount, CommentsOff: post.CommentsOff, Post: post}
 	var in struct {
@@ -122,7 +122,7 @@ func (a *App) comments(c *gin.Context, q models.CommentQuery, total int64, post 
 		return list, apperr.InvalidField("sortBy", "Sort by createdAt or likes.")
 	}
 	list.SortBy, q.Top = in.SortBy, in.SortBy == "likes"
-	q.Oldest = !q.Parent.IsZero() && in.SortBy == "" // a thread is read from its beginning
+	q.Oldest = !q.Parent.IsZero() && in.SortBy == "" // a thread is read from the start
 	if in.SortType != "" {
 		if q.Oldest, err = ascending(in.SortType); err != nil {
 			return list, err
@@ -204,7 +204,7 @@ func (a *App) commentOutputs(ctx context.Context, viewer bson.ObjectID, post *mo
 	for _, c := range comments {
 		owner := users[c.Owner]
 		if owner == nil && c.State != models.CommentDeleted && c.State != models.CommentBlocked {
-			continue // gone a moment ago
+			continue // deleted a moment ago
 		}
 		ids, out = append(ids, c.ID), append(out, a.comment(c, owner, viewer, post.Owner))
 	}
@@ -216,7 +216,7 @@ func (a *App) commentOutputs(ctx context.Context, viewer bson.ObjectID, post *mo
 	return out, nil
 }
 
-// comment is the output of a comment, or, where there is no owner, of a placeholder.
+// comment is the output of a comment or, without an owner, of a placeholder.
 func (a *App) comment(c *models.Comment, owner *models.User, viewer, poster bson.ObjectID) Comment {
 	out := Comment{
 		ID: c.ID.Hex(), Video: c.Post.Hex(), Content: c.Content, LikesCount: c.LikesCount, RepliesCount: c.RepliesCount,

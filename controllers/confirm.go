@@ -16,10 +16,10 @@ import (
 	"tokentube/utils/respond"
 )
 
-// Confirmations are how somebody who is logged in proves that it's still them (see middlewares.Group.Confirmed).
+// Confirmations let a logged-in user prove that it's still them (see middlewares.Group.Confirmed).
 type Confirmations struct{ *App }
 
-// Routes registers the feature. Sending it twice proves nothing more.
+// Routes registers the feature. Submitting it twice has no further effect.
 func (f Confirmations) Routes(r middlewares.Access) {
 	r.Sensitive.Page(http.MethodGet, "/confirm", f.New)
 	r.Sensitive.Both(http.MethodPost, "/confirm", f.Create)
@@ -27,15 +27,15 @@ func (f Confirmations) Routes(r middlewares.Access) {
 
 type confirmation struct {
 	Password string `form:"password" json:"password,omitempty"`
-	Code     string `form:"code" json:"code,omitempty"`       // of the authenticator app, in place of the password
-	Passkey  string `form:"passkey" json:"passkey,omitempty"` // what it signed, likewise: see passkeySigned
+	Code     string `form:"code" json:"code,omitempty"`       // of the authenticator app, instead of the password
+	Passkey  string `form:"passkey" json:"passkey,omitempty"` // the signed challenge, likewise: see passkeySigned
 	Next     string `form:"next" json:"next"`
 
 	HasApp     bool `form:"-" json:"-"`
 	HasPasskey bool `form:"-" json:"-"`
 }
 
-// Why says what the confirmation is for, as far as the page that asked for it tells.
+// Why explains what the confirmation is for, based on the page that asked for it.
 func (in confirmation) Why() string {
 	for _, page := range []struct{ path, purpose string }{
 		{"/settings/data", "download your data"}, {"/settings/factors", "change how you log in"},
@@ -48,10 +48,10 @@ func (in confirmation) Why() string {
 	return "Before you go on, show that it’s still you."
 }
 
-// confirmed answers a confirmation.
+// confirmed is the response to a confirmation.
 type confirmed struct {
 	ProvedAt time.Time `json:"provedAt"`
-	Until    time.Time `json:"confirmedUntil"` // nothing is asked again before
+	Until    time.Time `json:"confirmedUntil"` // no confirmation is needed until then
 }
 
 // New is GET /confirm: the form.
@@ -101,14 +101,14 @@ func (f Confirmations) Create(c *gin.Context) error {
 	return respond.Done(c, "Thank you. Nothing is asked again for ten minutes.", safeNext(in.Next), out)
 }
 
-// checkPassword makes sure that it is still the owner who sits there. A form that asks for the password by itself is thereby
-// a confirmation: nothing is asked again for a while.
+// checkPassword verifies that it is still the owner. A form that asks for the password thereby counts as a confirmation: no
+// further one is needed for a while.
 func (a *App) checkPassword(c *gin.Context, field, password string) error {
 	if password == "" {
 		return apperr.InvalidField(field, "Enter your password.")
 	}
 	user := middlewares.Current(c).User
-	// Counted like a login: whoever stole a session must not guess here instead.
+	// Counted like a login: a thief with a session must not be able to guess here instead.
 	attempt, err := a.Auth.Attempt(c, user.Username, user.ID)
 	if err != nil {
 		return err
@@ -141,7 +141,7 @@ func (a *App) checkCode(c *gin.Context, code string) error {
 	return a.proved(c, !wrong, err)
 }
 
-// proved notes in the session of a request that its owner proved who they are, or in the log that somebody could not.
+// proved records in the session that its owner confirmed who they are, or in the log that the attempt failed.
 func (a *App) proved(c *gin.Context, ok bool, otherwise error) error {
 	id := middlewares.Current(c)
 	if !ok {

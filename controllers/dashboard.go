@@ -22,10 +22,10 @@ type dashboardPage struct {
 	Charts []chart        `json:"-"`
 }
 
-// Empty tells a channel on which nothing has happened yet.
+// Empty reports whether nothing has happened on the channel yet.
 func (d dashboardPage) Empty() bool { return d.Totals == models.Totals{} && d.Last == models.Figures{} }
 
-// Dashboard is GET /dashboard: what the user's channel has, and what it got in the last 28 days.
+// Dashboard is GET /dashboard: the totals of the user's channel, and its figures of the last 28 days.
 func (s Studio) Dashboard(c *gin.Context) error {
 	user := middlewares.UserID(c)
 	totals, err := s.Posts.Totals(c, user)
@@ -83,7 +83,7 @@ func newChart(name string, days []models.Daily, figure func(models.Figures) int6
 	}
 	for i, d := range days {
 		value := figure(d.Figures)
-		height := 1 // a day without anything is seen as a line
+		height := 1 // so that a day without anything is a visible line
 		if value > 0 {
 			height = max(3, int(value*chartHeight/ch.Most))
 		}

@@ -9,8 +9,7 @@ type Place struct {
 	IP      string `json:"ip"`
 }
 
-// newPlace puts a User-Agent into words. They are all ours: nothing of what the
-// client wrote is shown.
+// newPlace describes a User-Agent in words, all of them ours: nothing that the client wrote is shown.
 func newPlace(agent, ip string) Place {
 	return Place{
 		Device:  firstOf(devices, agent, "Unknown device"),
@@ -19,9 +18,8 @@ func newPlace(agent, ip string) Place {
 	}
 }
 
-// sign is a part of a User-Agent and what it tells. The lists stand in an order
-// in which the more exact come first: nearly every browser also names those that
-// it wants to be taken for.
+// sign is a part of a User-Agent and its meaning. More specific ones come first in the lists, because nearly every browser
+// also names the ones that it imitates.
 type sign struct{ part, meaning string }
 
 var devices = []sign{

@@ -21,17 +21,17 @@ import (
 	"tokentube/utils/respond"
 )
 
-// Exports let users take home what is theirs.
+// Exports let users download their data.
 type Exports struct {
 	*App
-	running *sync.Map // the ids of those whose export is under way
+	running *sync.Map // the ids of users with an export in progress
 }
 
 // NewExports makes the feature.
 func NewExports(app *App) Exports { return Exports{app, new(sync.Map)} }
 
-// Routes registers the feature. An export is everything that a stolen login could want, so the session is read past the
-// cache, whoever asks has just proved who they are, and no other site can start one.
+// Routes registers the feature. An export is everything that a thief could want, so the session is read past the cache, the
+// user must have confirmed who they are recently, and no other site can start one.
 func (e Exports) Routes(r middlewares.Access) {
 	r.Sensitive.Confirmed().Page(http.MethodGet, "/settings/data", e.Index)
 	r.Sensitive.Confirmed().Download().Limit(e.Auth.Limits.Exports).Both(http.MethodGet, "/settings/data/export", e.Show)
@@ -40,8 +40,8 @@ func (e Exports) Routes(r middlewares.Access) {
 // Index is GET /settings/data.
 func (e Exports) Index(c *gin.Context) error { return respond.Show(c, "settings/data", nil) }
 
-// Show is GET /settings/data/export: a zip of all that is the user's, kind by kind, as the registry has it
-// (store.Kind.Export). It is written while it is read, so that it takes no more memory, or disk, for more posts.
+// Show is GET /settings/data/export: a zip of all of the user's data, kind by kind, as the registry defines it
+// (store.Kind.Export). It is streamed, so it takes no more memory or disk space for more posts.
 func (e Exports) Show(c *gin.Context) error {
 	user := middlewares.Current(c).User
 	if _, running := e.running.LoadOrStore(user.ID, true); running {
@@ -59,7 +59,7 @@ func (e Exports) Show(c *gin.Context) error {
 		if c.Request.Context().Err() == nil {
 			e.Log.ErrorContext(c, "an export was cut off", "error", err)
 		}
-		panic(http.ErrAbortHandler) // or the client would take the half for the whole
+		panic(http.ErrAbortHandler) // otherwise the client would mistake half an export for a complete one
 	}
 	return nil
 }
@@ -135,7 +135,8 @@ func (w *exportWriter) endList() (err error) {
 	return err
 }
 
-// file adds a stored file as it is: pictures and videos are compressed already. One that was deleted meanwhile is left out.
+// file adds a stored file uncompressed: pictures and videos are compressed already. One that has been deleted in the
+// meantime is left out.
 func (w *exportWriter) file(ctx context.Context, files *media.Store, name string) (err error) {
 	file, err := files.Read(ctx, name)
 	if errors.Is(err, media.ErrGone) {

@@ -18,10 +18,10 @@ import (
 	"tokentube/utils/respond"
 )
 
-// FactorActions are how users turn two-step login on and off.
+// FactorActions let users turn two-step login on and off.
 type FactorActions struct{ *App }
 
-// Routes registers the feature. Whoever only holds a token of the account must not change how its owner logs in.
+// Routes registers the feature. Someone who only holds a token of the account must not change how its owner logs in.
 func (f FactorActions) Routes(r middlewares.Access) {
 	confirmed := r.Sensitive.Confirmed()
 	confirmed.Page(http.MethodGet, "/settings/factors", f.Index)
@@ -33,13 +33,13 @@ func (f FactorActions) Routes(r middlewares.Access) {
 	confirmed.Both(http.MethodPut, "/settings/factors/recovery-codes", f.RenewCodes)
 }
 
-// AuthenticatorApp is a confirmed one, without its secret.
+// AuthenticatorApp is a confirmed app, without its secret.
 type AuthenticatorApp struct {
 	CreatedAt time.Time `json:"createdAt"`
 	UsedAt    time.Time `json:"usedAt"`
 }
 
-// factorState is how a user's login is protected beside the password.
+// factorState is how a user's login is protected besides the password.
 type factorState struct {
 	IsOn          bool              `json:"isOn"`
 	Authenticator *AuthenticatorApp `json:"authenticator"`
@@ -94,7 +94,7 @@ type newApp struct {
 	Code   string  `json:"-"`
 }
 
-// Groups is the secret as people type it.
+// Groups is the secret in groups that are easy to type.
 func (a newApp) Groups() string {
 	var b strings.Builder
 	for i, r := range a.Secret {
@@ -115,9 +115,9 @@ func (f FactorActions) newApp(c *gin.Context, a *models.Authenticator) (out newA
 	return out, err
 }
 
-// drawing is a QR code as the path of an SVG: no script, no request, nothing that a content security policy must allow.
+// drawing is a QR code as an SVG path: no script, no request, no exception in the content security policy.
 type drawing struct {
-	Size int // with the margin that readers need
+	Size int // including the margin that readers need
 	Path string
 }
 
@@ -160,7 +160,7 @@ func (f FactorActions) pending(c *gin.Context) (newApp, error) {
 	return f.newApp(c, a)
 }
 
-// Create is PUT /settings/factors/authenticator: begins to set an app up. Nothing changes before it is confirmed.
+// Create is PUT /settings/factors/authenticator: starts to set up an app. Nothing changes until it is confirmed.
 func (f FactorActions) Create(c *gin.Context) error {
 	a, err := f.Factors.BeginAuthenticator(c, middlewares.UserID(c))
 	if err != nil {
@@ -177,7 +177,7 @@ type appCode struct {
 	Code string `form:"code" json:"code"`
 }
 
-// newCodes shows recovery codes, once. The response is kept nowhere: see respond.Keep.
+// newCodes shows recovery codes, once. The response isn't stored anywhere: see respond.Keep.
 type newCodes struct {
 	Codes []string `json:"recoveryCodes"`
 	Added bool     `json:"-"`
@@ -185,7 +185,7 @@ type newCodes struct {
 
 const theApp = "an authenticator app"
 
-// Confirm is PATCH /settings/factors/authenticator: from now on, a login takes a code of the app.
+// Confirm is PATCH /settings/factors/authenticator: from now on, a login requires a code of the app.
 func (f FactorActions) Confirm(c *gin.Context) error {
 	var in appCode
 	err := input.Read(c.Request, &in, nil)
@@ -211,8 +211,8 @@ func (f FactorActions) Confirm(c *gin.Context) error {
 	return respond.Show(c, "settings/codes", out)
 }
 
-// addFactor adds a factor, notes it in detail, and tells its owner what kind it is of: whoever is in the account must not
-// write into its mails.
+// addFactor adds a factor, records it in detail, and tells its owner only which type it is: an intruder must not be able to
+// write text into the owner's email.
 func (a *App) addFactor(c *gin.Context, kind, about string, do func(context.Context) ([]string, error)) (codes []string, err error) {
 	id := middlewares.Current(c)
 	err = a.DB.Atomically(c, func(ctx context.Context) error {
@@ -227,7 +227,7 @@ func (a *App) addFactor(c *gin.Context, kind, about string, do func(context.Cont
 	return codes, err
 }
 
-// Delete is DELETE /settings/factors/authenticator: removes the app, or stops setting it up. Doing it again changes nothing.
+// Delete is DELETE /settings/factors/authenticator: removes the app, or stops setting it up. It is idempotent.
 func (f FactorActions) Delete(c *gin.Context) error {
 	err := f.removeFactor(c, theApp, func(ctx context.Context) (string, error) {
 		removed, err := f.Factors.RemoveAuthenticator(ctx, middlewares.UserID(c))
@@ -242,7 +242,7 @@ func (f FactorActions) Delete(c *gin.Context) error {
 	return respond.Done(c, "The authenticator app is removed.", "/settings/factors", nil)
 }
 
-// removeFactor removes a factor, notes it, and tells its owner, if there was one: otherwise, it is about nothing.
+// removeFactor removes a factor, logs it, and notifies its owner, if there was one.
 func (a *App) removeFactor(c *gin.Context, kind string, do func(context.Context) (about string, err error)) error {
 	id := middlewares.Current(c)
 	about := ""
@@ -258,7 +258,7 @@ func (a *App) removeFactor(c *gin.Context, kind string, do func(context.Context)
 	return err
 }
 
-// RenewCodes is PUT /settings/factors/recovery-codes: ten new ones, and the old ones end.
+// RenewCodes is PUT /settings/factors/recovery-codes: ten new codes replace the old ones.
 func (f FactorActions) RenewCodes(c *gin.Context) error {
 	id := middlewares.Current(c)
 	var out newCodes

@@ -38,7 +38,7 @@ type listQuery struct {
 	SortType string `form:"sortType"`
 }
 
-// query reads which posts are asked for, and in which of the tabs, if the list has any.
+// query reads which posts are requested, and from which tab, if the list has any.
 func (f Feeds) query(c *gin.Context, tabs ...string) (q models.PostQuery, tab string, err error) {
 	var in listQuery
 	if err := input.Query(c.Request, &in); err != nil {
@@ -90,10 +90,10 @@ const (
 type homePage struct {
 	postList
 	Tab    string `json:"-"`
-	Sample bool   `json:"-"` // who looks may add the sample content
+	Sample bool   `json:"-"` // the viewer may add the sample content
 }
 
-// Index is GET /: everybody's posts, the latest first; those of the channels that the user follows; or those that trend.
+// Index is GET /: everybody's posts, latest first, those of the channels that the user follows, or trending ones.
 func (f Feeds) Index(c *gin.Context) error {
 	q, tab, err := f.query(c, tabHome, tabSubscriptions, tabTrending)
 	if err != nil {
@@ -133,7 +133,7 @@ type numberedList struct {
 	Paginate *paginate `json:"paginate"` // null after a cursor, which has no number
 }
 
-// Posts is GET /posts of the API: posts of all kinds, or of one, or of one user; with query, those that it finds.
+// Posts is GET /posts of the API: posts of all kinds, of one kind or of one user; with query, the search results.
 func (f Feeds) Posts(c *gin.Context) error {
 	q, _, err := f.query(c)
 	if err != nil {
@@ -191,8 +191,7 @@ type channelPage struct {
 	Playlists []Playlist `json:"playlists,omitempty"` // of that tab
 }
 
-// Channel is GET /@:username: the channel with its posts; its owner sees the
-// drafts in a tab of their own.
+// Channel is GET /@:username: the channel with its posts; its owner has a tab with the drafts.
 func (f Feeds) Channel(c *gin.Context) error {
 	user, err := f.Users.ByUsername(c, c.Param("username"))
 	if err != nil {

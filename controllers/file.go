@@ -21,11 +21,11 @@ func (f Files) Routes(r middlewares.Access) {
 	r.Public.Download().Page(http.MethodGet, "/media/posts/:id/thumbnail", f.Thumbnail)
 }
 
-// Public is GET /media/public/:name: avatars and banners. Their names cannot be guessed, and what a name stands for never
+// Public is GET /media/public/:name: avatars and banners. Their names can't be guessed, and the content of a name never
 // changes.
 func (f Files) Public(c *gin.Context) error {
 	name := "public/" + c.Param("name")
-	// Former versions kept thumbnails here, of drafts too.
+	// Earlier versions kept thumbnails here, including those of drafts.
 	of, err := f.Posts.HaveThumbnail(c, name)
 	if err == nil && of {
 		err = store.ErrNotFound()
@@ -42,18 +42,18 @@ func (f Files) Original(c *gin.Context) error {
 	return f.ofPost(c, func(p *models.Post) string { return p.Media })
 }
 
-// Preview is GET /media/posts/:id/preview: a wide photo as wide as most screens need it.
+// Preview is GET /media/posts/:id/preview: a wide photo in the width that most screens need.
 func (f Files) Preview(c *gin.Context) error {
 	return f.ofPost(c, func(p *models.Post) string { return p.Preview })
 }
 
-// Thumbnail is GET /media/posts/:id/thumbnail: the small picture of a photo, the one that stands for a video.
+// Thumbnail is GET /media/posts/:id/thumbnail: a small version of a photo, or the picture that represents a video.
 func (f Files) Thumbnail(c *gin.Context) error {
 	return f.ofPost(c, func(p *models.Post) string { return p.Thumbnail })
 }
 
-// ofPost serves a file of a post to those who may see the post. That is asked at each request, so that a post that was
-// unpublished is gone from everybody else at once.
+// ofPost serves a file of a post to those who may see the post. That is checked for each request, so an unpublished post
+// disappears for everybody else immediately.
 func (f Files) ofPost(c *gin.Context, file func(*models.Post) string) error {
 	viewer, id, err := target(c)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"tokentube/utils/respond"
 )
 
-// Health tells machines how the site is.
+// Health tells machines about the state of the site.
 type Health struct {
 	*App
 	probe *probe
@@ -23,7 +23,7 @@ type Health struct {
 // NewHealth makes the feature.
 func NewHealth(app *App) Health { return Health{app, &probe{now: app.Now}} }
 
-// probe remembers for a moment whether the disk can be written to: anybody may ask.
+// probe caches for a moment whether the disk can be written to: anybody may ask.
 type probe struct {
 	now func() time.Time
 
@@ -43,7 +43,7 @@ func (p *probe) ask(look func() error) error {
 	return p.err
 }
 
-// writable writes small files where the site keeps its own.
+// writable writes small files where the site stores its data.
 func (h Health) writable() error {
 	return errors.Join(h.DB.Writable(), h.Media.Writable())
 }
@@ -56,14 +56,15 @@ func (h Health) Routes(r middlewares.Access) {
 	r.Admin.API(http.MethodGet, "/admin/metrics", h.Metrics)
 }
 
-// Live is GET /healthz: the process answers.
+// Live is GET /healthz: the process responds.
 func (h Health) Live(c *gin.Context) error {
 	c.String(http.StatusOK, "ok\n")
 	return nil
 }
 
-// Ready is GET /readyz and /healthcheck: so does its database, and both that and the media folder can be written to. Where
-// they cannot, or the process was told to stop, the response says so, though pages are served and people can log in and delete.
+// Ready is GET /readyz and /healthcheck: the database responds too, and both it and the media folder can be written to. If
+// not, or if the process is shutting down, the response reports that, although pages are served and people can log in and
+// delete.
 func (h Health) Ready(c *gin.Context) error {
 	select {
 	case <-httpserver.Draining(c.Request.Context()):
@@ -79,8 +80,8 @@ func (h Health) Ready(c *gin.Context) error {
 	return h.Live(c)
 }
 
-// Metrics is GET /api/v1/admin/metrics: what an operator watches. Scans above 0 mean that a query lacks its index; the
-// log names it. Queries are what the database was asked. Much of the data file being free is what the command "compact" gives back.
+// Metrics is GET /api/v1/admin/metrics: figures for operators. Scans above 0 mean that a query lacks an index; the log names
+// it. Queries are the database calls. If much of the data file is free, the command "compact" shrinks it.
 func (h Health) Metrics(c *gin.Context) error {
 	out := gin.H{"scans": h.DB.Scans(), "queries": h.DB.Queries()}
 	if h.Config.MongoURI == "" {

@@ -15,7 +15,7 @@ import (
 	"tokentube/utils/respond"
 )
 
-// HistoryActions are how users find again what they watched.
+// HistoryActions let users find what they watched.
 type HistoryActions struct{ *App }
 
 // Routes registers the feature.
@@ -28,7 +28,7 @@ func (h HistoryActions) Routes(r middlewares.Access) {
 	r.Private.Both(http.MethodDelete, "/history/:id", h.Delete)
 }
 
-// noteWatched writes the history of whoever looks at a published post. That it fails is no reason to show nothing.
+// noteWatched adds a published post to its viewer's history. If that fails, the page is shown anyway.
 func (a *App) noteWatched(c *gin.Context, post *models.Post) {
 	user := middlewares.UserID(c)
 	if user.IsZero() || !post.Published() || middlewares.Passive(c.Request) {
@@ -59,7 +59,7 @@ type historyList struct {
 	next
 }
 
-// Index is GET /history: what the user watched, the latest first.
+// Index is GET /history: what the user watched, latest first.
 func (h HistoryActions) Index(c *gin.Context) error {
 	p, err := paging(c)
 	if err != nil {
@@ -88,7 +88,7 @@ type historyState struct {
 	IsPaused *bool `form:"isPaused" json:"isPaused"`
 }
 
-// Update is PATCH /history: pauses the history, or goes on.
+// Update is PATCH /history: pauses or resumes the history.
 func (h HistoryActions) Update(c *gin.Context) error {
 	var in historyState
 	err := input.Read(c.Request, &in, nil)

@@ -10,7 +10,7 @@ import (
 	"tokentube/utils/token"
 )
 
-// Keys publish what other services verify our access tokens with.
+// Keys publish the keys with which other services verify our access tokens.
 type Keys struct{ *App }
 
 // Routes registers the feature.
@@ -18,14 +18,13 @@ func (k Keys) Routes(r middlewares.Access) {
 	r.Open.Page(http.MethodGet, "/.well-known/jwks.json", k.Index)
 }
 
-// KeySet is a JWK Set (RFC 7517 §5), as libraries read it: without the envelope.
+// KeySet is a JWK Set (RFC 7517 §5), as libraries expect it: without the envelope.
 type KeySet struct {
-	Keys []token.JWK `json:"keys"` // the current one first; empty where a secret signs
+	Keys []token.JWK `json:"keys"` // the current one first; empty if a secret signs
 }
 
-// Index is GET /.well-known/jwks.json: the public keys of access tokens. Others
-// may keep the answer for five minutes, so a new key should be listed that long
-// before it signs.
+// Index is GET /.well-known/jwks.json: the public keys of access tokens. Others may cache the response for five minutes, so
+// list a new key at least that long before it signs.
 func (k Keys) Index(c *gin.Context) error {
 	body, err := json.Marshal(KeySet{Keys: k.Auth.Tokens.Access.PublicKeys()})
 	if err != nil {

@@ -11,8 +11,7 @@ import (
 	"tokentube/utils/respond"
 )
 
-// LikeActions are how users like posts. It is the smallest protected feature of the site, and meant as an
-// example for new ones.
+// LikeActions let users like posts. It is the smallest protected feature of the site, and an example for new ones.
 type LikeActions struct{ *App }
 
 // Routes registers the feature.
@@ -38,7 +37,7 @@ func (l LikeActions) isLiked(ctx context.Context, viewer bson.ObjectID, ids []bs
 	return err
 }
 
-// Index is GET /liked: the posts that the user likes, the latest like first.
+// Index is GET /liked: the posts that the user likes, latest like first.
 func (l LikeActions) Index(c *gin.Context) error {
 	p, err := paging(c)
 	if err != nil {
@@ -55,16 +54,16 @@ func (l LikeActions) Index(c *gin.Context) error {
 	return respond.Show(c, "likes/index", list)
 }
 
-// Create is PUT /likes/v/:id: likes a post. Doing it again changes nothing.
+// Create is PUT /likes/v/:id: likes a post. It is idempotent.
 func (l LikeActions) Create(c *gin.Context) error { return l.change(c, l.Likes.Add) }
 
-// Delete is DELETE /likes/v/:id: takes the like back.
+// Delete is DELETE /likes/v/:id: withdraws the like.
 func (l LikeActions) Delete(c *gin.Context) error { return l.change(c, l.Likes.Remove) }
 
-// Toggle is POST /likes/v/:id/toggle: likes, or takes the like back.
+// Toggle is POST /likes/v/:id/toggle: adds or withdraws the like.
 func (l LikeActions) Toggle(c *gin.Context) error { return l.change(c, l.Likes.Toggle) }
 
-// change does it and shows how the post is then.
+// change makes the change and responds with the updated post.
 func (l LikeActions) change(c *gin.Context, do func(ctx context.Context, user, post bson.ObjectID) error) error {
 	user, id, err := target(c)
 	if err != nil {

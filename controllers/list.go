@@ -12,7 +12,7 @@ import (
 	"tokentube/utils/input"
 )
 
-// paging reads which part of a list is wanted: limit, and after or page.
+// paging reads which part of a list is requested: limit, and after or page.
 func paging(c *gin.Context) (store.Paging, error) {
 	var in struct {
 		After string `form:"after"`
@@ -25,7 +25,7 @@ func paging(c *gin.Context) (store.Paging, error) {
 	return store.NewPaging(in.After, in.Limit, in.Page)
 }
 
-// ascending reads sortType, which is desc where nothing is said.
+// ascending reads sortType, which defaults to desc.
 func ascending(sortType string) (bool, error) {
 	switch sortType {
 	case "", "desc", "des":
@@ -36,8 +36,7 @@ func ascending(sortType string) (bool, error) {
 	return false, apperr.InvalidField("sortType", "Use “asc” or “desc”.")
 }
 
-// paginate are the article's fields of a page with a number. They count what pages with numbers reach: store.MaxNumber of
-// them.
+// paginate are the article's fields of a numbered page. They count what numbered pages can reach: store.MaxNumber of them.
 type paginate struct {
 	CurrentPage int `json:"currentPage"`
 	TotalPages  int `json:"totalPages"`
@@ -45,7 +44,7 @@ type paginate struct {
 	TotalVideos int `json:"totalVideos"`
 }
 
-// numbered is the page fields of a list, which count counts up to a limit. There are none after a cursor.
+// numbered is the page fields of a list; count counts it up to a limit. There are none after a cursor.
 func numbered(c *gin.Context, count func(limit int) (int, error)) (*paginate, error) {
 	p, err := paging(c)
 	if err != nil || p.After != "" {
@@ -55,7 +54,7 @@ func numbered(c *gin.Context, count func(limit int) (int, error)) (*paginate, er
 	return &paginate{CurrentPage: max(p.Number, 1), TotalPages: (n + p.Limit - 1) / p.Limit, Limit: p.Limit, TotalVideos: n}, err
 }
 
-// next is how a list goes on: the cursor of the next page for the API, and its address for the page.
+// next is the cursor of the next page for the API, and its URL for the page.
 type next struct {
 	Next *string `json:"next"`
 	More string  `json:"-"`
@@ -72,7 +71,7 @@ func nextAt(path string, query url.Values, cursor string) next {
 	}
 	query.Set("after", cursor)
 	query.Del("page")
-	query.Del("_method") // of a form that was refused
+	query.Del("_method") // from a form that was refused
 	return next{&cursor, (&url.URL{Path: path, RawQuery: query.Encode()}).String()}
 }
 
@@ -83,7 +82,7 @@ type postList struct {
 	Kind string `json:"-"`
 }
 
-// postList makes the output of a page of posts that the viewer may see.
+// postList builds the output of a page of posts that the viewer may see.
 func (a *App) postList(c *gin.Context, page store.Page[*models.Post]) (postList, error) {
 	posts, err := a.posts(c, middlewares.UserID(c), page.Items)
 	return postList{Videos: posts, next: nextOf(c, page.Next)}, err

@@ -17,8 +17,8 @@ import (
 	"tokentube/utils/respond"
 )
 
-// postOffice sends the mails that models.Mails has queued. Without SMTP_URL a site in development has a box instead,
-// and a site in production sends nothing.
+// postOffice sends the emails that models.Mails has queued. Without SMTP_URL, a site in development shows them in a box
+// instead, and a site in production sends nothing.
 type postOffice struct {
 	sender mail.Sender // nil: there is none
 	box    *mail.Box   // or nil
@@ -35,10 +35,10 @@ func (a *App) openPostOffice(cfg config.Config) (err error) {
 	return err
 }
 
-// SendsMail tells whether the site can send any mail.
+// SendsMail reports whether the site can send any email.
 func (a *App) SendsMail() bool { return a.office.sender != nil }
 
-// SendWith has mails sent by another sender: for tests.
+// SendWith replaces the sender, for tests.
 func (a *App) SendWith(s mail.Sender) { a.office.sender = s }
 
 // DeliverMails sends what is queued until ctx ends.
@@ -56,7 +56,7 @@ func (a *App) DeliverMails(ctx context.Context) {
 	}
 }
 
-// DeliverDue sends what is due now, and returns how many mails that were.
+// DeliverDue sends what is due now, and returns the number of emails sent.
 func (a *App) DeliverDue(ctx context.Context) (int, error) {
 	return a.Mails.Send(ctx, a.deliver, func(m *models.Mail, err error) bool {
 		again := !errors.Is(err, mail.ErrRefused)
@@ -66,16 +66,16 @@ func (a *App) DeliverDue(ctx context.Context) (int, error) {
 	})
 }
 
-// letter is what the texts of mails may name.
+// letter is the data for the templates of emails.
 type letter struct {
 	Place
 	Username, Site, Link string
 	About                string
 	Valid                string // how long the link is
-	Former               bool   // the letter goes to an address that the account had before
+	Former               bool   // the email goes to a former address of the account
 }
 
-// deliver sends a mail. What it tells is read now: who the account is, and the link, of which only a hash is kept.
+// deliver sends an email. Its content is read now: the account's data, and the link, of which only a hash is stored.
 func (a *App) deliver(ctx context.Context, m *models.Mail) error {
 	about := letter{Place: newPlace(m.By.UserAgent, ""), Username: m.Username, Site: a.Config.BaseURL, About: m.About}
 	texts := []string{string(m.Type)}
@@ -84,7 +84,7 @@ func (a *App) deliver(ctx context.Context, m *models.Mail) error {
 	case err == nil && !m.Type.Asked():
 		texts = append(texts, "not_me")
 	case apperr.Is(err, apperr.NotFound) && m.Type.Asked():
-		return nil // nobody has the address, or wants it any more; whoever asked is not told
+		return nil // the address belongs to nobody (any more); whoever requested it isn't told
 	case err != nil && !apperr.Is(err, apperr.NotFound):
 		return err
 	}
@@ -98,7 +98,7 @@ func (a *App) deliver(ctx context.Context, m *models.Mail) error {
 	return err
 }
 
-// addLink makes the link that a mail is sent for. If there is nobody whom it could serve, they are not found.
+// addLink makes the link for an email. If no account may use it, the result is not found.
 func (a *App) addLink(ctx context.Context, m *models.Mail, about *letter) error {
 	user, err := a.reader(ctx, m)
 	if err != nil {
@@ -120,7 +120,7 @@ func (a *App) addLink(ctx context.Context, m *models.Mail, about *letter) error 
 	return nil
 }
 
-// reader is the account that a mail is about.
+// reader is the account that an email is about.
 func (a *App) reader(ctx context.Context, m *models.Mail) (user *models.User, err error) {
 	if m.User.IsZero() {
 		user, err = a.Users.ByLogin(ctx, m.To)
@@ -133,14 +133,14 @@ func (a *App) reader(ctx context.Context, m *models.Mail) (user *models.User, er
 	return user, err
 }
 
-// tell queues a notice to u, as they were, that tells about a change of an account. That it was changed is done whether or
-// not it can be told. Every notice ends with the link "This wasn't me".
+// tell queues a notice about a change to an account, to u as they were before it. The change stands even if the notice can't
+// be queued. Every notice ends with the link "This wasn't me".
 func (a *App) tell(c *gin.Context, t models.MailType, u *models.User) {
 	a.tellAbout(c, t, u, middlewares.DeviceOf(c), "")
 }
 
-// tellAbout is tell of what a device did, with what the change was about. Whoever made the change cannot keep its owner from
-// hearing of it by hanging up at the right moment.
+// tellAbout is tell for something that a device did, with details. Whoever made the change can't suppress the notice by
+// disconnecting at the right moment.
 func (a *App) tellAbout(c *gin.Context, t models.MailType, u *models.User, by models.Device, about string) {
 	if !a.SendsMail() || u.Address() == "" {
 		return
@@ -150,12 +150,12 @@ func (a *App) tellAbout(c *gin.Context, t models.MailType, u *models.User, by mo
 	}
 }
 
-// askToConfirm queues a mail with a link that confirms the address. It tells if there were too many.
+// askToConfirm queues an email with a link that confirms the address. It reports whether there were too many.
 func (a *App) askToConfirm(c *gin.Context, u *models.User, address string) (queued bool, err error) {
 	return a.Mails.Add(context.WithoutCancel(c), models.Mail{Type: models.MailConfirm, To: address, User: u.ID, Username: u.Username, By: middlewares.DeviceOf(c)})
 }
 
-// MailBox is the page of a site in development that shows the mails that it would send.
+// MailBox is the page of a site in development that shows the emails that would be sent.
 type MailBox struct{ *App }
 
 // Routes registers the page, where there is a box.
@@ -165,7 +165,7 @@ func (m MailBox) Routes(r middlewares.Access) {
 	}
 }
 
-// Index is GET /dev/mail. It answers only to this machine itself: the mails open accounts.
+// Index is GET /dev/mail. It responds only to this machine, because the emails open accounts.
 func (m MailBox) Index(c *gin.Context) error {
 	if !middlewares.Here(c.Request) {
 		return apperr.New(apperr.NotFound, "There's no page at this address.")

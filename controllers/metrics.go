@@ -15,8 +15,7 @@ import (
 	"tokentube/utils/metrics"
 )
 
-// Measure has what the site does counted. It comes before the routes: without it, nothing is counted, and nothing is spent on
-// that.
+// Measure enables the metrics. Call it before registering the routes: without it, nothing is counted, at no cost.
 func (a *App) Measure(m *metrics.Metrics) {
 	a.Metrics = m
 	a.Hasher.OnWait(m.HashWait)
@@ -37,11 +36,11 @@ func (a *App) Measure(m *metrics.Metrics) {
 	m.Gauge("mails_waiting", "Mails that wait to be sent. At most 1000 are counted, every 15 seconds.", a.seldom(15*time.Second, 1000, a.Mails.CountWaiting))
 }
 
-// countTime is what a scrape waits for something to be counted.
+// countTime is how long a scrape waits for a count.
 const countTime = 5 * time.Second
 
-// seldom counts documents when somebody asks, but not more often than every so often, and not more than so many: what asking
-// costs doesn't grow with the site. What cannot be counted is not a number.
+// seldom counts documents when scraped, but not more often than the given interval, and only up to a limit, so the cost
+// doesn't grow with the site. If counting fails, the result is NaN.
 func (a *App) seldom(every time.Duration, most int, count func(ctx context.Context, limit int) (int, error)) func() float64 {
 	var mu sync.Mutex
 	var until time.Time
@@ -83,7 +82,7 @@ func countLogin(c *gin.Context, halfway bool, err error) {
 	middlewares.Metrics(c).Login(outcome)
 }
 
-// countMail counts a mail by what became of it this time.
+// countMail counts an email by the outcome of this attempt.
 func (a *App) countMail(err error) {
 	outcome := "failed"
 	switch {

@@ -15,7 +15,7 @@ import (
 	"tokentube/utils/respond"
 )
 
-// NotificationActions are how users learn what others did.
+// NotificationActions show users what others did.
 type NotificationActions struct{ *App }
 
 // Routes registers the feature.
@@ -36,13 +36,13 @@ type notification struct {
 	Type        string           `json:"type"`
 	Actors      []Owner          `json:"actors"`      // the last few
 	ActorsCount int              `json:"actorsCount"` // of all
-	AndMore     bool             `json:"andMore"`     // there may be more than those that are counted
+	AndMore     bool             `json:"andMore"`     // there may be more than are counted
 	Post        *notifiedPost    `json:"post"`
 	Comment     *notifiedComment `json:"comment"`
 	IsRead      bool             `json:"isRead"`
 	CreatedAt   time.Time        `json:"createdAt"`
 	UpdatedAt   time.Time        `json:"updatedAt"`
-	Path        string           `json:"-"` // of what it is about
+	Path        string           `json:"-"` // of its subject
 }
 
 type notifiedPost struct {
@@ -57,7 +57,7 @@ type notifiedComment struct {
 	Content string `json:"content"`
 }
 
-// Others is how many actors there are beside the one who is named.
+// Others is how many actors there are besides the named one.
 func (n notification) Others() int { return n.ActorsCount - 1 }
 
 type notificationList struct {
@@ -138,7 +138,7 @@ func (a NotificationActions) change(c *gin.Context, message string, do func(ctx 
 	return a.done(c, message)
 }
 
-// done says how many are unread then.
+// done responds with how many are unread now.
 func (a NotificationActions) done(c *gin.Context, message string) error {
 	n, err := a.Notifications.Unread(c, middlewares.UserID(c))
 	if err != nil {
@@ -149,8 +149,8 @@ func (a NotificationActions) done(c *gin.Context, message string) error {
 	}{n})
 }
 
-// noteSeen marks as read what the user who is looking is told of a post (zero: of their channel) and of these of its comments.
-// That it fails is no reason to show nothing.
+// noteSeen marks the viewer's notifications about a post (zero: their channel) and these of its comments as read. If that
+// fails, the page is shown anyway.
 func (a *App) noteSeen(c *gin.Context, post bson.ObjectID, comments ...bson.ObjectID) {
 	user := middlewares.UserID(c)
 	if user.IsZero() || middlewares.Passive(c.Request) {
@@ -177,7 +177,7 @@ func (n notificationChoice) fields() map[models.NoticeType]*bool {
 	}
 }
 
-// choiceOf tells of each type whether the user is told.
+// choiceOf returns for each type whether the user wants it.
 func choiceOf(u *models.User) map[string]bool {
 	out := map[string]bool{}
 	for _, t := range models.NoticeTypes() {

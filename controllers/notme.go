@@ -14,7 +14,7 @@ import (
 	"tokentube/utils/respond"
 )
 
-// NotMe is what owners do when somebody else is in their account: by the link in a notice, or where they are logged in.
+// NotMe is for owners whose account somebody else is using: through the link in a notice, or where they are logged in.
 type NotMe struct{ *App }
 
 // Routes registers the feature.
@@ -31,10 +31,10 @@ type notMe struct {
 	Token string `form:"token" json:"token,omitempty"`
 
 	Username string `form:"-" json:"-"` // for the page
-	Back     string `form:"-" json:"-"` // the address that the account gets back, if it has another one now
+	Back     string `form:"-" json:"-"` // the address that is restored, if the account has another one now
 }
 
-// Edit is GET /not-me: the page that the link leads to. Its button does it: mail scanners open links, too.
+// Edit is GET /not-me: the page that the link leads to. Only its button acts, because mail scanners open links too.
 func (n NotMe) Edit(c *gin.Context) error {
 	token := c.Query("token")
 	if token == "" {
@@ -55,8 +55,9 @@ type resetBegun struct {
 	Token string `json:"token"` // for a new password
 }
 
-// Create is POST /not-me: whoever is in the account is out. All sessions end, the password is no longer right, and an address
-// that was changed is put back; second steps that were added within a week go. The link has proved whose mailbox it is, so the way to a new password begins at once.
+// Create is POST /not-me: locks everybody out of the account. All sessions end, the password stops working, a changed
+// address is restored, and second steps added within a week are removed. The link has proved access to the mailbox, so it
+// leads straight to a new password.
 func (n NotMe) Create(c *gin.Context) error {
 	var in notMe
 	if err := input.Read(c.Request, &in, nil); err != nil {
@@ -78,7 +79,7 @@ func (n NotMe) Create(c *gin.Context) error {
 		"/reset-password?token="+secret, resetBegun{secret})
 }
 
-// takeBack does it, and makes the link to a new password.
+// takeBack does that, and makes the link to a new password.
 func (n NotMe) takeBack(ctx context.Context, token string, d models.Device) (secret string, err error) {
 	user, address, err := n.Links.Use(ctx, models.NotMe, token)
 	if err != nil {
@@ -102,8 +103,8 @@ func (n NotMe) takeBack(ctx context.Context, token string, d models.Device) (sec
 	return n.Links.Make(ctx, user, models.ResetPassword, address)
 }
 
-// removeNewFactors takes away the factors that may be the other's: a notice of one has a link that is valid as long as this
-// reaches back. Those that were there before stay, or whoever reads the mailbox could go round them.
+// removeNewFactors removes the factors that the intruder may have added: the link in the notice about one is valid as long
+// as this reaches back. Older ones stay, so that someone who can read the mailbox can't bypass them.
 func (n NotMe) removeNewFactors(ctx context.Context, user bson.ObjectID, d models.Device) error {
 	removed, err := n.Factors.RemoveSince(ctx, user, n.Now().Add(-models.UndoTime))
 	if err != nil {
@@ -127,8 +128,8 @@ func (n NotMe) removeNewFactors(ctx context.Context, user bson.ObjectID, d model
 // EditHere is GET /settings/security/not-me.
 func (n NotMe) EditHere(c *gin.Context) error { return respond.Show(c, "notme/here", struct{}{}) }
 
-// CreateHere is POST /settings/security/not-me: ends all other sessions, takes back a change of address that isn't confirmed
-// yet, and leads to a new password. This session stays: whoever stole the password must not be able to end the owner's way in.
+// CreateHere is POST /settings/security/not-me: ends all other sessions, cancels an unconfirmed change of address, and leads
+// to a new password. This session stays: a thief with the password must not be able to lock the owner out.
 func (n NotMe) CreateHere(c *gin.Context) error {
 	id := middlewares.Current(c)
 	var ended []*models.Session
@@ -153,8 +154,8 @@ func (n NotMe) CreateHere(c *gin.Context) error {
 	return respond.Done(c, "All other devices are logged out. Now choose a new password.", "/settings/password", endedCount{len(ended)})
 }
 
-// meetDevice tells the owner of a login from a device that was not there before. A browser is known by its cookie; a program,
-// which may keep none, by what it calls itself.
+// meetDevice tells the owner about a login from a new device. A browser is recognised by its cookie; a program, which may
+// keep none, by its User-Agent.
 func (a *App) meetDevice(c *gin.Context, user *models.User, session *models.Session, browser string) error {
 	recognised := "browser " + browser
 	device := middlewares.DeviceOf(c)

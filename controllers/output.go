@@ -9,17 +9,16 @@ import (
 	"tokentube/utils/words"
 )
 
-// Address is where a file can be fetched. Pages use the bare path, so that they
-// work under whatever name the site was opened; the API answers with the full URL.
+// Address is the URL of a file. Pages use the bare path, so they work under any host name; API responses have the full URL.
 type Address struct {
 	base string
 	Path string // empty: there is no file
 }
 
-// String is the path alone, as templates print it.
+// String is the bare path, as templates print it.
 func (a Address) String() string { return a.Path }
 
-// Absolute is the full URL, or nothing where there is no file.
+// Absolute is the full URL, or empty if there is no file.
 func (a Address) Absolute() string {
 	if a.Path == "" {
 		return ""
@@ -30,8 +29,7 @@ func (a Address) Absolute() string {
 // MarshalText writes the full URL, for JSON.
 func (a Address) MarshalText() ([]byte, error) { return []byte(a.Absolute()), nil }
 
-// User is a channel as everybody may see it; what follows UpdatedAt is only
-// for the user's own eyes.
+// User is a channel as everybody may see it; what follows UpdatedAt is only for the user themselves.
 type User struct {
 	ID                 string    `json:"_id"`
 	Username           string    `json:"username"`
@@ -46,7 +44,7 @@ type User struct {
 	UpdatedAt          time.Time `json:"updatedAt"`
 	Email              string    `json:"email,omitempty"`
 	EmailConfirmed     *bool     `json:"emailConfirmed,omitempty"`
-	NewEmail           string    `json:"newEmail,omitempty"` // it is to be confirmed
+	NewEmail           string    `json:"newEmail,omitempty"` // not confirmed yet
 	Roles              []string  `json:"roles,omitzero"`
 }
 
@@ -56,7 +54,7 @@ func (u User) Path() string { return "/@" + u.Username }
 // FeedPath is the address of the channel's feed.
 func (u User) FeedPath() string { return u.Path() + "/feed.atom" }
 
-// Owner is a user as it stands inside other things.
+// Owner is a user as shown inside other objects.
 type Owner struct {
 	ID       string  `json:"_id"`
 	Username string  `json:"username"`
@@ -69,8 +67,7 @@ type Owner struct {
 // Path is the address of the owner's channel.
 func (o Owner) Path() string { return "/@" + o.Username }
 
-// Post is a video, a photo or a text post. The last groups of fields are there
-// for their kind only.
+// Post is a video, a photo or a text post. The last groups of fields exist only for their kind.
 type Post struct {
 	ID            string     `json:"_id"`
 	Kind          string     `json:"kind"`
@@ -89,7 +86,7 @@ type Post struct {
 	CreatedAt     time.Time  `json:"createdAt"`
 	UpdatedAt     time.Time  `json:"updatedAt"`
 	EditedAt      *time.Time `json:"editedAt"`
-	IsSubscribed  bool       `json:"isSubscribed"` // to its owner
+	IsSubscribed  bool       `json:"isSubscribed"` // the viewer is, to its owner
 	Position      float64    `json:"position"`     // seconds, how far the viewer got
 	IsSaved       bool       `json:"isSaved"`      // in any playlist of the viewer
 	IsWatchLater  bool       `json:"isWatchLater"` // in their Watch later
@@ -99,7 +96,7 @@ type Post struct {
 	Photo     *Address `json:"photo,omitempty"`
 	Preview   *Address `json:"preview,omitempty"` // only of a photo that is wider
 	Thumbnail *Address `json:"thumbnail,omitempty"`
-	Duration  *float64 `json:"duration,omitempty"` // seconds; missing where nothing in the file tells
+	Duration  *float64 `json:"duration,omitempty"` // seconds; missing if the file doesn't say
 	Alt       string   `json:"alt,omitempty"`
 	Width     int      `json:"width,omitempty"` // pixels
 	Height    int      `json:"height,omitempty"`
@@ -109,7 +106,7 @@ type Post struct {
 // Path is the address of the post's page.
 func (p Post) Path() string { return postPaths[p.Kind] + "/" + p.ID }
 
-// Sources are the widths that a photo can be fetched in, as the srcset of an image has them; empty if there is one alone.
+// Sources are the available widths of a photo, in the format of srcset; empty if there is only one.
 func (p Post) Sources() string {
 	if p.Preview == nil {
 		return ""
@@ -125,7 +122,7 @@ func (p Post) TagPath(tag string) string {
 // postPaths are the pages of each kind of post.
 var postPaths = map[string]string{"video": "/watch", "photo": "/photos", "text": "/posts"}
 
-// Comment is what somebody said about a post. A placeholder has neither owner nor content.
+// Comment is a comment on a post. A placeholder has neither owner nor content.
 type Comment struct {
 	ID           string     `json:"_id"`
 	Video        string     `json:"video"`  // the post's id
@@ -136,17 +133,17 @@ type Comment struct {
 	IsLiked      bool       `json:"isLiked"`
 	RepliesCount int64      `json:"repliesCount"`
 	IsDeleted    bool       `json:"isDeleted"`
-	IsBlocked    bool       `json:"isBlocked"` // its owner is, by the viewer; words and owner aren't shown
+	IsBlocked    bool       `json:"isBlocked"` // its owner is blocked by the viewer; text and owner aren't shown
 	IsHidden     bool       `json:"isHidden"`  // by a moderator: only its author sees it
 	CreatedAt    time.Time  `json:"createdAt"`
 	UpdatedAt    time.Time  `json:"updatedAt"`
 	EditedAt     *time.Time `json:"editedAt"`
 	IsMine       bool       `json:"-"` // for the page: what the viewer may do
 	CanDelete    bool       `json:"-"`
-	ByPoster     bool       `json:"-"` // the post's owner said it
+	ByPoster     bool       `json:"-"` // written by the post's owner
 }
 
-// Gone tells a comment of which only its place is shown.
+// Gone reports whether only the comment's place is shown.
 func (c Comment) Gone() bool { return c.Owner == nil }
 
 // Path is the address of the thread, at this comment.

@@ -17,8 +17,8 @@ import (
 	"tokentube/utils/respond"
 )
 
-// PasskeyActions are how users add passkeys (this file) and use them (passkey_use.go): to log in without a password, as the
-// second step of a login, and to confirm that it's them. Each use begins with a challenge, which the passkey signs.
+// PasskeyActions let users add passkeys (this file) and use them (passkey_use.go): to log in without a password, as the
+// second step of a login, and to confirm that it's them. Each use starts with a challenge, which the passkey signs.
 type PasskeyActions struct{ *App }
 
 // Routes registers the feature. The second step and the confirmation have their own routes, in second.go and confirm.go.
@@ -38,7 +38,7 @@ func (p PasskeyActions) Routes(r middlewares.Access) {
 	confirmed.Both(http.MethodDelete, "/settings/factors/passkeys/:id", p.Delete)
 }
 
-// Passkey is one of the user's own.
+// Passkey is one of the user's own passkeys.
 type Passkey struct {
 	ID         string     `json:"_id"`
 	Name       string     `json:"name"`
@@ -59,7 +59,7 @@ func errPasskeysOff() *apperr.Error {
 	return apperr.New(apperr.Conflict, "Passkeys don’t work here: they need a site with a name, and this one is open at an IP address. Open it at a name, such as localhost.")
 }
 
-// person is a user as passkeys know them: by their id, which never changes.
+// person identifies a user for passkeys by their id, which never changes.
 func person(u *models.User, keys ...*models.Passkey) passkey.Person {
 	who := passkey.Person{ID: u.ID[:], Name: u.Username, DisplayName: u.FullName}
 	for _, k := range keys {
@@ -71,7 +71,7 @@ func person(u *models.User, keys ...*models.Passkey) passkey.Person {
 	return who
 }
 
-// AskNew is POST /users/factors/passkeys/challenge of the API: what navigator.credentials.create takes.
+// AskNew is POST /users/factors/passkeys/challenge of the API: the options for navigator.credentials.create.
 func (p PasskeyActions) AskNew(c *gin.Context) error {
 	if p.Passkeys == nil {
 		return errPasskeysOff()
@@ -81,7 +81,7 @@ func (p PasskeyActions) AskNew(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(keys) >= models.MaxPasskeys { // told before the device makes one for nothing
+	if len(keys) >= models.MaxPasskeys { // refused before the device makes one for nothing
 		return models.ErrManyPasskeys()
 	}
 	options, challenge, err := p.Passkeys.AskNew(person(id.User, keys...))
@@ -105,7 +105,8 @@ type addedPasskey struct {
 	newCodes
 }
 
-// Create is POST /settings/factors/passkeys: adds one. From then on, logging in takes this passkey, or a password and a second step.
+// Create is POST /settings/factors/passkeys: adds a passkey. From then on, logging in takes this passkey, or a password and
+// a second step.
 func (p PasskeyActions) Create(c *gin.Context) error {
 	var in passkeyForm
 	err := input.Read(c.Request, &in, nil)
@@ -174,7 +175,7 @@ func (p PasskeyActions) Edit(c *gin.Context) error {
 	return respond.Show(c, "settings/passkey", newPasskey(key))
 }
 
-// Update is PATCH /settings/factors/passkeys/:id: gives one another name.
+// Update is PATCH /settings/factors/passkeys/:id: renames a passkey.
 func (p PasskeyActions) Update(c *gin.Context) error {
 	var in passkeyForm
 	user, id, err := target(c)

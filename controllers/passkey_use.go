@@ -15,7 +15,7 @@ import (
 	"tokentube/utils/respond"
 )
 
-// errPasskeyRefused is the error for anything but an answer from the right passkey. Which part is wrong, only the log says.
+// errPasskeyRefused is the error for anything but a valid response from the right passkey. Only the log says what was wrong.
 func errPasskeyRefused(cause error) error {
 	return apperr.New(apperr.Invalid, "That passkey wasn’t accepted. Try again, or use another way.").Because(errors.Join(passkey.ErrRefused, cause))
 }
@@ -28,7 +28,7 @@ func (a *App) hasPasskey(_ context.Context, u *models.User) (bool, error) {
 	return a.Passkeys != nil && u.PasskeysCount > 0, nil
 }
 
-// ask gives a challenge to one of the user's passkeys; without a user, to any.
+// ask issues a challenge to one of the user's passkeys; without a user, to any.
 func (p PasskeyActions) ask(c *gin.Context, purpose models.PasskeyPurpose, user *models.User, where string) error {
 	if p.Passkeys == nil {
 		return errPasskeysOff()
@@ -56,8 +56,9 @@ func (p PasskeyActions) ask(c *gin.Context, purpose models.PasskeyPurpose, user 
 	return respond.Show(c, "", options)
 }
 
-// passkeySigned checks what one of the user's passkeys signed. Without a user, any passkey will do, and it says whose it is.
-// The challenge is used up first: it must have been given out for this purpose, here and to this user, and it counts once (replay).
+// passkeySigned checks what one of the user's passkeys signed. Without a user, any passkey is accepted, and identifies its
+// owner. The challenge is consumed first: it must have been issued for this purpose, here and to this user, and it works
+// only once (replay).
 func (a *App) passkeySigned(c *gin.Context, purpose models.PasskeyPurpose, user *models.User, where, answer string) (*models.User, use, error) {
 	if a.Passkeys == nil {
 		return nil, nil, errPasskeysOff()
@@ -99,7 +100,7 @@ func (a *App) passkeySigned(c *gin.Context, purpose models.PasskeyPurpose, user 
 	}, nil
 }
 
-// noteCopied tells the owner of a passkey that somebody may have a copy of it, if that is why it was refused.
+// noteCopied notifies the owner that somebody may have a copy of their passkey, if that is why it was refused.
 func (a *App) noteCopied(c *gin.Context, err error) {
 	key := models.CopiedPasskey(err)
 	if key == nil {
@@ -117,7 +118,7 @@ func (a *App) noteCopied(c *gin.Context, err error) {
 	a.tell(c, models.MailPasskeyCopied, user)
 }
 
-// AskLogin is POST /users/login/passkey/challenge of the API: what navigator.credentials.get takes.
+// AskLogin is POST /users/login/passkey/challenge of the API: the options for navigator.credentials.get.
 func (p PasskeyActions) AskLogin(c *gin.Context) error { return p.ask(c, models.PasskeyLogin, nil, "") }
 
 type passkeyLogin struct {
@@ -128,7 +129,7 @@ type passkeyLogin struct {
 }
 
 // LogIn is POST /login/passkey: a login without a password. It takes no second step: the passkey is something that its owner
-// has, and its device has made sure who holds it.
+// has, and its device has verified who holds it.
 func (p PasskeyActions) LogIn(c *gin.Context) error {
 	var in passkeyLogin
 	err := input.Read(c.Request, &in, nil)
@@ -159,7 +160,7 @@ func (p PasskeyActions) logIn(c *gin.Context, in passkeyLogin) (out signedIn, er
 		if err := use(ctx); err != nil {
 			return err
 		}
-		// As in SessionActions.logIn: an account that is disabled meanwhile has no session afterwards.
+		// As in SessionActions.logIn: an account that is disabled in the meantime gets no session.
 		if err := p.Users.ConfirmPassword(ctx, user); err != nil {
 			return err
 		}
@@ -176,7 +177,7 @@ func (p PasskeyActions) logIn(c *gin.Context, in passkeyLogin) (out signedIn, er
 	return p.signIn(c, user, session)
 }
 
-// refusedLogin makes a refused passkey 401, like a wrong password.
+// refusedLogin turns a refused passkey into 401, like a wrong password.
 func refusedLogin(err error) error {
 	if models.CopiedPasskey(err) != nil || errors.Is(err, passkey.ErrRefused) {
 		return apperr.New(apperr.Unauthorized, "%s", apperr.From(err).Message).Because(err)
@@ -185,7 +186,7 @@ func refusedLogin(err error) error {
 }
 
 type halfLogin struct {
-	Token string `form:"-" json:"token,omitempty"` // of programs; browsers have the cookie
+	Token string `form:"-" json:"token,omitempty"` // for programs; browsers have the cookie
 }
 
 // AskSecond is POST /users/login/second/challenge of the API: a challenge for the second step of a login.
