@@ -17,7 +17,7 @@ import (
 	"tokentube/utils/respond"
 )
 
-// PlaylistActions are how users make playlists. What is in them: playlist_item.go.
+// PlaylistActions let users manage their playlists. The items in a playlist are in playlist_item.go.
 type PlaylistActions struct{ *App }
 
 // Routes registers the feature.
@@ -33,7 +33,7 @@ func (l PlaylistActions) Routes(r middlewares.Access) {
 	l.itemRoutes(r)
 }
 
-// Playlist is a playlist as those may see it who may.
+// Playlist is a playlist as returned to viewers who may see it.
 type Playlist struct {
 	ID           string    `json:"_id"`
 	Name         string    `json:"name"`
@@ -41,7 +41,7 @@ type Playlist struct {
 	Visibility   string    `json:"visibility"`
 	Owner        Owner     `json:"owner"`
 	IsWatchLater bool      `json:"isWatchLater"`
-	ItemsCount   *int64    `json:"itemsCount,omitempty"` // to its owner alone: it counts also what nobody can see now
+	ItemsCount   *int64    `json:"itemsCount,omitempty"` // only for the owner, because it includes posts that others can't see
 	CreatedAt    time.Time `json:"createdAt"`
 	UpdatedAt    time.Time `json:"updatedAt"`
 	IsMine       bool      `json:"-"`
@@ -61,7 +61,7 @@ func (a *App) playlist(l *models.Playlist, owner *models.User, viewer bson.Objec
 	return out
 }
 
-// playlists makes the output of a page of a user's playlists.
+// playlists builds one page of a user's playlists.
 func (a *App) playlists(c *gin.Context, owner bson.ObjectID) ([]Playlist, next, error) {
 	p, err := paging(c)
 	if err != nil {
@@ -86,16 +86,16 @@ type playlistInput struct {
 	Order       *[]string `form:"order" json:"order"` // the ids of posts
 }
 
-// playlistFields are what a form shows.
+// playlistFields are the values of the form's fields.
 type playlistFields struct{ Name, Description, Visibility string }
 
 type playlistsPage struct {
 	Playlists []Playlist `json:"playlists"`
 	next
-	Form playlistFields `json:"-"` // as they were typed in
+	Form playlistFields `json:"-"` // the submitted values
 }
 
-// Index is GET /playlists: the user's own.
+// Index is GET /playlists: the user's own playlists.
 func (l PlaylistActions) Index(c *gin.Context) error {
 	list, next, err := l.playlists(c, middlewares.UserID(c))
 	if err != nil {
@@ -104,7 +104,7 @@ func (l PlaylistActions) Index(c *gin.Context) error {
 	return respond.Show(c, "playlists/index", playlistsPage{Playlists: list, next: next})
 }
 
-// OfUser is GET /playlist/user/:id of the API: a user's own playlists, or somebody's public ones.
+// OfUser is GET /playlist/user/:id of the API: all of the user's own playlists, or another user's public ones.
 func (l PlaylistActions) OfUser(c *gin.Context) error {
 	_, id, err := target(c)
 	if err != nil {
@@ -117,7 +117,7 @@ func (l PlaylistActions) OfUser(c *gin.Context) error {
 	return respond.Show(c, "", playlistsPage{Playlists: list, next: next})
 }
 
-// Create is POST /playlists: makes a playlist.
+// Create is POST /playlists: creates a playlist.
 func (l PlaylistActions) Create(c *gin.Context) error {
 	user, in := middlewares.Current(c).User, playlistInput{}
 	err := input.Read(c.Request, &in, nil)
@@ -136,7 +136,7 @@ func (l PlaylistActions) Create(c *gin.Context) error {
 	return respond.Created(c, "Playlist created.", respond.Back(c, out.Path()), "/api/v1/playlist/"+out.ID, out)
 }
 
-// deref is what was sent, if it was.
+// deref returns the submitted value, or a default if the field was missing.
 func deref(sent *string, otherwise string) string {
 	if sent == nil {
 		return otherwise
@@ -185,7 +185,7 @@ func (l PlaylistActions) show(c *gin.Context, list *models.Playlist) error {
 
 type playlistForm struct {
 	Playlist
-	Form playlistFields `json:"-"` // as they were typed in
+	Form playlistFields `json:"-"` // the submitted values
 }
 
 // Edit is GET /playlists/:id/edit.
@@ -210,7 +210,7 @@ func (l PlaylistActions) form(c *gin.Context) (playlistForm, error) {
 	return playlistForm{out, playlistFields{out.Name, out.Description, out.Visibility}}, nil
 }
 
-// Update is PATCH /playlists/:id: changes the name, the description, the visibility, the order of the posts, or several.
+// Update is PATCH /playlists/:id: changes any of the name, description, visibility and order of posts.
 func (l PlaylistActions) Update(c *gin.Context) error {
 	form, err := l.form(c)
 	if err != nil {
@@ -260,7 +260,7 @@ func (l PlaylistActions) update(c *gin.Context, in playlistInput) error {
 	})
 }
 
-// Delete is DELETE /playlists/:id. The posts stay.
+// Delete is DELETE /playlists/:id. It does not delete the posts.
 func (l PlaylistActions) Delete(c *gin.Context) error {
 	user, id, err := target(c)
 	if err != nil {

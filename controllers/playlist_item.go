@@ -15,8 +15,8 @@ import (
 	"tokentube/utils/respond"
 )
 
-// itemRoutes registers what is done with the posts of playlists. The article's API adds and removes by PATCH; the pages'
-// buttons by PUT and DELETE of the item.
+// itemRoutes registers the actions on the items of playlists. The article's API adds and removes items with PATCH; the
+// buttons on the pages use PUT and DELETE on the item itself.
 func (l PlaylistActions) itemRoutes(r middlewares.Access) {
 	r.Private.Both(http.MethodGet, "/playlists/watch-later", l.WatchLater)
 	r.Private.Both(http.MethodPut, "/playlists/watch-later/:id", l.AddLater)
@@ -29,7 +29,7 @@ func (l PlaylistActions) itemRoutes(r middlewares.Access) {
 	r.Private.Page(http.MethodDelete, "/playlists/:id/items/:post", l.Remove)
 }
 
-// WatchLater is GET /playlists/watch-later: the user's Watch later, empty until they use it.
+// WatchLater is GET /playlists/watch-later: the user's Watch later list, which is empty until they first use it.
 func (l PlaylistActions) WatchLater(c *gin.Context) error {
 	user := middlewares.UserID(c)
 	list, err := l.Playlists.WatchLater(c, user)
@@ -52,7 +52,7 @@ type playlistState struct {
 	IsSaved bool `json:"isSaved"`
 }
 
-// Save is GET /playlists/save/:id: the user's playlists, and whether the post is in each.
+// Save is GET /playlists/save/:id: the user's playlists, each with whether it contains the post.
 func (l PlaylistActions) Save(c *gin.Context) error {
 	user, id, err := target(c)
 	if err != nil {
@@ -91,7 +91,7 @@ func (l PlaylistActions) Remove(c *gin.Context) error {
 	return l.change(c, l.Playlists.Remove, false, "Removed from the playlist.")
 }
 
-// change does something with the post of a playlist, and shows how the playlist is then.
+// change applies do to one post of a playlist, and responds with the updated playlist.
 func (l PlaylistActions) change(c *gin.Context, do func(ctx context.Context, user, playlist, post bson.ObjectID) error, saved bool, message string) error {
 	user, id, err := target(c)
 	if err != nil {
@@ -115,7 +115,7 @@ type move struct {
 	Direction string `form:"direction" json:"direction"`
 }
 
-// Move is PATCH /playlists/move/:post/:id: moves a post up or down, by one.
+// Move is PATCH /playlists/move/:post/:id: moves a post up or down by one position.
 func (l PlaylistActions) Move(c *gin.Context) error {
 	var in move
 	err := input.Read(c.Request, &in, nil)

@@ -18,11 +18,11 @@ import (
 // PostActions are the actions on videos, photos and text posts.
 type PostActions struct{ *App }
 
-// postKinds are where the posts of each kind are.
+// postKinds are the paths under which each kind of post is served.
 var postKinds = []struct {
 	kind models.Kind
 	path string
-	api  string // where the API has them: see routes/article.go
+	api  string // the collection's path in the API: see routes/article.go
 }{
 	{models.Video, "/watch", "/api/v1/videos"},
 	{models.Photo, "/photos", "/api/v1/photos"},
@@ -79,11 +79,11 @@ type postForm struct {
 	Visibility  string `json:"visibility"`
 	CommentsOff bool   `json:"commentsOff"`
 
-	Space  *spaceUsed `json:"-"` // for the page
+	Space  *spaceUsed `json:"-"` // only for the page
 	Limits fileLimits `json:"-"`
 }
 
-// fileLimits are how many bytes files may have.
+// fileLimits are the maximum file sizes, in bytes.
 type fileLimits struct{ Image, Video int64 }
 
 func (in postInput) form(kind models.Kind) postForm {
@@ -110,7 +110,7 @@ func (p PostActions) New(c *gin.Context) error {
 	return p.show(c, postInput{}.form(kind))
 }
 
-// Switch is POST /create: the form for another kind, with what was typed into this one. Nothing is made.
+// Switch is POST /create: shows the form for another kind, keeping what was typed into this one. It creates nothing.
 func (p PostActions) Switch(c *gin.Context) error {
 	kind, err := kindOf(c.DefaultQuery("kind", string(models.Video)))
 	if err != nil {
@@ -127,7 +127,7 @@ func (p PostActions) show(c *gin.Context, form postForm) error {
 	return respond.Show(c, "posts/new", p.complete(c, form))
 }
 
-// complete adds to a form what it says of the room for files.
+// complete adds the user's remaining space and the file size limits to a form.
 func (a *App) complete(c *gin.Context, form postForm) postForm {
 	form.Space, form.Limits = a.spaceUsed(c), fileLimits{a.Config.MaxImageBytes, a.Config.MaxVideoBytes}
 	return form
@@ -176,7 +176,8 @@ func (p postsOf) apiPath() string {
 	return ""
 }
 
-// files takes the files that a post of this kind has: a video is stored as it comes in, a picture waits in *sent.
+// files returns the handlers for the files that a post of this kind has: a video is stored as it arrives, a picture is
+// kept in *sent until later.
 func (p postsOf) files(c *gin.Context, post *models.Post, sent **media.Picture, files *uploads) input.Files {
 	switch p.kind {
 	case models.Video:
@@ -196,7 +197,7 @@ func (p postsOf) files(c *gin.Context, post *models.Post, sent **media.Picture, 
 	return nil
 }
 
-// create makes the post, unless reading it found faults: those are told together with what else is wrong.
+// create creates the post, unless reading the request found faults: they are reported together with all others.
 func (p postsOf) create(c *gin.Context, in postInput, post *models.Post, sent *media.Picture, files *uploads, faults error) error {
 	post.Title, post.Description, post.Alt = text(in.Title), text(in.Description), text(in.Alt)
 	post.Tags, post.Visibility = models.ParseTags(text(in.Tags)), models.Visibility(text(in.Visibility))
@@ -205,7 +206,7 @@ func (p postsOf) create(c *gin.Context, in postInput, post *models.Post, sent *m
 		post.Title, post.Description = "", text(in.Content)
 	}
 	if p.kind != models.Photo {
-		post.Alt = "" // typed while it was to be one
+		post.Alt = "" // typed while the form was for a photo
 	}
 	if err := apperr.Join(faults, p.missing(post, sent), post.Check()); err != nil {
 		return p.withPictures(c, err, sent)
@@ -222,7 +223,7 @@ func (p postsOf) create(c *gin.Context, in postInput, post *models.Post, sent *m
 	return err
 }
 
-// missing says which file the post needs.
+// missing reports which required file is missing.
 func (p postsOf) missing(post *models.Post, sent *media.Picture) error {
 	switch {
 	case p.kind == models.Photo && sent == nil:
@@ -233,7 +234,7 @@ func (p postsOf) missing(post *models.Post, sent *media.Picture) error {
 	return nil
 }
 
-// pictures stores the photo, or the thumbnail of a video: a drawn one if none was sent.
+// pictures stores the photo or the video's thumbnail; without one, it draws a thumbnail.
 func (p postsOf) pictures(c *gin.Context, post *models.Post, sent *media.Picture, files *uploads) (err error) {
 	switch {
 	case p.kind == models.Photo:

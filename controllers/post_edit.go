@@ -25,7 +25,7 @@ func (p postsOf) Edit(c *gin.Context) error {
 	return respond.Show(c, "posts/edit", form)
 }
 
-// editForm is the form with what was typed, or else what the post says.
+// editForm is the form with the submitted values; missing ones are filled in from the post.
 func (p postsOf) editForm(c *gin.Context, post *models.Post, in postInput) (postForm, error) {
 	out, err := p.onePost(c, post)
 	if err != nil {
@@ -50,8 +50,8 @@ func (p postsOf) editForm(c *gin.Context, post *models.Post, in postInput) (post
 
 func ref(s *string) **string { return &s }
 
-// Update is PATCH /watch/:id (and so on): changes the fields that are sent. With
-// visibility it publishes and unpublishes.
+// Update is PATCH /watch/:id (and so on): changes only the fields that are sent. A change of visibility publishes or
+// unpublishes the post.
 func (p postsOf) Update(c *gin.Context) error {
 	post, err := p.own(c)
 	if err != nil {
@@ -87,12 +87,12 @@ func (p postsOf) Update(c *gin.Context) error {
 		return p.invalid(c, post, in, err)
 	}
 	if thumbnail != "" {
-		files.add(post.Thumbnail) // goes instead, when this returns
+		files.add(post.Thumbnail) // the replaced thumbnail; the deferred discard deletes it
 	}
 	return p.updated(c, post, changed)
 }
 
-// invalid shows the form again, with what was typed.
+// invalid shows the form again with the submitted values.
 func (p postsOf) invalid(c *gin.Context, post *models.Post, in postInput, err error) error {
 	form, failed := p.editForm(c, post, in)
 	if failed != nil {
@@ -125,7 +125,7 @@ func (p postsOf) updated(c *gin.Context, before, after *models.Post) error {
 	return respond.Done(c, message, out.Path(), out)
 }
 
-// Toggle is PATCH /watch/:id/toggle: publishes a draft, and the other way round.
+// Toggle is PATCH /watch/:id/toggle: publishes a draft, or turns a published post into a draft.
 func (p postsOf) Toggle(c *gin.Context) error {
 	post, err := p.own(c)
 	if err != nil {
@@ -142,7 +142,7 @@ func (p postsOf) Toggle(c *gin.Context) error {
 	return p.updated(c, post, changed)
 }
 
-// ConfirmDelete is GET /watch/:id/delete (and so on): asks once.
+// ConfirmDelete is GET /watch/:id/delete (and so on): asks for confirmation.
 func (p postsOf) ConfirmDelete(c *gin.Context) error {
 	post, err := p.own(c)
 	if err != nil {
@@ -155,7 +155,7 @@ func (p postsOf) ConfirmDelete(c *gin.Context) error {
 	return respond.Show(c, "posts/delete", postForm{Post: &out, Kind: out.Kind})
 }
 
-// Delete is DELETE /watch/:id (and so on): with its files, comments, likes and views.
+// Delete is DELETE /watch/:id (and so on): deletes the post with its files, comments, likes and views.
 func (p postsOf) Delete(c *gin.Context) error {
 	post, err := p.own(c)
 	if err != nil {

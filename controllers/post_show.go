@@ -10,8 +10,7 @@ import (
 	"tokentube/utils/respond"
 )
 
-// visible loads the post of the address, if it is of this kind and the viewer
-// may see it.
+// visible loads the post named in the path, if it is of this kind and the viewer may see it.
 func (p postsOf) visible(c *gin.Context) (*models.Post, error) {
 	viewer, id, err := target(c)
 	if err != nil {
@@ -24,7 +23,7 @@ func (p postsOf) visible(c *gin.Context) (*models.Post, error) {
 	return post, err
 }
 
-// own is visible for those who may change the post.
+// own is like visible, but only for the post's owner.
 func (p postsOf) own(c *gin.Context) (*models.Post, error) {
 	post, err := p.visible(c)
 	if err != nil {
@@ -41,8 +40,7 @@ type postPage struct {
 
 const moreFromOwner = 6
 
-// Show is GET /watch/:id, /photos/:id and /posts/:id: the post, its comments and
-// others of its owner.
+// Show is GET /watch/:id, /photos/:id and /posts/:id: the post, its comments and more posts by its owner.
 func (p postsOf) Show(c *gin.Context) error {
 	post, out, err := p.viewed(c)
 	if err != nil {
@@ -74,7 +72,7 @@ func without(posts []*models.Post, one *models.Post) []*models.Post {
 	return rest
 }
 
-// Read is GET /watch/:id, /photos/:id and /posts/:id of the API: the post alone.
+// Read is GET /watch/:id, /photos/:id and /posts/:id of the API: only the post.
 func (p postsOf) Read(c *gin.Context) error {
 	_, out, err := p.viewed(c)
 	if err != nil {
@@ -83,7 +81,7 @@ func (p postsOf) Read(c *gin.Context) error {
 	return respond.Show(c, "", out)
 }
 
-// viewed loads the post of the address for somebody who looks at it.
+// viewed loads the post named in the path and records that it was viewed.
 func (p postsOf) viewed(c *gin.Context) (*models.Post, Post, error) {
 	post, err := p.visible(c)
 	if err != nil {
@@ -96,15 +94,15 @@ func (p postsOf) viewed(c *gin.Context) (*models.Post, Post, error) {
 	return post, out, err
 }
 
-// countView counts a look at a published post by somebody else than its owner, once for each viewer and hour. A count that
-// fails is no reason to show nothing.
+// countView counts a view of a published post, at most once per viewer and hour. The owner's views don't count. If
+// counting fails, the post is still shown.
 func (p postsOf) countView(c *gin.Context, post *models.Post) {
 	if !post.Published() || post.Owner == middlewares.UserID(c) || middlewares.Passive(c.Request) ||
 		!p.Auth.Limits.View(c, post.ID.Hex()) {
 		return
 	}
 	counted, err := p.Views.Add(c, post.ID, middlewares.Viewer(c))
-	if err != nil && !apperr.Is(err, apperr.NotFound) { // it may have gone since it was loaded
+	if err != nil && !apperr.Is(err, apperr.NotFound) { // it may have been deleted since it was loaded
 		p.Log.WarnContext(c, "view not counted", "post", post.ID.Hex(), "error", err)
 	}
 	if counted {

@@ -14,7 +14,7 @@ import (
 	"tokentube/utils/respond"
 )
 
-// ReportActions are how users report something to the moderators.
+// ReportActions let users report content to the moderators.
 type ReportActions struct{ *App }
 
 // Routes registers the feature.
@@ -28,13 +28,13 @@ func (a ReportActions) Routes(r middlewares.Access) {
 	}
 }
 
-// reportsOf are the actions on one kind of thing.
+// reportsOf are the actions for reports on one kind of content.
 type reportsOf struct {
 	*App
 	kind models.Reportable
 }
 
-// Reason is why something can be reported, in words.
+// Reason is a reason for a report and its label.
 type Reason struct{ Name, Label string }
 
 var reasons = []Reason{
@@ -57,13 +57,13 @@ type reportForm struct {
 	Reasons []Reason     `json:"-"`
 }
 
-// ReportTarget is what is reported, as it was then.
+// ReportTarget is what was reported, as it was at that time.
 type ReportTarget struct {
 	ID       string `json:"_id"`
 	Kind     string `json:"kind"`
 	Title    string `json:"title"`
 	Text     string `json:"text"`
-	Owner    string `json:"owner"` // the name
+	Owner    string `json:"owner"` // the display name
 	Username string `json:"username"`
 	Path     string `json:"-"`
 }
@@ -81,7 +81,7 @@ func reportTarget(c *models.Case) ReportTarget {
 	return out
 }
 
-// New is GET /reports/posts/:id, /reports/comments/:id and /reports/channels/:id: the form.
+// New is GET /reports/posts/:id, /reports/comments/:id and /reports/channels/:id: the report form.
 func (a reportsOf) New(c *gin.Context) error {
 	user, id, err := target(c)
 	if err != nil {
@@ -94,7 +94,7 @@ func (a reportsOf) New(c *gin.Context) error {
 	return respond.Show(c, "reports/new", reportForm{Target: reportTarget(what), Reasons: reasons})
 }
 
-// Create is POST to the same paths: reports it.
+// Create is POST to the same paths: submits the report.
 func (a reportsOf) Create(c *gin.Context) error {
 	user, id, err := target(c)
 	if err != nil {
@@ -114,7 +114,7 @@ func (a reportsOf) Create(c *gin.Context) error {
 	return respond.Done(c, "Thank you. A moderator will look at it.", form.Target.Path, form)
 }
 
-// AdminReports are how administrators deal with reports.
+// AdminReports let administrators review reports.
 type AdminReports struct{ *App }
 
 // Routes registers the feature.
@@ -124,20 +124,20 @@ func (a AdminReports) Routes(r middlewares.Access) {
 	r.Admin.Both(http.MethodPatch, "/admin/reports/:id", a.Update)
 }
 
-// Case is what was reported, and what was done about it.
+// Case is something that was reported, and the moderators' decision on it.
 type Case struct {
 	ID           string       `json:"_id"`
 	Target       ReportTarget `json:"target"`
 	ReportsCount int64        `json:"reportsCount"`
 	IsOpen       bool         `json:"isOpen"`
-	Outcome      string       `json:"outcome,omitempty"` // what was done last
+	Outcome      string       `json:"outcome,omitempty"` // the latest decision
 	By           string       `json:"by,omitempty"`      // a username
 	DecidedAt    *time.Time   `json:"decidedAt"`
-	LastAt       time.Time    `json:"lastAt"` // of the reports, the last
+	LastAt       time.Time    `json:"lastAt"` // when the latest report was made
 	CreatedAt    time.Time    `json:"createdAt"`
 }
 
-// Path is the address of its page.
+// Path is the path of the case's page.
 func (c Case) Path() string { return "/admin/reports/" + c.ID }
 
 var outcomes = map[models.Act]string{
@@ -158,7 +158,7 @@ type caseList struct {
 	next
 }
 
-// Index is GET /admin/reports: what is reported and not dealt with, or with ?state=closed what was.
+// Index is GET /admin/reports: the open cases, or the closed ones with ?state=closed.
 func (a AdminReports) Index(c *gin.Context) error {
 	p, err := paging(c)
 	if err != nil {
@@ -184,13 +184,13 @@ func (a AdminReports) Index(c *gin.Context) error {
 	return respond.Show(c, "admin/reports", out)
 }
 
-// UserReport is what one user said.
+// UserReport is one user's report.
 type UserReport struct {
 	ID        string    `json:"_id"`
 	Reason    string    `json:"reason"`
 	Label     string    `json:"-"`
 	Text      string    `json:"text"`
-	Reporter  *Owner    `json:"reporter"` // nobody: the account has gone a moment ago
+	Reporter  *Owner    `json:"reporter"` // nil if the account was deleted a moment ago
 	CreatedAt time.Time `json:"createdAt"`
 }
 
@@ -198,9 +198,9 @@ type casePage struct {
 	Case
 	Reports    []UserReport `json:"reports"`
 	IsHidden   bool         `json:"isHidden"`
-	IsDisabled bool         `json:"isDisabled"` // its owner's account
-	IsGone     bool         `json:"isGone"`     // deleted, by whomever
-	IsMine     bool         `json:"-"`          // the administrator's own
+	IsDisabled bool         `json:"isDisabled"` // the owner's account is disabled
+	IsGone     bool         `json:"isGone"`     // deleted, no matter by whom
+	IsMine     bool         `json:"-"`          // it is the administrator's own content
 	next
 }
 
@@ -221,8 +221,8 @@ type decision struct {
 	Action string `form:"action" json:"action"`
 }
 
-// Update is PATCH /admin/reports/:id: dismisses the reports, or hides or restores what is reported, or disables or enables
-// its owner's account.
+// Update is PATCH /admin/reports/:id: dismisses the reports, hides or restores the content, or disables or enables its
+// owner's account.
 func (a AdminReports) Update(c *gin.Context) error {
 	user, id, err := target(c)
 	if err != nil {

@@ -15,10 +15,11 @@ import (
 	"tokentube/utils/respond"
 )
 
-// PasswordResets are how somebody who forgot their password gets a new one: by a link in a mail.
+// PasswordResets let users who forgot their password set a new one through a link sent by email.
 type PasswordResets struct{ *App }
 
-// Routes registers the feature. It is for everybody: a forgotten password may be noticed in a browser that is logged in.
+// Routes registers the feature. It is open to everyone: users may notice that they forgot their password while they are
+// logged in.
 func (p PasswordResets) Routes(r middlewares.Access) {
 	public := r.Public.NoRenew()
 	public.Page(http.MethodGet, "/forgot-password", p.New)
@@ -37,8 +38,8 @@ func (p PasswordResets) New(c *gin.Context) error {
 	return respond.Show(c, "resets/new", forgotten{Off: !p.SendsMail()})
 }
 
-// Create is POST /forgot-password. It does and says the same for addresses that have an account and those that have none:
-// which ones do is looked up when the mail is sent.
+// Create is POST /forgot-password. It does and returns the same whether or not the address belongs to an account: that
+// is only looked up when the mail is sent.
 func (p PasswordResets) Create(c *gin.Context) error {
 	var in forgotten
 	if err := input.Read(c.Request, &in, nil); err != nil {
@@ -65,7 +66,8 @@ type passwordReset struct {
 	Username string `form:"-" json:"-"` // for the page, and for password managers
 }
 
-// Edit is GET /reset-password: the form that the link leads to. Opening it uses nothing up: mail scanners open links, too.
+// Edit is GET /reset-password: the form that the link leads to. Opening it doesn't use up the link, because mail
+// scanners open links too.
 func (p PasswordResets) Edit(c *gin.Context) error {
 	if c.Query("token") == "" {
 		return respond.Redirect(c, "/forgot-password")
@@ -83,16 +85,16 @@ func (p PasswordResets) owner(c *gin.Context, token string) (*models.User, error
 	return user, err
 }
 
-// openLink finds whose link it is, and which mailbox it was sent to. The page's address holds the token, which goes nowhere
-// else.
+// openLink returns whose link it is and which mailbox it was sent to. The page's URL contains the token, so neither a
+// Referer header nor a cache may leak it.
 func (a *App) openLink(c *gin.Context, p models.Purpose, token string) (*models.User, string, error) {
 	c.Header("Referrer-Policy", "strict-origin")
 	c.Header("Cache-Control", "no-store")
 	return a.Links.Look(c, p, token)
 }
 
-// Update is POST /reset-password: sets the password, and ends every session. It logs nobody in: the login that follows asks
-// for whatever else the account demands.
+// Update is POST /reset-password: sets the password and ends every session. It logs nobody in: the login that follows
+// asks for whatever else the account requires.
 func (p PasswordResets) Update(c *gin.Context) error {
 	var in passwordReset
 	if err := input.Read(c.Request, &in, nil); err != nil {
@@ -121,13 +123,13 @@ func (p PasswordResets) reset(c *gin.Context, user *models.User, in passwordRese
 		if err != nil {
 			return err
 		}
-		// The user stays as they were when the link was used: by now, another link may have changed the password.
+		// Use the user as loaded when the link was used: another link may have changed the password since then.
 		if _, _, err = p.Addresses.Confirm(ctx, user, mailbox, middlewares.DeviceOf(c)); err != nil {
 			return err
 		}
 		return p.replacePassword(ctx, user, hash, models.EventReset, &models.Session{User: user.ID}, middlewares.DeviceOf(c))
 	})
-	if apperr.Is(err, apperr.NotFound) { // another link, or the settings, changed it at the same moment
+	if apperr.Is(err, apperr.NotFound) { // changed at the same moment by another link or in the settings
 		return models.ErrLinkOver()
 	}
 	if err == nil {
@@ -136,7 +138,7 @@ func (p PasswordResets) reset(c *gin.Context, user *models.User, in passwordRese
 	return err
 }
 
-// checkNew says what is wrong with a new password, entered twice.
+// checkNew checks a new password and its confirmation.
 func checkNew(u *models.User, chosen, confirmed string) error {
 	fault := newPassword("newPassword", chosen, u.Username, u.Email, u.FullName)
 	if !password.Same(chosen, confirmed) {
@@ -145,8 +147,8 @@ func checkNew(u *models.User, chosen, confirmed string) error {
 	return fault
 }
 
-// replacePassword gives the user another password in place of the one that they were loaded with, ends all their sessions,
-// takes back the address that was asked for, and notes it. Call it within a change.
+// replacePassword replaces the password that the user was loaded with, ends all their sessions, cancels a pending
+// change of address and logs the event. Call it within a change.
 func (a *App) replacePassword(ctx context.Context, u *models.User, hash string, t models.EventType, by *models.Session, d models.Device) error {
 	if _, err := a.Users.SetPassword(ctx, u.ID, u.PasswordHash, hash); err != nil {
 		return err
@@ -160,6 +162,6 @@ func (a *App) replacePassword(ctx context.Context, u *models.User, hash string, 
 	if err := a.Events.Add(ctx, t, by, d); err != nil {
 		return err
 	}
-	// What the notice of a theft asks for is done.
+	// The user has now done what the theft notice asks for.
 	return a.Users.DismissTheft(ctx, u.ID, a.Now())
 }

@@ -15,7 +15,7 @@ import (
 	"tokentube/utils/respond"
 )
 
-// Samples fill an empty site that somebody tries out. They are there in development alone.
+// Samples fill an empty site for somebody trying it out. They exist only in development.
 type Samples struct {
 	*App
 	filling *singleflight.Group
@@ -31,8 +31,8 @@ func (s Samples) Routes(r middlewares.Access) {
 	}
 }
 
-// offersSamples tells whether who asks may add the sample content: somebody at this machine, in development, while there is
-// nothing on the site. Whoever it is gets the login of a channel.
+// offersSamples reports whether the client may add the sample content: only in development, only from this machine, and
+// only while the site is empty. Whoever adds it receives the login of a channel.
 func (a *App) offersSamples(c *gin.Context) (bool, error) {
 	if a.Config.Env != "development" || !middlewares.Here(c.Request) {
 		return false, nil
@@ -41,11 +41,11 @@ func (a *App) offersSamples(c *gin.Context) (bool, error) {
 	return n == 0, err
 }
 
-// sampleTime is for slow machines.
+// sampleTime is generous, for slow machines.
 const sampleTime = 2 * time.Minute
 
-// Create is POST /sample-content: does what the seed command does. Two at once do it once, and are told the same login, which
-// is told nobody later. It goes on when its client is gone.
+// Create is POST /sample-content: does what the seed command does. Two concurrent requests fill the site once and
+// receive the same login, which is never shown again. It continues even if the client disconnects.
 func (s Samples) Create(c *gin.Context) error {
 	if !middlewares.Here(c.Request) {
 		return store.ErrNotFound()

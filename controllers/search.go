@@ -13,7 +13,7 @@ import (
 	"tokentube/utils/respond"
 )
 
-// maxQuery is how many characters of a query are looked at.
+// maxQuery is the number of characters of a query that are used.
 const maxQuery = 200
 
 type searchPage struct {
@@ -22,8 +22,8 @@ type searchPage struct {
 	Query    string    `json:"query"`
 }
 
-// Search is GET /search?q=: the posts, or with kind=channel the channels, that have all the words. The first page of posts of
-// all kinds begins with a few channels.
+// Search is GET /search?q=: the posts that contain all the words, or the channels with kind=channel. The first page of
+// posts of all kinds starts with a few channels.
 func (f Feeds) Search(c *gin.Context) error {
 	var in struct {
 		Q    string `form:"q"`
@@ -85,7 +85,7 @@ func (f Feeds) searchChannels(c *gin.Context, out searchPage) error {
 	return respond.Show(c, "search/index", out)
 }
 
-// showFound is the list of the API with the posts that a query finds.
+// showFound responds with the API's list of posts that match a query.
 func (f Feeds) showFound(c *gin.Context, text string, q models.PostQuery) error {
 	p, err := paging(c)
 	if err != nil {
@@ -106,7 +106,7 @@ func (f Feeds) showFound(c *gin.Context, text string, q models.PostQuery) error 
 	return respond.Show(c, "", out)
 }
 
-// queryText is what is typed into the search box, without what nobody types.
+// queryText normalizes the whitespace of a query and cuts it to maxQuery characters.
 func queryText(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
 	if utf8.RuneCountInString(text) > maxQuery {

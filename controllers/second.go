@@ -17,27 +17,28 @@ import (
 	"tokentube/utils/token"
 )
 
-// The second step of a login. After the right password of an account with a factor, the browser has a token that opens
-// nothing but this step, for five minutes, once. There is no session before it is done.
+// The second step of a login. After the correct password for an account with a second factor, the browser gets a token
+// that is only good for this step, for five minutes and once. No session exists until the step is complete.
 
 type secondInput struct {
-	Token  string `form:"-" json:"token,omitempty"` // of programs; browsers have the cookie
+	Token  string `form:"-" json:"token,omitempty"` // for programs; browsers use the cookie
 	Method string `form:"method" json:"method,omitempty"`
 	Code   string `form:"code" json:"code"`
 	Next   string `form:"next" json:"next"`
 
-	Passkey string `form:"passkey" json:"passkey,omitempty"` // what it signed: see passkeySigned
+	Passkey string `form:"passkey" json:"passkey,omitempty"` // the signed response: see passkeySigned
 }
 
-// secondMethod is a way to do the second step.
+// secondMethod is one way to complete the second step.
 type secondMethod struct {
 	name string
 	has  func(ctx context.Context, u *models.User) (bool, error)
-	// check looks at what was sent, and gives what accepts it, once: that is called within the change that begins the session.
+	// check inspects what was sent and returns the function that accepts it, once. Call that within the change that
+	// begins the session.
 	check func(c *gin.Context, half *token.Claims, u *models.User, in secondInput) (use, error)
 }
 
-// use accepts a proof of who somebody is, once. Call it within the change that the proof is for.
+// use accepts a proof of identity, once. Call it within the change that the proof is for.
 type use func(ctx context.Context) error
 
 const (
@@ -46,7 +47,7 @@ const (
 	byPasskey       = "passkey"
 )
 
-// secondMethods are all ways to do the second step.
+// secondMethods returns all ways to complete the second step.
 func (a *App) secondMethods() []secondMethod {
 	return []secondMethod{
 		{byPasskey, a.hasPasskey, func(c *gin.Context, half *token.Claims, u *models.User, in secondInput) (use, error) {
@@ -83,16 +84,16 @@ func (a *App) useRecoveryCode(ctx context.Context, c *gin.Context, u *models.Use
 	return a.Events.AddAbout(ctx, models.EventCodeUsed, &models.Session{User: u.ID}, device, strconv.Itoa(left))
 }
 
-// secondStep is what the first step of two answers.
+// secondStep is the response to the first step of a login that takes two.
 type secondStep struct {
 	Methods   []string  `json:"methods"`
-	Token     string    `json:"secondStepToken,omitempty"` // for programs
+	Token     string    `json:"secondStepToken,omitempty"` // only for programs
 	ExpiresAt time.Time `json:"expiresAt"`
 	Next      string    `json:"-"`
-	Code      string    `json:"-"` // never shown again
+	Code      string    `json:"-"` // never sent back
 }
 
-// Has tells the page whether there is such a method.
+// Has reports whether the method is available, for the page.
 func (s secondStep) Has(method string) bool {
 	for _, m := range s.Methods {
 		if m == method {
@@ -109,7 +110,7 @@ func secondPath(next string) string {
 	return "/login/code"
 }
 
-// askSecond gives whoever sent the right password the token for the second step.
+// askSecond issues the token for the second step after a correct password.
 func (s SessionActions) askSecond(c *gin.Context, user *models.User, remember bool) (out signedIn, err error) {
 	kind := s.Auth.Tokens.Second
 	once, err := s.Links.Make(c, user, models.SecondStep, user.Email)
@@ -147,7 +148,8 @@ func errSecondOver() *apperr.Error {
 	return apperr.New(apperr.Unauthorized, "This login took too long, or was completed already. Start again with your password.")
 }
 
-// pending reads whose login is half done. A factor that was removed meanwhile, or another password, ends it.
+// pending returns whose login is waiting for the second step. Removing the factor or changing the password in between
+// cancels it.
 func (s SessionActions) pending(c *gin.Context, raw string) (*token.Claims, *models.User, error) {
 	if raw == "" {
 		raw = s.Auth.Cookies.Second(c.Request)
@@ -216,7 +218,7 @@ func (s SessionActions) CreateSecond(c *gin.Context) error {
 	return respond.Invalid(c, "sessions/second", step, err)
 }
 
-// method is the way that somebody chose, or the one that what they sent looks like.
+// method returns the chosen method, or else the one that fits the form of the input.
 func (s SessionActions) method(in secondInput) (secondMethod, error) {
 	name := in.Method
 	switch {
@@ -257,21 +259,21 @@ func (s SessionActions) completeLogin(c *gin.Context, claims *token.Claims, user
 	return s.signIn(c, user, session)
 }
 
-// secondSession begins the session, if the second step was done right.
+// secondSession begins the session if the proof for the second step is valid.
 func (s SessionActions) secondSession(c *gin.Context, claims *token.Claims, user *models.User, method secondMethod, in secondInput) (session *models.Session, err error) {
 	use, err := method.check(c, claims, user, in)
 	if err != nil {
 		return nil, err
 	}
 	err = s.DB.Atomically(c, func(ctx context.Context) error {
-		// First of all: without transactions, a wrong code must not use up the token.
+		// This comes first: without transactions, a wrong code must not use up the token.
 		if err := use(ctx); err != nil {
 			return err
 		}
 		if _, _, err := s.Links.Use(ctx, models.SecondStep, claims.ID); err != nil {
 			return errSecondOver().Because(err)
 		}
-		// As in logIn: neither a changed password nor a disabled account has a session afterwards.
+		// As in logIn: after a password change or with a disabled account, no session may begin.
 		if err := s.Users.ConfirmPassword(ctx, user); err != nil {
 			return err
 		}
@@ -281,7 +283,7 @@ func (s SessionActions) secondSession(c *gin.Context, claims *token.Claims, user
 	return session, err
 }
 
-// endAttempt counts a wrong code, and tells the owner, whose password somebody knows.
+// endAttempt counts a wrong code and notes it in the owner's security log: somebody knows their password.
 func (s SessionActions) endAttempt(c *gin.Context, attempt *middlewares.Attempt, user *models.User, err error) {
 	if !apperr.Is(err, apperr.Invalid) {
 		attempt.End(c, err == nil, err)

@@ -11,7 +11,7 @@ import (
 	"tokentube/utils/respond"
 )
 
-// Security are the actions that tell users what happened to their account.
+// Security shows users what happened to their account.
 type Security struct{ *App }
 
 // Routes registers the feature.
@@ -20,17 +20,17 @@ func (s Security) Routes(r middlewares.Access) {
 	r.Sensitive.Both(http.MethodDelete, "/settings/security/notice", s.Dismiss)
 }
 
-// LogEntry is an event in words. Place is who did it.
+// LogEntry is an event in words. Place is the device that caused it.
 type LogEntry struct {
 	ID      string           `json:"_id"`
 	Type    models.EventType `json:"type"`
 	Message string           `json:"message"`
 	Place
 	Ended     *Place    `json:"ended,omitempty"` // the device that was signed out
-	Count     int64     `json:"count"`           // how many alike this one stands for
-	Mine      bool      `json:"-"`               // the owner did it, or somebody who passed for them
+	Count     int64     `json:"count"`           // how many identical events this entry stands for
+	Mine      bool      `json:"-"`               // caused by the owner, or by somebody acting as them
 	CreatedAt time.Time `json:"createdAt"`
-	LastAt    time.Time `json:"lastAt"` // of several, the last
+	LastAt    time.Time `json:"lastAt"` // when the latest of several happened
 }
 
 type securityLog struct {
@@ -38,7 +38,7 @@ type securityLog struct {
 	next
 }
 
-// Index is GET /settings/security: what happened in the last ninety days, the latest first.
+// Index is GET /settings/security: the events of the last ninety days, newest first.
 func (s Security) Index(c *gin.Context) error {
 	p, err := paging(c)
 	if err != nil {
@@ -66,7 +66,7 @@ func logEntry(e *models.Event) LogEntry {
 		out.Mine = e.IP != "" && e.By.IsZero()
 	}
 	if e.LastAt.Before(e.CreatedAt) {
-		out.LastAt = e.CreatedAt // written before entries were counted
+		out.LastAt = e.CreatedAt // written before identical events were counted
 	}
 	if !e.By.IsZero() || e.Type == models.EventDisabled || e.Type == models.EventEnabled {
 		out.Message = moderatedMessage(e)
@@ -84,7 +84,7 @@ func logEntry(e *models.Event) LogEntry {
 	return out
 }
 
-// moderatedMessage says what a moderator did: to who did it, or to whom it was done.
+// moderatedMessage describes a moderator's action, for the moderator or for the user it was taken against.
 func moderatedMessage(e *models.Event) string {
 	did := map[models.EventType]string{
 		models.EventHidden: "hid", models.EventRestored: "made visible again", models.EventDisabled: "disabled", models.EventEnabled: "enabled",
@@ -123,7 +123,7 @@ var messages = map[models.EventType]string{
 	models.EventTokenElsewhere: "A token was renewed twice within moments, the second time from a different address or browser",
 }
 
-// Dismiss is DELETE /settings/security/notice: the notice of a theft was read.
+// Dismiss is DELETE /settings/security/notice: dismisses the notice of a token theft.
 func (s Security) Dismiss(c *gin.Context) error {
 	id := middlewares.Current(c)
 	if err := s.Users.DismissTheft(c, id.User.ID, id.Session.CreatedAt); err != nil {

@@ -22,7 +22,8 @@ import (
 // SessionActions begin, renew and end a login.
 type SessionActions struct{ *App }
 
-// Routes registers the feature. None of it renews on the way: each sets or clears the cookies itself.
+// Routes registers the feature. None of these routes renews tokens automatically: each sets or clears the cookies
+// itself.
 func (s SessionActions) Routes(r middlewares.Access) {
 	guest := r.Guest.NoRenew()
 	guest.Page(http.MethodGet, "/login", s.New)
@@ -43,15 +44,15 @@ type login struct {
 	door
 }
 
-// door is what the forms that log in have in common.
+// door holds the fields that the login and registration forms have in common.
 type door struct {
-	Probe  bool   `form:"probe" json:"-"`            // the form came with a cookie, which must come back
-	Notice string `form:"-" json:"notice,omitempty"` // why no login would last
+	Probe  bool   `form:"probe" json:"-"`            // the form was served with a cookie, which must come back
+	Notice string `form:"-" json:"notice,omitempty"` // why a login would not last
 
-	Passkeys bool `form:"-" json:"-"` // there can be any
+	Passkeys bool `form:"-" json:"-"` // the site supports passkeys
 }
 
-// openDoor is for a new form.
+// openDoor is door for a new form.
 func (a *App) openDoor(c *gin.Context) door {
 	a.Auth.Cookies.Probe(c)
 	name := middlewares.Current(c).Twice
@@ -65,7 +66,7 @@ func (a *App) openDoor(c *gin.Context) door {
 	return d
 }
 
-// Why says why a visitor was sent to the login, as far as the page that they wanted tells.
+// Why explains why the visitor was sent to the login, as far as the page they wanted tells.
 func (in login) Why() string {
 	for _, page := range []struct{ path, purpose string }{
 		{"/create", "create a post"}, {"/settings", "see your settings"}, {"/playlists", "see your playlists"},
@@ -83,7 +84,7 @@ func (in login) Why() string {
 	return ""
 }
 
-// name is the username or email address, under whichever field it came.
+// name is the username or email address, from whichever field it was sent in.
 func (in login) name() (string, error) {
 	name := strings.TrimSpace(cmp.Or(in.Identifier, in.Username, in.Email))
 	faults := apperr.New(apperr.Invalid, "Please fix the highlighted fields.")
@@ -99,15 +100,15 @@ func (in login) name() (string, error) {
 	return name, nil
 }
 
-// signedIn answers a login. The tokens are there only for clients that are not
-// browsers: in a page, no script may read them.
+// signedIn is the response to a login. Only clients that are not browsers get the tokens in it: no script in a page may
+// read them.
 type signedIn struct {
 	User         User   `json:"user"`
 	AccessToken  string `json:"accessToken,omitempty"`
 	RefreshToken string `json:"refreshToken,omitempty"`
-	Notice       string `json:"notice,omitempty"` // what the user must know about the account's safety
+	Notice       string `json:"notice,omitempty"` // a warning about the account's security
 
-	Second *secondStep `json:"-"` // there is no session yet: the login takes a second step
+	Second *secondStep `json:"-"` // the login takes a second step, so there is no session yet
 }
 
 // New is GET /login: the form.
@@ -150,12 +151,13 @@ func (s SessionActions) logIn(c *gin.Context, in login) (signedIn, error) {
 		if session, err = s.beginSession(ctx, c, user, in.Remember); err != nil {
 			return err
 		}
-		// The password may have been changed while it was being checked: a session of the old one must not outlive it.
+		// The password may have been changed while it was being checked: no session that began with the old one may
+		// outlive it.
 		return s.Users.ConfirmPassword(ctx, user)
 	})
 	if apperr.Is(err, apperr.NotFound) {
 		err = errWrongLogin().Because(err)
-		if session != nil { // without transactions it is there
+		if session != nil { // without transactions, it was stored
 			err = errors.Join(err, s.endSession(c, user.ID, session.ID, models.PasswordChanged, models.Device{}))
 		}
 	}
@@ -165,9 +167,8 @@ func (s SessionActions) logIn(c *gin.Context, in login) (signedIn, error) {
 	return s.signIn(c, user, session)
 }
 
-// authenticate finds the user and checks the password. An unknown user and a
-// wrong password get the same answer after the same work, so that nobody can
-// find out here which names exist.
+// authenticate finds the user and checks the password. An unknown user and a wrong password get the same response after
+// the same work, so that nobody can find out here which names exist.
 func (s SessionActions) authenticate(c *gin.Context, in login) (*models.User, error) {
 	identifier, err := in.name()
 	if err != nil {
@@ -193,7 +194,7 @@ func (s SessionActions) authenticate(c *gin.Context, in login) (*models.User, er
 		s.noteFailure(c, user)
 		return nil, errWrongLogin()
 	}
-	if user.DisabledAt != nil { // said only to who knows the password
+	if user.DisabledAt != nil { // only revealed to those who know the password
 		return nil, apperr.New(apperr.Forbidden, "A moderator has disabled this account.")
 	}
 	return s.rehash(c, user, in.Password)
@@ -203,7 +204,7 @@ func errWrongLogin() *apperr.Error {
 	return apperr.New(apperr.Unauthorized, "Wrong username or password.")
 }
 
-// beginSession starts a session for the user in this browser, in place of the one whose cookies came with the request.
+// beginSession starts a session for the user in this browser, replacing the one whose cookies came with the request.
 func (a *App) beginSession(ctx context.Context, c *gin.Context, user *models.User, remember bool) (session *models.Session, err error) {
 	device := middlewares.DeviceOf(c)
 	err = a.DB.Atomically(ctx, func(ctx context.Context) error {
@@ -222,7 +223,7 @@ func (a *App) beginSession(ctx context.Context, c *gin.Context, user *models.Use
 	return session, err
 }
 
-// signIn gives the browser the tokens of a session that has begun.
+// signIn issues the tokens of a new session.
 func (a *App) signIn(c *gin.Context, user *models.User, session *models.Session) (signedIn, error) {
 	if err := a.meetDevice(c, user, session, a.Auth.SetDeviceCookie(c, user.ID)); err != nil {
 		return signedIn{}, err
@@ -238,8 +239,7 @@ func (a *App) signIn(c *gin.Context, user *models.User, session *models.Session)
 	return out, nil
 }
 
-// Delete is POST /logout: ends the session of whatever token came with the request, also an expired one. Doing it twice
-// is fine.
+// Delete is POST /logout: ends the session of any token in the request, even an expired one. It is idempotent.
 func (s SessionActions) Delete(c *gin.Context) error {
 	if err := s.endSessions(c, c, models.LoggedOut); err != nil {
 		return err
@@ -248,14 +248,14 @@ func (s SessionActions) Delete(c *gin.Context) error {
 	return respond.Done(c, "You are logged out.", "/", nil)
 }
 
-// forget clears the cookies. Private pages are no-store, so that Back shows none of them; Clear-Site-Data would stall
-// Chromium for seconds on a full cache.
+// forget clears the cookies. That is enough: private pages are no-store, so the Back button shows none of them.
+// Clear-Site-Data would stall Chromium for seconds if its cache is full.
 func (a *App) forget(c *gin.Context) { a.Auth.Clear(c) }
 
 // endSessions ends the sessions that the request's tokens belong to.
 func (a *App) endSessions(ctx context.Context, c *gin.Context, why models.EndReason) error {
 	for _, claims := range a.Auth.Presented(c) {
-		user, _ := bson.ObjectIDFromHex(claims.UserID) // we wrote them; nothing has the zero id
+		user, _ := bson.ObjectIDFromHex(claims.UserID) // can't fail: we signed these claims; nothing has the zero id
 		id, _ := bson.ObjectIDFromHex(claims.SessionID)
 		if err := a.endSession(ctx, user, id, why, middlewares.DeviceOf(c)); err != nil {
 			return err
@@ -264,7 +264,7 @@ func (a *App) endSessions(ctx context.Context, c *gin.Context, why models.EndRea
 	return nil
 }
 
-// endSession ends one, if it has not ended before, and notes a logout.
+// endSession ends a session unless it has already ended, and logs a logout.
 func (a *App) endSession(ctx context.Context, user, id bson.ObjectID, why models.EndReason, d models.Device) error {
 	return a.DB.Atomically(ctx, func(ctx context.Context) error {
 		ended, err := a.Sessions.End(ctx, user, id, why)
@@ -282,8 +282,8 @@ type renewal struct {
 	RefreshToken string `form:"RefreshToken" json:"RefreshToken"`
 }
 
-// Renew is POST /renew of the API: a new pair of tokens for a refresh token, for clients that renew by themselves. It is
-// taken from the body, the Authorization header or the cookie, in this order.
+// Renew is POST /renew of the API: exchanges a refresh token for a new pair of tokens, for clients that manage renewal
+// themselves. The token is read from the body, the Authorization header or the cookie, in this order.
 func (s SessionActions) Renew(c *gin.Context) error {
 	var in renewal
 	if err := input.Read(c.Request, &in, nil); err != nil {
@@ -313,7 +313,7 @@ func (s SessionActions) Renew(c *gin.Context) error {
 	return respond.Done(c, "Tokens renewed.", "/", out)
 }
 
-// rehash brings the stored hash to the present cost while the password is known.
+// rehash upgrades the stored hash to the current cost while the plaintext password is at hand.
 func (s SessionActions) rehash(c *gin.Context, user *models.User, password string) (*models.User, error) {
 	if !s.Hasher.Outdated(user.PasswordHash) {
 		return user, nil
@@ -325,7 +325,7 @@ func (s SessionActions) rehash(c *gin.Context, user *models.User, password strin
 	return s.Users.SetPassword(c, user.ID, user.PasswordHash, hash)
 }
 
-// loginNotice is what whoever logs in must know: that a token was stolen, or the address lost.
+// loginNotice is the warning shown at login: that a token was stolen, or the address lost.
 func loginNotice(u *models.User, s *models.Session) string {
 	if u.TheftToTell(s) == nil {
 		if u.EmailLostAt != nil {
@@ -337,8 +337,8 @@ func loginNotice(u *models.User, s *models.Session) string {
 		"We signed out the login it belongs to. Check your security log, and change your password unless you know why."
 }
 
-// noteFailure tells the owner of an account that somebody tried to get in. It
-// takes no time here: the answer must not be slower for names that exist.
+// noteFailure logs a failed login for the owner of the account. It does so in the background: the response must not be
+// slower for names that exist.
 func (a *App) noteFailure(c *gin.Context, user *models.User) {
 	if user.ID.IsZero() {
 		return
@@ -348,8 +348,8 @@ func (a *App) noteFailure(c *gin.Context, user *models.User) {
 	})
 }
 
-// checkCookies says why when no login would last: a browser that drops the cookies, or one that has two of a name. Secure
-// ones are kept over plain HTTP on this machine's own name alone, and not by every browser.
+// checkCookies returns an error if no login would last: the browser drops the cookies, or has two of the same name.
+// Over plain HTTP, Secure cookies are kept only for loopback hosts, and not by every browser.
 func (a *App) checkCookies(c *gin.Context, d door) error {
 	if name := middlewares.Current(c).Twice; name != "" {
 		return apperr.New(apperr.Invalid, "%s", middlewares.TwiceMessage(name))
@@ -362,7 +362,7 @@ func (a *App) checkCookies(c *gin.Context, d door) error {
 	if !d.Probe || a.Auth.Cookies.Probed(c.Request) {
 		return nil
 	}
-	a.Auth.Cookies.Probe(c) // it may only be that the browser was closed since
+	a.Auth.Cookies.Probe(c) // the browser may just have been closed in between
 	if plain {
 		return apperr.New(apperr.Invalid, "Your browser blocked this form's cookie, so you couldn't stay logged in. "+
 			"Over plain HTTP, Safari drops Secure cookies: set COOKIE_SECURE=auto and restart the site, or use another browser. If you just allowed cookies, try again.")
@@ -370,15 +370,13 @@ func (a *App) checkCookies(c *gin.Context, d door) error {
 	return apperr.New(apperr.Invalid, "Your browser blocked this form's cookie, so you couldn't stay logged in. Allow cookies for this site, then try again.")
 }
 
-// fromBrowser tells a browser by what only browsers send, and what no page can
-// keep them from sending.
+// fromBrowser recognizes a browser by headers that only browsers send, and that no page can suppress.
 func fromBrowser(c *gin.Context) bool {
 	return c.GetHeader("Sec-Fetch-Site") != "" || c.GetHeader("Origin") != ""
 }
 
-// safeNext is where to go after a login: a path of this site, or the start.
-// Anything that a browser could read as another site is not followed (open
-// redirect): "//host", "/\host", a scheme, control characters.
+// safeNext is where to go after a login: a path of this site, or else the home page. It rejects anything that a browser
+// could read as another site (open redirect): "//host", "/\host", a scheme, control characters.
 func safeNext(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.Opaque != "" || u.User != nil ||

@@ -13,37 +13,36 @@ import (
 	"tokentube/utils/respond"
 )
 
-// Devices are the actions by which users see where they are logged in, and end
-// what they do not know.
+// Devices let users see where they are logged in, and sign out devices they don't recognize.
 type Devices struct{ *App }
 
-// Routes registers the feature. A session that was ended a moment ago, on
-// another machine of the site, must not end others: all of it is Sensitive.
+// Routes registers the feature. All of it is Sensitive: a session that another process of the site ended a moment ago
+// must not be able to end others.
 func (d Devices) Routes(r middlewares.Access) {
 	r.Sensitive.Both(http.MethodGet, "/settings/sessions", d.Index)
 	r.Sensitive.Both(http.MethodDelete, "/settings/sessions/:id", d.Delete)
 	r.Sensitive.Both(http.MethodDelete, "/settings/sessions", d.DeleteOthers)
 }
 
-// Session is a login as its user sees it. LastSeenAt is when the device last got
-// new tokens; one that is in use gets them whenever its access token runs out.
+// Session is a login as its user sees it. LastSeenAt is when the device last got new tokens; an active one gets them
+// whenever its access token expires.
 type Session struct {
 	ID   string             `json:"_id"`
-	Kind models.SessionKind `json:"kind"` // web, or lab: the token lab's
+	Kind models.SessionKind `json:"kind"` // web, or lab for a session of the token lab
 	Place
 	CreatedAt  time.Time `json:"createdAt"`
 	LastSeenAt time.Time `json:"lastSeenAt"`
-	ExpiresAt  time.Time `json:"expiresAt"` // unless it is renewed before
+	ExpiresAt  time.Time `json:"expiresAt"` // unless it is renewed first
 	Renewals   int64     `json:"renewals"`
-	Current    bool      `json:"current"` // the one that asks
+	Current    bool      `json:"current"` // the session of this request
 }
 
 type sessionList struct {
 	Sessions []Session `json:"sessions"`
 }
 
-// Index is GET /settings/sessions and /users/sessions: this device first, then
-// those that were seen last. There are fifty at most.
+// Index is GET /settings/sessions and /users/sessions: the current device first, then the others by when they were last
+// seen. There are at most fifty.
 func (d Devices) Index(c *gin.Context) error {
 	id := middlewares.Current(c)
 	all, err := d.Sessions.OfUser(c, id.User.ID)
@@ -73,8 +72,8 @@ func session(s *models.Session, current bool) Session {
 	}
 }
 
-// Delete is DELETE /settings/sessions/:id and /users/sessions/:id: its tokens
-// open nothing from now on. Ending the session that asks is a logout.
+// Delete is DELETE /settings/sessions/:id and /users/sessions/:id: its tokens stop working immediately. Ending the
+// current session is a logout.
 func (d Devices) Delete(c *gin.Context) error {
 	user, id, err := target(c)
 	if err != nil {
@@ -96,8 +95,8 @@ func (d Devices) Delete(c *gin.Context) error {
 	return respond.Done(c, "Device signed out.", "/settings/sessions", nil)
 }
 
-// endThis ends the session by its id, not by the tokens that came with the
-// request: with a header, the cookies may be another session's.
+// endThis ends the session by its id rather than by the tokens in the request: with an Authorization header, the
+// cookies may belong to another session.
 func (d Devices) endThis(c *gin.Context) error {
 	id := middlewares.Current(c)
 	if err := d.endSession(c, id.User.ID, id.Session.ID, models.LoggedOut, middlewares.DeviceOf(c)); err != nil {
@@ -113,8 +112,7 @@ type endedCount struct {
 	Ended int `json:"ended"`
 }
 
-// DeleteOthers is DELETE /settings/sessions and /users/sessions: every device
-// but this one is signed out.
+// DeleteOthers is DELETE /settings/sessions and /users/sessions: signs out every other device.
 func (d Devices) DeleteOthers(c *gin.Context) error {
 	id := middlewares.Current(c)
 	var ended []*models.Session
@@ -130,7 +128,7 @@ func (d Devices) DeleteOthers(c *gin.Context) error {
 	return respond.Done(c, "All other devices were signed out.", "/settings/sessions", endedCount{len(ended)})
 }
 
-// noteEnded notes in the security log which devices were signed out by this one.
+// noteEnded records in the security log which devices this one signed out.
 func (a *App) noteEnded(ctx context.Context, ended []*models.Session, by models.Device) error {
 	for _, s := range ended {
 		if err := a.Events.Add(ctx, models.EventSessionEnded, s, by); err != nil {

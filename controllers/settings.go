@@ -14,10 +14,10 @@ import (
 	"tokentube/utils/respond"
 )
 
-// Settings are the actions by which users change their own account.
+// Settings let users change their own account.
 type Settings struct{ *App }
 
-// Routes registers the feature. What needs the password is Sensitive.
+// Routes registers the feature. Actions that require the password are Sensitive.
 func (s Settings) Routes(r middlewares.Access) {
 	r.Private.Page(http.MethodGet, "/settings", func(c *gin.Context) error { return respond.Redirect(c, "/settings/profile") })
 	r.Private.Page(http.MethodGet, "/settings/profile", s.EditProfile)
@@ -87,17 +87,17 @@ type account struct {
 	Email    string `form:"email" json:"email"`
 	Password string `form:"password" json:"password,omitempty"`
 
-	// With a new username; the page has both forms.
+	// Needed to change the username; separate because the page has both forms.
 	CurrentPassword string `form:"currentPassword" json:"currentPassword,omitempty"`
 
-	// For the page.
+	// Only for the page.
 	Space       *spaceUsed `form:"-" json:"-"`
 	Unconfirmed string     `form:"-" json:"-"` // the address that a link was sent to
-	NewEmail    bool       `form:"-" json:"-"` // which is not the present one
+	NewEmail    bool       `form:"-" json:"-"` // Unconfirmed is a new address, not the current one
 	SendsMail   bool       `form:"-" json:"-"`
 }
 
-// EmailHint says when a new address counts.
+// EmailHint explains when a new address takes effect.
 func (a account) EmailHint() string {
 	if !a.SendsMail {
 		return ""
@@ -122,8 +122,8 @@ func (s Settings) EditAccount(c *gin.Context) error {
 	return respond.Show(c, "settings/account", s.accountOf(c))
 }
 
-// UpdateUsername is PATCH /settings/username. It needs the password: the owner logs in with the username, so whoever changes
-// it locks them out.
+// UpdateUsername is PATCH /settings/username. It requires the password: the owner logs in with the username, so anyone
+// who changes it locks them out.
 func (s Settings) UpdateUsername(c *gin.Context) error {
 	in := s.accountOf(c)
 	email := in.Email
@@ -144,8 +144,8 @@ func (s Settings) UpdateUsername(c *gin.Context) error {
 	return respond.Done(c, "Username changed.", "/settings/account", user)
 }
 
-// UpdateEmail is PATCH /settings/email. It needs the password: the address is one day the way to a new password. The address
-// counts once a link that is sent to it is used, if the site can send any.
+// UpdateEmail is PATCH /settings/email. It requires the password: whoever controls the address can reset the password.
+// If the site can send mail, the new address takes effect only once the link sent to it is used.
 func (s Settings) UpdateEmail(c *gin.Context) error {
 	in := s.accountOf(c)
 	username := in.Username
@@ -174,7 +174,7 @@ func (s Settings) changeEmail(c *gin.Context, address string) (message string, o
 	}
 	id := middlewares.Current(c)
 	user, err := s.Addresses.Ask(c, id.User, address, id.Session, middlewares.DeviceOf(c))
-	if apperr.Is(err, apperr.NotFound) { // changed in another tab meanwhile
+	if apperr.Is(err, apperr.NotFound) { // changed concurrently, for example in another tab
 		err = apperr.New(apperr.Conflict, "Your account was just changed. Load the page again.").Because(err)
 	}
 	if err != nil {
@@ -189,7 +189,7 @@ func (s Settings) changeEmail(c *gin.Context, address string) (message string, o
 	return "We’ve sent a link to " + user.NewEmail + ". Open it to change your address.", s.user(user, true), nil
 }
 
-// update changes the user and makes a fresh access token, so that its claims are true at once.
+// update changes the user and issues a new access token, so that its claims are up to date immediately.
 func (s Settings) update(c *gin.Context, changes models.UserChanges) (out User, err error) {
 	id := middlewares.Current(c)
 	var user *models.User
@@ -243,7 +243,7 @@ func (s Settings) updatePicture(c *gin.Context, p models.Picture, save func(cont
 	if err != nil {
 		return err
 	}
-	files.add(replaced) // goes instead, when this returns
+	files.add(replaced) // the replaced picture; the deferred discard deletes it
 	return respond.Done(c, message, "/settings/profile", s.user(user, true))
 }
 
@@ -256,7 +256,7 @@ func (s Settings) ConfirmDelete(c *gin.Context) error {
 	return respond.Show(c, "settings/delete", deletion{})
 }
 
-// Delete is DELETE /settings/account: the account is gone at once, and all that hung on it soon after.
+// Delete is DELETE /settings/account: the account is deleted immediately, everything that belongs to it soon after.
 func (s Settings) Delete(c *gin.Context) error {
 	var in deletion
 	err := input.Read(c.Request, &in, nil)

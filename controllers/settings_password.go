@@ -24,8 +24,8 @@ func (s Settings) EditPassword(c *gin.Context) error {
 	return respond.Show(c, "settings/password", passwordChange{})
 }
 
-// UpdatePassword is PATCH /settings/password. It ends every session, this one too, and begins a new one here: a thief who
-// holds this session's tokens gets nothing of it.
+// UpdatePassword is PATCH /settings/password. It ends every session including this one, and begins a new one here: a
+// thief who holds this session's tokens gets nothing from the change.
 func (s Settings) UpdatePassword(c *gin.Context) error {
 	var in passwordChange
 	if err := input.Read(c.Request, &in, nil); err != nil {
@@ -38,7 +38,7 @@ func (s Settings) UpdatePassword(c *gin.Context) error {
 	return respond.Done(c, "Password changed. All other devices were signed out.", "/settings/password", out)
 }
 
-// check says what is wrong with the new password.
+// check checks the new password.
 func (in passwordChange) check(user *models.User) error {
 	fault := checkNew(user, in.NewPassword, in.ConfirmPassword)
 	if fault == nil && password.Same(in.NewPassword, in.OldPassword) {
@@ -64,7 +64,7 @@ func (s Settings) changePassword(c *gin.Context, in passwordChange) (signedIn, e
 	return s.signIn(c, user, session)
 }
 
-// setPassword changes the hash and ends all sessions, or does nothing at all.
+// setPassword changes the hash and ends all sessions, or does neither.
 func (s Settings) setPassword(c *gin.Context, id middlewares.Identity, hash string) (user *models.User, session *models.Session, err error) {
 	err = s.DB.Atomically(c, func(ctx context.Context) error {
 		if err := s.replacePassword(ctx, id.User, hash, models.EventPassword, id.Session, middlewares.DeviceOf(c)); err != nil {
@@ -77,7 +77,7 @@ func (s Settings) setPassword(c *gin.Context, id middlewares.Identity, hash stri
 		session, err = s.beginSession(ctx, c, user, id.Session.Remember)
 		return err
 	})
-	if apperr.Is(err, apperr.NotFound) { // changed in another tab meanwhile
+	if apperr.Is(err, apperr.NotFound) { // changed concurrently, for example in another tab
 		err = apperr.InvalidField("oldPassword", "That password was just changed. Enter the new one.")
 	}
 	return user, session, err

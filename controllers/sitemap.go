@@ -19,10 +19,10 @@ import (
 	"tokentube/utils/respond"
 )
 
-// Sitemap tells search engines what there is (sitemaps.org), and what to leave alone (RFC 9309).
+// Sitemap tells search engines which pages exist (sitemaps.org) and which to stay away from (RFC 9309).
 type Sitemap struct {
 	*App
-	fixed []string // the pages that are always there
+	fixed []string // the pages that always exist
 	parts map[string]*mapPart
 }
 
@@ -39,7 +39,7 @@ func (s Sitemap) Routes(r middlewares.Access) {
 	r.Open.Page(http.MethodGet, "/sitemap.xml", s.Show)
 }
 
-// keptOut are addresses that lead a search engine nowhere: to forms, to the results of any search, to what only users see.
+// keptOut are paths of no use to a search engine: forms, search results and pages for logged-in users.
 var keptOut = []string{"/api/v1/", "/create", "/login", "/register", "/reports/", "/search", "/settings/", "/studio", "/token-lab/"}
 
 // Robots is GET /robots.txt.
@@ -53,8 +53,8 @@ func (s Sitemap) Robots(c *gin.Context) error {
 
 const (
 	mapFresh   = 10 * time.Minute
-	mapEntries = 1000 // on a page
-	mapSteps   = 20   // pages that are newly looked for in one request
+	mapEntries = 1000 // per page
+	mapSteps   = 20   // how many pages one request reads beyond the known ones
 	mapAge     = 24 * time.Hour
 )
 
@@ -128,7 +128,7 @@ func (s Sitemap) index(ctx context.Context) (mapIndex, error) {
 	return index, nil
 }
 
-// posts are everybody's published posts, the oldest first: what is published later is put at the end.
+// posts are all published posts, oldest first, so that new ones are appended.
 func (s Sitemap) posts(ctx context.Context, after string) (urls []mapEntry, next string, err error) {
 	page, err := s.Posts.Page(ctx, bson.NilObjectID, models.PostQuery{Ascending: true}, store.Paging{After: after, Limit: mapEntries})
 	for _, p := range page.Items {
@@ -141,7 +141,7 @@ func (s Sitemap) posts(ctx context.Context, after string) (urls []mapEntry, next
 	return urls, page.Next, err
 }
 
-// channels are those that have published something.
+// channels are the users who have published something.
 func (s Sitemap) channels(ctx context.Context, after string) (urls []mapEntry, next string, err error) {
 	page, err := s.Users.Page(ctx, store.Paging{After: after, Limit: mapEntries})
 	for _, u := range page.Items {
@@ -157,8 +157,9 @@ func (s Sitemap) changed(path string, at time.Time) mapEntry {
 	return mapEntry{s.Config.BaseURL + path, &at}
 }
 
-// mapPart remembers where the pages of a part begin. To find that, each page is read once, a few in a request: so no request
-// takes longer the more there is, and the index of a very large site is complete after some requests.
+// mapPart remembers the cursors at which the pages of a part begin. To find them, each page is read once, a few per
+// request. So no request takes longer as the site grows, and the index of a very large site is complete after a few
+// requests.
 type mapPart struct {
 	page func(ctx context.Context, after string) (urls []mapEntry, next string, err error)
 
@@ -167,8 +168,8 @@ type mapPart struct {
 	since time.Time
 }
 
-// starts are the cursors of the pages, the first of them empty. Once a day they are looked for again: what was deleted leaves
-// pages short, and what came back in between makes them longer than they may be.
+// starts are the cursors of the pages; the first one is empty. They are found afresh once a day: deletions leave pages
+// short, and restored entries make pages longer than allowed.
 func (p *mapPart) starts(ctx context.Context, now time.Time) ([]string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

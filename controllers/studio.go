@@ -16,7 +16,7 @@ import (
 	"tokentube/utils/respond"
 )
 
-// Studio is where users look after their own posts.
+// Studio is where users manage their own posts.
 type Studio struct{ *App }
 
 // Routes registers the feature.
@@ -35,10 +35,10 @@ type studioQuery struct {
 type studioPage struct {
 	postList
 	State  string          `json:"-"`
-	Chosen map[string]bool `json:"-"` // by a form that was refused
+	Chosen map[string]bool `json:"-"` // what a rejected form had selected
 }
 
-// Index is GET /studio: the user's own posts, drafts too, of one kind or state or of all, the latest made first.
+// Index is GET /studio: the user's own posts including drafts, optionally of one kind or state, newest first.
 func (s Studio) Index(c *gin.Context) error {
 	p, err := paging(c)
 	if err != nil {
@@ -51,7 +51,7 @@ func (s Studio) Index(c *gin.Context) error {
 	return respond.Show(c, "studio/index", page)
 }
 
-// list is the part of the user's own posts that the address asks for.
+// list loads the user's own posts that the query string selects.
 func (s Studio) list(c *gin.Context, p store.Paging) (out studioPage, err error) {
 	var in studioQuery
 	if err := input.Query(c.Request, &in); err != nil {
@@ -76,7 +76,7 @@ func (s Studio) list(c *gin.Context, p store.Paging) (out studioPage, err error)
 	return out, err
 }
 
-// refused shows the list again with what was chosen, and says what is wrong. As many posts are listed as can be chosen.
+// refused shows the list again with the selection and the error. It lists as many posts as can be selected.
 func (s Studio) refused(c *gin.Context, in chosen, err error) error {
 	page, failed := s.list(c, store.Paging{Limit: maxTogether})
 	if failed != nil {
@@ -89,7 +89,7 @@ func (s Studio) refused(c *gin.Context, in chosen, err error) error {
 	return respond.Invalid(c, "studio/index", page, err)
 }
 
-// maxTogether is how many posts one request changes.
+// maxTogether is how many posts one request may change.
 const maxTogether = store.MaxLimit
 
 type chosen struct {
@@ -97,13 +97,13 @@ type chosen struct {
 	Visibility string   `form:"visibility" json:"visibility"`
 }
 
-// together says what became of the posts of a request.
+// together is the outcome for the posts of a request.
 type together struct {
 	Done  []string `json:"done"`
-	Other []string `json:"notYours"` // somebody else's, or gone
+	Other []string `json:"notYours"` // owned by somebody else, or deleted
 }
 
-// chosen reads which posts are meant, each once.
+// chosen reads the selected posts, without duplicates.
 func (s Studio) chosen(c *gin.Context) (in chosen, ids []bson.ObjectID, err error) {
 	if err := input.Read(c.Request, &in, nil); err != nil {
 		return in, nil, err
@@ -127,7 +127,7 @@ func (s Studio) chosen(c *gin.Context) (in chosen, ids []bson.ObjectID, err erro
 	return in, ids, nil
 }
 
-// each does something with each of the posts. Those of others, and those that are gone, are left alone.
+// each applies do to each post. Other users' posts and deleted ones are skipped.
 func (s Studio) each(ids []bson.ObjectID, do func(id bson.ObjectID) error) (together, error) {
 	out := together{Done: []string{}, Other: []string{}}
 	for _, id := range ids {
@@ -143,7 +143,7 @@ func (s Studio) each(ids []bson.ObjectID, do func(id bson.ObjectID) error) (toge
 	return out, nil
 }
 
-// done says it in a sentence, on the page that the form was on.
+// done reports the outcome in a sentence, on the page that held the form.
 func (s Studio) done(c *gin.Context, out together, what string) error {
 	message := fmt.Sprintf("%s: %s.", what, count(len(out.Done), "post", "posts"))
 	if n := len(out.Other); n > 0 {
@@ -152,7 +152,7 @@ func (s Studio) done(c *gin.Context, out together, what string) error {
 	return respond.Done(c, message, studioPath(c), out)
 }
 
-// studioPath is the list that the form was on.
+// studioPath is the list that held the form.
 func studioPath(c *gin.Context) string {
 	filters := url.Values{}
 	for _, name := range []string{"kind", "state"} {
@@ -170,7 +170,7 @@ func count(n int, one, many string) string {
 	return fmt.Sprint(n, " ", many)
 }
 
-// Update is PATCH /studio: publishes or unpublishes the posts that are chosen.
+// Update is PATCH /studio: publishes or unpublishes the selected posts.
 func (s Studio) Update(c *gin.Context) error {
 	in, ids, err := s.chosen(c)
 	to := models.Visibility(in.Visibility)
@@ -196,7 +196,7 @@ func (s Studio) Update(c *gin.Context) error {
 	return s.done(c, out, what)
 }
 
-// Delete is DELETE /studio: deletes the posts that are chosen, with their files, comments and likes.
+// Delete is DELETE /studio: deletes the selected posts with their files, comments and likes.
 func (s Studio) Delete(c *gin.Context) error {
 	in, ids, err := s.chosen(c)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"tokentube/utils/respond"
 )
 
-// SubscriptionActions are how users follow channels.
+// SubscriptionActions let users follow channels.
 type SubscriptionActions struct{ *App }
 
 // Routes registers the feature.
@@ -27,8 +27,8 @@ func (s SubscriptionActions) Routes(r middlewares.Access) {
 	r.Private.API(http.MethodPost, "/subscriptions/c/:id/toggle", s.Toggle)
 }
 
-// channel is a user as their channel shows them, and whether the viewer follows it. Its email address and roles are there
-// for its owner alone.
+// channel is a user as shown on their channel, and whether the viewer follows it. Only the owner sees its email address
+// and roles.
 type channel struct {
 	User
 	IsSubscribed bool `json:"isSubscribed"`
@@ -46,7 +46,7 @@ func (a *App) channel(c *gin.Context, u *models.User) (channel, error) {
 	return out[0], nil
 }
 
-// channels makes the outputs of users as everybody sees them, with what the viewer has to do with them.
+// channels builds the public form of users, with the viewer's relation to each.
 func (a *App) channels(c *gin.Context, users []*models.User) ([]channel, error) {
 	ids, viewer := make([]bson.ObjectID, len(users)), middlewares.UserID(c)
 	for i, u := range users {
@@ -96,7 +96,7 @@ func (s SubscriptionActions) Index(c *gin.Context) error {
 	return s.showChannels(c, middlewares.UserID(c))
 }
 
-// OfUser is GET /subscriptions/u/:id of the API: the channels that somebody follows.
+// OfUser is GET /subscriptions/u/:id of the API: the channels that a user follows.
 func (s SubscriptionActions) OfUser(c *gin.Context) error {
 	_, id, err := target(c)
 	if err != nil {
@@ -116,7 +116,7 @@ func (s SubscriptionActions) showChannels(c *gin.Context, of bson.ObjectID) erro
 	return respond.Show(c, "subscriptions/index", channelList{list, next})
 }
 
-// Subscribers is GET /subscriptions/c/:id: who follows the channel, for its owner alone.
+// Subscribers is GET /subscriptions/c/:id: the channel's subscribers, for its owner only.
 func (s SubscriptionActions) Subscribers(c *gin.Context) error {
 	user, id, err := target(c)
 	if err == nil && id != user {
@@ -133,7 +133,7 @@ func (s SubscriptionActions) Subscribers(c *gin.Context) error {
 	return respond.Show(c, "subscriptions/subscribers", subscriberList{list, next})
 }
 
-// list makes the output of a page of users.
+// list builds one page of users.
 func (s SubscriptionActions) list(c *gin.Context, of bson.ObjectID, load func(context.Context, bson.ObjectID, store.Paging) (store.Page[*models.User], error)) ([]channel, next, error) {
 	p, err := paging(c)
 	if err != nil {
@@ -147,15 +147,15 @@ func (s SubscriptionActions) list(c *gin.Context, of bson.ObjectID, load func(co
 	return out, nextOf(c, page.Next), err
 }
 
-// Create is PUT /subscriptions/c/:id: follows a channel. Doing it again changes nothing.
+// Create is PUT /subscriptions/c/:id: follows a channel. It is idempotent.
 func (s SubscriptionActions) Create(c *gin.Context) error { return s.change(c, s.Subscriptions.Add) }
 
-// Delete is DELETE /subscriptions/c/:id: follows it no longer.
+// Delete is DELETE /subscriptions/c/:id: unfollows it.
 func (s SubscriptionActions) Delete(c *gin.Context) error {
 	return s.change(c, s.Subscriptions.Remove)
 }
 
-// Toggle is POST /subscriptions/c/:id of the API: follows the channel, or no longer does.
+// Toggle is POST /subscriptions/c/:id/toggle of the API: follows the channel, or unfollows it.
 func (s SubscriptionActions) Toggle(c *gin.Context) error { return s.change(c, s.Subscriptions.Toggle) }
 
 type subscriptionState struct {
@@ -163,7 +163,7 @@ type subscriptionState struct {
 	SubscribersCount int64 `json:"subscribersCount"`
 }
 
-// change does it and shows how the channel is then.
+// change applies do and responds with the channel's new state.
 func (s SubscriptionActions) change(c *gin.Context, do func(ctx context.Context, user, channel bson.ObjectID) error) error {
 	user, id, err := target(c)
 	if err != nil {

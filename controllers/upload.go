@@ -21,11 +21,11 @@ import (
 type uploads struct {
 	db      *store.DB
 	names   []string
-	release func() // the memory that its pictures take; nil: none
+	release func() // frees the memory that its pictures take; nil if they take none
 }
 
-// discard removes them again, unless they are named by now: no failed request leaves a file behind, also when its client
-// is gone.
+// discard removes the files, unless a document names them by now: no failed request leaves a file behind, even if its
+// client disconnected.
 func (u *uploads) discard(c *gin.Context) {
 	if u.release != nil {
 		u.release()
@@ -33,8 +33,8 @@ func (u *uploads) discard(c *gin.Context) {
 	_ = u.db.DeleteFiles(context.WithoutCancel(c), u.names...)
 }
 
-// settle is called with how writing the document ended that names the files. They stay if it was written, or may have
-// been: the daily sweep removes what nothing names after all.
+// settle takes the outcome of writing the document that names the files. They stay if it was written or may have been:
+// if it turns out that nothing names them, the daily sweep removes them.
 func (u *uploads) settle(err error) {
 	if err == nil || store.InDoubt(err) {
 		u.names = nil
@@ -44,7 +44,7 @@ func (u *uploads) settle(err error) {
 // add remembers stored files.
 func (u *uploads) add(names ...string) { u.names = append(u.names, names...) }
 
-// receive takes the upload of a picture. It is decoded last, when all of the request has arrived.
+// receive accepts an uploaded picture. It is decoded last, after the whole request has arrived.
 func (a *App) receive(c *gin.Context, field string, to **media.Picture) func(io.Reader) error {
 	return func(r io.Reader) (err error) {
 		*to, err = a.Media.Receive(c, field, r, middlewares.Turn(c, middlewares.UserID(c)).Of...)
@@ -52,7 +52,7 @@ func (a *App) receive(c *gin.Context, field string, to **media.Picture) func(io.
 	}
 }
 
-// ofField makes a picture that isn't accepted a fault of its field, so that a form shows it there.
+// ofField turns the rejection of a picture into a fault of its field, so that the form shows it there.
 func ofField(field string, err error) error {
 	var e *apperr.Error
 	if errors.As(err, &e) && len(e.Fields) == 0 && (e.Code == apperr.UnsupportedMedia || e.Code == apperr.TooLarge) {
@@ -61,7 +61,7 @@ func ofField(field string, err error) error {
 	return err
 }
 
-// picture decodes and stores a picture under one name, if one was received.
+// picture decodes and stores a picture under a single name, if one was received.
 func (u *uploads) picture(c *gin.Context, p *media.Picture, save func(context.Context, *media.Picture) (string, error)) (string, error) {
 	if p == nil {
 		return "", nil
@@ -73,9 +73,9 @@ func (u *uploads) picture(c *gin.Context, p *media.Picture, save func(context.Co
 	return name, ofField(p.Field(), err)
 }
 
-// withPictures adds to what is wrong with a form what is wrong with its pictures and shows only when they are opened, so that
-// one round tells all of it. If they can't be opened now, the form is refused for what is known. Without a fault it opens
-// nothing: storing a picture does that.
+// withPictures adds the faults of the pictures that only decoding reveals to those of the form, so that the user sees
+// all of them at once. If the pictures can't be decoded now, only the known faults are reported. Without any fault it
+// decodes nothing: storing a picture does that.
 func (a *App) withPictures(c *gin.Context, faults error, sent ...*media.Picture) error {
 	if faults == nil || !apperr.OfFields(faults) {
 		return faults
@@ -91,11 +91,12 @@ func (a *App) withPictures(c *gin.Context, faults error, sent ...*media.Picture)
 	return faults
 }
 
-// videoFile is the one file that is streamed to where it stays. All others are pictures, which are decoded in memory.
+// videoFile is the only field whose file is streamed straight to storage. All others are pictures, which are decoded in
+// memory.
 const videoFile = "videoFile"
 
-// read is input.Read for a request with files. Pictures wait on the disk until all of the request has arrived, so that nobody
-// holds memory by sending slowly; then they wait for memory, and are taken.
+// read is input.Read for a request with files. Pictures are spooled to disk until the whole request has arrived, so
+// that a slow sender holds no memory; only then do they wait for memory and get decoded.
 func (a *App) read(c *gin.Context, dst any, taken input.Files, u *uploads) error {
 	arrived := map[string]*media.Spool{}
 	defer func() {
@@ -140,7 +141,7 @@ type within struct {
 	over error
 }
 
-// withinQuota ends the upload of a video that its owner has no room for as soon as that is plain.
+// withinQuota aborts the upload of a video as soon as it exceeds its owner's remaining space.
 func (a *App) withinQuota(c *gin.Context, r io.Reader) io.Reader {
 	space := a.Posts.Space(middlewares.Current(c).User)
 	return &within{r, space.Left(), space.ErrOver()}
@@ -154,8 +155,8 @@ func (w *within) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// checkSpace refuses an upload for which its owner has no room, before any of it is read: a user whose quota is used up, or a
-// request whose video must be too large.
+// checkSpace rejects an upload that its owner has no room for before reading any of it: the quota is used up, or the
+// request's length means that the video is too large.
 func (p postsOf) checkSpace(c *gin.Context) error {
 	if p.kind == models.Text {
 		return nil
@@ -171,7 +172,7 @@ func (p postsOf) checkSpace(c *gin.Context) error {
 	return nil
 }
 
-// spaceUsed is how much of their quota a user has used, as pages show it; nil without a quota.
+// spaceUsed is how much of their quota a user has used, for pages; nil without a quota.
 type spaceUsed struct{ Used, Quota string }
 
 func (a *App) spaceUsed(c *gin.Context) *spaceUsed {

@@ -17,7 +17,7 @@ import (
 	"tokentube/utils/respond"
 )
 
-// UserActions are the actions on accounts: register, and who am I.
+// UserActions are the actions on accounts: registering, and reading one's own account.
 type UserActions struct{ *App }
 
 // Routes registers the feature.
@@ -41,7 +41,7 @@ func (u UserActions) New(c *gin.Context) error {
 	return respond.Show(c, "users/new", registration{Next: safeNext(c.Query("next")), door: u.openDoor(c)})
 }
 
-// Create is POST /register: makes the account, and logs in to it.
+// Create is POST /register: creates the account and logs in.
 func (u UserActions) Create(c *gin.Context) error {
 	var in registration
 	var user models.User
@@ -60,7 +60,7 @@ func (u UserActions) Create(c *gin.Context) error {
 		return respond.Invalid(c, "users/new", in, err)
 	}
 	message := "Welcome to Tokentube!"
-	if user.UnconfirmedSince != nil { // first of all: the account is there, whatever becomes of this request
+	if user.UnconfirmedSince != nil { // queued first: the account exists even if the rest of this request fails
 		message += " We’ve sent a link to " + user.Email + " to confirm that it’s yours."
 		if _, err := u.askToConfirm(c, &user, user.Email); err != nil {
 			u.Log.WarnContext(c, "mail not queued", "type", models.MailConfirm, "error", err)
@@ -72,14 +72,14 @@ func (u UserActions) Create(c *gin.Context) error {
 	return respond.Created(c, message, afterSignUp(in.Next), "/api/v1/users/channel/"+user.Username, u.user(&user, true))
 }
 
-// registrationPictures are the pictures of a new account; nil where none was sent, or what was sent isn't accepted.
+// registrationPictures are the pictures of a new account; nil where none was sent or accepted.
 type registrationPictures struct {
 	avatar, cover *media.Picture
 	faults        error
 }
 
-// register checks everything that costs nothing before it hashes the password. The account and its
-// first session are made together, or not at all.
+// register does all cheap checks before it hashes the password. The account and its first session are created together,
+// or not at all.
 func (u UserActions) register(c *gin.Context, in registration, user *models.User, sent registrationPictures, files *uploads) (session *models.Session, err error) {
 	if err := u.checkCookies(c, in.door); err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func (u UserActions) register(c *gin.Context, in registration, user *models.User
 	return session, err
 }
 
-// pictures stores what a new account looks like: at least its initials.
+// pictures stores the pictures of a new account; without a profile picture, it draws the user's initials.
 func (u UserActions) pictures(c *gin.Context, user *models.User, sent registrationPictures, files *uploads) (err error) {
 	if user.Avatar, err = files.picture(c, sent.avatar, u.Media.SaveAvatar); err != nil {
 		return u.withPictures(c, err, sent.cover)
@@ -123,7 +123,7 @@ func (u UserActions) pictures(c *gin.Context, user *models.User, sent registrati
 	return nil
 }
 
-// newPassword says what is wrong with a password that somebody chooses.
+// newPassword checks a newly chosen password.
 func newPassword(field, chosen string, names ...string) error {
 	if fault := password.Check(chosen, names...); fault != "" {
 		return apperr.InvalidField(field, "%s", fault)

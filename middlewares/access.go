@@ -13,17 +13,17 @@ import (
 	"tokentube/utils/respond"
 )
 
-// Access are the groups that routes are put in. A feature's routes go to Private
-// unless anybody may call them.
+// Access holds the groups that routes are registered in. A feature's routes belong in Private unless anybody may call
+// them.
 type Access struct {
-	Open      Group // anybody, and nobody is asked who they are
+	Open      Group // anybody; the request isn't authenticated at all
 	Public    Group // anybody
-	Guest     Group // pages for those who are not logged in
-	Private   Group // users
-	Sensitive Group // users, whose session and account are read past the cache
-	Admin     Group // administrators, read likewise
+	Guest     Group // pages for visitors who are not logged in
+	Private   Group // logged-in users
+	Sensitive Group // logged-in users; session and account are read past the cache
+	Admin     Group // administrators; read past the cache too
 
-	Forms *Forms // what was registered for them
+	Forms *Forms // the forms registered in these groups
 }
 
 // Group registers routes behind the checks of one kind of access.
@@ -32,20 +32,21 @@ type Group struct {
 	auth     *Auth
 	names    Names
 	guard    gin.HandlerFunc
-	writes   gin.HandlerFunc // the limit of what changes something, if there is one
-	once     gin.HandlerFunc // see Auth.Once; nil where nobody is logged in, whose request it could be
+	writes   gin.HandlerFunc // the limit on changes, if any
+	once     gin.HandlerFunc // see Auth.Once; nil where nobody is logged in: keys belong to users
 	limits   []gin.HandlerFunc
 	noRenew  bool
 	download bool
 	confirm  bool // see Confirmed
 	minor    bool // see Minor
 	maxBytes int64
-	long     []gin.HandlerFunc // what lets a request take longer than others
+	long     []gin.HandlerFunc // for requests that may take longer than others
 	forms    *Forms
 	page     string // see At
 }
 
-// Names are other names of API routes: "PUT /likes/v/:id" to the paths under which the API has it, if not under its own.
+// Names maps API routes to other paths: "PUT /likes/v/:id" to the paths that the API uses, if they differ from the
+// route's own.
 type Names map[string][]string
 
 // NewAccess makes the groups of a router.
@@ -53,7 +54,7 @@ func NewAccess(router gin.IRouter, auth *Auth, names Names) Access {
 	return newAccess(router, auth, names, &Forms{pages: map[string]bool{}, at: map[string]string{}})
 }
 
-// For makes the same groups for those whom another Auth knows.
+// For makes the same groups for the users of another Auth.
 func (a Access) For(auth *Auth) Access { return newAccess(a.Open.router, auth, nil, a.Forms) }
 
 func newAccess(router gin.IRouter, auth *Auth, names Names, forms *Forms) Access {
@@ -76,13 +77,13 @@ func newAccess(router gin.IRouter, auth *Auth, names Names, forms *Forms) Access
 	}
 }
 
-// NoRenew is the group for answers that may come late: see VerifyJWTNoRenew.
+// NoRenew is the group for slow responses: see VerifyJWTNoRenew.
 func (g Group) NoRenew() Group {
 	g.noRenew = true
 	return g
 }
 
-// Upload is the group for requests with files, which may be long under way.
+// Upload is the group for requests with files, which may take long.
 func (g Group) Upload(maxBytes int64) Group {
 	g.noRenew = true
 	g.maxBytes = maxBytes + 2*input.TextLimit
@@ -90,8 +91,8 @@ func (g Group) Upload(maxBytes int64) Group {
 	return g
 }
 
-// Download is the group for answers that may be long under way. What only a user may have, no page of another site can make
-// their browser fetch (see ownSite).
+// Download is the group for responses that may take long. Pages of other sites can't make a user's browser fetch their
+// private downloads (see ownSite).
 func (g Group) Download() Group {
 	g.noRenew = true
 	g.download = true
@@ -99,36 +100,37 @@ func (g Group) Download() Group {
 	return g
 }
 
-// Stream is the group for event streams, of which a viewer may have a few.
+// Stream is the group for event streams. Each viewer may have a few.
 func (g Group) Stream() Group {
 	g.noRenew = true
 	g.long = []gin.HandlerFunc{g.auth.Stream, Progress}
 	return g
 }
 
-// Confirmed is the group for what a stolen token alone must not do: whoever asks has logged in, or confirmed that it's them,
-// within the last ten minutes. Mark the page with the form as well as what the form is sent to, so that nobody fills in a
-// form in vain. A form with text that would be lost asks for the password in itself (App.checkPassword) instead.
+// Confirmed is the group for actions that a stolen token alone must not allow: the user has logged in, or confirmed
+// their identity, within the last ten minutes. Mark both the page with the form and the route it is sent to, so that
+// nobody fills in the form in vain. A form with text that would be lost asks for the password itself
+// (App.checkPassword) instead.
 func (g Group) Confirmed() Group {
 	g.confirm = true
 	return g
 }
 
-// Minor is the group for what browsers send by themselves while somebody watches or reads. It must change nothing of which
-// processes keep copies: people who send it go on being served from them.
+// Minor is the group for requests that browsers send by themselves while somebody watches or reads. They must change
+// nothing that processes cache: their senders are still served from the cache.
 func (g Group) Minor() Group {
 	g.minor = true
 	return g
 }
 
-// Limit is the group for requests that also have a limit of their own.
+// Limit is the group for requests that have an additional limit.
 func (g Group) Limit(limit gin.HandlerFunc) Group {
 	g.limits = append(slices.Clone(g.limits), limit)
 	return g
 }
 
-// At is the group for what is sent by forms on this page, where the address doesn't begin with the page's. The page may
-// have the parameters of the address.
+// At is the group for requests from forms on the given page, for paths that don't begin with the page's path. The page
+// may use the path's parameters.
 func (g Group) At(page string) Group {
 	g.page = page
 	return g
@@ -140,7 +142,7 @@ func (g Group) Page(method, path string, action respond.Action) {
 	g.handle(method, path, action)
 }
 
-// API registers an action under /api/v1: at the path, or where the table of names has it.
+// API registers an action under /api/v1: at the path, or where the table of names puts it.
 func (g Group) API(method, path string, action respond.Action) {
 	paths, renamed := g.names[method+" "+path]
 	if !renamed {
@@ -151,7 +153,7 @@ func (g Group) API(method, path string, action respond.Action) {
 	}
 }
 
-// Both registers an action for its page or form and for the API.
+// Both registers an action for both its page or form and the API.
 func (g Group) Both(method, path string, action respond.Action) {
 	g.Page(method, path, action)
 	g.API(method, path, action)
@@ -191,23 +193,23 @@ func (g Group) handle(method, path string, action respond.Action) {
 	}
 }
 
-// AllowAnyone lets everybody pass but those whose header carries a token that
-// opens nothing: they mean to be somebody and must learn that they are not.
+// AllowAnyone lets everybody pass, except requests with an invalid token in the Authorization header: they claim to be
+// somebody and must learn that they are not.
 func AllowAnyone(c *gin.Context) {
 	if id := Current(c); id.State == Dead && id.ByHeader {
 		refuse(c, id)
 	}
 }
 
-// RequireUser lets signed-in users pass.
+// RequireUser lets logged-in users pass.
 func RequireUser(c *gin.Context) {
 	if id := Current(c); id.State != SignedIn {
 		refuse(c, id)
 	}
 }
 
-// RequireFresh is RequireUser for what must not be done with an identity up to
-// five seconds old: it reads the session and the user past the cache.
+// RequireFresh is RequireUser for actions for which an identity up to five seconds old isn't good enough: it reads the
+// session and the user past the cache.
 func (a *Auth) RequireFresh(c *gin.Context) {
 	id := Current(c)
 	if id.State == SignedIn {
@@ -235,8 +237,8 @@ func (a *Auth) reload(c *gin.Context, id Identity) (Identity, error) {
 	return id, nil
 }
 
-// RequireRole lets users with the role pass. The role is read from the database,
-// not from the token: who was demoted a second ago has no role now.
+// RequireRole lets users with the role pass. The role is read from the database, not from the token: a user who was
+// demoted a second ago no longer has it.
 func (a *Auth) RequireRole(role string) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		a.RequireFresh(c)
@@ -246,8 +248,8 @@ func (a *Auth) RequireRole(role string) gin.HandlerFunc {
 	}
 }
 
-// GuestOnly sends signed-in people on from the pages that are for others. The
-// forms behind them, and the API, take everybody.
+// GuestOnly redirects logged-in users away from pages that are for others. The forms behind these pages, and the API,
+// accept everybody.
 func GuestOnly(c *gin.Context) {
 	if c.Request.Method == http.MethodGet && Current(c).State == SignedIn && c.Query(TwiceQuery) == "" && !respond.WantsJSON(c) {
 		_ = respond.Redirect(c, "/")
@@ -255,8 +257,8 @@ func GuestOnly(c *gin.Context) {
 	}
 }
 
-// TwiceQuery is where the login page is told the name of a cookie that came twice to another page: it may not come twice to
-// the login itself, which would then send the person back.
+// TwiceQuery tells the login page the name of a cookie that was sent twice to another page. It may not be sent twice to
+// the login page itself, which would then redirect back.
 const TwiceQuery = "twice"
 
 func refuse(c *gin.Context, id Identity) {

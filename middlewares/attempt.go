@@ -17,32 +17,33 @@ import (
 	"tokentube/utils/ratelimit"
 )
 
-// Attempt is a try at a password. It is counted as a wrong one and as a right one before the password is looked at: a
-// thousand tries sent at once would otherwise all be looked at before the first was counted. What it was not is given back.
+// Attempt is one try at a password. It is counted both as wrong and as right before the password is checked: otherwise
+// a thousand concurrent attempts would all be checked before the first was counted. Afterwards, what doesn't apply is
+// given back.
 type Attempt struct {
 	limits  *Limits
 	of      []string
 	buckets []bucket
 	taken   []bucket
-	states  []ratelimit.State // as the client is told
+	states  []ratelimit.State // as reported to the client
 	known   bool              // the browser has logged in to the account before
 }
 
-// bucket is what an attempt is counted in.
+// bucket is one of the limits that an attempt counts against.
 type bucket struct {
 	tally
 	who   []string
-	right bool // counts right passwords, and not wrong ones
-	told  bool // the client is told how it stands, and not only when it refuses
+	right bool // counts correct passwords instead of wrong ones
+	told  bool // always reported to the client, not only when it is exceeded
 }
 
-// Attempt prepares a try at the password of the account that somebody named; user is its id, or the zero id where there is
-// none. What this process counts is counted here, so that most of what is over a limit is refused before it waits for
-// anything. A name that doesn't exist is counted as an account is, or the limit would tell which names exist.
+// Attempt prepares a try at the password of the named account; user is its id, or the zero id if it doesn't exist.
+// Limits that this process keeps are counted here, so that most of what exceeds a limit is refused before it waits for
+// anything. A name that doesn't exist is counted like an account; otherwise the limit would reveal which names exist.
 func (a *Auth) Attempt(c *gin.Context, name string, user bson.ObjectID) (*Attempt, error) {
 	account := "name " + strings.ToLower(strings.TrimSpace(name))
 	if !user.IsZero() {
-		account = accountKey(user) // by whichever name it was named, and however it is named tomorrow
+		account = accountKey(user) // the same under whichever name, even if it is renamed
 	}
 	attempt := &Attempt{limits: a.Limits, of: []string{network(c), account}}
 	if a.Limits == nil {
@@ -58,9 +59,10 @@ func (a *Auth) Attempt(c *gin.Context, name string, user bson.ObjectID) (*Attemp
 	return attempt, attempt.countHere(c)
 }
 
-// AttemptCode is Attempt for a code of the user's, and counts at once: no hash is waited for. Six digits can be guessed, if
-// slowly, by somebody who knows the password: of those, all strangers together have only a few a day. They can keep the owner
-// from logging in with such a code on a new device meanwhile, but not with a recovery code, nor in a browser that is known.
+// AttemptCode is Attempt for one of the user's codes. It counts immediately, because no hash is waited for. Somebody
+// who knows the password can slowly guess six digits, so all strangers together get only a few tries a day. They can
+// use those up and so keep the owner from logging in on a new device with such a code, but not with a recovery code,
+// nor in a known browser.
 func (a *Auth) AttemptCode(c *gin.Context, u *models.User, guessable bool) (*Attempt, error) {
 	attempt, err := a.Attempt(c, u.Username, u.ID)
 	if err != nil || a.Limits == nil {
@@ -75,8 +77,8 @@ func (a *Auth) AttemptCode(c *gin.Context, u *models.User, guessable bool) (*Att
 	return attempt, err
 }
 
-// ofBrowser are the buckets of a browser that has logged in to the account. It has one of its own for wrong passwords, so
-// that nobody can lock it out by failing on purpose, not even from the same network.
+// ofBrowser are the buckets of a browser that has logged in to the account. It has its own bucket for wrong passwords,
+// so that nobody can lock it out by failing on purpose, not even from the same network.
 func (l *Limits) ofBrowser(id, account string) []bucket {
 	return []bucket{
 		{tally: l.rights, who: []string{account}, right: true},
@@ -95,19 +97,19 @@ func (l *Limits) ofStranger(c *gin.Context, account string) []bucket {
 	}
 }
 
-// always counts in the database, so that a restart forgets nothing either.
+// always counts in the database, so that the count also survives a restart.
 func (l *Limits) always(limit ratelimit.Limit) tally {
 	return tally{Limit: limit, attempts: l.attempts}
 }
 
-// Turn is the attempt's place among those who wait for a hash. When it is its turn, the attempt is counted in the database:
-// what the queue refuses has cost none.
+// Turn is the attempt's place in the queue for a hash. The attempt is counted in the database when its turn comes: what
+// the queue refuses costs nothing there.
 func (a *Attempt) Turn(c *gin.Context) password.Turn {
 	return password.Turn{Of: a.of, Begin: func() error { return a.countForAll(c) }}
 }
 
-// Turn is the place, among those who wait for a hash or for a picture to be opened, of a request that doesn't try a password:
-// of its network, and of the user, if there is one already.
+// Turn is the place, in the queue for a hash or for decoding a picture, of a request that isn't an attempt: it counts
+// for its network, and for the user if there is one.
 func Turn(c *gin.Context, user bson.ObjectID) password.Turn {
 	if user.IsZero() {
 		return password.Turn{Of: []string{network(c)}}
@@ -117,7 +119,7 @@ func Turn(c *gin.Context, user bson.ObjectID) password.Turn {
 
 func accountKey(user bson.ObjectID) string { return "account " + user.Hex() }
 
-// countHere counts in this process, and refuses what the database is known to refuse.
+// countHere counts in this process, and refuses what is known to exceed a limit in the database.
 func (a *Attempt) countHere(c *gin.Context) error {
 	for _, b := range a.buckets {
 		if b.local == nil {
@@ -165,8 +167,8 @@ func (a *Attempt) refuse(c *gin.Context, s ratelimit.State) error {
 	return err
 }
 
-// End gives back what the attempt was not: with an error, all of it, because nothing was looked at. Should that fail,
-// somebody has one try less for a while.
+// End gives back what the attempt doesn't count as: all of it after an error, because nothing was checked. If giving
+// back fails, somebody has one try less for a while.
 func (a *Attempt) End(c *gin.Context, right bool, err error) {
 	for _, b := range a.taken {
 		if err != nil || b.right != right {
@@ -182,8 +184,8 @@ const (
 	deviceUsers  = 5
 )
 
-// device is what the browser's device cookie says: its random id, and a proof for
-// each of the last few accounts that were logged in to.
+// device is the content of the browser's device cookie: its random id, and a proof for each of the last few accounts
+// that logged in with it.
 func (a *Auth) device(c *gin.Context) []string {
 	found := c.Request.CookiesNamed(a.Cookies.Prefix + deviceCookie)
 	if len(found) != 1 || len(found[0].Value) > 300 {
@@ -192,8 +194,9 @@ func (a *Auth) device(c *gin.Context) []string {
 	return strings.Split(found[0].Value, ".")
 }
 
-// SetDeviceCookie tells the browser that it has logged in to this account, and returns the random id by which the browser is
-// known (empty where nothing is counted). It opens nothing; it counts this browser's wrong passwords apart from everybody else's.
+// SetDeviceCookie records in the browser that it has logged in to this account, and returns the browser's random id
+// (empty if there are no limits). The cookie gives access to nothing; it only makes this browser's wrong passwords
+// count separately.
 func (a *Auth) SetDeviceCookie(c *gin.Context, user bson.ObjectID) (id string) {
 	if a.Limits == nil {
 		return ""
@@ -210,7 +213,7 @@ func (a *Auth) SetDeviceCookie(c *gin.Context, user bson.ObjectID) (id string) {
 	return id
 }
 
-// knows says whether the device has logged in to the user's account.
+// knows reports whether the device has logged in to the user's account.
 func (l *Limits) knows(device []string, user bson.ObjectID) (id string, known bool) {
 	if len(device) < 2 {
 		return "", false
@@ -219,8 +222,8 @@ func (l *Limits) knows(device []string, user bson.ObjectID) (id string, known bo
 	return device[0], slices.ContainsFunc(device[1:], func(p string) bool { return hmac.Equal([]byte(p), []byte(proof)) })
 }
 
-// proof ties a device to an account. Only this site can make it, so that nobody
-// gets a bucket for an account that he has never been in.
+// proof ties a device to an account. Only this site can compute it, so nobody gets a bucket for an account that they
+// have never logged in to.
 func (l *Limits) proof(device string, user bson.ObjectID) string {
 	hash := hmac.New(sha256.New, l.key)
 	hash.Write([]byte(user.Hex() + device))

@@ -16,17 +16,17 @@ import (
 	"tokentube/utils/token"
 )
 
-// Cookies sets and reads the two token cookies. HttpOnly keeps them from
-// scripts, Secure from plain HTTP, SameSite=Lax from other sites' requests.
+// Cookies sets and reads the two token cookies. HttpOnly hides them from scripts, Secure keeps them off plain HTTP, and
+// SameSite=Lax keeps them out of other sites' requests.
 type Cookies struct {
-	Prefix string // "", "__Host-" or "__Secure-" (RFC 6265bis 4.1.3)
+	Prefix string // "", "__Host-" or "__Secure-" (RFC 6265bis §4.1.3)
 	Path   string
 	Secure func(*http.Request) bool // nil: always
 }
 
-// SecureCookies is the rule of COOKIE_SECURE. With "auto", cookies are Secure with one exception: over plain HTTP on a
-// loopback name, WebKit browsers (Safari, and all browsers of iOS) drop Secure cookies without a word, where Chromium and
-// Firefox keep them. The exception is for development alone, and not with a prefix, which needs Secure.
+// SecureCookies implements COOKIE_SECURE. With "auto", cookies are Secure with one exception: over plain HTTP on a
+// loopback name, WebKit browsers (Safari, and all browsers on iOS) silently drop Secure cookies, while Chromium and
+// Firefox keep them. The exception is for development only, and not for cookies with a prefix, which requires Secure.
 func SecureCookies(setting string, exception bool) func(*http.Request) bool {
 	return func(r *http.Request) bool {
 		if setting != "auto" {
@@ -36,18 +36,18 @@ func SecureCookies(setting string, exception bool) func(*http.Request) bool {
 	}
 }
 
-// webKit tells WebKit from Chromium, which once was one and still says so.
+// webKit distinguishes WebKit from Chromium, which forked it and still names it in its user agent.
 func webKit(agent string) bool {
 	return strings.Contains(agent, "AppleWebKit/") && !strings.Contains(agent, "Chrome/") && !strings.Contains(agent, "Chromium/")
 }
 
-// Loopback tells a host, with or without a port, that is this machine's own name.
+// Loopback reports whether a host, with or without a port, is one of this machine's own names.
 func Loopback(host string) bool {
 	name := (&url.URL{Host: host}).Hostname()
 	return name == "localhost" || strings.HasSuffix(name, ".localhost") || net.ParseIP(name).IsLoopback()
 }
 
-// IsSecure tells whether the cookies that this request gets are Secure.
+// IsSecure reports whether the cookies set for this request are Secure.
 func (k Cookies) IsSecure(r *http.Request) bool { return k.Secure == nil || k.Secure(r) }
 
 const (
@@ -55,24 +55,24 @@ const (
 	refreshCookie = "RefreshToken"
 )
 
-// Names are what the two cookies are called.
+// Names are the names of the two cookies.
 func (k Cookies) Names() (access, refresh string) {
 	return k.Prefix + accessCookie, k.Prefix + refreshCookie
 }
 
-// Set puts both cookies, for as long as the refresh token lives, or until the
-// browser is closed when the person did not ask to be kept signed in.
+// Set sets both cookies, for as long as the refresh token lives, or until the browser is closed if the user didn't ask
+// to stay logged in.
 func (k Cookies) Set(c *gin.Context, pair Pair, s *models.Session, now time.Time) {
 	k.SetAccess(c, pair.Access, s, now)
 	k.put(c, refreshCookie, pair.Refresh, maxAge(s, now))
 }
 
-// SetAccess puts the access token's cookie alone.
+// SetAccess sets only the access token's cookie.
 func (k Cookies) SetAccess(c *gin.Context, access string, s *models.Session, now time.Time) {
 	k.put(c, accessCookie, access, maxAge(s, now))
 }
 
-// Unset takes both cookies out of the response, which is to get others of these names.
+// Unset removes both cookies from the response, so that others with these names can be set.
 func (k Cookies) Unset(c *gin.Context) {
 	access, refresh := k.Names()
 	h := c.Writer.Header()
@@ -88,7 +88,7 @@ func maxAge(s *models.Session, now time.Time) int {
 	return max(1, int(s.Current.ExpiresAt.Sub(now).Seconds()))
 }
 
-// Clear removes both cookies, but for one that this site did not sign: cookies ignore ports, and another program on this
+// Clear removes both cookies, except one that this site did not sign: cookies ignore ports, and another program on this
 // host may use the same name.
 func (a *Auth) Clear(c *gin.Context) {
 	for name, kind := range map[string]*token.Kind{accessCookie: a.Tokens.Access, refreshCookie: a.Tokens.Refresh} {
@@ -99,7 +99,7 @@ func (a *Auth) Clear(c *gin.Context) {
 	}
 }
 
-// signed tells a token that this site signed, however old.
+// signed reports whether this site signed the token, even if it has expired.
 func signed(kind *token.Kind, raw string) bool {
 	_, err := kind.Verify(raw)
 	return token.Ours(err)
@@ -107,12 +107,12 @@ func signed(kind *token.Kind, raw string) bool {
 
 const secondCookie = "SecondStep"
 
-// SetSecond puts the token that somebody holds between the two steps of a login.
+// SetSecond sets the token that is held between the two steps of a login.
 func (k Cookies) SetSecond(c *gin.Context, raw string, ttl time.Duration) {
 	k.put(c, secondCookie, raw, int(ttl.Seconds()))
 }
 
-// Second reads it. Of two with one name neither is believed.
+// Second reads it. If there are two cookies of this name, neither is trusted.
 func (k Cookies) Second(r *http.Request) string {
 	if found := r.CookiesNamed(k.Prefix + secondCookie); len(found) == 1 {
 		return found[0].Value
@@ -129,14 +129,14 @@ func (k Cookies) ClearSecond(c *gin.Context) {
 
 const probeCookie = "Probe"
 
-// Probe gives the browser a cookie like those of a login. Whether it comes back with the form tells whether a login would
-// last: some browsers drop cookies, all or Secure ones, without a word.
+// Probe sets a cookie like those of a login. Whether it comes back with the form shows whether a login would last: some
+// browsers silently drop all cookies, or Secure ones.
 func (k Cookies) Probe(c *gin.Context) { k.put(c, probeCookie, "1", 0) }
 
-// Probed tells whether the cookie came back.
+// Probed reports whether the cookie came back.
 func (k Cookies) Probed(r *http.Request) bool { return len(r.CookiesNamed(k.Prefix+probeCookie)) > 0 }
 
-// Twice is the name of a cookie that came twice, if one did.
+// Twice is the name of a cookie that was sent twice, if any.
 func (k Cookies) Twice(r *http.Request) string {
 	for _, name := range []string{k.Prefix + accessCookie, k.Prefix + refreshCookie} {
 		if len(r.CookiesNamed(name)) > 1 {
@@ -146,7 +146,7 @@ func (k Cookies) Twice(r *http.Request) string {
 	return ""
 }
 
-// TwiceMessage says what is wrong when a cookie comes twice, and how to get out of it: no login would change anything.
+// TwiceMessage explains what is wrong when a cookie is sent twice, and how to fix it: logging in again wouldn't help.
 func TwiceMessage(name string) string {
 	return "Your browser sends two different cookies named " + name + ", so this site can use neither, and logging in again won't help. " +
 		"Delete this site's cookies, then log in: in Chrome, Edge and Firefox, select the icon to the left of the address, " +
@@ -160,9 +160,8 @@ func (k Cookies) put(c *gin.Context, name, value string, maxAge int) {
 	})
 }
 
-// Read returns the values of both cookies, empty where there is none. Of two
-// cookies with one name neither is believed: one of them may have been put there
-// by another host of the domain (cookie tossing).
+// Read returns the values of both cookies, empty where there is none. If there are two cookies of the same name,
+// neither is trusted: another host of the domain may have set one of them (cookie tossing).
 func (k Cookies) Read(c *gin.Context, log *slog.Logger) (access, refresh string) {
 	one := func(name string) string {
 		found := c.Request.CookiesNamed(k.Prefix + name)
@@ -180,8 +179,7 @@ func (k Cookies) Read(c *gin.Context, log *slog.Logger) (access, refresh string)
 // Pair are a session's two tokens.
 type Pair struct{ Access, Refresh string }
 
-// Issue makes the session's two tokens, by the methods of the user model, and
-// sets both cookies.
+// Issue makes the session's two tokens, with the methods of the user model, and sets both cookies.
 func (a *Auth) Issue(c *gin.Context, u *models.User, s *models.Session) (Pair, error) {
 	access, err := u.GenerateAccessToken(a.Tokens, s, a.Now())
 	if err != nil {
@@ -196,7 +194,7 @@ func (a *Auth) Issue(c *gin.Context, u *models.User, s *models.Session) (Pair, e
 	return pair, nil
 }
 
-// IssueAccess makes a fresh access token for a user whose claims have changed.
+// IssueAccess issues a new access token for a user whose claims have changed.
 func (a *Auth) IssueAccess(c *gin.Context, u *models.User, s *models.Session) error {
 	access, err := u.GenerateAccessToken(a.Tokens, s, a.Now())
 	if err == nil {
@@ -205,8 +203,8 @@ func (a *Auth) IssueAccess(c *gin.Context, u *models.User, s *models.Session) er
 	return err
 }
 
-// Presented are the claims of every well-signed token that came with the
-// request, however old: enough to end its session, and for nothing else.
+// Presented are the claims of every correctly signed token in the request, even expired ones: enough to end its
+// session, and for nothing else.
 func (a *Auth) Presented(c *gin.Context) []*token.Claims {
 	header, _ := HeaderToken(c.Request)
 	raws := []string{header}

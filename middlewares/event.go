@@ -10,13 +10,13 @@ import (
 	"tokentube/utils/respond"
 )
 
-// DeviceOf is where the request comes from.
+// DeviceOf is the device that sent the request.
 func DeviceOf(c *gin.Context) models.Device {
 	agent := c.Request.UserAgent()
 	return models.Device{UserAgent: strings.ToValidUTF8(agent[:min(len(agent), 300)], ""), IP: ClientIP(c)}
 }
 
-// note keeps an event and logs it.
+// note stores an event and logs it.
 func (a *Auth) note(c *gin.Context, t models.EventType, s *models.Session) {
 	device := DeviceOf(c)
 	a.Log.WarnContext(c, "session event", "event", t, "user", s.User.Hex(), "session", s.ID.Hex(), "ip", logs.IP(device.IP), "request_id", respond.RequestID(c))
@@ -25,8 +25,8 @@ func (a *Auth) note(c *gin.Context, t models.EventType, s *models.Session) {
 	}
 }
 
-// noteTheft is for a refresh token that was used by two. In the token lab that is
-// played, and nobody is to be frightened.
+// noteTheft records that two parties used a refresh token. In the token lab that is part of the game, and must alarm
+// nobody.
 func (a *Auth) noteTheft(c *gin.Context, s *models.Session) {
 	if s.Kind == models.Lab {
 		return

@@ -11,12 +11,12 @@ import (
 	"tokentube/utils/respond"
 )
 
-// Forms are the addresses that forms are sent to, and the pages where those forms are. After a refusal such an address is in
-// the browser's address bar. Whoever opens it from there, from the history, or after a login that came in between, is led to
-// the page of the form.
+// Forms are the paths that forms are sent to, and the pages with these forms. After a rejected form, such a path is in
+// the browser's address bar. Opening it from there, from the history, or after a login in between redirects to the page
+// with the form.
 type Forms struct {
 	pages map[string]bool   // the routes of pages
-	at    map[string]string // the page of the form, by the route that it is sent to; "" is the nearest page above
+	at    map[string]string // the form's page, by the route that the form is sent to; "" is the nearest page above
 }
 
 func (f *Forms) add(method, route, page string) {
@@ -27,7 +27,7 @@ func (f *Forms) add(method, route, page string) {
 	}
 }
 
-// Open leads whoever opens the address of a form to its page.
+// Open redirects a GET of a form's target to the form's page.
 func (f *Forms) Open(c *gin.Context) {
 	if method := c.Request.Method; method != http.MethodGet && method != http.MethodHead || respond.WantsJSON(c) {
 		return
@@ -62,7 +62,7 @@ func (f *Forms) above(route, page string) string {
 	return page
 }
 
-// match compares a route with a path, and tells how to fill in its parameters.
+// match reports whether a path matches a route, and returns a replacer that fills in the route's parameters.
 func match(route, path string) (*strings.Replacer, bool) {
 	names, values := strings.Split(route, "/"), strings.Split(path, "/")
 	var params []string

@@ -15,7 +15,7 @@ import (
 
 const clientKey = "client"
 
-// ClientIP is the address that a request comes from, as far as the proxies between can be trusted (see Forwarded).
+// ClientIP is the address that a request comes from, as far as the proxies in between can be trusted (see Forwarded).
 func ClientIP(c *gin.Context) string {
 	if ip := c.GetString(clientKey); ip != "" {
 		return ip
@@ -23,11 +23,11 @@ func ClientIP(c *gin.Context) string {
 	return c.RemoteIP()
 }
 
-// Forwarded finds out which address a request comes from. A peer that is a trusted proxy says so in X-Forwarded-For, in
-// Forwarded (RFC 7239 §4) or in X-Real-Ip.
+// Forwarded determines which address a request comes from. A trusted proxy reports it in X-Forwarded-For, in Forwarded
+// (RFC 7239 §4) or in X-Real-Ip.
 //
-// Any other peer is not believed, and that is logged once: either somebody makes up addresses to get around the limits, or
-// TRUSTED_PROXIES lacks a proxy, and everyone behind it is counted as one network.
+// Such headers from any other peer are ignored, and that is logged once: either somebody forges addresses to evade the
+// limits, or TRUSTED_PROXIES lacks a proxy, and everyone behind it is counted as one network.
 func Forwarded(trusted []string, log *slog.Logger) gin.HandlerFunc {
 	var once sync.Once
 	return func(c *gin.Context) {
@@ -48,7 +48,7 @@ func Forwarded(trusted []string, log *slog.Logger) gin.HandlerFunc {
 	}
 }
 
-// forwards names the header, if there is one, by which the request says whom it is forwarded for.
+// forwards returns the name of the header that says who the request is forwarded for, if there is one.
 func forwards(h http.Header) string {
 	for _, name := range []string{"X-Forwarded-For", "Forwarded", "X-Real-Ip"} {
 		if h[name] != nil {
@@ -58,16 +58,16 @@ func forwards(h http.Header) string {
 	return ""
 }
 
-// Here tells a request from this machine itself to one of its own names, so far as it says: no proxy passed it on, and no
-// page whose name was made to lead here (DNS rebinding) sent it.
+// Here reports whether a request comes directly from this machine to one of its own names, as far as can be told: no
+// proxy forwarded it, and no page whose domain resolves to this machine (DNS rebinding) sent it.
 func Here(r *http.Request) bool {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	passed := slices.ContainsFunc([]string{"X-Forwarded-Host", "X-Forwarded-Proto", "Via"}, func(name string) bool { return r.Header[name] != nil })
 	return err == nil && plain(peer.Addr()).IsLoopback() && Loopback(r.Host) && forwards(r.Header) == "" && !passed
 }
 
-// client is the address that a trusted proxy speaks for. A proxy passes on a header that it does not write itself, so that
-// its client may have: where two headers disagree, neither is believed.
+// client is the address that a trusted proxy forwards for. A proxy passes on headers that it doesn't set itself, so its
+// client may have set them: if two headers disagree, neither is trusted.
 func client(h http.Header, trusted []string, proxy netip.Addr) netip.Addr {
 	found := proxy
 	for _, hops := range [][]string{split(h["X-Forwarded-For"]), forwardedFor(split(h["Forwarded"]))} {
@@ -93,8 +93,8 @@ func split(lines []string) []string {
 	return strings.Split(strings.Join(lines, ","), ",")
 }
 
-// forwardedFor takes the "for" parameters out of the elements of a Forwarded header. An element without one is a hop that
-// tells nothing.
+// forwardedFor extracts the "for" parameters from the elements of a Forwarded header. An element without one is an
+// unknown hop.
 func forwardedFor(elements []string) []string {
 	for i, element := range elements {
 		elements[i] = ""
@@ -107,9 +107,8 @@ func forwardedFor(elements []string) []string {
 	return elements
 }
 
-// last is the nearest address that is not one of our proxies: each of them adds the address that it heard from at the end,
-// and what is before the first stranger may be made up. A hop that is no address ends the way: what is before it is a
-// stranger's word.
+// last is the nearest address that is not one of our proxies: each proxy appends the address of its peer, and
+// everything before the first untrusted address may be forged. The walk also ends at a hop that is not an address.
 func last(hops, trusted []string, proxy netip.Addr) netip.Addr {
 	nearest := proxy
 	for _, hop := range slices.Backward(hops) {
@@ -124,7 +123,7 @@ func last(hops, trusted []string, proxy netip.Addr) netip.Addr {
 	return nearest
 }
 
-// parseHop reads an address as proxies write it: 203.0.113.7, 203.0.113.7:4711, 2001:db8::5, [2001:db8::5],
+// parseHop parses an address as proxies write it: 203.0.113.7, 203.0.113.7:4711, 2001:db8::5, [2001:db8::5],
 // [2001:db8::5]:4711.
 func parseHop(hop string) (netip.Addr, bool) {
 	hop = strings.TrimSpace(hop)
@@ -135,15 +134,15 @@ func parseHop(hop string) (netip.Addr, bool) {
 	return plain(ip), err == nil
 }
 
-// plain is the address without what is not part of it: IPv4 inside IPv6 (RFC 4291 §2.5.5.2) is IPv4.
+// plain normalizes an address: IPv4 mapped into IPv6 (RFC 4291 §2.5.5.2) becomes IPv4, and the zone is dropped.
 func plain(ip netip.Addr) netip.Addr { return ip.Unmap().WithZone("") }
 
-// Trusts tells the addresses of the list, which holds addresses and networks.
+// Trusts returns a test for addresses in the list, which holds addresses and networks.
 func Trusts(list []string) func(netip.Addr) bool {
 	return func(ip netip.Addr) bool { return trusts(list, plain(ip)) }
 }
 
-// trusts says whether the address is in the list, which holds addresses and networks.
+// trusts reports whether the address is in the list, which holds addresses and networks.
 func trusts(list []string, ip netip.Addr) bool {
 	return slices.ContainsFunc(list, func(text string) bool {
 		if prefix, err := netip.ParsePrefix(text); err == nil {

@@ -14,58 +14,58 @@ import (
 	"tokentube/utils/respond"
 )
 
-// The limits of the site, all of them. Each is a quota that may be used at once,
-// and refills evenly over its window.
+// All limits of the site. Each is a quota that may be used up in one burst, and that refills evenly over its window.
 var (
-	// Wrong passwords for one account from one network; and the same again for
-	// each browser that has logged in to the account before.
+	// Wrong passwords for one account from one network; and separately for each browser that has logged in to the
+	// account before.
 	loginLimit = ratelimit.Limit{Name: "login", Quota: 10, Window: 15 * time.Minute}
-	// Wrong passwords from one network, whatever the account: lists of stolen
-	// passwords are tried once on each of many accounts.
+	// Wrong passwords from one network, for any account: stolen passwords are tried once on each of many accounts
+	// (credential stuffing).
 	networkLimit = ratelimit.Limit{Name: "login-network", Quota: 100, Window: 15 * time.Minute}
-	// The same from one machine or household, which leaves some to its neighbours.
+	// The same for one machine or household, so that some are left for its neighbours.
 	hostLimit = ratelimit.Limit{Name: "login-host", Quota: 50, Window: 15 * time.Minute}
 	// Wrong passwords for one account, wherever they come from (NIST SP 800-63B §3.2.2: no more than 100).
 	accountLimit = ratelimit.Limit{Name: "login-account", Quota: 100, Window: time.Hour}
-	// Wrong codes of an app for one account, from everywhere but its known browsers: whoever sends them knows the password.
+	// Wrong authenticator codes for one account, from everywhere except its known browsers: whoever sends them knows
+	// the password.
 	codeLimit = ratelimit.Limit{Name: "code", Quota: 20, Window: 24 * time.Hour}
-	// Right passwords: each costs as much work as a wrong one.
+	// Correct passwords: each costs as much work as a wrong one.
 	rightLimit        = ratelimit.Limit{Name: "logins", Quota: 60, Window: 15 * time.Minute}
 	rightNetworkLimit = ratelimit.Limit{Name: "logins-network", Quota: 300, Window: 15 * time.Minute}
-	// Accounts from one network, and questions whether a name is taken.
+	// New accounts from one network, and checks whether a name is taken.
 	registerLimit = ratelimit.Limit{Name: "register", Quota: 10, Window: time.Hour}
-	// Mails that one network asks for, and links from them that it tries.
+	// Mails requested by one network, and links from mails tried by it.
 	mailLimit = ratelimit.Limit{Name: "mails", Quota: 20, Window: time.Hour}
-	// Challenges for passkeys that one user asks for, or one network without a login: each is kept for a while.
+	// Passkey challenges requested by one user, or by one network without a login: each is stored for a while.
 	challengeLimit = ratelimit.Limit{Name: "challenge", Quota: 300, Window: 15 * time.Minute}
-	// Refresh tokens from one network that opened nothing.
+	// Invalid refresh tokens from one network.
 	renewalLimit = ratelimit.Limit{Name: "renewal", Quota: 30, Window: 5 * time.Minute}
 	// Changes by one user.
 	writeLimit = ratelimit.Limit{Name: "write", Quota: 120, Window: time.Minute}
-	// Comments by one user: others are asked to read them.
+	// Comments by one user: other people have to read them.
 	commentLimit = ratelimit.Limit{Name: "comment", Quota: 30, Window: 10 * time.Minute}
-	// Downloads of all that is a user's: each reads all of it.
+	// Exports of a user's data: each reads all of it.
 	exportLimit = ratelimit.Limit{Name: "export", Quota: 5, Window: time.Hour}
 	// Reports by one user.
 	reportLimit = ratelimit.Limit{Name: "report", Quota: 20, Window: time.Hour}
-	// Views that are counted: of one post by one viewer, by one viewer, from one network, and in all.
+	// Counted views: of one post by one viewer, by one viewer, from one network, and in total.
 	viewOnceLimit    = ratelimit.Limit{Name: "view", Quota: 1, Window: time.Hour}
 	viewerLimit      = ratelimit.Limit{Name: "views", Quota: 300, Window: time.Hour}
 	viewNetworkLimit = ratelimit.Limit{Name: "views-network", Quota: 1_000, Window: time.Hour}
 	viewLimit        = ratelimit.Limit{Name: "views-all", Quota: 6_000, Window: time.Minute}
-	// Buttons of the Token lab, pressed by one user, or from one network by those who are not logged in: a class has one
-	// network. And by all of the latter.
+	// Buttons of the Token lab, pressed by one user, or from one network by visitors who are not logged in (a whole
+	// class may share a network); and by all such visitors together.
 	labLimit    = ratelimit.Limit{Name: "lab", Quota: 300, Window: 10 * time.Minute}
 	labAllLimit = ratelimit.Limit{Name: "lab-all", Quota: 3_000, Window: 10 * time.Minute}
 )
 
-// keysKept is how many keys each limit in this process keeps: some 2 MB.
+// keysKept is how many keys each in-process limit tracks; they take about 2 MB.
 const keysKept = 50_000
 
-// tally counts one limit: in this process or, where other processes have the same data, in the database.
+// tally counts against one limit: in this process or, if other processes share the data, in the database.
 type tally struct {
 	ratelimit.Limit
-	local    *ratelimit.Limiter // nil: in the database
+	local    *ratelimit.Limiter // nil: counted in the database
 	attempts *models.Attempts
 }
 
@@ -86,15 +86,15 @@ func (t tally) giveBack(ctx context.Context, who ...string) error {
 
 func key(who []string) string { return strings.Join(who, "\x00") }
 
-// Limits count. A nil *Limits limits nothing (RATE_LIMIT=false).
+// Limits enforces the limits. A nil *Limits limits nothing (RATE_LIMIT=false).
 type Limits struct {
 	attempts *models.Attempts
-	key      []byte // of the device cookies
+	key      []byte // signs the device cookies
 
-	// What is rare or protects an account: right over all processes.
+	// Rare, or protecting an account: exact across all processes.
 	hosts, accounts, rights, rightNetworks       tally
 	registers, mails, comments, exports, reports tally
-	// What would cost a write for each request: each process counts for itself.
+	// Would cost a write for each request: each process counts for itself.
 	renewals, writes, challenges              *ratelimit.Limiter
 	viewsOnce, viewers, viewNetworks, viewAll *ratelimit.Limiter
 	labs, labAll                              *ratelimit.Limiter
@@ -126,22 +126,22 @@ func (l *Limits) Registers(c *gin.Context) {
 	}
 }
 
-// Mails limits how often a network may ask for mails, or try what only a mail can tell.
+// Mails limits how often a network may request mails, or try secrets that were sent by mail.
 func (l *Limits) Mails(c *gin.Context) {
 	if l != nil {
 		l.mails.stop(c, network(c))
 	}
 }
 
-// Challenges limits how often somebody may ask for a challenge for a passkey.
+// Challenges limits how often a viewer may request a passkey challenge.
 func (l *Limits) Challenges(c *gin.Context) {
 	if l != nil {
 		stopAt(c, l.challenges.Take(Viewer(c)))
 	}
 }
 
-// Viewer is who looks: a user, or everybody in a network who is not logged in. A browser's name for itself tells nobody
-// apart: it can be invented.
+// Viewer identifies the viewer: a user, or everybody in a network who is not logged in. A browser's own identifier
+// doesn't count: it can be made up.
 func Viewer(c *gin.Context) string {
 	if user := UserID(c); !user.IsZero() {
 		return user.Hex()
@@ -149,7 +149,7 @@ func Viewer(c *gin.Context) string {
 	return network(c)
 }
 
-// View says whether a look at something may be written down as a view. What is over a limit is shown all the same.
+// View reports whether a view may be counted. Over the limit, the post is still shown.
 func (l *Limits) View(c *gin.Context, post string) bool {
 	if l == nil {
 		return true
@@ -159,9 +159,8 @@ func (l *Limits) View(c *gin.Context, post string) bool {
 		l.viewNetworks.Take(network(c)).OK && l.viewAll.Take("").OK
 }
 
-// Renewals limits how often a network may send refresh tokens that open nothing;
-// good ones do not count. It stands before the renewals that a client asks for,
-// and not before those within VerifyJWT: no neighbour can log a browser out.
+// Renewals limits how often a network may send invalid refresh tokens; valid ones don't count. It applies to renewals
+// that a client requests, not to those within VerifyJWT: so no neighbour can log a browser out.
 func (l *Limits) Renewals(c *gin.Context) {
 	if l == nil {
 		return
@@ -175,36 +174,35 @@ func (l *Limits) Renewals(c *gin.Context) {
 	}
 }
 
-// Writes limits how often a user may change something. It comes after the guard:
-// there is a user.
+// Writes limits how often a user may change something. It runs after the guard: there is a user.
 func (l *Limits) Writes(c *gin.Context) {
 	if l != nil {
 		stopAt(c, l.writes.Take(UserID(c).Hex()))
 	}
 }
 
-// Reports limits how often a user may report something. It comes after the guard.
+// Reports limits how often a user may report something. It runs after the guard.
 func (l *Limits) Reports(c *gin.Context) {
 	if l != nil {
 		l.reports.stop(c, UserID(c).Hex())
 	}
 }
 
-// Comments limits how often a user may comment. It comes after the guard.
+// Comments limits how often a user may comment. It runs after the guard.
 func (l *Limits) Comments(c *gin.Context) {
 	if l != nil {
 		l.comments.stop(c, UserID(c).Hex())
 	}
 }
 
-// Exports limits how often a user may download all that is theirs. It comes after the guard.
+// Exports limits how often a user may export their data. It runs after the guard.
 func (l *Limits) Exports(c *gin.Context) {
 	if l != nil && c.Request.Method != http.MethodHead {
 		l.exports.stop(c, UserID(c).Hex())
 	}
 }
 
-// Labs limits how often somebody may press a button of the Token lab, which anybody may.
+// Labs limits how often a viewer may press a button of the Token lab, which is open to everybody.
 func (l *Limits) Labs(c *gin.Context) {
 	if l == nil {
 		return
@@ -217,7 +215,7 @@ func (l *Limits) Labs(c *gin.Context) {
 
 func network(c *gin.Context) string { return ratelimit.Network(ClientIP(c)) }
 
-// stop counts a request, and refuses it at the limit.
+// stop counts a request, and refuses it if it exceeds the limit.
 func (t tally) stop(c *gin.Context, who string) {
 	state, err := t.take(c, who)
 	if err != nil {
@@ -227,7 +225,7 @@ func (t tally) stop(c *gin.Context, who string) {
 	stopAt(c, state)
 }
 
-// stopAt tells the client how it stands, and refuses when that is at the limit.
+// stopAt reports the limit's state to the client, and refuses the request if it exceeds the limit.
 func stopAt(c *gin.Context, s ratelimit.State) {
 	tell(c, s)
 	if !s.OK {

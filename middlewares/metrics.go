@@ -9,17 +9,17 @@ import (
 
 const metricsKey = "metrics"
 
-// Measure counts requests, and lets what comes after it count what it does (Metrics).
+// Measure counts requests, and makes the metrics available to later handlers (Metrics).
 func Measure(m *metrics.Metrics) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		c.Set(metricsKey, m)
 		end := m.Request()
-		defer func() { end(logs.Method(c.Request), logs.Route(c.FullPath()), c.Writer.Status()) }() // also of a response that is cut off
+		defer func() { end(logs.Method(c.Request), logs.Route(c.FullPath()), c.Writer.Status()) }() // also for an aborted response
 		c.Next()
 	}
 }
 
-// Metrics is where the request is counted: nil, which counts nothing, where nobody wants to know.
+// Metrics is where the request is counted: nil, which counts nothing, if metrics are off.
 func Metrics(c *gin.Context) *metrics.Metrics {
 	m, _ := c.Value(metricsKey).(*metrics.Metrics)
 	return m
@@ -28,8 +28,8 @@ func Metrics(c *gin.Context) *metrics.Metrics {
 // The outcomes of renewals.
 const (
 	rotated   = "rotated"
-	successor = "successor" // another request was first, and this one got the same tokens
+	successor = "successor" // another request came first, and this one got the same tokens
 	theft     = "theft"
 	refused   = "refused" // expired, ended or not ours
-	failed    = "failed"  // by the database
+	failed    = "failed"  // because of the database
 )

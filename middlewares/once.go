@@ -22,16 +22,17 @@ import (
 const (
 	keyHeader  = "Idempotency-Key"
 	longestKey = 255
-	// headSize is how much of a body is looked at. It holds all text that a request may bring; of an upload, what comes first.
+	// headSize is how much of a body is inspected. It covers all the text that a request may contain; of an upload,
+	// only the beginning.
 	headSize   = 48 << 10
 	waitForIt  = 10 * time.Second // for another attempt's result
 	waitBefore = 100 * time.Millisecond
 )
 
-// Once makes a request that is sent twice (a double click, a retry after a lost response) be done once: the second one gets
-// the first one's result, also at the same moment and from another process. It is for POST: the other methods may be
-// repeated anyway. The client names the request by a key, in the Idempotency-Key header or in a field of the form, which
-// every form of ours has (see respond.KeyField). Without a key nothing is different.
+// Once executes a request only once even if it is sent twice (a double click, a retry after a lost response): the
+// second one gets the first one's result, even concurrently and from another process. It is for POST: the other methods
+// are idempotent anyway. The client identifies the request by a key, in the Idempotency-Key header or in a form field
+// that all our forms have (see respond.KeyField). Requests without a key are unaffected.
 func (a *Auth) Once(c *gin.Context) {
 	if a.Requests == nil {
 		return
@@ -57,7 +58,7 @@ func (a *Auth) Once(c *gin.Context) {
 	a.doOnce(c, r)
 }
 
-// takeTurn waits a while for another attempt that is at it.
+// takeTurn waits a while if another attempt is in progress.
 func (a *Auth) takeTurn(c *gin.Context, key string, content []byte) (*models.Request, error) {
 	deadline := time.Now().Add(waitForIt)
 	for {
@@ -73,8 +74,8 @@ func (a *Auth) takeTurn(c *gin.Context, key string, content []byte) (*models.Req
 	}
 }
 
-// doOnce does the request and keeps its result. What failed leaves the key free; what failed on our side (5xx, a panic)
-// only if it changed nothing.
+// doOnce executes the request and stores its result. A failed request releases the key; one that failed on our side
+// (5xx, a panic) only if it changed nothing.
 func (a *Auth) doOnce(c *gin.Context, r *models.Request) {
 	ctx := c.Request.Context()
 	stop := a.stayAlive(ctx, r)
@@ -84,7 +85,7 @@ func (a *Auth) doOnce(c *gin.Context, r *models.Request) {
 	end := a.Requests.ReleaseUnchanged
 	defer func() {
 		stop()
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second) // also if the client has gone
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second) // even if the client has disconnected
 		defer cancel()
 		if err := end(ctx, r); err != nil && !apperr.Is(err, apperr.NotFound) {
 			a.Log.ErrorContext(ctx, "the end of a request with a key was not kept", "error", err, "request_id", respond.RequestID(c))
@@ -93,7 +94,7 @@ func (a *Auth) doOnce(c *gin.Context, r *models.Request) {
 	c.Next()
 	kept, made := respond.Keep(c, response.body.Bytes())
 	switch {
-	case made && response.tooLong: // done, but nothing that could be given again
+	case made && response.tooLong: // done, but the response can't be replayed
 	case made:
 		end = func(ctx context.Context, r *models.Request) error {
 			return a.Requests.Finish(ctx, r, models.Result(kept))
@@ -103,7 +104,7 @@ func (a *Auth) doOnce(c *gin.Context, r *models.Request) {
 	}
 }
 
-// stayAlive tells the other processes that this one is still at it: an upload takes long.
+// stayAlive renews the lease, so that other processes know that this one is still working: an upload takes long.
 func (a *Auth) stayAlive(ctx context.Context, r *models.Request) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
@@ -112,7 +113,7 @@ func (a *Auth) stayAlive(ctx context.Context, r *models.Request) (stop func()) {
 		for {
 			select {
 			case <-time.After(models.TurnTime / 3):
-				_ = a.Requests.Live(ctx, r) // the next one may succeed; if none does, the fence keeps this attempt from changing anything
+				_ = a.Requests.Live(ctx, r) // a later one may succeed; if none does, the fence keeps this attempt from changing anything
 			case <-ctx.Done():
 				return
 			}
@@ -121,7 +122,7 @@ func (a *Auth) stayAlive(ctx context.Context, r *models.Request) (stop func()) {
 	return func() { cancel(); <-done }
 }
 
-// recorder copies the response, as far as it is short.
+// recorder copies the response if it is short.
 type recorder struct {
 	gin.ResponseWriter
 	body    bytes.Buffer
@@ -142,8 +143,8 @@ func (r *recorder) WriteString(s string) (int, error) { return r.Write([]byte(s)
 // Unwrap is for http.ResponseController.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// readKey finds the key of the request, and what makes it this request: its format, and its body, of which only the
-// beginning where that is long. The body can be read as if nobody had.
+// readKey returns the request's key, and the content that identifies the request: its format and its body, or the
+// beginning of a long body. The body can still be read from the start.
 func readKey(c *gin.Context) (key string, content []byte, err error) {
 	headers := c.Request.Header.Values(keyHeader)
 	kind, params, _ := mime.ParseMediaType(c.GetHeader("Content-Type"))
@@ -152,7 +153,7 @@ func readKey(c *gin.Context) (key string, content []byte, err error) {
 		return "", nil, nil
 	}
 	body := bufio.NewReaderSize(c.Request.Body, headSize)
-	head, _ := body.Peek(headSize) // a fault comes again when the action reads
+	head, _ := body.Peek(headSize) // the action gets the same error when it reads
 	c.Request.Body = struct {
 		io.Reader
 		io.Closer
@@ -166,14 +167,14 @@ func readKey(c *gin.Context) (key string, content []byte, err error) {
 		values, _ := url.ParseQuery(string(head))
 		key, err = checkKey(values.Get(respond.KeyField))
 	}
-	if boundary := params["boundary"]; boundary != "" { // browsers make a new one each time
+	if boundary := params["boundary"]; boundary != "" { // browsers choose a new one each time
 		head = bytes.ReplaceAll(head, []byte(boundary), nil)
 	}
 	format := map[bool]string{true: "JSON", false: "page"}[respond.WantsJSON(c)]
 	return key, append([]byte(format+" "+kind+"\n"), head...), err
 }
 
-// multipartKey finds the key's field in the beginning of a multipart form, before its files.
+// multipartKey finds the key's field at the beginning of a multipart form, before its files.
 func multipartKey(head []byte, boundary string) string {
 	if boundary == "" {
 		return ""
@@ -191,7 +192,8 @@ func multipartKey(head []byte, boundary string) string {
 	}
 }
 
-// headerKey reads the header: a string in quotes, as the draft has it (RFC 8941 §3.3.3), or without, as most clients send it.
+// headerKey parses the header: a quoted string, as in the draft (RFC 8941 §3.3.3), or unquoted, as most clients send
+// it.
 func headerKey(headers []string) (string, error) {
 	key := strings.TrimSpace(headers[0])
 	if n := len(key); n >= 2 && key[0] == '"' && key[n-1] == '"' {

@@ -23,19 +23,19 @@ import (
 	"tokentube/utils/respond"
 )
 
-// RequestID gives the request a name that the answer and the log share.
+// RequestID assigns an id to the request that appears in both the response and the log.
 func RequestID(c *gin.Context) {
 	id := rand.Text()[:16]
 	respond.SetRequestID(c, id)
 	c.Header("X-Request-Id", id)
 }
 
-// Log writes a line for each request, when it is over. The path and the query are left out: they hold what people look for, or
-// pasted by mistake.
+// Log writes a line when a request is complete. It leaves out the path and the query, because they contain what people
+// search for or paste by mistake.
 func Log(log *slog.Logger) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		start := time.Now()
-		defer func() { // also of a response that is cut off
+		defer func() { // also for an aborted response
 			attrs := append(make([]slog.Attr, 0, 10),
 				slog.String("method", logs.Method(c.Request)), slog.String("route", logs.Route(c.FullPath())),
 				slog.Int("status", c.Writer.Status()), slog.Int("bytes", max(0, c.Writer.Size())), slog.Int64("ms", time.Since(start).Milliseconds()),
@@ -49,7 +49,7 @@ func Log(log *slog.Logger) gin.HandlerFunc {
 	}
 }
 
-// Recover turns a panic into an error like any other.
+// Recover turns a panic into an ordinary error.
 func Recover(log *slog.Logger) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		defer func() {
@@ -58,7 +58,7 @@ func Recover(log *slog.Logger) gin.HandlerFunc {
 				return
 			}
 			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-				panic(p) // the server's own way to cut a connection
+				panic(p) // the standard way to abort a connection
 			}
 			log.ErrorContext(c, "panic", "value", fmt.Sprint(p), "stack", string(debug.Stack()), "request_id", respond.RequestID(c))
 			respond.Error(c, fmt.Errorf("panic: %v", p))
@@ -67,21 +67,22 @@ func Recover(log *slog.Logger) gin.HandlerFunc {
 	}
 }
 
-// slowest is what a client keeps up that a long request is kept open for: a file may take hours, but not for nothing.
+// slowest is the transfer rate below which a long request is aborted: a file may take hours, but only while it makes
+// progress.
 var slowest = pace.Pace{Patience: 30 * time.Second, Rate: 8 << 10}
 
-// Progress lets a request take longer than the server's own deadlines (utils/httpserver) while its body and its response
-// move. It comes after the guard: somebody who may not be here gets no more time than anyone else.
+// Progress lets a request exceed the server's own deadlines (utils/httpserver) while its body and its response make
+// progress. It runs after the guard: unauthorized clients get no extra time.
 func Progress(c *gin.Context) {
 	control := http.NewResponseController(c.Writer)
 	_ = control.SetWriteDeadline(time.Time{}) // until the first write
 	if c.Request.ContentLength == 0 {
-		_ = control.SetReadDeadline(time.Time{}) // the server reads on, to notice when the client leaves
+		_ = control.SetReadDeadline(time.Time{}) // the server keeps reading, to notice when the client disconnects
 	} else {
 		c.Request.Body = slowest.Reader(c.Request.Body, control.SetReadDeadline)
 	}
 	c.Writer = &pacedWriter{c.Writer, slowest.Writer(c.Writer, control.SetWriteDeadline)}
-	defer func() { // the server reads what is left of the body, and writes what is left of the response
+	defer func() { // the server still reads the rest of the body and writes the rest of the response
 		end := time.Now().Add(slowest.Patience)
 		_ = control.SetReadDeadline(end)
 		_ = control.SetWriteDeadline(end)
@@ -89,7 +90,7 @@ func Progress(c *gin.Context) {
 	c.Next()
 }
 
-// pacedWriter is the response that a client must keep taking.
+// pacedWriter is a response that the client must keep reading.
 type pacedWriter struct {
 	gin.ResponseWriter
 	paced io.Writer
@@ -102,11 +103,11 @@ func (w *pacedWriter) WriteString(s string) (int, error) { return w.paced.Write(
 // Unwrap is for http.ResponseController.
 func (w *pacedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// InFlight bounds the requests under way, of each client address and in all. Connections are bounded before (utils/httpserver),
-// but one connection of HTTP/2 carries many requests, and behind a proxy are many clients.
+// InFlight bounds the requests in progress, per client address and in total. Connections are already bounded
+// (utils/httpserver), but one HTTP/2 connection carries many requests, and many clients may share a proxy.
 func InFlight(requests *budget.Budget[netip.Prefix]) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		var client netip.Prefix // of all whose address isn't known
+		var client netip.Prefix // shared by all whose address is unknown
 		if ip, err := netip.ParseAddr(ClientIP(c)); err == nil {
 			client = budget.Address(ip)
 		}
@@ -123,8 +124,9 @@ func InFlight(requests *budget.Budget[netip.Prefix]) gin.HandlerFunc {
 	}
 }
 
-// endable is the request with a context that end ends, as it ends what the request is waiting for: a body that doesn't come,
-// or a client that doesn't take the response. After done, end does nothing: the connection may have another request then.
+// endable is the request with a context that end cancels, together with blocking I/O: a body that doesn't arrive, or a
+// client that doesn't read the response. After done, end does nothing: the connection may carry another request by
+// then.
 func endable(c *gin.Context) (r *http.Request, end, done func()) {
 	ctx, cancel := context.WithCancel(c.Request.Context())
 	control := http.NewResponseController(c.Writer)
@@ -149,7 +151,7 @@ func endable(c *gin.Context) (r *http.Request, end, done func()) {
 	return c.Request.WithContext(ctx), end, done
 }
 
-// full is the error for a budget that is used up: by the client itself, or by everybody together.
+// full is the error for a budget used up by the client itself, or by all clients together.
 func full(err error, what string) error {
 	const wait = 5 * time.Second
 	if errors.Is(err, budget.ErrHolder) {
@@ -160,8 +162,9 @@ func full(err error, what string) error {
 	return apperr.Crowd(wait, "The site is very busy. Try again in a moment.").Because(err)
 }
 
-// OneRange leaves a request one byte range. More would be served as a list of parts, for each of which the file is opened and
-// found again; thousands fit into one header. Nobody needs them: who sends several gets the whole (RFC 9110 §14.2).
+// OneRange allows a request only one byte range. Several would be sent as multiple parts, and the file would be opened
+// and searched for each; thousands fit into one header. Nobody needs that: a request for several ranges gets the whole
+// file (RFC 9110 §14.2).
 func OneRange(c *gin.Context) {
 	if ranges := c.Request.Header["Range"]; len(ranges) > 1 || len(ranges) == 1 && strings.Contains(ranges[0], ",") {
 		c.Request.Header.Del("Range")

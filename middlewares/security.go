@@ -15,13 +15,13 @@ import (
 	"tokentube/utils/respond"
 )
 
-// policy allows what our own pages use: no script or style that is not a file of
-// this site, no frame, no other site.
+// policy allows only what our own pages use: scripts and styles only from files of this site, no frames, no other
+// sites.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; " +
 	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// SecurityHeaders tells browsers what no page of this site does. The values are made once and shared by all responses:
-// whoever changes a header of one sets another value.
+// SecurityHeaders sets headers that tell browsers what pages of this site never do. The values are shared by all
+// responses: to change one, replace the slice instead of modifying it.
 func SecurityHeaders(https bool) gin.HandlerFunc {
 	fixed := http.Header{
 		"Content-Security-Policy":    {policy},
@@ -37,9 +37,9 @@ func SecurityHeaders(https bool) gin.HandlerFunc {
 	return func(c *gin.Context) { maps.Copy(c.Writer.Header(), fixed) }
 }
 
-// CrossOrigin refuses unsafe requests that a browser makes for another site (CSRF), and lets the scripts of the listed
-// origins use the API with cookies. What is in Origin must be an origin and nothing else: a browser sends no user, path or
-// query in it (RFC 6454 §6.2), and whoever compares a part of it can be deceived by the rest.
+// CrossOrigin refuses unsafe requests that another site makes a browser send (CSRF), and lets scripts of the listed
+// origins use the API with cookies. The Origin header must be exactly an origin: browsers send no user, path or query
+// in it (RFC 6454 §6.2), and comparing only a part of it can be fooled by the rest.
 func CrossOrigin(allowed []string, own string) (gin.HandlerFunc, error) {
 	protection := http.NewCrossOriginProtection()
 	for _, origin := range append(allowed[:len(allowed):len(allowed)], own) {
@@ -72,10 +72,10 @@ func CrossOrigin(allowed []string, own string) (gin.HandlerFunc, error) {
 
 const allowedOrigin = "allowedOrigin"
 
-// ownSite refuses a GET that a page of another site makes. Cookies that are SameSite=Lax go along with a link, so that such a
-// page could otherwise make an administrator's browser download the backup, or a user's their export, onto a machine that
-// other programs read. A typed address ("none") is the person's own wish; a program other than a browser sends no such header,
-// and an old browser at least its Referer.
+// ownSite refuses a GET that a page of another site initiates. SameSite=Lax cookies are sent when a link is followed,
+// so such a page could otherwise make an administrator's browser download the backup, or a user's browser their export,
+// onto a machine where other programs can read it. A typed address ("none") is the user's own choice; clients that are
+// not browsers send no such header, and old browsers send at least a Referer.
 func ownSite(c *gin.Context) {
 	switch c.GetHeader("Sec-Fetch-Site") {
 	case "same-origin", "none":
@@ -95,8 +95,8 @@ func safe(method string) bool {
 	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
 }
 
-// isOrigin tells an origin as browsers write it: a scheme, a host in lowercase letters without a dot at its end, and perhaps
-// a port.
+// isOrigin reports whether text is an origin as browsers write it: a scheme, a lowercase host without a trailing dot,
+// and perhaps a port.
 func isOrigin(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && text == u.Scheme+"://"+u.Host &&
@@ -113,8 +113,7 @@ func allow(c *gin.Context, origin string) {
 	h.Set("Access-Control-Max-Age", "600")
 }
 
-// BodyLimit bounds what a request may send. What says beforehand that it is more
-// is refused before a byte of it is read.
+// BodyLimit bounds the size of request bodies. Requests that declare a larger body are refused up front.
 func BodyLimit(max int64) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if c.Request.ContentLength > max {
@@ -125,9 +124,8 @@ func BodyLimit(max int64) gin.HandlerFunc {
 	}
 }
 
-// MethodOverride lets forms, which know only GET and POST, ask for the other
-// methods: POST with ?_method=PUT, PATCH or DELETE. It wraps the router, which
-// has chosen a route before any middleware runs.
+// MethodOverride lets forms, which only support GET and POST, use other methods: POST with ?_method=PUT, PATCH or
+// DELETE. It wraps the router, because middlewares only run after routing.
 func MethodOverride(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost && strings.Contains(r.URL.RawQuery, "_method=") {
@@ -136,7 +134,7 @@ func MethodOverride(next http.Handler) http.Handler {
 			case http.MethodPut, http.MethodPatch, http.MethodDelete:
 				r.Method = method
 			default:
-				r.Method = "UNKNOWN" // no route has it: answered as a wrong method
+				r.Method = "UNKNOWN" // no route has it: results in "method not allowed"
 			}
 		}
 		next.ServeHTTP(w, r)

@@ -19,16 +19,16 @@ import (
 const (
 	streamsEach = 6 // a few tabs on a few devices
 	streams     = 1000
-	sessionLook = time.Second // so often a stream looks whether its session is over, mostly in the cache
+	sessionLook = time.Second // how often a stream checks whether its session has ended, mostly in the cache
 )
 
-// NewStreams makes the budget of the event streams that are open in this process, by Viewer.
+// NewStreams makes the budget for event streams in this process, per Viewer.
 func NewStreams() *budget.Budget[string] {
 	return budget.New[string](streamsEach, streams)
 }
 
-// Stream lets a viewer open an event stream, a few at once. That of a user ends when their session does: an access token that was
-// valid at the beginning would otherwise open the door for as long as the connection holds.
+// Stream lets a viewer open a few event streams at once. A user's stream ends with their session: otherwise an access
+// token that was valid at the start would grant access for as long as the connection lasts.
 func (a *Auth) Stream(c *gin.Context) {
 	ctx, end := context.WithCancel(c.Request.Context())
 	defer end()
@@ -48,8 +48,8 @@ func (a *Auth) Stream(c *gin.Context) {
 	c.Next()
 }
 
-// WhileLive ends an upload when its session ends: what a user began to send, somebody who is no user any more doesn't finish.
-// Where nobody is logged in, it does nothing.
+// WhileLive aborts an upload when its session ends: an upload that a user began must not complete after they are logged
+// out. Without a login, it does nothing.
 func (a *Auth) WhileLive(c *gin.Context) {
 	session := Current(c).Session
 	if session == nil || c.Request.Body == nil {
@@ -66,15 +66,15 @@ func (a *Auth) WhileLive(c *gin.Context) {
 		defer close(watched)
 		if a.whileLive(ctx, session); ctx.Err() == nil {
 			over.Store(true)
-			_ = deadline.SetReadDeadline(time.Now()) // ends a read that waits for more
+			_ = deadline.SetReadDeadline(time.Now()) // unblocks a pending read
 		}
 	}()
 	c.Next()
 	end()
-	<-watched // the connection may have another request then
+	<-watched // the connection may carry another request after this
 }
 
-// liveBody is a body that can be read while its session lives.
+// liveBody is a body that can be read while its session lasts.
 type liveBody struct {
 	io.ReadCloser
 	over *atomic.Bool
@@ -90,7 +90,7 @@ func (b liveBody) Read(p []byte) (int, error) {
 	return 0, apperr.New(apperr.Unauthorized, "You were logged out during the upload.")
 }
 
-// whileLive returns when the session or ctx is over.
+// whileLive returns when the session or ctx ends.
 func (a *Auth) whileLive(ctx context.Context, s *models.Session) {
 	tick := time.NewTicker(sessionLook)
 	defer tick.Stop()

@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	uploadsEach    = 3  // of a person
-	uploadsNetwork = 24 // of a network, such as an office
+	uploadsEach    = 3  // per person
+	uploadsNetwork = 24 // per network, such as an office
 	uploadsAll     = 96
 )
 
-// Uploads are the budgets of the uploads that are under way in this process.
+// Uploads are the budgets for uploads in progress in this process.
 type Uploads struct {
 	people, networks *budget.Budget[string]
 }
@@ -26,8 +26,8 @@ func NewUploads() *Uploads {
 	return &Uploads{budget.New[string](uploadsEach, uploadsAll), budget.New[string](uploadsNetwork, uploadsAll)}
 }
 
-// Upload lets a person send files, a few requests at once. One that says beforehand that there is no room for it on the disk
-// is refused unread. What has no files is no upload: a form may be sent in the same way.
+// Upload lets a person send files, in a few requests at once. A request that declares more than fits on the disk is
+// refused unread. A request without files doesn't count as an upload: forms may be sent the same way.
 func (a *Auth) Upload(c *gin.Context) {
 	if !mayHaveFiles(c) {
 		return
@@ -50,17 +50,17 @@ func (a *Auth) Upload(c *gin.Context) {
 	c.Next()
 }
 
-// mayHaveFiles tells requests that are larger than all text that they may bring.
+// mayHaveFiles reports whether a request is larger than all the text it may contain.
 func mayHaveFiles(c *gin.Context) bool {
 	r := c.Request
 	return strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") && (r.ContentLength < 0 || r.ContentLength > 2*input.TextLimit)
 }
 
-// take takes a place for a person and one for their network. When all are taken, whoever has most loses one to somebody who
-// has less: end is called then.
+// take reserves a slot for a person and one for their network. When all slots are taken, whoever holds the most loses
+// one to somebody who holds fewer: end is called for that.
 func (u *Uploads) take(c *gin.Context, end func()) (giveBack func(), err error) {
 	from := network(c)
-	person := from // somebody who registers is nobody yet
+	person := from // somebody who is registering is not logged in
 	if Current(c).State == SignedIn {
 		person = UserID(c).Hex()
 	}

@@ -1,8 +1,7 @@
-// Package middlewares stands between the router and the actions: who is asking,
-// what they may open, and what every request and answer must keep to.
+// Package middlewares runs between the router and the actions: it determines who the caller is and what they may
+// access, and enforces the rules for all requests and responses.
 //
-// It does not belong here: queries beyond loading the session and its user, and
-// how an answer is written (utils/respond).
+// Does not belong here: queries beyond loading the session and its user, and the format of a response (utils/respond).
 package middlewares
 
 import (
@@ -23,39 +22,38 @@ import (
 	"tokentube/utils/token"
 )
 
-// State is what VerifyJWT found out.
+// State is the outcome of VerifyJWT.
 type State int
 
 const (
-	Nobody   State = iota // no credential came with the request
-	SignedIn              // a good one
-	Dead                  // one that opens nothing any more
+	Nobody   State = iota // the request has no credentials
+	SignedIn              // valid credentials
+	Dead                  // credentials that are no longer valid
 )
 
-// Identity is who is asking. User and Session are shared between requests and
-// must not be changed.
+// Identity is who the caller is. User and Session are shared between requests and must not be modified.
 type Identity struct {
 	State    State
 	User     *models.User
 	Session  *models.Session
-	ByHeader bool   // by an Authorization header, not by cookies
-	Twice    string // the name of a cookie that came twice, if that made it Nobody
+	ByHeader bool   // through an Authorization header, not cookies
+	Twice    string // the name of a cookie that was sent twice, if that made it Nobody
 }
 
-// Auth knows tokens and sessions.
+// Auth authenticates requests by their tokens and sessions.
 type Auth struct {
 	Tokens   *token.Tokens
 	Users    *models.Users
 	Sessions *models.Sessions
 	Events   *models.Events
 	Cookies  Cookies
-	Limits   *Limits          // nil: none
-	Requests *models.Requests // nil: a key for sending a request once means nothing
+	Limits   *Limits          // nil: no limits
+	Requests *models.Requests // nil: idempotency keys are ignored
 	Uploads  *Uploads
-	Room     func(bytes int64) error // refuses an upload for which the disk has no room; nil: nobody knows
-	Streams  *budget.Budget[string]  // of each viewer
+	Room     func(bytes int64) error // refuses an upload that the disk has no room for; nil: no check
+	Streams  *budget.Budget[string]  // per viewer
 	Log      *slog.Logger
-	Playing  bool // the Token lab: its thefts are no news, and are not counted
+	Playing  bool // the Token lab: its thefts are not reported, its renewals not counted
 	Shared   bool // other processes may work on the same data: see seeOwnChanges
 	Now      func() time.Time
 	Clock    *ClockWarning
@@ -63,20 +61,20 @@ type Auth struct {
 
 const identityKey = "identity"
 
-// Current is who is asking, as VerifyJWT found it.
+// Current is the caller, as determined by VerifyJWT.
 func Current(c *gin.Context) Identity {
 	id, _ := c.Value(identityKey).(Identity)
 	return id
 }
 
-// SetSession replaces the session of who is asking by what it is after a change.
+// SetSession replaces the caller's session after it has changed.
 func SetSession(c *gin.Context, s *models.Session) {
 	id := Current(c)
 	id.Session = s
 	c.Set(identityKey, id)
 }
 
-// UserID is the id of the user who is asking, or the zero id for nobody.
+// UserID is the id of the logged-in user, or the zero id if there is none.
 func UserID(c *gin.Context) bson.ObjectID {
 	if u := Current(c).User; u != nil {
 		return u.ID
@@ -84,17 +82,16 @@ func UserID(c *gin.Context) bson.ObjectID {
 	return bson.ObjectID{}
 }
 
-// VerifyJWT finds out who is asking, and renews an access token that has run
-// out, within the request. It lets everybody pass; the guards decide.
+// VerifyJWT determines who the caller is, and renews an expired access token within the request. It lets everybody
+// pass; the guards decide.
 func (a *Auth) VerifyJWT(c *gin.Context) { a.verify(c, !Passive(c.Request)) }
 
-// VerifyJWTNoRenew takes a refresh token as proof of who is asking but renews
-// nothing and sets no cookie. It is for answers that may come late: an upload
-// must not put its old cookies over newer ones.
+// VerifyJWTNoRenew accepts a refresh token as proof of identity but renews nothing and sets no cookies. It is for slow
+// responses: an upload must not overwrite newer cookies with its old ones.
 func (a *Auth) VerifyJWTNoRenew(c *gin.Context) { a.verify(c, false) }
 
-// Passive tells requests that a browser makes before or beside what a person
-// does; what they answer may never be looked at.
+// Passive reports whether the browser sends the request by itself, such as a prefetch; nobody may ever look at the
+// response.
 func Passive(r *http.Request) bool {
 	return r.Method == http.MethodHead || strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch") || r.Header.Get("Purpose") == "prefetch"
 }
@@ -102,20 +99,19 @@ func Passive(r *http.Request) bool {
 func (a *Auth) verify(c *gin.Context, renew bool) {
 	a.seeOwnChanges(c)
 	id, err := a.identify(c, renew)
-	if err != nil { // the database cannot be reached: nobody is logged out for that
+	if err != nil { // the database is unreachable: nobody is logged out because of that
 		respond.Error(c, err)
 		return
 	}
 	c.Set(identityKey, id)
-	// Dead cookies go when the person goes to a page. A late answer in the
-	// background could otherwise wipe out a login made since.
+	// Dead cookies are only cleared when a page is opened. A late response in the background could otherwise clear the
+	// cookies of a newer login.
 	if id.State == Dead && renew && !id.ByHeader && c.GetHeader("Sec-Fetch-Mode") == "navigate" {
 		a.Clear(c)
 	}
 }
 
-// identify looks at the header first: what a client says on purpose beats what
-// its browser adds.
+// identify checks the header first: what a client sends on purpose takes precedence over what its browser adds.
 func (a *Auth) identify(c *gin.Context, renew bool) (id Identity, err error) {
 	access, byHeader := HeaderToken(c.Request)
 	refresh := ""
@@ -133,7 +129,7 @@ func (a *Auth) identify(c *gin.Context, renew bool) (id Identity, err error) {
 		a.tellOfClock(c, claims)
 	}
 	switch {
-	case fault == nil: // decides alone: the refresh token is of the same session
+	case fault == nil: // decides alone: the refresh token belongs to the same session
 		id, err = a.fromAccess(c, claims)
 	case refresh == "":
 		id = Identity{State: Dead}
@@ -146,10 +142,10 @@ func (a *Auth) identify(c *gin.Context, renew bool) (id Identity, err error) {
 	return id, err
 }
 
-// ClockWarning is what is said once of a clock that is wrong, or was.
+// ClockWarning logs once that a clock is or was wrong.
 type ClockWarning struct{ once sync.Once }
 
-// tellOfClock gives the warning. Nobody is logged out for that: renewal makes a token of the present time.
+// tellOfClock logs the warning. Nobody is logged out because of it: renewal issues a token with the current time.
 func (a *Auth) tellOfClock(c *gin.Context, claims *token.Claims) {
 	if a.Clock == nil {
 		return
@@ -160,8 +156,8 @@ func (a *Auth) tellOfClock(c *gin.Context, claims *token.Claims) {
 	})
 }
 
-// ownCookies reads the cookies with tokens that this site signed. Cookies ignore ports: another program on this host may
-// use the same names, and its cookies are as if they were not there. They open nothing, and are not cleared.
+// ownCookies reads the cookies whose tokens this site signed. Cookies ignore ports: another program on this host may
+// use the same names, and its cookies are ignored. They are never valid, and are not cleared.
 func (a *Auth) ownCookies(c *gin.Context) (access, refresh string) {
 	access, refresh = a.Cookies.Read(c, a.Log)
 	if !signed(a.Tokens.Access, access) {
@@ -173,8 +169,8 @@ func (a *Auth) ownCookies(c *gin.Context) (access, refresh string) {
 	return access, refresh
 }
 
-// HeaderToken takes "Bearer x", or a bare token as older clients send it. Basic
-// and whatever a proxy puts there are not ours.
+// HeaderToken accepts "Bearer x", or a bare token as older clients send it. It ignores Basic credentials and anything
+// else a proxy may put there.
 func HeaderToken(r *http.Request) (string, bool) {
 	value := strings.TrimSpace(r.Header.Get("Authorization"))
 	if scheme, rest, ok := strings.Cut(value, " "); ok {
@@ -183,9 +179,9 @@ func HeaderToken(r *http.Request) (string, bool) {
 	return value, strings.Count(value, ".") == 2
 }
 
-// fromAccess identifies by the claims of an access token.
+// fromAccess identifies the caller by the claims of an access token.
 func (a *Auth) fromAccess(c *gin.Context, claims *token.Claims) (Identity, error) {
-	sid, _ := bson.ObjectIDFromHex(claims.SessionID) // we wrote it; nothing has the zero id
+	sid, _ := bson.ObjectIDFromHex(claims.SessionID) // can't fail: we signed it; nothing has the zero id
 	session, err := a.Sessions.Cached(c, sid)
 	if err != nil || session.User.Hex() != claims.UserID {
 		return dead(err)
@@ -202,8 +198,7 @@ func (a *Auth) fromAccess(c *gin.Context, claims *token.Claims) (Identity, error
 	return Identity{State: SignedIn, User: user, Session: session}, nil
 }
 
-// Renew exchanges a refresh token for the session's newest pair of tokens and
-// sets both cookies.
+// Renew exchanges a refresh token for the session's newest pair of tokens and sets both cookies.
 func (a *Auth) Renew(c *gin.Context, raw string) (Identity, Pair, error) {
 	id, err := a.fromRefresh(c, raw, true)
 	if err != nil || id.State != SignedIn {
@@ -213,7 +208,7 @@ func (a *Auth) Renew(c *gin.Context, raw string) (Identity, Pair, error) {
 	return id, pair, err
 }
 
-// countRenewal counts what became of a refresh token.
+// countRenewal counts the outcome of a renewal.
 func (a *Auth) countRenewal(c *gin.Context, first bool, err error) {
 	if a.Playing {
 		return
@@ -232,12 +227,11 @@ func (a *Auth) countRenewal(c *gin.Context, first bool, err error) {
 	Metrics(c).Renewal(outcome)
 }
 
-// fromRefresh identifies by a refresh token, and exchanges it if rotate is set.
-// The user is loaded last and past the cache, so that an account that ended
-// meanwhile is served nothing.
+// fromRefresh identifies the caller by a refresh token, and exchanges it if rotate is set. The user is loaded last and
+// past the cache, so that a user whose account was deleted in the meantime isn't served.
 func (a *Auth) fromRefresh(c *gin.Context, raw string, rotate bool) (Identity, error) {
 	claims, err := a.Tokens.Refresh.Verify(raw)
-	if err != nil && !errors.Is(err, token.ErrFromFuture) { // the session says whether it is current, whatever the clock does
+	if err != nil && !errors.Is(err, token.ErrFromFuture) { // the session decides whether it is current, whatever the clock does
 		if rotate {
 			a.countRenewal(c, false, models.ErrSessionOver)
 		}
@@ -268,14 +262,14 @@ func (a *Auth) rotate(c *gin.Context, sid bson.ObjectID, jti string) (*models.Se
 	session, first, err := a.Sessions.Rotate(c, sid, jti, device)
 	a.countRenewal(c, first, err)
 	if err == nil && !first && (session.IP != device.IP || session.UserAgent != device.UserAgent) {
-		// Allowed within the grace (a phone that changes networks), but worth a line.
+		// Allowed within the grace period (a phone that changes networks), but worth logging.
 		a.note(c, models.EventTokenElsewhere, session)
 	}
 	return session, err
 }
 
-// dead is the identity behind a credential that opens nothing any more. An error
-// that says nothing about the credential is passed on.
+// dead is the identity for credentials that are no longer valid. An error that doesn't concern the credentials is
+// passed on.
 func dead(err error) (Identity, error) {
 	if err == nil || errors.Is(err, models.ErrSessionOver) || errors.Is(err, models.ErrTokenReused) || apperr.Is(err, apperr.NotFound) {
 		return Identity{State: Dead}, nil

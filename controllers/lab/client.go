@@ -17,50 +17,49 @@ import (
 	"tokentube/middlewares"
 )
 
-// server is what an experiment runs on: this site (ours.go), or the model of the
-// usual way (usual.go).
+// server is what an experiment runs against: this site (ours.go), or the model of the usual approach (usual.go).
 type server interface {
 	http.Handler
-	address() string                           // where it takes requests
+	address() string                           // its base URL
 	cookies() (access, refresh string)         // their names
 	look(middlewares.Pair) (state, error)      // what it remembers of the login with these tokens
-	name(raw string) string                    // of a token: R2 is the second refresh token, A2 an access token made with it
-	usable(middlewares.Pair) bool              // the access token opens the door for some time yet
-	now() time.Time                            // by its clock
+	name(raw string) string                    // a token's name: R2 is the second refresh token, A2 an access token issued with it
+	usable(middlewares.Pair) bool              // the access token will still be accepted for a while
+	now() time.Time                            // by the server's clock
 	pass(context.Context, time.Duration) error // lets time pass
-	tell(news)                                 // to those who watch
+	tell(news)                                 // notifies the watchers
 }
 
 // state is what a server remembers of a login.
 type state struct {
 	newest   string // the name of its newest refresh token
-	seen     bool   // which has been used
+	seen     bool   // it has been used
 	over     bool
 	renewals int64
 	grace    time.Time // when the refresh token before it stops being accepted
 }
 
-// refreshOnly is what a browser sends whose access token has expired.
+// refreshOnly is what a browser sends once its access token has expired.
 func refreshOnly(held middlewares.Pair) *middlewares.Pair {
 	return &middlewares.Pair{Refresh: held.Refresh}
 }
 
-// run is an experiment on one server: it sends requests as a browser does, and
-// writes down what went back and forth. After an error it does nothing more.
+// run is an experiment on one server: it sends requests as a browser would, and records what goes back and forth. After
+// an error it does nothing more.
 type run struct {
 	server
 	c              *gin.Context
 	isOurs         bool
-	browser, thief middlewares.Pair // the tokens that each holds
+	browser, thief middlewares.Pair // the tokens that each of them holds
 	start          time.Time
-	tokens         []string // as they came up
+	tokens         []string // in the order in which they appeared
 	changed        string   // the token that was tampered with
 	steps          []Step
 	found          []Finding
 	err            error
 }
 
-// play plays an experiment with the tokens of a login.
+// play runs an experiment with the tokens of a login.
 func (e experiment) play(c *gin.Context, s server, held middlewares.Pair, opening string) *run {
 	_, isOurs := s.(*ours)
 	r := &run{server: s, c: c, isOurs: isOurs, browser: held, start: s.now()}
@@ -71,24 +70,24 @@ func (e experiment) play(c *gin.Context, s server, held middlewares.Pair, openin
 	return r
 }
 
-// request is what an experiment sends: with the cookies that are held, if it has
-// none or a header of its own.
+// request is what an experiment sends. It carries the cookies of its sender, unless it has cookies or a header of its
+// own.
 type request struct {
 	title   string
 	method  string            // GET if empty
-	path    string            // below the server's address
-	by      *middlewares.Pair // who sends it: the browser if nil
+	path    string            // relative to the server's address
+	by      *middlewares.Pair // the sender; nil is the browser
 	header  string            // an access token for the Authorization header
 	cookies *middlewares.Pair
 	lost    bool // the response doesn't arrive
 }
 
-// answer is what came back.
+// answer is a recorded response.
 type answer struct {
 	status int
 	header http.Header
 	body   bytes.Buffer
-	set    middlewares.Pair // what its Set-Cookie fields say; empty where they say nothing
+	set    middlewares.Pair // the cookies it sets; empty for those it leaves alone
 }
 
 func (a *answer) Header() http.Header { return a.header }
@@ -102,7 +101,7 @@ func (a *answer) Write(b []byte) (int, error) {
 
 func (a *answer) ok() bool { return a.status != 0 && a.status < http.StatusBadRequest }
 
-// say notes what happens besides requests.
+// say records what happens between requests.
 func (r *run) say(text string) { r.add(Step{Title: text}) }
 
 func (r *run) add(step Step) {
@@ -110,12 +109,12 @@ func (r *run) add(step Step) {
 	r.tell(news{"step", progress{step.Title, step.Count, step.Status, step.StatusText}})
 }
 
-// ours notes what this site was to show, and whether it did.
+// ours records what this site was meant to show, and whether it did.
 func (r *run) ours(ok bool, text string, values ...any) {
 	r.find(r.isOurs, ok, text, values...)
 }
 
-// usual does so for the usual way.
+// usual is ours for the usual approach.
 func (r *run) usual(ok bool, text string, values ...any) {
 	r.find(!r.isOurs, ok, text, values...)
 }
@@ -126,15 +125,15 @@ func (r *run) find(here, ok bool, text string, values ...any) {
 	}
 }
 
-// ready makes sure that the browser's tokens are valid, however long ago it got
-// them, and whether or not the responses to it arrived.
+// ready ensures that the browser's tokens are valid, however long ago they were issued, and whether or not the latest
+// responses arrived.
 func (r *run) ready() {
 	if r.err == nil && !r.usable(r.browser) {
 		r.send(request{title: "First a renewal, since the access token is of no use any more", cookies: refreshOnly(r.browser)})
 	}
 }
 
-// look is what the server remembers by now.
+// look is what the server currently remembers.
 func (r *run) look() (s state) {
 	if r.err == nil {
 		s, r.err = r.server.look(r.browser)
@@ -142,7 +141,7 @@ func (r *run) look() (s state) {
 	return s
 }
 
-// wait lets time pass until then, if that is still ahead.
+// wait lets time pass until the given time, if it is still in the future.
 func (r *run) wait(until time.Time, what string) {
 	before := r.now()
 	d := until.Sub(before)
@@ -163,8 +162,7 @@ func (r *run) wait(until time.Time, what string) {
 // send sends a request.
 func (r *run) send(q request) *answer { return r.sendAtOnce(1, q)[0] }
 
-// sendAtOnce sends a request so many times at once, and takes the responses one
-// after the other. Those that don't differ become one step.
+// sendAtOnce sends n copies of a request concurrently, and collects the responses. Identical ones become one step.
 func (r *run) sendAtOnce(n int, q request) []*answer {
 	answers := make([]*answer, n)
 	step := Step{Title: q.title, Lost: q.lost, trace: trace{at: r.now().Sub(r.start), thief: q.by == &r.thief, before: r.look()}}
@@ -218,8 +216,7 @@ func (r *run) newRequest(by *middlewares.Pair, q request) (req *http.Request, se
 	return req, sent, nil
 }
 
-// arrive puts an answer's cookies where they are held, unless it gets lost, and
-// adds it to the steps.
+// arrive stores a response's cookies with the sender, unless the response is lost, and adds it to the steps.
 func (r *run) arrive(by *middlewares.Pair, a *answer, step Step, groups []Step) []Step {
 	before := *by
 	r.take(a, &a.set)
@@ -240,7 +237,7 @@ func (r *run) arrive(by *middlewares.Pair, a *answer, step Step, groups []Step) 
 	return append(groups, step)
 }
 
-// take puts an answer's cookies where a browser would.
+// take stores a response's cookies as a browser would.
 func (r *run) take(a *answer, to *middlewares.Pair) {
 	access, refresh := r.cookies()
 	for _, k := range (&http.Response{Header: a.header}).Cookies() {
@@ -253,7 +250,7 @@ func (r *run) take(a *answer, to *middlewares.Pair) {
 	}
 }
 
-// changes are the cookies of a holder before and after a response.
+// changes are the sender's cookies before and after a response.
 func (r *run) changes(before, after middlewares.Pair) []Change {
 	access, refresh := r.cookies()
 	return []Change{
@@ -262,13 +259,13 @@ func (r *run) changes(before, after middlewares.Pair) []Change {
 	}
 }
 
-// fields are the header fields of these names, a line each.
+// fields are the header fields with these names, one per line.
 func fields(h http.Header, names ...string) []string {
 	var all []string
 	for _, name := range names {
 		values := h.Values(name)
 		if name == "Cookie" && len(values) > 0 {
-			values = []string{strings.Join(values, "; ")} // as a browser sends them, in one field
+			values = []string{strings.Join(values, "; ")} // in one field, as a browser sends them
 		}
 		for _, value := range values {
 			all = append(all, name+": "+value)

@@ -10,31 +10,31 @@ import (
 	"tokentube/middlewares"
 )
 
-// Drawing is a run as a sequence diagram, made from what was really sent and from
-// what the server remembered before and after. The template lab-drawing makes the SVG.
+// Drawing is a run as a sequence diagram, made from what was actually sent, and from what the server remembered before
+// and after. The template lab-drawing renders the SVG.
 type Drawing struct {
-	ID            string // of this one on its page
+	ID            string // unique on its page
 	Width, Height int
 	Lanes         []Label
 	Arrows        []Arrow
 	Pills         []Label // tokens
 	Labels        []Label
-	Words         []string // the same, to be read
+	Words         []string // the same as text, for screen readers
 }
 
-// Label is a text at a place, on a pill of a width if it is a token.
+// Label is a text at a position. A token sits on a pill, which is Width wide.
 type Label struct {
 	X, Y, Width int
 	Text, Class string
 }
 
-// Top is the upper edge of its pill.
+// Top is the upper edge of the pill.
 func (l Label) Top() int { return l.Y - 12 }
 
-// Middle is the middle of its pill.
+// Middle is the horizontal centre of the pill.
 func (l Label) Middle() int { return l.X + l.Width/2 }
 
-// Heads are the kinds of arrows, each of which has a head of its own colour.
+// Heads are the kinds of arrows. Each has an arrowhead in its own colour.
 func (d Drawing) Heads() []string { return []string{"sent", "back", "refused", "lost", "write"} }
 
 // Arrow is a line with a head.
@@ -43,17 +43,17 @@ type Arrow struct {
 	Class          string
 }
 
-// trace is what the drawing needs to know of a step.
+// trace is what the drawing needs to know about a step.
 type trace struct {
 	at              time.Duration // since the run began
 	waited          time.Duration
-	thief           bool // who holds a copy sent it
-	together        bool // with the step before, at the same moment
+	thief           bool // sent by somebody with a copy of the token
+	together        bool // sent at the same moment as the step before
 	sent, got, held middlewares.Pair
 	before, after   state
 }
 
-// The places of the lanes, and the way from one step to the next.
+// The positions of the lanes, and the distances between steps.
 const (
 	width       = 360
 	browserLane = 60
@@ -68,7 +68,7 @@ type pen struct {
 	Drawing
 	y, n   int
 	name   func(raw string) string
-	memory string // where the server remembers the login
+	memory string // what the server remembers the login in
 }
 
 // draw draws the steps of the run.
@@ -92,7 +92,7 @@ func (r *run) draw(id string) Drawing {
 	return p.Drawing
 }
 
-// wait draws time that passes.
+// wait draws time passing.
 func (p *pen) wait(step Step) {
 	text := fmt.Sprintf("%.1f seconds pass", step.waited.Seconds())
 	p.Labels = append(p.Labels, Label{X: serverLane, Y: p.y + 16, Text: text, Class: "soft middle"})
@@ -104,8 +104,8 @@ func (p *pen) say(format string, values ...any) {
 	p.Words = append(p.Words, fmt.Sprintf(format, values...))
 }
 
-// exchange draws requests that were sent together, mostly one, what the server
-// remembers after it, and the responses. A step is those with the same response.
+// exchange draws a request, or several sent together, the server's memory after it, and the responses. A step holds
+// those with the same response.
 func (p *pen) exchange(steps []Step) {
 	first, from, who, n, served := steps[0], browserLane, "the browser", 0, 0
 	if first.thief {
@@ -139,8 +139,8 @@ func (p *pen) exchange(steps []Step) {
 	p.y += 14
 }
 
-// change draws what differs in the server's memory: of several requests that
-// arrive together, all arrows lead to the one token that follows.
+// change draws what changed in the server's memory. If several requests arrive together, all arrows lead to the single
+// token that follows.
 func (p *pen) change(before, after state, top, n int) {
 	var parts []string
 	switch {
@@ -166,7 +166,7 @@ func (p *pen) change(before, after state, top, n int) {
 	p.line(serverLane+34, top-6, parts...)
 }
 
-// response draws the way back, which a lost response goes halfway.
+// response draws the arrow back; that of a lost response ends halfway.
 func (p *pen) response(to int, step Step) {
 	p.y += 16
 	class, end, status := "back", to, fmt.Sprint(step.Status)
@@ -180,7 +180,7 @@ func (p *pen) response(to int, step Step) {
 	words := "The response is"
 	if step.Count > 1 {
 		words = fmt.Sprintf("%d responses are", step.Count)
-		got = got[min(1, len(got)):] // each has an access token of its own
+		got = got[min(1, len(got)):] // each has a different access token
 	}
 	words += fmt.Sprintf(" %d %s", step.Status, step.StatusText)
 	if len(got) > 0 {
@@ -200,7 +200,7 @@ func (p *pen) arrow(x1, y1, x2, y2 int, class string) {
 	p.Arrows = append(p.Arrows, Arrow{x1, y1, x2, y2, class})
 }
 
-// line writes tokens, each on its pill, and words between them; "!" is before bad news.
+// line writes tokens, each on its pill, with words between them; the prefix "!" marks bad news.
 func (p *pen) line(x, y int, parts ...string) {
 	for _, part := range parts {
 		label := Label{X: x, Y: y, Text: strings.TrimPrefix(part, "!")}

@@ -27,30 +27,30 @@ import (
 	"tokentube/utils/token"
 )
 
-// Editor is where people write a token themselves and see what the site makes of it. Its tokens have a key and an audience
-// of their own: nothing else, not even the rest of the lab, accepts them.
+// Editor lets visitors write a token themselves and see how the site judges it. Its tokens have their own key and
+// audience: nothing else accepts them, not even the rest of the lab.
 type Editor struct {
 	lab       *Lab
 	private   ed25519.PrivateKey
-	public    token.JWK // its other half
+	public    token.JWK // the public half of the key
 	tokens    *token.Tokens
 	decisions []Decision // in the order in which a token is checked
 }
 
-// Decision is a line of the site that may decide about a token, by the error that it leads to.
+// Decision is a line of code that may reject a token, identified by the error it leads to.
 type Decision struct {
 	Error string `json:"error"`
 	Code  string `json:"code"`
 	Mark  string `json:"mark"`
 	Words string `json:"words"`
-	Rule  string `json:"rule"` // and where it comes from
+	Rule  string `json:"rule"` // and its source
 	Shown Shown  `json:"shown"`
 }
 
 //go:embed decisions.json
 var decisionTable []byte
 
-// NewEditor makes the editor of a lab. It is an error if code that it shows is gone.
+// NewEditor makes the editor of a lab. It fails if code that the editor shows no longer exists.
 func NewEditor(l *Lab, code *source.Code) (*Editor, error) {
 	e := &Editor{lab: l}
 	if err := json.Unmarshal(decisionTable, &e.decisions); err != nil {
@@ -64,7 +64,7 @@ func NewEditor(l *Lab, code *source.Code) (*Editor, error) {
 		}
 		d.Shown = Shown{piece, []string{d.Mark}}
 	}
-	// From the secret, so that all processes have the same one; nobody can compute the secret from it.
+	// Derived from the secret, so that all processes have the same key; nobody can compute the secret from it.
 	seed, err := hkdf.Key(sha256.New, []byte(l.Config.RefreshTokenSecret), nil, "tokentube: key of the token editor", ed25519.SeedSize)
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func NewEditor(l *Lab, code *source.Code) (*Editor, error) {
 	return e, nil
 }
 
-// Routes registers the pages, and what the editor's tokens are shown to.
+// Routes registers the pages, and the endpoint that the editor's tokens are sent to.
 func (e *Editor) Routes(site middlewares.Access) {
 	site.Public.Page(http.MethodGet, path+"/editor", e.lab.open(e.Show))
 	site.Public.Limit(e.lab.limits.Labs).NoRenew().Page(http.MethodPost, path+"/editor", e.lab.open(e.Send))
@@ -91,25 +91,25 @@ func (e *Editor) Routes(site middlewares.Access) {
 	}
 }
 
-// Draft is a token as it is written: JSON with any white space, and what becomes of its signature.
+// Draft is a token as written: JSON with any white space, and how to sign it.
 type Draft struct {
 	Header    string `form:"header" json:"header"`
 	Payload   string `form:"payload" json:"payload"`
 	Signature string `form:"signature" json:"signature"`
-	Sign      string `form:"sign" json:"sign"`     // key: with the editor's key; public: with its public half, as HS256; none; otherwise the signature stays
-	Preset    string `form:"preset" json:"preset"` // if set, it makes the draft
+	Sign      string `form:"sign" json:"sign"`     // key: with the editor's key; public: with its public half, as HS256; none: without a signature; otherwise the signature is kept
+	Preset    string `form:"preset" json:"preset"` // if set, replaces the draft
 }
 
-// EditorPage is what the editor shows.
+// EditorPage is what the editor page shows.
 type EditorPage struct {
 	Draft
 	Alive     bool   `json:"alive"`     // there is a session to write tokens for
 	PublicKey string `json:"publicKey"` // base64url
-	Fits      bool   `json:"fits"`      // the signature, by that key
+	Fits      bool   `json:"fits"`      // the signature is valid for that key
 	Sent      *Sent  `json:"sent"`
 }
 
-// Sent is a token that was sent, and what came back.
+// Sent is a token that was sent, and the response.
 type Sent struct {
 	Parts      [3]string `json:"parts"`
 	Status     int       `json:"status"`
@@ -119,7 +119,8 @@ type Sent struct {
 	Decision   Decision  `json:"decision"`
 }
 
-// Show is GET /token-lab/editor: a valid token to begin with, or what ?preset= makes of it. Nothing is sent yet.
+// Show is GET /token-lab/editor: a valid token to start with, or the one that ?preset= makes of it. It sends nothing
+// yet.
 func (e *Editor) Show(l *Lab, c *gin.Context) error {
 	s, _ := l.held(c)
 	page := EditorPage{Draft: Draft{Preset: c.Query("preset")}, Alive: l.alive(s)}
@@ -135,7 +136,7 @@ func (e *Editor) Show(l *Lab, c *gin.Context) error {
 	return respond.Show(c, "lab/editor", page)
 }
 
-// Send is POST /token-lab/editor: sends what was written, or a preset. The response is the page with what the site said.
+// Send is POST /token-lab/editor: sends the draft or a preset, and responds with the page and the site's verdict.
 func (e *Editor) Send(l *Lab, c *gin.Context) error {
 	var draft Draft
 	if err := input.Read(c.Request, &draft, nil); err != nil {
@@ -168,14 +169,15 @@ func (e *Editor) Send(l *Lab, c *gin.Context) error {
 	return respond.Show(c, "lab/editor", page)
 }
 
-// check bounds what is written. What the key signs must name the visitor's own session: who may sign anything is everybody.
+// check validates a draft. Anything signed with the key must name the visitor's own session: otherwise, visitors could
+// sign tokens for anybody's.
 func check(d Draft, s *models.Session) error {
 	for name, field := range map[string]string{"header": d.Header, "payload": d.Payload, "signature": d.Signature} {
 		if most := map[string]int{"header": 1000, "payload": 4000, "signature": 1000}[name]; len(field) > most {
 			return apperr.InvalidField(name, "Write at most %d characters.", most)
 		}
 	}
-	var claims token.Claims // read as the site reads them
+	var claims token.Claims // parsed as the site parses them
 	if err := json.Unmarshal([]byte(d.Payload), &claims); err == nil && d.Sign == "key" && claims.SessionID != "" && claims.SessionID != s.ID.Hex() {
 		return apperr.InvalidField("payload", "The lab’s key signs for your own session only: sid must stay %s, or be empty or missing.", s.ID.Hex())
 	}
@@ -184,7 +186,7 @@ func check(d Draft, s *models.Session) error {
 
 var expClaim = regexp.MustCompile(`,"exp":\d+`)
 
-// write makes the draft of a preset, a change that attackers try, or of a valid token if it is none.
+// write makes the draft of a preset, which is a change that attackers try, or else the draft of a valid token.
 func (e *Editor) write(l *Lab, c *gin.Context, s *models.Session, preset string) (Draft, error) {
 	user, err := l.Users.ByID(c, s.User)
 	if err != nil {
@@ -198,7 +200,7 @@ func (e *Editor) write(l *Lab, c *gin.Context, s *models.Session, preset string)
 		return Draft{}, err
 	}
 	parts := strings.Split(raw, ".")
-	header, _ := base64.RawURLEncoding.DecodeString(parts[0]) // we made them
+	header, _ := base64.RawURLEncoding.DecodeString(parts[0]) // can't fail: we made them
 	payload, _ := base64.RawURLEncoding.DecodeString(parts[1])
 	d := Draft{Header: string(header), Payload: string(payload), Signature: parts[2], Preset: preset}
 	switch preset {
@@ -217,7 +219,7 @@ func (e *Editor) write(l *Lab, c *gin.Context, s *models.Session, preset string)
 	return d, nil
 }
 
-// assemble makes the token, and tells whether its signature fits the editor's key. White space is not part of it.
+// assemble makes the token, and reports whether its signature fits the editor's key. White space is left out.
 func (e *Editor) assemble(d *Draft) (raw string, fits bool) {
 	signed := encode(d.Header) + "." + encode(d.Payload)
 	public, _ := e.private.Public().(ed25519.PublicKey)
@@ -243,7 +245,7 @@ func encode(text string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(text))
 }
 
-// send shows the token to the site, in the Authorization header, and finds the line that decided.
+// send presents the token to the site in the Authorization header, and finds the line that decided.
 func (e *Editor) send(l *Lab, c *gin.Context, raw string) (*Sent, error) {
 	req, err := http.NewRequestWithContext(c.Request.Context(), http.MethodGet, l.Config.BaseURL+l.target+"/editor", nil)
 	if err != nil {
@@ -269,7 +271,7 @@ func (e *Editor) send(l *Lab, c *gin.Context, raw string) (*Sent, error) {
 	return sent, nil
 }
 
-// Decoder is GET /token-lab/decoder: takes any token apart, in the browser alone.
+// Decoder is GET /token-lab/decoder: decodes any token, only in the browser.
 func (e *Editor) Decoder(c *gin.Context) error {
 	var claims []Claim
 	for _, m := range meanings {

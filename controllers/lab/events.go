@@ -11,14 +11,14 @@ import (
 	"tokentube/utils/httpserver"
 )
 
-// news is what those who watch a session are told: what a run does just now. The
-// zero value says only that the session may have changed.
+// news is sent to the watchers of a session: what a run is doing right now. The zero value only means that the session
+// may have changed.
 type news struct {
 	name string // step, wait
 	data any
 }
 
-// progress is a step that has just happened.
+// progress is a step that just happened.
 type progress struct {
 	Title      string `json:"title"`
 	Count      int    `json:"count"`
@@ -26,22 +26,22 @@ type progress struct {
 	StatusText string `json:"statusText"`
 }
 
-// countdown is time that a run lets pass from now on.
+// countdown is how long a run waits from now.
 type countdown struct {
 	Milliseconds int64  `json:"milliseconds"`
 	For          string `json:"for"`
 }
 
-// watchers are the streams that are told when something happens to a session.
+// watchers are the streams to notify when something happens to a session.
 type watchers struct {
 	mu       sync.Mutex
 	sessions map[bson.ObjectID]map[chan news]bool
 }
 
-// newsKept is how much a stream may be behind before it misses something.
+// newsKept is how far a stream may fall behind before it misses news.
 const newsKept = 32
 
-// watch returns a channel that gets the news of the session; done ends it.
+// watch returns a channel that receives the session's news, until done is called.
 func (w *watchers) watch(id bson.ObjectID) (told chan news, done func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -63,7 +63,7 @@ func (w *watchers) watch(id bson.ObjectID) (told chan news, done func()) {
 	}
 }
 
-// tell tells those who watch the session, without waiting for any of them.
+// tell notifies the session's watchers without blocking on any of them.
 func (w *watchers) tell(id bson.ObjectID, n news) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -75,24 +75,22 @@ func (w *watchers) tell(id bson.ObjectID, n news) {
 	}
 }
 
-// lookAgain is how often a stream looks at its session unasked: another process
-// may have ended it.
+// lookAgain is how often a stream checks its session without being notified: another process may have ended it.
 const lookAgain = 15 * time.Second
 
-// Watch is GET /token-lab/events: the session of the lab as it changes, and what a
-// run does, as server-sent events. It ends with the lab's session, with the user's
-// own (middlewares.Auth.Stream), and with the server.
+// Watch is GET /token-lab/events: the lab's session as it changes and the progress of a run, as server-sent events. It
+// ends with the lab's session, with the user's own (middlewares.Auth.Stream), or with the server.
 func (l *Lab) Watch(c *gin.Context) error {
 	s, _ := l.held(c)
 	if !l.alive(s) {
-		c.Status(http.StatusNoContent) // tells a browser not to come back
+		c.Status(http.StatusNoContent) // tells the browser not to reconnect
 		return nil
 	}
 	told, done := l.watchers.watch(s.ID)
 	defer done()
 	c.Header("Content-Type", "text/event-stream")
 	c.Header("Cache-Control", "no-store")
-	c.Header("X-Accel-Buffering", "no") // to a proxy: pass it on at once
+	c.Header("X-Accel-Buffering", "no") // asks proxies to pass it on immediately
 	tick := time.NewTicker(lookAgain)
 	defer tick.Stop()
 	for {

@@ -14,8 +14,8 @@ import (
 	"tokentube/utils/source"
 )
 
-// experiment is a button of the lab, the code that decides about what it shows, on
-// this site and in the model of the usual way, and what it does on either.
+// experiment is a button of the lab: what it does, and the code that decides the outcome, on this site and in the model
+// of the usual approach.
 type experiment struct {
 	Button
 	Code  []Shown `json:"code"`
@@ -26,7 +26,7 @@ type experiment struct {
 //go:embed experiments.json
 var experimentTable []byte
 
-// readExperiments reads the table, and finds the code that it names.
+// readExperiments reads the table and finds the code that it names.
 func readExperiments(code *source.Code) (all []experiment, err error) {
 	if err := json.Unmarshal(experimentTable, &all); err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func (r *run) expire() {
 		"An expired one gets %d, as if the server were broken, both times that it is sent: it's left to the client to guess that it should renew.", again.status)
 }
 
-// tamper gives the held access token another name and a role in its payload.
+// tamper changes the username and the roles in the payload of the browser's access token.
 func (r *run) tamper() string {
 	r.ready()
 	parts, claims, err := takeApart(r.browser.Access)
@@ -67,7 +67,7 @@ func (r *run) tamper() string {
 		return ""
 	}
 	claims["username"], claims["roles"] = json.RawMessage(`"admin"`), json.RawMessage(`["admin"]`)
-	payload, _ := json.Marshal(claims) // it was JSON
+	payload, _ := json.Marshal(claims) // can't fail: it was parsed from JSON
 	parts[1] = base64.RawURLEncoding.EncodeToString(payload)
 	r.changed = strings.Join(parts, ".")
 	r.say("The payload now says that the user is “admin” and has the role “admin”. The signature is the old one")
@@ -92,7 +92,7 @@ func (r *run) tamperCookie() {
 			Username string `json:"username"`
 		} `json:"data"`
 	}
-	_ = json.Unmarshal(a.body.Bytes(), &body) // whatever is missing is not as it should be
+	_ = json.Unmarshal(a.body.Bytes(), &body) // missing fields count as wrong
 	_, claims, _ := takeApart(r.browser.Access)
 	r.ours(a.ok() && a.set.Access != "", "The tampered token is ignored, and the refresh token renews.")
 	r.ours(a.ok() && string(claims["username"]) == `"`+body.Data.Username+`"`, "The response is for @%s: what the tampered payload says isn't believed.", body.Data.Username)
@@ -102,7 +102,7 @@ func (r *run) tamperCookie() {
 
 const renewal = "With the refresh token alone, for new tokens"
 
-// renew asks for new tokens with the refresh token that is held.
+// renew requests new tokens with the sender's refresh token.
 func (r *run) renew(by *middlewares.Pair, title string) *answer {
 	return r.send(request{title: title, method: http.MethodPost, path: "/renew", by: by, cookies: refreshOnly(*by)})
 }
@@ -199,7 +199,7 @@ func (r *run) passwordChange() {
 	r.usual(owner.ok() && later.status == http.StatusUnauthorized, "The owner's own renewal is refused with %d: changing the password has helped the thief only.", later.status)
 }
 
-// expiry is when a token says that it expires.
+// expiry is when a token claims to expire.
 func expiry(raw string) (at time.Time) {
 	_, claims, _ := takeApart(raw)
 	var seconds int64

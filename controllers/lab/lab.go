@@ -1,8 +1,7 @@
-// Package lab holds the pages that teach: the Token lab, where users break tokens
-// and watch what the site does, and Learn, which explains the code beside it. Both
-// use the site and change nothing about it.
+// Package lab holds the pages that teach: the Token lab, where users break tokens and watch how the site reacts, and
+// Learn, which explains the code. Both use the site without changing anything about it.
 //
-// Does not belong here: what the site itself needs.
+// Does not belong here: anything that the site itself needs.
 package lab
 
 import (
@@ -23,18 +22,17 @@ import (
 	"tokentube/utils/source"
 )
 
-// Lab is the Token lab: a page on which people let tokens expire, change, lose and
-// replay them. Its requests go through the engine, the middlewares and the models
-// of the site; only the session is a throwaway one, of its own kind, with cookies
-// of its own that open nothing else.
+// Lab is the Token lab: a page on which people let tokens expire, tamper with them, lose them and replay them. Its
+// requests go through the engine, the middlewares and the models of the site; only the session is a throwaway one, of
+// its own kind, whose cookies give access to nothing else.
 type Lab struct {
 	*controllers.App              // the site's, with the lab's sessions, cookies and tokens
-	site             http.Handler // answers the lab's requests
-	target           string       // where it answers them
+	site             http.Handler // handles the lab's requests
+	target           string       // the path that handles them
 	experiments      []experiment
 	watchers         watchers
-	guests           *guests // nil: its players are the users of the site
-	visitors         *Lab    // for those who are not logged in; nil in itself
+	guests           *guests // nil if the players are the site's users
+	visitors         *Lab    // the lab of visitors who are not logged in; nil in that lab itself
 	limits           *middlewares.Limits
 }
 
@@ -46,8 +44,8 @@ const (
 	maxAge    = 10 * time.Minute
 )
 
-// New makes the lab of a site, whose handler answers the lab's requests. It is an
-// error if code that an experiment shows is gone.
+// New makes the lab of a site, whose handler serves the lab's requests. It fails if code that an experiment shows no
+// longer exists.
 func New(app *controllers.App, code *source.Code, site http.Handler) (*Lab, error) {
 	all, err := readExperiments(code)
 	if err != nil {
@@ -55,7 +53,7 @@ func New(app *controllers.App, code *source.Code, site http.Handler) (*Lab, erro
 	}
 	l := &Lab{App: playground(app, app.Site), site: site, limits: app.Auth.Limits, target: path + "/target", experiments: all}
 	guests, err := openGuests(app)
-	if err != nil { // no folder to write in: nothing else of the site needs one with a MongoDB and a bucket
+	if err != nil { // no writable folder: with MongoDB and a bucket, nothing else needs one
 		app.Log.Warn("the Token lab is open to users only", "error", err)
 		return l, nil
 	}
@@ -63,22 +61,22 @@ func New(app *controllers.App, code *source.Code, site http.Handler) (*Lab, erro
 	return l, nil
 }
 
-// playground is the site with sessions, cookies and tokens of the lab, on these documents.
+// playground is the site with the lab's sessions, cookies and tokens, on the given data.
 func playground(app *controllers.App, on *models.Site) *controllers.App {
 	auth, inside, documents := *app.Auth, *app, *on
 	auth.Sessions = on.Sessions.OfKind(models.Lab, models.SessionPolicy{RefreshTTL: maxAge, Grace: grace, MaxAge: maxAge})
 	auth.Users, auth.Events, auth.Requests = on.Users, on.Events, on.Requests
 	auth.Tokens = app.Auth.Tokens.ForLab(accessTTL)
 	auth.Cookies = middlewares.Cookies{Prefix: cookiePrefix(app.Config.CookiePrefix), Path: path, Secure: app.Auth.Cookies.Secure}
-	auth.Playing, auth.Shared = true, false // its requests are answered by the process that sends them
-	auth.Limits = nil                       // what counts is the button that is pressed
+	auth.Playing, auth.Shared = true, false // the process that sends its requests also handles them
+	auth.Limits = nil                       // the buttons are limited instead
 	documents.Sessions = auth.Sessions
 	inside.Auth, inside.Site = &auth, &documents
 	return &inside
 }
 
-// cookiePrefix: "__Host-" is for cookies of the whole site (RFC 6265bis §4.1.3.2),
-// and the lab's are for the lab alone.
+// cookiePrefix replaces "__Host-", which is for cookies of the whole site (RFC 6265bis §4.1.3.2): the lab's cookies are
+// only sent to the lab.
 func cookiePrefix(prefix string) string {
 	if prefix != "" {
 		prefix = "__Secure-"
@@ -96,9 +94,8 @@ func find(code *source.Code, shown []Shown) (err error) {
 	return nil
 }
 
-// Routes registers the page, which is open to everybody, and what the lab's
-// requests are sent to. An experiment may take seconds, so that its response must
-// not bring the site's cookies.
+// Routes registers the page, which is open to everybody, and the endpoints for the lab's requests. Running an
+// experiment may take seconds, so its response must not set the site's cookies.
 func (l *Lab) Routes(site middlewares.Access) {
 	buttons := site.Public.Limit(l.limits.Labs)
 	site.Public.Page(http.MethodGet, path, l.open((*Lab).Show))
@@ -122,8 +119,8 @@ func (l *Lab) targets(site middlewares.Access) {
 	sent.Page(http.MethodPost, l.target+"/logout", asJSON(sessions.Delete))
 }
 
-// open is an action in the lab of whoever asks: users play with sessions of their
-// own account, visitors with those of a throw-away identity.
+// open runs an action in the right lab: users play with sessions of their own account, visitors with those of a
+// throwaway identity.
 func (l *Lab) open(action func(*Lab, *gin.Context) error) respond.Action {
 	return func(c *gin.Context) error {
 		if middlewares.Current(c).User != nil {
@@ -146,19 +143,19 @@ func asJSON(action respond.Action) respond.Action {
 
 // Page is what the lab shows.
 type Page struct {
-	Session     *Session `json:"session"` // nil before the first one, and when it is over
+	Session     *Session `json:"session"` // nil before the first one, and once it is over
 	Tokens      []Token  `json:"tokens"`
 	Experiments []Button `json:"experiments"`
-	Done        string   `json:"done"`   // how the experiments before went, to be sent with the next
-	Result      *Result  `json:"result"` // of the button that was pressed
+	Done        string   `json:"done"`   // the outcomes of earlier experiments, sent along with the next one
+	Result      *Result  `json:"result"` // of the pressed button
 }
 
 // Button starts an experiment.
 type Button struct {
-	Name    string `json:"name"` // in its address, and of its place on the page
+	Name    string `json:"name"` // used in its path, and as its anchor on the page
 	Label   string `json:"label"`
 	Summary string `json:"summary"`
-	State   string `json:"state"` // how it went: empty, held or failed
+	State   string `json:"state"` // the outcome: empty, held or failed
 }
 
 // Show is GET /token-lab.
@@ -189,8 +186,8 @@ func (l *Lab) show(c *gin.Context, s *models.Session, held middlewares.Pair, res
 	return respond.Show(c, "lab/index", page)
 }
 
-// held are the lab's tokens in the browser's cookies, and the session that they
-// belong to. It is nil if there is none, or another user's: nobody plays with that.
+// held returns the lab's tokens from the browser's cookies and the session they belong to. The session is nil if there
+// is none, or if it is another user's.
 func (l *Lab) held(c *gin.Context) (*models.Session, middlewares.Pair) {
 	var pair middlewares.Pair
 	pair.Access, pair.Refresh = l.Auth.Cookies.Read(c, l.Log)
@@ -204,7 +201,7 @@ func (l *Lab) held(c *gin.Context) (*models.Session, middlewares.Pair) {
 	}
 	user := middlewares.UserID(c)
 	if l.guests != nil {
-		user, _ = store.ParseID(claims.UserID) // the token alone says which visitor it is
+		user, _ = store.ParseID(claims.UserID) // only the token tells which visitor this is
 	}
 	s, err := l.Sessions.OfUserByID(c, user, id)
 	if err != nil {
@@ -217,7 +214,7 @@ func (l *Lab) alive(s *models.Session) bool {
 	return s != nil && s.EndedAt == nil && l.Now().Before(s.ExpiresAt)
 }
 
-// Start is POST /token-lab/session: a new session in place of the one before.
+// Start is POST /token-lab/session: starts a new session in place of the current one.
 func (l *Lab) Start(c *gin.Context) error {
 	if _, _, err := l.begin(c); err != nil {
 		return err
@@ -225,7 +222,7 @@ func (l *Lab) Start(c *gin.Context) error {
 	return respond.Redirect(c, path)
 }
 
-// begin starts a lab session for the user, who has one at most, or for a new visitor.
+// begin starts a lab session for the user, who has at most one, or for a new visitor.
 func (l *Lab) begin(c *gin.Context) (*models.Session, middlewares.Pair, error) {
 	user, err := l.player(c)
 	if err != nil {
@@ -234,7 +231,7 @@ func (l *Lab) begin(c *gin.Context) (*models.Session, middlewares.Pair, error) {
 	return l.beginAgain(c, user, models.NewLogin)
 }
 
-// beginAgain ends the lab's sessions of the user, and begins a new one.
+// beginAgain ends the user's lab sessions and starts a new one.
 func (l *Lab) beginAgain(c *gin.Context, user *models.User, why models.EndReason) (*models.Session, middlewares.Pair, error) {
 	all, err := l.Sessions.OfUser(c, user.ID)
 	if err != nil {
@@ -257,8 +254,8 @@ func (l *Lab) beginAgain(c *gin.Context, user *models.User, why models.EndReason
 	return session, pair, err
 }
 
-// ChangePassword is POST /token-lab/target/password: does to the lab's sessions what a change of the password does to the
-// site's (controllers.Settings.setPassword), and leaves the password as it is.
+// ChangePassword is POST /token-lab/target/password: does to the lab's sessions what a password change does to the
+// site's (controllers.Settings.setPassword), without changing the password.
 func (l *Lab) ChangePassword(c *gin.Context) error {
 	if _, _, err := l.beginAgain(c, middlewares.Current(c).User, models.PasswordChanged); err != nil {
 		return err
@@ -266,8 +263,7 @@ func (l *Lab) ChangePassword(c *gin.Context) error {
 	return respond.Done(c, "Password changed. All other devices were signed out.", path, nil)
 }
 
-// player is who a new session is for: the user, or a new throw-away identity in
-// place of the one before.
+// player is the owner of a new session: the user, or a new throwaway identity that replaces the visitor's previous one.
 func (l *Lab) player(c *gin.Context) (*models.User, error) {
 	if l.guests == nil {
 		return middlewares.Current(c).User, nil
@@ -279,8 +275,8 @@ func (l *Lab) player(c *gin.Context) (*models.User, error) {
 	return l.guests.add(c)
 }
 
-// Run is POST /token-lab/experiments/:name: presses a button. The answer is the
-// page with what happened, here and in the model of the usual way.
+// Run is POST /token-lab/experiments/:name: runs an experiment. The response is the page with what happened, on this
+// site and in the model of the usual approach.
 func (l *Lab) Run(c *gin.Context) error {
 	i := slices.IndexFunc(l.experiments, func(e experiment) bool { return e.Name == c.Param("name") })
 	if i < 0 {
@@ -304,7 +300,7 @@ func (l *Lab) Run(c *gin.Context) error {
 	}
 	result := &Result{Name: e.Name, Label: e.Label, Ours: ours.column("ours"), Usual: usual.column("usual")}
 	result.Ours.Code, result.Usual.Code, result.Ours.Session = e.Code, e.Usual, l.newSession(here.session())
-	l.Auth.Cookies.Unset(c) // those of a session that began within this answer: a name is set once (RFC 6265 §4.1.1)
+	l.Auth.Cookies.Unset(c) // those of a session that began during this request: each cookie may be set only once (RFC 6265 §4.1.1)
 	if l.alive(here.session()) && ours.browser.Refresh != "" {
 		l.Auth.Cookies.Set(c, ours.browser, here.session(), l.Now())
 	} else {

@@ -17,11 +17,11 @@ import (
 	"tokentube/utils/source"
 )
 
-// Learn are the pages that explain tokens beside the code that handles them.
+// Learn are the pages that explain tokens next to the code that handles them.
 type Learn struct{ lessons []Lesson }
 
-// Lesson is a page of Learn. Its words, its drawing and its questions are the template learn/<slug>; which code it shows is
-// in lessons.json, and the same idea in Node in express/<slug>.js.
+// Lesson is a page of Learn. Its text, drawing and questions are in the template learn/<slug>, the code to show is
+// named in lessons.json, and express/<slug>.js shows the same idea in Node.
 type Lesson struct {
 	Slug    string        `json:"slug"`
 	Title   string        `json:"title"`
@@ -35,47 +35,47 @@ type Lesson struct {
 	After   *LessonLink   `json:"after"`  // nil on the last page
 }
 
-// Shown is code on a page, and what its decisive lines contain.
+// Shown is code on a page, with parts of its decisive lines.
 type Shown struct {
 	source.Piece
 	Marks []string `json:"marks"`
 }
 
-// Lines are all lines, the decisive ones marked.
+// Lines are all lines, with the decisive ones marked.
 func (s Shown) Lines() []source.Line { return s.Piece.Lines(s.Marks...) }
 
-// IsFunction tells it from the declaration of a type.
+// IsFunction reports whether it is a function rather than a type declaration.
 func (s Shown) IsFunction() bool { return strings.Contains("\n"+s.Text, "\nfunc ") }
 
-// Decisive is the decisive lines alone.
+// Decisive are only the decisive lines.
 func (s Shown) Decisive() []source.Line { return s.Excerpt(s.Marks...) }
 
-// Try leads to a button of the Token lab that shows what the page tells, or to another of its pages.
+// Try links to a button of the Token lab that demonstrates the lesson, or to another page of the lab.
 type Try struct {
 	Name    string `json:"name"` // the button's
 	Address string `json:"path"`
 	Label   string `json:"label"`
 }
 
-// Path is the address that it leads to.
+// Path is where it links to.
 func (t Try) Path() string { return cmp.Or(t.Address, path+"#"+t.Name) }
 
-// LessonLink leads from one page to another.
+// LessonLink links from one page to another.
 type LessonLink struct {
 	Slug  string `json:"slug"`
 	Title string `json:"title"`
 }
 
-// Path is the address of the page.
+// Path is the path of the page.
 func (l Lesson) Path() string { return "/learn/" + l.Slug }
 
-// Path is the address of the page that it leads to.
+// Path is the path of the linked page.
 func (l LessonLink) Path() string { return "/learn/" + l.Slug }
 
 //go:embed lessons.json express/*.js
 var lessonFiles embed.FS
 
-// NewLearn reads the lessons and finds the code that they show. It is an error if some is gone.
+// NewLearn reads the lessons and finds the code that they show. It fails if some of it no longer exists.
 func NewLearn(code *source.Code) (Learn, error) {
 	var l Learn
 	table, err := lessonFiles.ReadFile("lessons.json")
@@ -117,7 +117,7 @@ func (l *Lesson) find(code *source.Code) (err error) {
 	return err
 }
 
-// Paths are the addresses of the pages.
+// Paths are the paths of the pages.
 func (l Learn) Paths() []string {
 	paths := []string{"/learn"}
 	for _, lesson := range l.lessons {
@@ -138,7 +138,7 @@ type lessonList struct {
 	Lessons []Lesson `json:"lessons"`
 }
 
-// Index is GET /learn: all pages.
+// Index is GET /learn: the list of all pages.
 func (l Learn) Index(c *gin.Context) error {
 	return respond.Show(c, "learn/index", lessonList{l.lessons})
 }
@@ -153,7 +153,7 @@ func (l Learn) Show(c *gin.Context) error {
 	return apperr.New(apperr.NotFound, "There is no such page.")
 }
 
-// FromExpress is GET /learn/from-express: docs/from-express.md as it is.
+// FromExpress is GET /learn/from-express: docs/from-express.md, unchanged.
 func (Learn) FromExpress(c *gin.Context) error {
 	c.String(http.StatusOK, "%s", docs.FromExpress)
 	return nil

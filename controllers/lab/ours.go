@@ -14,12 +14,11 @@ import (
 	"tokentube/models/store"
 )
 
-// ours is this site as an experiment sees it: requests go through its engine, its
-// middlewares and its models.
+// ours is this site, as an experiment sees it: requests go through its engine, its middlewares and its models.
 type ours struct {
 	*Lab
 	c        *gin.Context
-	sessions []*models.Session // of the run, the newest last
+	sessions []*models.Session // of the run, newest last
 }
 
 func (o *ours) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -41,10 +40,10 @@ func (o *ours) tell(n news) {
 	}
 }
 
-// session is the newest of the run, as it was looked at last.
+// session is the run's newest session, as last loaded.
 func (o *ours) session() *models.Session { return o.sessions[len(o.sessions)-1] }
 
-// look loads the session that the refresh token names, or else the newest.
+// look loads the session that the refresh token names, or else the newest one.
 func (o *ours) look(pair middlewares.Pair) (state, error) {
 	id := o.session().ID
 	if claims, _ := o.Auth.Tokens.Refresh.Verify(pair.Refresh); claims != nil {
@@ -84,8 +83,8 @@ func (o *ours) name(raw string) string {
 	return "?"
 }
 
-// number names a token by the number of its refresh token in its session: R2. A
-// second session of the run has primes: R2′.
+// number names a token by the number of its refresh token in its session, such as R2. Further sessions of the run have
+// primes: R2′.
 func (o *ours) number(kind, session, jti string) string {
 	for i, s := range o.sessions {
 		if s.ID.Hex() == session {
@@ -95,7 +94,7 @@ func (o *ours) number(kind, session, jti string) string {
 	return kind + "?"
 }
 
-// number counts the session's refresh tokens from its first one.
+// number counts the session's refresh tokens from the first one issued.
 func number(s *models.Session, jti string) string {
 	if jti == s.Current.ID {
 		return strconv.Itoa(oldest(s) + len(s.Recent))
@@ -108,5 +107,5 @@ func number(s *models.Session, jti string) string {
 	return "?"
 }
 
-// oldest is the number of the first refresh token that the session remembers.
+// oldest is the number of the earliest refresh token that the session still remembers.
 func oldest(s *models.Session) int { return int(s.Renewals) + 1 - len(s.Recent) }

@@ -14,10 +14,10 @@ import (
 	"tokentube/models"
 )
 
-// Token is a token taken apart.
+// Token is a decoded token.
 type Token struct {
 	Name      string    `json:"name"` // of its cookie
-	Mark      string    `json:"mark"` // A2: made with the second refresh token of its session, R2
+	Mark      string    `json:"mark"` // A2: issued with its session's second refresh token, R2
 	Header    string    `json:"header"`
 	Payload   string    `json:"payload"`
 	Signature string    `json:"signature"`
@@ -27,14 +27,14 @@ type Token struct {
 	Left      int       `json:"left"` // seconds
 }
 
-// Claim is a claim, and what it is for.
+// Claim is a claim and its purpose.
 type Claim struct {
 	Name    string `json:"name"`
 	Value   string `json:"value"`
 	Meaning string `json:"meaning"`
 }
 
-// meanings explains the claims, in the order in which they are shown.
+// meanings explains the claims, in display order.
 var meanings = []struct{ name, meaning string }{
 	{"_id", "the user"},
 	{"email", "the user's address"},
@@ -51,7 +51,7 @@ var meanings = []struct{ name, meaning string }{
 	{"exp", "expires at, in seconds since 1970"},
 }
 
-// tokens are those that the browser holds, taken apart.
+// tokens are the browser's tokens, decoded.
 func (o *ours) tokens(held middlewares.Pair) []Token {
 	var all []Token
 	access, refresh := o.cookies()
@@ -91,8 +91,7 @@ func (o *ours) token(cookie, raw string) (Token, error) {
 	return t, nil
 }
 
-// takeApart returns a token's three parts and the claims of its payload, whatever
-// they are worth.
+// takeApart returns a token's three parts and the claims of its payload, without verifying them.
 func takeApart(raw string) (parts []string, claims map[string]json.RawMessage, err error) {
 	parts = strings.Split(raw, ".")
 	if len(parts) != 3 {
@@ -106,7 +105,7 @@ func takeApart(raw string) (parts []string, claims map[string]json.RawMessage, e
 	return parts, claims, err
 }
 
-// Session is the session as the database has it.
+// Session is the session as stored in the database.
 type Session struct {
 	ID       string  `json:"_id"`
 	Timeline []Event `json:"timeline"` // oldest first
@@ -124,7 +123,7 @@ type Event struct {
 
 func hourOf(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }
 
-// newSession tells a session's life from its document, in the order of time.
+// newSession reconstructs a session's history from its document, in chronological order.
 func (l *Lab) newSession(s *models.Session) *Session {
 	out := &Session{ID: s.ID.Hex(), Over: s.EndedAt != nil}
 	add := func(at time.Time, kind, text string, values ...any) {
@@ -158,7 +157,7 @@ func (l *Lab) newSession(s *models.Session) *Session {
 		add(*s.EndedAt, "ended", "The session was ended %s. Its tokens open nothing any more.", endings[s.EndedFor])
 	}
 	slices.SortStableFunc(out.Timeline, func(a, b Event) int { return a.time.Truncate(time.Second).Compare(b.time.Truncate(time.Second)) })
-	if out.Over { // what was ahead then doesn't come
+	if out.Over { // what was still ahead when it ended won't happen
 		out.Timeline = slices.DeleteFunc(out.Timeline, func(e Event) bool { return e.time.After(*s.EndedAt) })
 	}
 	return out
@@ -170,7 +169,7 @@ var endings = map[models.EndReason]string{
 	models.TooMany: "because there were too many", models.Restored: "because the site was restored from a backup",
 }
 
-// Result is what a button did, on this site and in the model of the usual way.
+// Result is what a button did, on this site and in the model of the usual approach.
 type Result struct {
 	Name  string `json:"name"`
 	Label string `json:"label"`
@@ -178,13 +177,13 @@ type Result struct {
 	Usual Column `json:"usual"`
 }
 
-// Held tells whether everything was as it was to be.
+// Held reports whether everything turned out as expected.
 func (r Result) Held() bool {
 	all := append(slices.Clone(r.Ours.Findings), r.Usual.Findings...)
 	return !slices.ContainsFunc(all, func(f Finding) bool { return !f.OK })
 }
 
-// Column is the run on one of the two.
+// Column is the run on one of the two servers.
 type Column struct {
 	Findings []Finding `json:"findings"`
 	Steps    []Step    `json:"steps"`
@@ -193,22 +192,22 @@ type Column struct {
 	Code     []Shown   `json:"code"`
 }
 
-// Finding is something that was to be shown, and whether it was.
+// Finding is an expectation, and whether it was met.
 type Finding struct {
 	Text string `json:"text"`
 	OK   bool   `json:"ok"`
 }
 
-// Step is a request and its response; without a request, what happened in between.
+// Step is a request and its response, or something that happened in between, without a request.
 type Step struct {
 	Title      string   `json:"title"`
-	Count      int      `json:"count"` // of requests with the same response
+	Count      int      `json:"count"` // how many requests got the same response
 	Request    []string `json:"request"`
 	Status     int      `json:"status"`
 	StatusText string   `json:"statusText"`
 	Header     []string `json:"header"`
 	Body       string   `json:"body"`
-	Cookies    []Change `json:"cookies"` // of who sent it
+	Cookies    []Change `json:"cookies"` // the sender's
 	Lost       bool     `json:"lost"`    // the response didn't arrive
 	trace
 }
@@ -221,10 +220,10 @@ type Change struct {
 	After  string `json:"after"`
 }
 
-// Changed tells whether the response changed it.
+// Changed reports whether the response changed it.
 func (c Change) Changed() bool { return c.Before != c.After }
 
-// Indented is the body over several lines, if it is JSON.
+// Indented is the body, pretty-printed if it is JSON.
 func (s Step) Indented() string { return indented(s.Body) }
 
 func indented(body string) string {
@@ -245,7 +244,7 @@ func (r *run) named(raw string) string {
 	return r.name(raw)
 }
 
-// column writes down the run, with tokens by their names and their ends.
+// column summarizes the run, with tokens shortened to their names and last characters.
 func (r *run) column(id string) Column {
 	var pairs []string
 	done := map[string]bool{"": true}

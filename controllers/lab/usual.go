@@ -16,37 +16,37 @@ import (
 	"tokentube/middlewares"
 )
 
-// usual is a model of the usual way: one refresh token for each user, kept as it
-// is, compared and overwritten. It answers as the backend of the article did when
-// we ran it (/learn/compared). DO NOT COPY IT: it is here for its faults.
+// usual is a model of the usual approach: one refresh token for each user, stored as it is, compared and overwritten.
+// It responds as the article's backend did when we ran it (/learn/compared). DO NOT COPY IT: it exists for its faults.
 //
-// Only an experiment calls it. It lives as long as that, has one user, keys of its
-// own and no route, stores nothing and opens nothing.
+// Only experiments call it. It lasts as long as one experiment, has a single user, its own keys and no route, stores
+// nothing and gives access to nothing.
 type usual struct {
 	*http.ServeMux
 	accessKey, refreshKey []byte
 	clock                 func() time.Time
-	ahead                 time.Duration // what the experiment doesn't have to wait for
-	turn                  chan struct{} // of requests that are served at once
+	ahead                 time.Duration // how far its clock is ahead: time that the experiment doesn't have to wait for
+	turn                  chan struct{} // limits the requests served at the same time
 
-	mu     sync.Mutex // of the database, for one read or one write
+	mu     sync.Mutex // as in a database, held for a single read or write
 	stored string     // the field refreshToken of the only user
 	issued []middlewares.Pair
 }
 
-// usualUser is what tokens of the model say about its user.
+// usualUser are the claims about the model's user.
 var usualUser = jwt.MapClaims{"_id": "6650a1b2c3d4e5f601234567", "email": "alice@example.com", "username": "alice", "fullName": "Alice"}
 
-// newUsual makes the model with its user logged in.
+// newUsual makes the model, with its user logged in.
 func newUsual(clock func() time.Time) (*usual, middlewares.Pair) {
-	// Of eight renewals at once that backend let two through: so many are between comparing and overwriting here.
+	// In our tests, that backend let two of eight concurrent renewals through, so two may be between comparing and
+	// overwriting here.
 	u := &usual{ServeMux: http.NewServeMux(), accessKey: []byte(rand.Text()), refreshKey: []byte(rand.Text()), clock: clock, turn: make(chan struct{}, 2)}
 	u.HandleFunc("GET /usual", u.guarded(u.currentUser))
 	u.HandleFunc("POST /usual/renew", u.renew)
 	u.HandleFunc("POST /usual/logout", u.guarded(u.logOut))
 	u.HandleFunc("POST /usual/password", u.guarded(u.changePassword))
 	pair := u.makeTokens() // which is all that login does
-	u.ahead = time.Second  // tokens have no jti: those of one second are the same, and nothing would be replaced
+	u.ahead = time.Second  // tokens have no jti: those issued within one second are identical, so nothing would be replaced
 	return u, pair
 }
 
@@ -62,7 +62,7 @@ func (u *usual) sign(key []byte, life time.Duration) string {
 	for name, value := range usualUser {
 		claims[name] = value
 	}
-	raw, _ := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString(key) // fails for a key that is not bytes
+	raw, _ := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString(key) // only fails if the key is not bytes
 	return raw
 }
 
@@ -70,7 +70,7 @@ func (u *usual) makeTokens() middlewares.Pair {
 	pair := middlewares.Pair{Access: u.sign(u.accessKey, accessTTL), Refresh: u.sign(u.refreshKey, maxAge)}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.stored = pair.Refresh // whoever logged in or renewed before is out
+	u.stored = pair.Refresh // this logs out whoever logged in or renewed before
 	u.issued = append(u.issued, pair)
 	return pair
 }
@@ -80,7 +80,7 @@ func (u *usual) valid(raw string, key []byte) bool {
 	return err == nil
 }
 
-// given is the token of a cookie, or else of the header.
+// given is the token from a cookie, or else from the header.
 func given(r *http.Request, cookie string) string {
 	if k, err := r.Cookie(cookie); err == nil && k.Value != "" {
 		return k.Value
@@ -88,8 +88,8 @@ func given(r *http.Request, cookie string) string {
 	return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 }
 
-// guarded lets those pass whose access token is correctly signed and not expired.
-// Nothing else is asked: no session, no logout.
+// guarded lets requests pass whose access token is correctly signed and unexpired. It checks nothing else: no session,
+// no logout.
 func (u *usual) guarded(action http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		switch raw := given(r, "AccessToken"); {
@@ -107,8 +107,8 @@ func (u *usual) currentUser(w http.ResponseWriter, _ *http.Request) {
 	usualSuccess(w, http.StatusOK, "User fetched successfully", usualUser)
 }
 
-// renew compares the refresh token with the user's, and overwrites that: two steps,
-// between which others come through.
+// renew compares the refresh token with the stored one, then overwrites that. These are two steps, between which other
+// requests get through.
 func (u *usual) renew(w http.ResponseWriter, r *http.Request) {
 	raw := given(r, "RefreshToken")
 	u.mu.Lock()
@@ -128,7 +128,7 @@ func (u *usual) renew(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// logOut blanks the field and the cookies. An access token that somebody kept knows nothing of it.
+// logOut blanks the field and the cookies. Copies of the access token stay valid.
 func (u *usual) logOut(w http.ResponseWriter, _ *http.Request) {
 	u.mu.Lock()
 	u.stored = ""
@@ -137,12 +137,12 @@ func (u *usual) logOut(w http.ResponseWriter, _ *http.Request) {
 	usualSuccess(w, http.StatusOK, "User logged out successfully", nil)
 }
 
-// changePassword would store another hash here, and leaves every token as it is.
+// changePassword would store another hash here. It leaves all tokens valid.
 func (u *usual) changePassword(w http.ResponseWriter, _ *http.Request) {
 	usualSuccess(w, http.StatusOK, "User new password updated successfully", nil)
 }
 
-// setUsual sets both cookies: no SameSite, no end.
+// setUsual sets both cookies, without SameSite and without an expiry.
 func setUsual(w http.ResponseWriter, pair middlewares.Pair, more string) {
 	w.Header().Add("Set-Cookie", "AccessToken="+pair.Access+"; Path=/"+more+"; HttpOnly; Secure")
 	w.Header().Add("Set-Cookie", "RefreshToken="+pair.Refresh+"; Path=/"+more+"; HttpOnly; Secure")
@@ -159,16 +159,16 @@ func usualError(w http.ResponseWriter, status int, message string) {
 func writeUsual(w http.ResponseWriter, status int, body map[string]any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // to memory
+	_ = json.NewEncoder(w).Encode(body) // can't fail: it writes to memory
 }
 
-// What follows is how an experiment looks at it.
+// What follows implements server for the experiments.
 
 func (u *usual) address() string { return "http://usual.example/usual" }
 
 func (u *usual) cookies() (access, refresh string) { return "AccessToken", "RefreshToken" }
 
-func (u *usual) usable(middlewares.Pair) bool { return true } // each experiment logs in
+func (u *usual) usable(middlewares.Pair) bool { return true } // each experiment starts with a login
 
 func (u *usual) now() time.Time { return u.clock().Add(u.ahead) }
 
@@ -195,7 +195,7 @@ func (u *usual) name(raw string) string {
 	return u.nameOf("R", raw)
 }
 
-// nameOf numbers tokens as they were made: those of one second are one.
+// nameOf numbers tokens in the order they were issued: those issued within one second are the same.
 func (u *usual) nameOf(kind, raw string) string {
 	same := func(p middlewares.Pair) bool { return raw == map[string]string{"A": p.Access, "R": p.Refresh}[kind] }
 	different := slices.CompactFunc(slices.Clone(u.issued), func(a, b middlewares.Pair) bool { return a == b })

@@ -17,17 +17,16 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// mostGuests is how many visitors may play at once: some 10 MB.
+// mostGuests is how many visitors may play at once; they take about 10 MB.
 const mostGuests = 2000
 
-// guests are the throw-away identities of visitors. They live in a database of
-// their own in this process, which nothing but the lab reads, and which leaves
-// nothing behind. The code that runs on it is that of the site.
+// guests are the throwaway identities of visitors. They live in their own database in this process, which only the lab
+// reads and which leaves nothing behind. The code that runs on it is the site's.
 type guests struct {
 	*models.Site
 	now  func() time.Time
 	mu   sync.Mutex
-	here []guest // the oldest first
+	here []guest // oldest first
 }
 
 type guest struct {
@@ -35,10 +34,10 @@ type guest struct {
 	until time.Time
 }
 
-// openGuests opens the database, which is closed with the site's.
+// openGuests opens the database. It is closed together with the site's.
 func openGuests(app *controllers.App) (*guests, error) {
 	db, err := store.OpenScratch(app.Config.DataDir, app.Now, app.Log)
-	if err != nil { // where there is a MongoDB, the folder may be missing or read-only
+	if err != nil { // with MongoDB, the folder may be missing or read-only
 		db, err = store.OpenScratch(os.TempDir(), app.Now, app.Log)
 	}
 	if err != nil {
@@ -50,8 +49,7 @@ func openGuests(app *controllers.App) (*guests, error) {
 	return g, db.Prepare(context.Background())
 }
 
-// attend removes those whose time is over until ctx ends, and closes the database
-// then.
+// attend removes expired guests until ctx ends, and then closes the database.
 func (g *guests) attend(ctx context.Context) {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
@@ -66,7 +64,7 @@ func (g *guests) attend(ctx context.Context) {
 	}
 }
 
-// add makes a new one.
+// add creates a new guest.
 func (g *guests) add(ctx context.Context) (*models.User, error) {
 	g.removeOld(ctx)
 	name := "visitor-" + strings.ToLower(rand.Text()[:12])
@@ -83,14 +81,14 @@ func (g *guests) add(ctx context.Context) (*models.User, error) {
 	return user, nil
 }
 
-// removeOld removes those whose session has reached its limit.
+// removeOld removes the guests whose session has reached its limit.
 func (g *guests) removeOld(ctx context.Context) {
 	for _, id := range g.leave(func(one guest) bool { return !g.now().Before(one.until) }) {
-		_ = g.Users.Delete(context.WithoutCancel(ctx), id) // who stays here goes with the process
+		_ = g.Users.Delete(context.WithoutCancel(ctx), id) // on failure, they disappear when the process ends
 	}
 }
 
-// remove removes one, with the session.
+// remove removes a guest and their session.
 func (g *guests) remove(ctx context.Context, id bson.ObjectID) {
 	for _, id := range g.leave(func(one guest) bool { return one.id == id }) {
 		_ = g.Users.Delete(context.WithoutCancel(ctx), id)
