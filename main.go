@@ -1,4 +1,4 @@
-// Command tokentube serves the site. "go run . help" says what else it does.
+// Command tokentube serves the site. "go run . help" lists its other commands.
 package main
 
 import (
@@ -23,7 +23,7 @@ import (
 	"tokentube/utils/source"
 )
 
-// code is this program itself, which the pages that explain it show.
+// code is the source of this program, for the pages that explain it.
 //
 //go:embed config/*.go models/*.go models/store/*.go middlewares/*.go controllers/*.go controllers/lab/*.go routes/*.go utils/token/*.go utils/httpserver/*.go
 var code embed.FS
@@ -35,7 +35,7 @@ func main() {
 	os.Exit(commands.Report(err, os.Stderr))
 }
 
-// run serves until ctx ends, or runs the command that is named.
+// run serves until ctx is cancelled, or runs the named command.
 func run(ctx context.Context, args []string) error {
 	command, err := commands.Parse(args, os.Stdout)
 	if err != nil {
@@ -77,7 +77,7 @@ func run(ctx context.Context, args []string) error {
 	}, func() { fmt.Printf("Tokentube is at %s\n", cfg.BaseURL) })
 }
 
-// site puts the site together, over what it has stored, with its metrics, if somebody wants to know them.
+// site assembles the site on its stored data, with metrics if they are enabled.
 func site(cfg config.Config, data *commands.Data) (handler, numbers http.Handler, err error) {
 	app, err := controllers.New(cfg, data.Site, data.Media, data.Log, time.Now)
 	if err != nil {

@@ -2,6 +2,6 @@
 
 package commands
 
-func mayChange(string) bool { return true } // the start will tell
+func mayChange(string) bool { return true } // the start will show it
 
 const hasModes = false

@@ -90,7 +90,8 @@ func backup(ctx context.Context, s Site, path string, force bool) error {
 	return nil
 }
 
-// maker returns what writes a backup: of a stopped site this process, by way of a copy in folder, and of a running one the site.
+// maker returns the function that writes a backup: for a stopped site this process does, from a copy in folder; a
+// running site writes it itself.
 func maker(ctx context.Context, cfg config.Config, folder string) (write func(io.Writer) error, done func(), err error) {
 	db, err := openStopped(cfg)
 	if errors.Is(err, localdb.ErrInUse) {
@@ -114,7 +115,7 @@ func maker(ctx context.Context, cfg config.Config, folder string) (write func(io
 	return func(to io.Writer) error { return writeSite(ctx, to, cfg, files, db.Snapshot, folder) }, done, nil
 }
 
-// writeSite writes everything that the site in DATA_DIR has; files is nil if they are elsewhere.
+// writeSite writes all data of the site in DATA_DIR; files is nil if they are stored elsewhere.
 func writeSite(ctx context.Context, to io.Writer, cfg config.Config, files *media.Store, snapshot func(context.Context, string) (string, error), folder string) error {
 	database, err := snapshot(ctx, folder)
 	if err != nil {
@@ -140,7 +141,7 @@ func also(media, secrets bool) string {
 	return ""
 }
 
-// openStopped opens the database file of a site that does not run.
+// openStopped opens the database file of a site that isn't running.
 func openStopped(cfg config.Config) (*localdb.DB, error) {
 	if err := unfinishedRestore(cfg.DataDir); err != nil {
 		return nil, err
@@ -156,7 +157,7 @@ func noSite(cfg config.Config) error {
 	return fmt.Errorf("there is no site in %s (DATA_DIR)", cfg.DataDir)
 }
 
-// mayWrite tells early what would only come out after the work.
+// mayWrite reports early what would otherwise only fail after the work is done.
 func mayWrite(path string, force bool) error {
 	info, err := os.Lstat(path)
 	switch {
@@ -177,8 +178,7 @@ func mayWrite(path string, force bool) error {
 	return nil
 }
 
-// writeArchive writes under another name, reads what it wrote, and only then lets
-// it appear as path.
+// writeArchive writes to a temporary file, verifies what it wrote, and only then publishes it as path.
 func writeArchive(ctx context.Context, path string, write func(io.Writer) error, force bool) (head archive.Head, size int64, err error) {
 	draft, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*.tmp") // mode 0600
 	if err != nil {
@@ -202,8 +202,8 @@ func writeArchive(ctx context.Context, path string, write func(io.Writer) error,
 	return head, info.Size(), errors.Join(publish(draft.Name(), path, force), syncFolder(filepath.Dir(path)))
 }
 
-// publish renames. Without force it never replaces what came there meanwhile: a
-// link, unlike a rename, fails then. Some file systems have none.
+// publish renames. Without force it never replaces a file that appeared in the meantime: unlike a rename, a link fails
+// then. Some file systems have no links.
 func publish(from, to string, force bool) error {
 	if force {
 		return os.Rename(from, to)
@@ -223,7 +223,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// syncFolder makes a rename last.
+// syncFolder makes a rename durable.
 func syncFolder(path string) error {
 	folder, err := os.Open(path) // #nosec G304 -- the operator's own choice
 	if err != nil {

@@ -14,20 +14,21 @@ import (
 	"tokentube/config"
 )
 
-// backupSocket is where a running site gives its backup to the "backup" command.
+// backupSocket is where a running site serves backups to the "backup" command.
 func backupSocket(cfg config.Config) string { return filepath.Join(cfg.DataDir, "backup.sock") }
 
-// patience is how long a reader of a backup may keep the site waiting: files that are deleted meanwhile stay until it is over.
+// patience is how long the reader of a backup may block: until it is done, deleted files stay on disk.
 const patience = time.Minute
 
-// ServeBackups gives everyone who opens a socket in DATA_DIR a backup, one after the other, until the database is closed. Only
-// the user that runs the site can open it, who can read the folder anyway: so the secrets are in it, unlike in a download.
+// ServeBackups gives everyone who connects to a socket in DATA_DIR a backup, one at a time, until the database is
+// closed. Only the user that runs the site can connect, and they can read the folder anyway: so, unlike a download, it
+// includes the secrets.
 func (d *Data) ServeBackups(cfg config.Config) {
 	if cfg.MongoURI != "" {
 		return
 	}
 	path := backupSocket(cfg)
-	_ = os.Remove(path) // a killed process left it: whoever has the database is the only one to listen
+	_ = os.Remove(path) // left by a killed process: only the process that has the database open listens
 	listener, err := net.Listen("unix", path)
 	if err == nil {
 		err = os.Chmod(path, 0o600)
@@ -50,7 +51,7 @@ func (d *Data) ServeBackups(cfg config.Config) {
 	})
 }
 
-// giveBackup writes a backup that ends in the middle if something fails: its reader notices that the mark at the end is missing.
+// giveBackup writes a backup. If something fails, it is cut short: the reader notices that the end marker is missing.
 func (d *Data) giveBackup(ctx context.Context, to net.Conn, cfg config.Config) error {
 	defer func() { _ = to.Close() }()
 	defer context.AfterFunc(ctx, func() { _ = to.Close() })()
@@ -73,7 +74,8 @@ func (i impatient) Write(p []byte) (int, error) {
 	return i.Conn.Write(p)
 }
 
-// fromRunning asks the running site for a backup. inUse is what to say if there is none, but a command that works with the database.
+// fromRunning asks the running site for a backup. inUse is the error if no site is running, only a command that has the
+// database open.
 func fromRunning(ctx context.Context, cfg config.Config, inUse error) (write func(io.Writer) error, done func(), err error) {
 	from, err := (&net.Dialer{}).DialContext(ctx, "unix", backupSocket(cfg))
 	if errors.Is(err, fs.ErrPermission) {

@@ -1,5 +1,5 @@
-// Package commands holds what the program does besides serving: one file a
-// command. It also opens and closes what all of them, and the site, work with.
+// Package commands holds what the program does besides serving: one file per command. It also opens and closes the data
+// that the commands and the site work with.
 package commands
 
 import (
@@ -19,12 +19,12 @@ import (
 // Site is what a command works on.
 type Site struct {
 	Config config.Config
-	Faults error     // of the configuration: only for a command that Looks
-	Out    io.Writer // what the command says
+	Faults error     // of the configuration: only for commands that Looks reports
+	Out    io.Writer // the command's output
 	Logs   io.Writer
 }
 
-// with opens the site as the server does, for as long as do takes.
+// with opens the site as the server does, and closes it after do.
 func (s Site) with(ctx context.Context, do func(*Data) error) error {
 	data, err := Open(ctx, s.Config, s.Logs)
 	if err != nil {
@@ -37,8 +37,7 @@ func (s Site) with(ctx context.Context, do func(*Data) error) error {
 	return do(data)
 }
 
-// reading opens the site for as long as do takes, which changes nothing in it. The embedded database may be where nothing
-// can be written.
+// reading opens the site for do, which must not change anything. The embedded database may be in a read-only place.
 func (s Site) reading(ctx context.Context, do func(*Data) error) error {
 	if err := unfinishedRestore(s.Config.DataDir); err != nil {
 		return err
@@ -57,21 +56,21 @@ func (s Site) reading(ctx context.Context, do func(*Data) error) error {
 // say prints a line.
 func (s Site) say(format string, args ...any) { _, _ = fmt.Fprintf(s.Out, format+"\n", args...) }
 
-// Run is a command whose arguments were understood.
+// Run is a parsed command.
 type Run func(context.Context, Site) error
 
-// command is a command as it is looked up and explained.
+// command describes a command and parses its arguments.
 type command struct {
 	name, args string
 	brief      string // one line
-	help       string // what it does and needs, where it says more than the line
+	help       string // what it does and needs, if brief doesn't say it all
 	parse      func(flags *flag.FlagSet, args []string) (Run, error)
 }
 
 var all = []command{seedCommand, adminCommand, backupCommand, restoreCommand, repairCommand, compactCommand, migrateCommand, healthCommand, doctorCommand}
 
-// Looks tells the command that is also for a configuration that cannot be used, and that changes nothing: also not by making
-// the secrets that are missing.
+// Looks reports whether the command also accepts a faulty configuration and changes nothing: it doesn't even generate
+// missing secrets.
 func Looks(args []string) bool { return len(args) > 0 && args[0] == "doctor" }
 
 // usageError is a fault in the arguments: nothing was done.
@@ -81,7 +80,7 @@ func (e usageError) Error() string { return e.text }
 
 func usage(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
 
-// configError is a configuration with faults.
+// configError is a faulty configuration.
 type configError struct{ faults error }
 
 func (e configError) Error() string { return "the configuration cannot be used:\n" + e.faults.Error() }
@@ -91,9 +90,8 @@ func (e configError) Unwrap() error { return e.faults }
 // Misconfigured returns the faults of a configuration as one error.
 func Misconfigured(faults error) error { return configError{faults} }
 
-// Parse understands the arguments of the program, before anything is opened.
-// Without any, the site is to be served: the Run is nil. Where help is asked for,
-// it is printed, and the error is flag.ErrHelp.
+// Parse parses the program's arguments, before anything is opened. Without arguments, the site is to be served: the Run
+// is nil. If help is requested, Parse prints it and returns flag.ErrHelp.
 func Parse(args []string, out io.Writer) (Run, error) {
 	if len(args) == 0 {
 		return nil, nil
@@ -125,8 +123,8 @@ func (c command) understand(args []string, out io.Writer) (Run, error) {
 	return run, nil
 }
 
-// positional parses the flags, wherever they stand, and returns the arguments
-// beside them, of which there must be as many as names.
+// positional parses the flags, which may stand anywhere, and returns the positional arguments. There must be as many as
+// names.
 func positional(flags *flag.FlagSet, args []string, names ...string) ([]string, error) {
 	var found []string
 	for {
@@ -179,11 +177,10 @@ func printAll(out io.Writer) error {
 	return errors.Join(flag.ErrHelp, err)
 }
 
-// exitConfig is EX_CONFIG of sysexits.h. systemd needn't start a program again that ends with it.
+// exitConfig is EX_CONFIG of sysexits.h. It tells systemd that restarting the program won't help.
 const exitConfig = 78
 
-// Report prints what went wrong, if something did, and returns the status to end
-// with.
+// Report prints the error, if there is one, and returns the exit status.
 func Report(err error, out io.Writer) int {
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):

@@ -43,7 +43,7 @@ func compact(ctx context.Context, s Site) error {
 	return nil
 }
 
-// size is a number of bytes as people read it.
+// size formats a number of bytes for people.
 func size(bytes int64) string {
 	if bytes < 1<<20 {
 		return fmt.Sprintf("%.1f kB", float64(bytes)/(1<<10))

@@ -36,10 +36,10 @@ about, what and do.`,
 	},
 }
 
-// finding is what the doctor says about one thing, in one line.
+// finding is a finding of the doctor, on one line.
 type finding struct {
 	Level string `json:"level"` // ok, note or fault
-	About string `json:"about"` // a setting, or a thing
+	About string `json:"about"` // a setting, or something else
 	What  string `json:"what"`
 	Do    string `json:"do,omitempty"`
 }
@@ -50,7 +50,7 @@ const (
 	fault = "fault"
 )
 
-// patient is one who is examined.
+// patient is the site under examination.
 type patient struct {
 	config.Config
 	findings []finding
@@ -65,7 +65,7 @@ func oneLine(text string) string { return strings.Join(strings.Fields(text), " "
 
 func (p *patient) ok(about, format string, args ...any) { p.say(fine, about, "", format, args...) }
 
-// outside is how long anything that is not on this machine may take to respond.
+// outside is how long external services may take to respond.
 const outside = 15 * time.Second
 
 func doctor(ctx context.Context, s Site, asJSON bool) error {
@@ -113,7 +113,7 @@ func many(n int, of string) string {
 	return fmt.Sprintf("%d %ss", n, of)
 }
 
-// configuration tells each fault that keeps the site from starting.
+// configuration reports each fault that keeps the site from starting.
 func (p *patient) configuration(faults error) {
 	if faults == nil {
 		p.ok("configuration", "every setting can be read.")
@@ -129,7 +129,7 @@ func (p *patient) configuration(faults error) {
 	}
 }
 
-// explained is the first line of an error: what follows is for somebody who has just tried something else.
+// explained is the first line of an error: further lines are advice for another situation.
 func explained(err error) string {
 	text, _, _ := strings.Cut(err.Error(), "\n")
 	return text

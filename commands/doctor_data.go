@@ -20,7 +20,7 @@ import (
 	"tokentube/utils/media"
 )
 
-// statNamed is Stat where a name may be missing.
+// statNamed is os.Stat for a name that may be empty.
 func statNamed(path string) (fs.FileInfo, error) {
 	if path == "" {
 		return nil, fs.ErrNotExist
@@ -28,7 +28,7 @@ func statNamed(path string) (fs.FileInfo, error) {
 	return os.Stat(path)
 }
 
-// folder looks at DATA_DIR from outside.
+// folder checks DATA_DIR from outside.
 func (p *patient) folder() {
 	const about = "DATA_DIR"
 	info, err := statNamed(p.DataDir)
@@ -64,7 +64,7 @@ func (p *patient) folder() {
 	}
 }
 
-// existing is the nearest folder above a path that is there.
+// existing is the nearest existing folder at or above a path.
 func existing(path string) string {
 	path, err := filepath.Abs(path)
 	for err == nil && path != filepath.Dir(path) && !exists(path) {
@@ -73,11 +73,11 @@ func existing(path string) string {
 	return path
 }
 
-// space looks at the disks of the data and of the files.
+// space checks the disks of the data and of the files.
 func (p *patient) space() {
 	free, err := media.FreeSpace(existing(p.DataDir))
 	switch {
-	case err != nil: // this system does not tell
+	case err != nil: // this system doesn't report it
 	case p.DiskReserve > 0 && free < p.DiskReserve:
 		p.say(fault, "DISK_RESERVE_MB", "Free some space, or lower the reserve.", "%d MB are free and %d MB are kept: uploads are refused.", free>>20, p.DiskReserve>>20)
 	case free < 2*p.DiskReserve || free < 64<<20:
@@ -87,7 +87,8 @@ func (p *patient) space() {
 	}
 }
 
-// fastClock is how far clocks may be apart: a token of another process is not taken to be from the future before that.
+// fastClock is how far clocks may be apart: within that, a token of another process doesn't count as issued in the
+// future.
 const fastClock = 5 * time.Second
 
 // database opens the database for reading.
@@ -118,7 +119,7 @@ func (p *patient) database(ctx context.Context) {
 		return
 	}
 	defer func() { _ = db.Close(context.WithoutCancel(ctx)) }()
-	models.New(db, models.Settings{Key: "none"}) // so that the indexes are known
+	models.New(db, models.Settings{Key: "none"}) // registers the indexes
 	p.examine(ctx, about, db)
 }
 
@@ -147,12 +148,12 @@ func (p *patient) examine(ctx context.Context, about string, db *store.DB) {
 	}
 }
 
-// bucket asks for a file that cannot be there. Nothing is written, so that nobody knows whether that would work.
+// bucket requests a file that cannot exist. It writes nothing, so whether writing would work remains unknown.
 func (p *patient) bucket(ctx context.Context) {
 	const about = "MEDIA_URL"
 	u, err := url.Parse(p.MediaURL)
 	if p.MediaURL == "" || err != nil {
-		if err != nil { // whose text holds the key
+		if err != nil { // whose text contains the key
 			p.say(fault, about, "In a key, write / as %2F.", "it is not a valid URL.")
 		}
 		return
@@ -179,7 +180,7 @@ func (p *patient) bucket(ctx context.Context) {
 	p.ok(about, "the bucket can be read. Whether it can be written to, the first upload tells.")
 }
 
-// mail greets the mail server.
+// mail connects to the mail server.
 func (p *patient) mail(ctx context.Context) {
 	const about = "SMTP_URL"
 	if p.SMTP == nil {

@@ -13,14 +13,14 @@ import (
 	"time"
 )
 
-// renewBefore is how long before its end a certificate should have been replaced.
+// renewBefore is how long before its expiry a certificate should have been replaced.
 const renewBefore = 14 * 24 * time.Hour
 
-// network looks at the settings of who reaches the site, and how: addresses, HTTPS, cookies and proxies.
+// network checks the settings that affect who can reach the site and how: addresses, HTTPS, cookies and proxies.
 func (p *patient) network() {
 	base, err := url.Parse(p.BaseURL)
 	if err != nil || base.Hostname() == "" {
-		return // is a fault of the configuration
+		return // is reported as a fault of the configuration
 	}
 	before := len(p.findings)
 	p.address(base)
@@ -63,7 +63,7 @@ func (p *patient) cookies(base *url.URL) {
 	}
 }
 
-// Networks with fewer fixed bits than these are no proxies, but the world.
+// Networks with a shorter prefix than this are not proxies, but half the internet.
 const (
 	fewestBits4 = 8
 	fewestBits6 = 16
@@ -110,7 +110,7 @@ func isLocal(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// ports tries to listen where the site would, for a moment.
+// ports briefly tries to listen where the site would.
 func (p *patient) ports(ctx context.Context) {
 	running := false
 	if p.Port != 0 {
@@ -119,7 +119,7 @@ func (p *patient) ports(ctx context.Context) {
 		case err == nil:
 			p.ok("PORT", "%d is free: the site is not running.", p.Port)
 		case errors.Is(err, syscall.EADDRINUSE):
-			// Not /readyz: the site would write a file to find out whether it can.
+			// Not /readyz: the site would write a file to test whether it can.
 			silent := ask(ctx, p.Config, "/healthz")
 			if running = silent == nil; running {
 				p.ok("PORT", "the site is running at %d.", p.Port)
@@ -152,7 +152,7 @@ func free(ctx context.Context, address string) error {
 	return listener.Close()
 }
 
-// secrets looks at who can read the files that open accounts.
+// secrets checks who can read the files that grant access to accounts.
 func (p *patient) secrets() {
 	if p.AccessTokenSecret == "" && p.RefreshTokenSecret == "" && p.MongoURI == "" && p.Env != "production" {
 		p.ok("secrets", "there are none yet: the first start makes them, in %s.", p.SecretsFile())

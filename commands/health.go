@@ -38,7 +38,7 @@ func health(ctx context.Context, s Site) error {
 	return nil
 }
 
-// ask requests a path of the running site, which must answer with 200.
+// ask requests a path of the running site, which must respond with 200.
 func ask(ctx context.Context, cfg config.Config, path string) error {
 	ctx, cancel := context.WithTimeout(ctx, healthPatience)
 	defer cancel()
@@ -59,8 +59,8 @@ func ask(ctx context.Context, cfg config.Config, path string) error {
 	return nil
 }
 
-// healthTarget is where the site listens, and who asks: by HTTPS, the certificate
-// must be that of BASE_URL. An image may have nothing that knows "localhost".
+// healthTarget is the address that the site listens on, and a client for it. With HTTPS, the certificate must be valid
+// for BASE_URL. It doesn't use "localhost", which a minimal image may be unable to resolve.
 func healthTarget(cfg config.Config) (*http.Client, string) {
 	host := cfg.Host
 	if address, err := netip.ParseAddr(host); err == nil && address.IsUnspecified() {

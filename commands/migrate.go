@@ -33,7 +33,7 @@ func migrate(ctx context.Context, s Site) error {
 		return err
 	}
 	defer func() { _ = source.Close() }()
-	data, err := Open(ctx, s.Config, s.Logs) // not prepared: the indexes come after the documents
+	data, err := Open(ctx, s.Config, s.Logs) // not prepared: the indexes are created after the documents are copied
 	if err != nil {
 		return err
 	}

@@ -21,14 +21,14 @@ const (
 	openTimeout = 30 * time.Second
 )
 
-// Data is what the site has stored: its documents and its files.
+// Data is the site's stored data: documents and files.
 type Data struct {
 	*models.Site
 	Media *media.Store
 	Log   *slog.Logger
 }
 
-// Open opens the database and the file storage. Prepare the database before it is used.
+// Open opens the database and the file storage. Call Prepare on the database before using it.
 func Open(ctx context.Context, cfg config.Config, out io.Writer) (*Data, error) {
 	if err := unfinishedRestore(cfg.DataDir); err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func Open(ctx context.Context, cfg config.Config, out io.Writer) (*Data, error) 
 	return OpenWith(ctx, cfg, logs.New(out, cfg.LogFormat, cfg.LogLevel), time.Now)
 }
 
-// OpenWith is Open with a log and a clock of the caller's.
+// OpenWith is Open with the caller's log and clock.
 func OpenWith(ctx context.Context, cfg config.Config, log *slog.Logger, now func() time.Time) (*Data, error) {
 	return open(ctx, cfg, log, now, false)
 }
@@ -62,7 +62,7 @@ func open(ctx context.Context, cfg config.Config, log *slog.Logger, now func() t
 	return &Data{Site: site, Media: files, Log: log}, nil
 }
 
-// Close ends background work and closes the database and the file storage.
+// Close stops background work and closes the database and the file storage.
 func (d *Data) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -73,7 +73,7 @@ func (d *Data) Close() {
 	}
 }
 
-// running says what to do where another process has the database.
+// running explains what to do when another process has the database open.
 func running(err error) error {
 	if !errors.Is(err, localdb.ErrInUse) {
 		return err

@@ -8,7 +8,7 @@ import (
 	"tokentube/models/store"
 )
 
-// settleTime is longer than one change of another process can take.
+// settleTime is longer than any single change by another process can take.
 const settleTime = 30 * time.Second
 
 var repairCommand = command{
@@ -30,7 +30,7 @@ Files younger than an hour may be waiting for their document, so they stay.`,
 }
 
 func repair(ctx context.Context, s Site) error {
-	data, err := Open(ctx, s.Config, s.Logs) // not prepared: what is in the way of that may be what is wrong
+	data, err := Open(ctx, s.Config, s.Logs) // not prepared: what prevents that may be what is broken
 	if err != nil {
 		return err
 	}

@@ -80,7 +80,7 @@ func restore(ctx context.Context, s Site, path string, force bool) error {
 	if err != nil {
 		return fmt.Errorf("nothing was changed: %s: %w", path, err)
 	}
-	if err := mayReplace(s.Config, force); err != nil { // a site that was started meanwhile
+	if err := mayReplace(s.Config, force); err != nil { // a site may have been started in the meantime
 		unstage(s.Config.DataDir)
 		return err
 	}
@@ -92,7 +92,7 @@ func restore(ctx context.Context, s Site, path string, force bool) error {
 	return nil
 }
 
-// sayRestored tells what is there now, and what is not.
+// sayRestored reports what has been restored, and what has not.
 func sayRestored(s Site, head archive.Head, kept string) {
 	s.say("Restored the site as it was on %s.", head.Made.Local().Format("2 January 2006 at 15:04"))
 	for _, kept := range []string{kept, filepath.Join(s.Config.MediaDir(), filepath.Base(kept))} {
@@ -109,7 +109,7 @@ func sayRestored(s Site, head archive.Head, kept string) {
 	s.say("Everyone must log in again, with the password they had at that time.")
 }
 
-// asideName is a folder that is not there yet.
+// asideName is a folder that doesn't exist yet.
 func asideName(dataDir string, now time.Time) string {
 	name := "before-restore-" + now.Format("2006-01-02-150405")
 	for i := 2; exists(filepath.Join(dataDir, name)) || exists(filepath.Join(dataDir, archive.Media, name)); i++ {
@@ -129,9 +129,8 @@ func openBackup(path string) (*os.File, error) {
 	return file, nil
 }
 
-// lockSite keeps the site from running while it is replaced. A database that is
-// damaged cannot be opened by anybody: it needs no lock, and is what one restores
-// for.
+// lockSite keeps the site from running while it is replaced. A damaged database needs no lock, because nobody can open
+// it; it is the very reason to restore.
 func lockSite(cfg config.Config) (unlock func(), err error) {
 	if !exists(cfg.DatabaseFile()) {
 		return func() {}, nil
@@ -146,7 +145,7 @@ func lockSite(cfg config.Config) (unlock func(), err error) {
 	return func() { _ = db.Close() }, nil
 }
 
-// mayReplace tells whether there is a site, and whether that may go.
+// mayReplace returns an error if there is a site that must not be replaced.
 func mayReplace(cfg config.Config, force bool) error {
 	if force {
 		return nil
@@ -161,7 +160,7 @@ func mayReplace(cfg config.Config, force bool) error {
 	return fmt.Errorf("there is a site in %s already (%s): with --force it is moved aside and kept", cfg.DataDir, found)
 }
 
-// anyMedia is the path of some media file, or nothing.
+// anyMedia is the path of any media file, or "" if there is none.
 func anyMedia(dir string) (found string) {
 	for _, folder := range media.Folders() {
 		_ = filepath.WalkDir(filepath.Join(dir, folder), func(path string, d fs.DirEntry, err error) error {
@@ -175,10 +174,9 @@ func anyMedia(dir string) (found string) {
 	return found
 }
 
-// stage unpacks and checks the backup beside the site. After an error nothing is
-// left of it.
+// stage unpacks and verifies the backup next to the site. After an error, it leaves nothing behind.
 func stage(ctx context.Context, dataDir string, file *os.File) (head archive.Head, err error) {
-	unstage(dataDir) // what a restore that was killed left
+	unstage(dataDir) // left by a restore that was killed
 	defer func() {
 		if err != nil {
 			unstage(dataDir)
@@ -198,16 +196,16 @@ func stage(ctx context.Context, dataDir string, file *os.File) (head archive.Hea
 	return head, endSessions(ctx, database)
 }
 
-// unstage removes what was unpacked, and the media folder if it was made for that.
+// unstage removes what was unpacked, and the media folder if it was created for that.
 func unstage(dataDir string) {
-	_ = os.RemoveAll(filepath.Join(dataDir, stagingDir)) // the next restore says what is wrong with it
+	_ = os.RemoveAll(filepath.Join(dataDir, stagingDir)) // if this fails, the next restore reports why
 	if os.RemoveAll(stagedMedia(dataDir)) == nil {
 		_ = os.Remove(filepath.Join(dataDir, archive.Media)) // if it is empty
 	}
 }
 
-// endSessions ends all logins in a database that comes back from the past. What was ended since, by the owner of a stolen
-// token perhaps, would live again, and a token that was renewed since would look stolen.
+// endSessions ends all logins in a database that is restored from the past. Otherwise, sessions that were ended since
+// then (perhaps because a token was stolen) would be valid again, and tokens renewed since then would look stolen.
 func endSessions(ctx context.Context, database string) error {
 	db, err := store.Open(ctx, store.Settings{File: database, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {

@@ -13,31 +13,33 @@ import (
 	"tokentube/utils/media"
 )
 
-// A restore takes effect in one step: the folder with what was unpacked and checked is renamed. From then on the parts are
-// moved to their places, which can be cut off at any point and taken up again, and is undone where it cannot be finished.
+// A restore takes effect in one step: renaming the folder that holds the unpacked and verified backup. After that, the
+// parts are moved to their places. This can be interrupted at any point and resumed, and is rolled back if it cannot be
+// completed.
 //
-// The media folder may be a mount, or a link to another file system, and cannot be renamed then. So its new files are
-// unpacked inside of it, and only what is in it moves.
+// The media folder may be a mount point, or a link to another file system, and then cannot be renamed. So its new files
+// are unpacked inside it, and only its content is moved.
 const (
 	stagingDir = "restoring"
 	readyDir   = "restored"
 	planFile   = "plan.json" // in the folder
 )
 
-// plan is what moves, in this order.
+// plan lists the moves, in order.
 type plan struct {
-	Aside string `json:"aside"` // the folder of what was there before
+	Aside string `json:"aside"` // the folder for what was there before
 	Moves []move `json:"moves"`
 }
 
-// move puts a file or folder in the place of another one, which is kept. The paths are below the data folder.
+// move moves a file or folder into the place of another one, which is moved aside. The paths are relative to the data
+// folder.
 type move struct {
 	From  string `json:"from"`
 	To    string `json:"to"`
 	Aside string `json:"aside"`
 }
 
-// planOf plans the moves of what was unpacked, the database last.
+// planOf plans the moves of the unpacked parts, the database last.
 func planOf(dataDir, aside string) plan {
 	p := plan{Aside: aside}
 	add := func(from, staged, to, kept string) {
@@ -56,7 +58,7 @@ func planOf(dataDir, aside string) plan {
 	return p
 }
 
-// unfinishedRestore is an error while a restore is to be finished.
+// unfinishedRestore returns an error while a restore is incomplete.
 func unfinishedRestore(dataDir string) error {
 	if exists(filepath.Join(dataDir, readyDir)) {
 		return errors.New("a restore was cut off before it was done: run \"restore\" again, which finishes it")
@@ -64,7 +66,7 @@ func unfinishedRestore(dataDir string) error {
 	return nil
 }
 
-// commitRestore is the step that counts, and what follows from it.
+// commitRestore commits the restore and then completes it.
 func commitRestore(dataDir, aside string) error {
 	if err := commit(dataDir, aside); err != nil {
 		unstage(dataDir)
@@ -90,12 +92,12 @@ func commit(dataDir, aside string) error {
 	return os.Rename(staging, filepath.Join(dataDir, readyDir))
 }
 
-// finishRestore moves the parts to their places, or all of them back: what keeps one from moving (it is a mount, say) may
-// do so for good, and the old site must not be stuck behind it.
+// finishRestore moves all parts to their places, or all of them back: whatever prevents a move (such as a mount point)
+// may do so permanently, and must not leave the old site stuck.
 func finishRestore(dataDir string) error {
 	p, err := readPlan(dataDir)
 	if err == nil {
-		err = syncFolder(dataDir) // the commit lasts before the first move
+		err = syncFolder(dataDir) // the commit must be durable before the first move
 	}
 	if err != nil {
 		return err
@@ -122,12 +124,12 @@ func undoRestore(dataDir string, p plan, why error) error {
 		return errors.Join(why, err)
 	}
 	for _, folder := range []string{archive.Media, "."} {
-		_ = os.Remove(filepath.Join(dataDir, folder, p.Aside)) // empty again
+		_ = os.Remove(filepath.Join(dataDir, folder, p.Aside)) // now empty again
 	}
 	return fmt.Errorf("the restore could not be finished and was undone, the site is what it was: %w", why)
 }
 
-// endRestore lets the site start again when everything has its place, and removes what a restore needed.
+// endRestore allows the site to start again once everything is in place, and removes the restore's temporary files.
 func endRestore(dataDir string) error {
 	if err := errors.Join(syncAll(filepath.Join(dataDir, archive.Media)), syncFolder(dataDir)); err != nil {
 		return err
@@ -158,7 +160,7 @@ func (m move) in(dataDir string) (from, to, aside string) {
 func (m move) do(dataDir string) error {
 	from, to, aside := m.in(dataDir)
 	if !exists(from) {
-		return nil // done before
+		return nil // already done
 	}
 	if err := putAside(to, aside); err != nil {
 		return err
@@ -174,13 +176,13 @@ func (m move) undo(dataDir string) error {
 		}
 	}
 	if !exists(aside) || exists(to) && filepath.Base(to) != archive.Secrets {
-		return nil // nothing was there before, or it never moved
+		return nil // nothing was there before, or it was never moved
 	}
 	return os.Rename(aside, to)
 }
 
-// putAside moves what is in the way. What is aside already stays: secrets that a start has made since are of no use to
-// anybody.
+// putAside moves aside what is in the way. Whatever was moved aside before stays: secrets generated by a start since
+// then are useless.
 func putAside(path, aside string) error {
 	if !exists(path) {
 		return nil
@@ -197,7 +199,7 @@ func putAside(path, aside string) error {
 	return os.Rename(path, aside)
 }
 
-// gather puts the old media files beside the old database, where both are on one file system. Otherwise they stay.
+// gather moves the old media files next to the old database if both are on one file system. Otherwise they stay.
 func (p plan) gather(dataDir string) {
 	kept := filepath.Join(dataDir, archive.Media, p.Aside)
 	if p.Aside == "" || !exists(kept) {
@@ -211,7 +213,7 @@ func (p plan) gather(dataDir string) {
 
 func stagedMedia(dataDir string) string { return filepath.Join(dataDir, archive.Media, stagingDir) }
 
-// syncAll makes the folders under path last, if it is there; the files in them do already.
+// syncAll makes the folders under path durable, if it exists; the files in them already are.
 func syncAll(path string) error {
 	return filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) && name == path {

@@ -1,7 +1,7 @@
-// Package config reads the program's settings from the environment and from a
-// .env file, once, at start. Nothing else in the program looks at the environment.
+// Package config reads the program's settings once at startup, from the environment and from a .env file. Nothing else
+// in the program reads the environment.
 //
-// It does not belong here: what is done with a setting.
+// Does not belong here: what is done with a setting.
 package config
 
 import (
@@ -20,17 +20,17 @@ import (
 	"github.com/joho/godotenv"
 )
 
-// Config is every setting, checked. .env.example explains each.
+// Config holds all settings, validated. .env.example explains each.
 type Config struct {
 	Env     string // development or production
 	Host    string
 	Port    int
-	BaseURL string // scheme, host and port, no slash at the end
+	BaseURL string // scheme, host and port, without a trailing slash
 
 	DataDir       string
 	MongoURI      string // empty: the embedded engine in DataDir
 	MongoDatabase string
-	MediaURL      string // empty: files in DataDir; may hold a key
+	MediaURL      string // empty: files in DataDir; may contain a key
 
 	AccessTokenSecret  string
 	AccessTokenExpiry  time.Duration
@@ -39,25 +39,25 @@ type Config struct {
 	RefreshTokenGrace  time.Duration
 	SessionMaxAge      time.Duration
 
-	// Former secrets and keys still verify and never sign.
+	// Previous secrets and keys only verify tokens, and never sign them.
 	AccessTokenSecretPrevious  string
 	RefreshTokenSecretPrevious string
-	JWTAlg                     string           // of access tokens: HS256, EdDSA or RS256
+	JWTAlg                     string           // for access tokens: HS256, EdDSA or RS256
 	JWTPrivateKeyFile          string           // PEM, with EdDSA and RS256
-	JWTPrivateKey              crypto.Signer    // what is in it; nil with HS256
+	JWTPrivateKey              crypto.Signer    // its content; nil with HS256
 	JWTPublicKeyPreviousFile   string           // PEM
-	JWTPublicKeyPrevious       crypto.PublicKey // what is in it, or nil
+	JWTPublicKeyPrevious       crypto.PublicKey // its content, or nil
 	JWTIssuer                  string
 
 	TLSCertFile, TLSKeyFile string // PEM; both or neither
 	HTTPRedirectPort        int    // 0: none
 	MaxConnections          int
-	MaxPerAddress           int           // connections, and requests under way
-	MetricsAddr             string        // host and port; empty: none
-	DrainTime               time.Duration // between the word to stop and the end of listening
-	StopTime                time.Duration // that running requests may take then
+	MaxPerAddress           int           // connections, and requests in progress
+	MetricsAddr             string        // host and port; empty: no metrics
+	DrainTime               time.Duration // between the signal to stop and closing the listener
+	StopTime                time.Duration // how long running requests may take after that
 	RateLimit               bool
-	AllowCrawlers           bool // robots.txt and sitemap.xml
+	AllowCrawlers           bool // in robots.txt and sitemap.xml
 
 	BcryptCost     int
 	CookieSecure   string // auto, true or false
@@ -66,16 +66,16 @@ type Config struct {
 	TrustedProxies []string
 	MaxImageBytes  int64
 	MaxVideoBytes  int64
-	UserQuota      int64    // bytes that the files of a user's posts may take; 0: no bound
-	DiskReserve    int64    // bytes of free disk space that uploads leave; 0: none
-	SMTP           *url.URL // nil: none
+	UserQuota      int64    // bytes that the files of a user's posts may take; 0: unlimited
+	DiskReserve    int64    // bytes of disk space that uploads leave free; 0: none
+	SMTP           *url.URL // nil: the site sends no mail
 	MailFrom       string
 	LogFormat      string // text or json
 	LogLevel       string // debug, info, warn or error
 }
 
-// Environment is what the process was given, with .env of the working folder
-// beneath it: a variable that is really set wins over the file.
+// Environment is the process's environment, plus the .env file in the working directory: a variable that is set in the
+// environment overrides the file.
 func Environment() (map[string]string, error) {
 	env, err := readFile(".env")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -91,8 +91,7 @@ func Environment() (map[string]string, error) {
 	return env, nil
 }
 
-// readFile reads a file of variables. What the parser says is not passed on: it
-// quotes the file, secrets and all.
+// readFile reads a file of variables. The parser's error isn't passed on: it quotes the file, including its secrets.
 func readFile(name string) (map[string]string, error) {
 	env, err := godotenv.Read(name)
 	if cannotOpen := (*fs.PathError)(nil); err != nil && !errors.As(err, &cannotOpen) {
@@ -101,13 +100,12 @@ func readFile(name string) (map[string]string, error) {
 	return env, err
 }
 
-// Load checks the variables and fills in the defaults. Its error names every
-// fault at once, a line each. Missing secrets are made and kept in DATA_DIR where
-// that is safe (see secrets.go).
+// Load validates the variables and fills in the defaults. Its error lists all faults, one per line. Missing secrets are
+// generated and stored in DATA_DIR where that is safe (see secrets.go).
 func Load(env map[string]string) (Config, error) { return load(reader{env: env}) }
 
-// Look is Load that changes nothing: secrets that the first start would make stay empty. What can be read of a configuration
-// that has faults is returned with them.
+// Look is Load without side effects: secrets that the first start would generate stay empty. Along with the faults, it
+// returns what it could read of a faulty configuration.
 func Look(env map[string]string) (Config, error) { return load(reader{env: env, still: true}) }
 
 func load(r reader) (Config, error) {
@@ -124,7 +122,7 @@ func load(r reader) (Config, error) {
 	return c, errors.Join(r.faults...)
 }
 
-// settings reads what doesn't depend on other settings.
+// settings reads the settings that don't depend on others.
 func (r *reader) settings() Config {
 	return Config{
 		Env:                r.oneOf("APP_ENV", "development", "production"),
@@ -174,7 +172,7 @@ func (r *reader) settings() Config {
 	}
 }
 
-// check looks at the settings that must fit each other.
+// check validates settings against each other.
 func (r *reader) check(c Config) {
 	if c.RefreshTokenExpiry > 0 && c.AccessTokenExpiry > c.RefreshTokenExpiry {
 		r.fault("ACCESS_TOKEN_EXPIRY", "must not be longer than REFRESH_TOKEN_EXPIRY")
@@ -190,16 +188,16 @@ func (r *reader) check(c Config) {
 	}
 }
 
-// DatabaseFile is where the embedded engine keeps its data.
+// DatabaseFile is where the embedded engine stores its data.
 func (c Config) DatabaseFile() string { return filepath.Join(c.DataDir, "tokentube.db") }
 
-// MediaDir is where files are kept without MEDIA_URL.
+// MediaDir is where files are stored without MEDIA_URL.
 func (c Config) MediaDir() string { return filepath.Join(c.DataDir, "media") }
 
-// SecretsFile is where generated secrets are kept.
+// SecretsFile is where generated secrets are stored.
 func (c Config) SecretsFile() string { return filepath.Join(c.DataDir, secretsFile) }
 
-// MailDomain is the domain of the site's own mail addresses: its name, if it has one.
+// MailDomain is the domain of the site's own email addresses: its host name, if it has one.
 func (c Config) MailDomain() string {
 	u, err := url.Parse(c.BaseURL)
 	if err != nil || u.Hostname() == "" || net.ParseIP(u.Hostname()) != nil {
@@ -208,5 +206,5 @@ func (c Config) MailDomain() string {
 	return u.Hostname()
 }
 
-// HTTPS tells whether the site is reached by HTTPS.
+// HTTPS reports whether users reach the site over HTTPS.
 func (c Config) HTTPS() bool { return strings.HasPrefix(c.BaseURL, "https://") }

@@ -8,9 +8,9 @@ import (
 
 var units = map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour}
 
-// ParseDuration reads a whole number with its unit: 30s, 15m, 12h, 10d. A bare
-// number is refused, because programs disagree whether it means seconds or
-// milliseconds; so are zero and negative ones, which would end every session.
+// ParseDuration parses a whole number with a unit: 30s, 15m, 12h, 10d. A bare number is rejected, because programs
+// disagree on whether it means seconds or milliseconds; so are zero and negative numbers, which would end every
+// session.
 func ParseDuration(text string) (time.Duration, error) {
 	fault := fmt.Errorf("must be a whole number with a unit (s, m, h or d), such as 15m or 10d, not %q", text)
 	if text == "" {

@@ -22,15 +22,14 @@ const (
 	fewestBits = 2048 // of an RSA key (RFC 7518 §3.3)
 )
 
-// howTo makes a key for each algorithm.
+// howTo generates a key for each algorithm.
 var howTo = map[string]string{
 	eddsa: "openssl genpkey -algorithm ed25519 -out access-token.pem",
 	rs256: "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072 -out access-token.pem",
 }
 
-// keys reads the key files of access tokens. The private key must be of the kind
-// that JWT_ALG names; the previous public key may be of the other one, so that
-// the algorithm can be changed too, also back to HS256.
+// keys reads the key files of access tokens. The private key must be of the type that JWT_ALG names. The previous
+// public key may be of the other type, so that the algorithm can be changed too, even back to HS256.
 func (r *reader) keys(c *Config) {
 	switch command := howTo[c.JWTAlg]; {
 	case c.JWTAlg == hs256 && c.JWTPrivateKeyFile != "":
@@ -84,8 +83,7 @@ func (r *reader) publicKey(file string) crypto.PublicKey {
 	return nil
 }
 
-// algOf is the one algorithm that a public key is for, or "". A key's type says
-// it, never a token.
+// algOf is the only algorithm that a public key may be used with, or "". The key's type decides that, never a token.
 func algOf(key crypto.PublicKey) string {
 	switch key.(type) {
 	case ed25519.PublicKey:
@@ -101,8 +99,7 @@ func short(key crypto.PublicKey) bool {
 	return ok && public.N.BitLen() < fewestBits
 }
 
-// readPEM parses the first block of a file. What the parsers say is not passed
-// on: the file may be a secret.
+// readPEM parses the first block of a file. Parser errors aren't passed on: the file may be secret.
 func readPEM(file string, parse func(*pem.Block) (any, error)) (any, error) {
 	content, err := os.ReadFile(file) // #nosec G304 -- whoever starts the program names the file
 	if err != nil {
@@ -122,7 +119,7 @@ func readPEM(file string, parse func(*pem.Block) (any, error)) (any, error) {
 	return key, nil
 }
 
-// parsePrivateKey takes PKCS #8 and, for RSA, PKCS #1. Encrypted keys are refused.
+// parsePrivateKey accepts PKCS #8 and, for RSA, PKCS #1. Encrypted keys are rejected.
 func parsePrivateKey(b *pem.Block) (any, error) {
 	switch b.Type {
 	case "PRIVATE KEY":
@@ -133,8 +130,8 @@ func parsePrivateKey(b *pem.Block) (any, error) {
 	return nil, errors.ErrUnsupported
 }
 
-// parsePublicKey takes PKIX, for RSA also PKCS #1, and certificates, whose dates
-// and issuer do not matter here: the owner of the site names the file.
+// parsePublicKey accepts PKIX, for RSA also PKCS #1, and certificates. A certificate's dates and issuer don't matter
+// here: the owner of the site chose the file.
 func parsePublicKey(b *pem.Block) (any, error) {
 	switch b.Type {
 	case "PUBLIC KEY":

@@ -2,8 +2,8 @@ package config
 
 import "net/url"
 
-// withAWS adds to the URL of a bucket what Amazon's usual variables say and it does
-// not say itself. A URL that cannot be read is left to the storage to refuse.
+// withAWS adds to the URL of a bucket what it leaves out and Amazon's usual variables provide. An invalid URL is left
+// for the storage to reject.
 func (r *reader) withAWS(text string) string {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "s3" {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// reader takes variables and collects what is wrong with them.
+// reader parses variables and collects their faults.
 type reader struct {
 	env    map[string]string
 	faults []error
@@ -50,7 +50,7 @@ func (r *reader) flag(name string, fallback bool) bool {
 	}
 }
 
-// secure is a flag with a third value, by which each request decides.
+// secure is a flag with a third value, auto, which means that each request decides.
 func (r *reader) secure(name string) string {
 	const auto = "auto"
 	if text := strings.ToLower(r.text(name, auto)); text == auto {
@@ -64,7 +64,7 @@ func (r *reader) secure(name string) string {
 	return value
 }
 
-// oneOf takes the first value as the default.
+// oneOf returns the first value by default.
 func (r *reader) oneOf(name string, values ...string) string {
 	text := r.text(name, values[0])
 	for _, value := range values {
@@ -98,7 +98,7 @@ func isOrigin(text string) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.Scheme+"://"+u.Host == text
 }
 
-// smtp is the address of a mail server, which may hold a password: it is not quoted.
+// smtp is the address of a mail server. Its error doesn't quote it, because it may contain a password.
 func (r *reader) smtp(name string) *url.URL {
 	text := r.text(name, "")
 	if text == "" {
@@ -119,7 +119,7 @@ func (r *reader) mailbox(name, fallback string) string {
 	return text
 }
 
-// address is where to listen: a host, which may be empty for all, and a port.
+// address is where to listen: a host, which may be empty for all interfaces, and a port.
 func (r *reader) address(name string) string {
 	text := r.text(name, "")
 	if text == "" {

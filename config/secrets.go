@@ -14,10 +14,10 @@ const (
 	accessSecret  = "ACCESS_TOKEN_SECRET"
 	refreshSecret = "REFRESH_TOKEN_SECRET" // #nosec G101 -- the name of a variable
 	secretsFile   = "secrets.env"
-	shortest      = 32 // bytes: an HS256 key as long as its hash (RFC 7518 §3.2)
+	shortest      = 32 // bytes: an HS256 key must be as long as its hash (RFC 7518 §3.2)
 )
 
-// secrets fills in and checks the two signing secrets, and those before them.
+// secrets fills in and checks the two signing secrets and the previous ones.
 func (r *reader) secrets(c *Config) {
 	if c.RefreshTokenSecret == "" || (c.AccessTokenSecret == "" && c.JWTAlg == hs256) {
 		r.missingSecrets(c)
@@ -29,7 +29,7 @@ func (r *reader) secrets(c *Config) {
 		{refreshSecret + "_PREVIOUS", c.RefreshTokenSecretPrevious, ""},
 	}
 	if c.JWTAlg != hs256 {
-		all = all[1:] // is not used; what it was before the switch may be given as _PREVIOUS
+		all = all[1:] // unused; its value before the switch may be given as _PREVIOUS
 	}
 	for i, s := range all {
 		if s.value == "" {
@@ -46,12 +46,11 @@ func (r *reader) secrets(c *Config) {
 	}
 }
 
-// secret is a signing secret; offer is what a fault of it says beside.
+// secret is a signing secret; offer is appended to the message about a fault in it.
 type secret struct{ name, value, offer string }
 
-// missingSecrets makes secrets at the first start and keeps them in DATA_DIR.
-// Several processes must agree on them, so where there may be several, and in
-// production, they are asked for instead.
+// missingSecrets generates secrets at the first start and stores them in DATA_DIR. Several processes must share them,
+// so where there may be several, and in production, the operator must set them instead.
 func (r *reader) missingSecrets(c *Config) {
 	if c.Env == "production" || c.MongoURI != "" {
 		if _, err := os.Stat(c.SecretsFile()); err == nil {
@@ -69,7 +68,7 @@ func (r *reader) missingSecrets(c *Config) {
 	}
 	kept, err := keptSecrets(c.DataDir, r.still)
 	if r.still && errors.Is(err, fs.ErrNotExist) {
-		return // the first start makes them
+		return // the first start generates them
 	}
 	if err == nil && (kept[accessSecret] == "" || kept[refreshSecret] == "") {
 		err = errors.New(secretsFile + " in it is damaged")
@@ -87,8 +86,8 @@ func (r *reader) missingSecrets(c *Config) {
 	}
 }
 
-// keptSecrets reads the secrets of DATA_DIR, making them first where there are
-// none, unless it is to look only. The file is readable by its owner alone, and appears whole or not at all.
+// keptSecrets reads the secrets in DATA_DIR, and generates missing ones unless still is set. Only the owner can read
+// the file, and it is created atomically.
 func keptSecrets(dir string, still bool) (map[string]string, error) {
 	file := filepath.Join(dir, secretsFile)
 	kept, err := readFile(file)
@@ -108,14 +107,14 @@ func keptSecrets(dir string, still bool) (map[string]string, error) {
 	if err = errors.Join(err, draft.Sync(), draft.Close()); err != nil {
 		return nil, err
 	}
-	// Link, unlike rename, never replaces: of two first starts one wins.
+	// Unlike rename, link never replaces a file: if two processes start for the first time at once, one wins.
 	if err := os.Link(draft.Name(), file); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
 	return readFile(file)
 }
 
-// weak tells a secret that is short, or that was left as an example had it.
+// weak reports whether a secret is too short, or a placeholder from an example.
 func weak(secret string) bool {
 	distinct := map[rune]bool{}
 	for _, r := range secret {

@@ -6,12 +6,12 @@ import (
 	"net/url"
 )
 
-// SMTPAddress parses SMTP_URL: smtps://user:password@host:465 speaks TLS from the start; smtp://host:587 demands STARTTLS,
-// unless ?tls=off says that it's a server on this machine.
+// SMTPAddress parses SMTP_URL: smtps://user:password@host:465 uses TLS from the start; smtp://host:587 requires
+// STARTTLS, unless ?tls=off says that the server is on this machine.
 func SMTPAddress(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
-	case err != nil: // which quotes the text, password and all
+	case err != nil: // the error would quote the text, including the password
 		return nil, errors.New("must be an address such as smtps://user:password@mail.example.com:465")
 	case u.Scheme != "smtp" && u.Scheme != "smtps", u.Hostname() == "", u.Path != "" && u.Path != "/", u.Fragment != "":
 		return nil, errors.New("must be an address such as smtps://user:password@mail.example.com:465, or smtp://… with STARTTLS")

@@ -2,8 +2,8 @@ package routes
 
 import "tokentube/middlewares"
 
-// article is where the API has what the article's project had, under the article's paths and aliases. A new feature needs
-// no line here: its API is under /api/v1 at the path of its page.
+// article maps our API to the paths and aliases of the article's project, where that has the same feature. A new
+// feature needs no line here: its API is under /api/v1 at the path of its page.
 var article = middlewares.Names{
 	"GET /": {"/feed"},
 

@@ -1,7 +1,6 @@
-// Package routes puts the site together: the engine, the order of what every
-// request passes, and a line for each feature.
+// Package routes assembles the site: the engine, the order of the middlewares, and a line for each feature.
 //
-// It does not belong here: logic.
+// Does not belong here: logic.
 package routes
 
 import (
@@ -23,7 +22,7 @@ import (
 	"tokentube/utils/source"
 )
 
-// New makes the handler of the whole site.
+// New makes the handler for the whole site.
 func New(app *controllers.App, templates, static fs.FS, code *source.Code) (http.Handler, error) {
 	engine, err := NewEngine(app, templates, static, code)
 	if err != nil {
@@ -32,30 +31,28 @@ func New(app *controllers.App, templates, static fs.FS, code *source.Code) (http
 	return Handler(engine), nil
 }
 
-// Handler is the engine with what must happen before it chooses a route.
+// Handler is the engine, wrapped in what must happen before routing.
 func Handler(engine *gin.Engine) http.Handler {
 	return middlewares.MethodOverride(ownContexts(engine))
 }
 
-// ownContexts gives each request a Gin context of its own. Gin would take one
-// that an earlier request had, at which that request's time-outs in the
-// database's driver may still be looking.
+// ownContexts gives each request its own Gin context. Gin would reuse the context of an earlier request while that
+// request's timeouts in the database driver may still be reading it.
 func ownContexts(engine *gin.Engine) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := gin.CreateTestContextOnly(w, engine) // not only for tests: it makes a context on this very engine
+		c := gin.CreateTestContextOnly(w, engine) // not only for tests: it makes a context for this engine
 		c.Request = r
 		engine.HandleContext(c)
 	})
 }
 
-// NewEngine makes the engine of the whole site. It knows all routes, so that
-// tests need no list of them.
+// NewEngine makes the engine of the whole site. It knows all routes, so that tests don't need to list them.
 func NewEngine(app *controllers.App, templates, static fs.FS, code *source.Code) (*gin.Engine, error) {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
-	engine.RedirectTrailingSlash = false // Gin would answer by itself, without our headers
-	engine.ContextWithFallback = true    // a handler's context ends with its request
+	engine.RedirectTrailingSlash = false // Gin would redirect by itself, without our headers
+	engine.ContextWithFallback = true    // a handler's context is cancelled with its request
 	if err := engine.SetTrustedProxies(nil); err != nil {
 		return nil, err
 	}
@@ -97,7 +94,7 @@ func NewEngine(app *controllers.App, templates, static fs.FS, code *source.Code)
 	return engine, register(app, ownContexts(engine), access, code)
 }
 
-// register adds the features, a line each. The Token lab sends its requests to the site.
+// register adds the features, one per line. The Token lab sends its requests to the site.
 func register(app *controllers.App, site http.Handler, access middlewares.Access, code *source.Code) error {
 	controllers.NewHealth(app).Routes(access)
 	controllers.Keys{App: app}.Routes(access)
@@ -136,7 +133,7 @@ func register(app *controllers.App, site http.Handler, access middlewares.Access
 	return registerLab(app, site, access, code)
 }
 
-// registerLab adds Learn and the Token lab, and the sitemap, which lists their pages.
+// registerLab adds Learn, the Token lab, and the sitemap that lists their pages.
 func registerLab(app *controllers.App, site http.Handler, access middlewares.Access, code *source.Code) error {
 	learn, err := lab.NewLearn(code)
 	if err != nil {

@@ -1,9 +1,8 @@
-// Package apperr is the one error type that crosses the program: a code that
-// maps to an HTTP status, a message that may be shown to anyone, the faults of
-// single fields, and the cause, which is logged and never shown.
+// Package apperr is the error type used across the program: a code that maps to an HTTP status, a message that may be
+// shown to anyone, the faults of individual fields, and the cause, which is logged and never shown.
 //
-// It does not belong here: how an error is written (utils/respond) or what
-// caused it (models translate the errors of the database, once).
+// Does not belong here: how an error is written (utils/respond), and what caused it (models translate database errors,
+// in one place).
 package apperr
 
 import (
@@ -15,23 +14,23 @@ import (
 	"time"
 )
 
-// Code says what kind of error it is, in words that a program can rely on.
+// Code is the kind of an error, as a stable identifier for programs.
 type Code string
 
 const (
-	Malformed        Code = "malformed"             // the request cannot be read at all
-	Invalid          Code = "invalid"               // it can be read, but fields break a rule
+	Malformed        Code = "malformed"             // the request cannot be parsed
+	Invalid          Code = "invalid"               // it can be parsed, but fields are invalid
 	Unauthorized     Code = "unauthorized"          // nobody is logged in
-	Forbidden        Code = "forbidden"             // somebody is, but may not do this
-	Unconfirmed      Code = "confirmation_required" // somebody is, and must first confirm that it's them
-	NotFound         Code = "not_found"             // there is no such thing, or not for you
-	MethodNotAllowed Code = "method_not_allowed"    // the address is right, the method is not
-	Conflict         Code = "conflict"              // something else has this name already
+	Forbidden        Code = "forbidden"             // logged in, but not allowed to do this
+	Unconfirmed      Code = "confirmation_required" // logged in, but must first confirm their identity
+	NotFound         Code = "not_found"             // it doesn't exist, or isn't visible to the user
+	MethodNotAllowed Code = "method_not_allowed"    // the path is right, the method is not
+	Conflict         Code = "conflict"              // the name is already taken, or the data was changed concurrently
 	TooLarge         Code = "too_large"             // more bytes than the limit
-	UnsupportedMedia Code = "unsupported_media"     // a type of content that is not taken
+	UnsupportedMedia Code = "unsupported_media"     // an unsupported content type
 	RateLimited      Code = "rate_limited"          // too many requests
-	Unavailable      Code = "unavailable"           // for the moment; try again
-	NoRoom           Code = "no_room"               // the disk is full; reading and deleting go on
+	Unavailable      Code = "unavailable"           // temporarily; retry
+	NoRoom           Code = "no_room"               // the disk is full; reading and deleting still work
 	Internal         Code = "internal"              // our fault
 )
 
@@ -64,11 +63,11 @@ type Error struct {
 	Message    string        // for people: plain, short, and without secrets
 	Fields     []Field       // with Invalid and Conflict
 	RetryAfter time.Duration // with RateLimited, Unavailable and NoRoom
-	Crowded    bool          // with Unavailable: there are too many at once, and nothing is wrong
+	Crowded    bool          // with Unavailable: too many requests at once; nothing is broken
 	cause      error
 }
 
-// New makes an error whose message is formatted as by fmt.Sprintf.
+// New makes an error with a message formatted by fmt.Sprintf.
 func New(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
@@ -79,15 +78,15 @@ func InvalidField(name, format string, args ...any) *Error {
 	return &Error{Code: Invalid, Message: message, Fields: []Field{{name, message}}}
 }
 
-// OfFields reports whether err is about fields of the input alone, so that there may be more to say about the others. That
-// holds for nil, but not for what is too large: it isn't read to its end, and nothing is known of what comes after it.
+// OfFields reports whether err is only about input fields, so that there may be more to report about other fields. That
+// includes nil, but not input that is too large: it isn't read to the end, so nothing is known about what follows.
 func OfFields(err error) bool {
 	var e *Error
 	return err == nil || errors.As(err, &e) && len(e.Fields) > 0 && e.Code != TooLarge
 }
 
-// Join is one error about all fields that something is wrong with, each told once, by the first that names it. An error that
-// isn't about fields is returned alone.
+// Join combines errors about fields into one. Each field is reported once, with its first error. An error that isn't
+// about fields is returned alone.
 func Join(errs ...error) error {
 	var all *Error
 	for _, err := range errs {
@@ -104,7 +103,7 @@ func Join(errs ...error) error {
 	return all
 }
 
-// with is e and what another error adds to it.
+// with is e plus what another error adds to it.
 func (e *Error) with(other *Error) *Error {
 	if e == nil {
 		return other
@@ -126,13 +125,13 @@ func (e *Error) Names(field string) bool {
 	return e != nil && slices.ContainsFunc(e.Fields, func(f Field) bool { return f.Name == field })
 }
 
-// Because keeps what caused the error, for the log and for errors.Is.
+// Because records the cause of the error, for the log and for errors.Is.
 func (e *Error) Because(cause error) *Error {
 	e.cause = cause
 	return e
 }
 
-// Error is the text for the log; people are shown Message alone.
+// Error is the text for the log; people are only shown Message.
 func (e *Error) Error() string {
 	if e.cause == nil {
 		return e.Message
@@ -142,25 +141,24 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.cause }
 
-// Status is the HTTP status code that belongs to the error's code.
+// Status is the HTTP status code for the error's code.
 func (e *Error) Status() int { return statuses[e.Code] }
 
-// Full is the error of a disk that has no room left.
+// Full is the error for a full disk.
 func Full() *Error {
 	e := New(NoRoom, "The site is out of disk space. You can still read and delete. Try again later.")
 	e.RetryAfter = time.Minute
 	return e
 }
 
-// Crowd is the error for somebody for whom there is no room among too many others. It is not a fault of ours: the log has one
-// line for many of them.
+// Crowd is the error for somebody who is turned away because too many others came at once. It is not our fault: the log
+// has one line for many of them.
 func Crowd(retry time.Duration, message string) *Error {
 	return &Error{Code: Unavailable, Message: message, RetryAfter: retry, Crowded: true}
 }
 
-// From finds the *Error in err. A full disk is NoRoom, one that takes no writes
-// Unavailable; any other error becomes Internal, with a fixed message, so that
-// nothing of its text reaches the outside.
+// From finds the *Error in err. A full disk becomes NoRoom, one that can't be written to Unavailable; any other error
+// becomes Internal, with a fixed message, so that none of its text leaks.
 func From(err error) *Error {
 	var e *Error
 	if errors.As(err, &e) {

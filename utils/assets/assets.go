@@ -1,5 +1,5 @@
-// Package assets serves the style sheets, scripts and pictures of the site
-// itself, from memory, under addresses that change with their content.
+// Package assets serves the site's own style sheets, scripts and pictures from memory, under URLs that change with
+// their content.
 package assets
 
 import (
@@ -32,7 +32,7 @@ var types = map[string]string{
 	".svg": "image/svg+xml", ".png": "image/png",
 }
 
-// New reads all files whose type is known.
+// New reads all files of known types.
 func New(folder fs.FS) (*Files, error) {
 	contents, scripts := map[string][]byte{}, sha256.New()
 	err := fs.WalkDir(folder, ".", func(name string, d fs.DirEntry, err error) error {
@@ -66,11 +66,12 @@ func New(folder fs.FS) (*Files, error) {
 
 func short(sum []byte) string { return base64.RawURLEncoding.EncodeToString(sum[:9]) }
 
-// imported is where a script names another one of its folder, to import it now or later.
+// imported matches where a script names another one in its folder, to import it now or later.
 var imported = regexp.MustCompile(`"\./([\w-]+\.js)"`)
 
-// versioned is a script with the version in what it imports: so that is kept as long as what pages name, and a browser asks
-// for none of it again. All scripts have one version, since each may import any other.
+// versioned is a script with the version added to its imports: so imported scripts are cached as long as those that
+// pages name, and a browser never requests them again. All scripts share one version, because each may import any
+// other.
 func versioned(name string, content []byte, version string, all map[string][]byte) ([]byte, error) {
 	for _, m := range imported.FindAllSubmatch(content, -1) {
 		if other := path.Join(path.Dir(name), string(m[1])); all[other] == nil {
@@ -80,7 +81,7 @@ func versioned(name string, content []byte, version string, all map[string][]byt
 	return imported.ReplaceAll(content, []byte(`"./$1?v=`+version+`"`)), nil
 }
 
-// encodings are the content as it is, and compressed where that helps.
+// encodings are the original content, and compressed variants where that helps.
 func encodings(name string, content []byte, encoder *compress.Encoder) map[compress.Coding][]byte {
 	bodies := map[compress.Coding][]byte{compress.Identity: content}
 	if path.Ext(name) == ".png" {
@@ -94,13 +95,13 @@ func encodings(name string, content []byte, encoder *compress.Encoder) map[compr
 	return bodies
 }
 
-// Path is the address of a file, with its version.
+// Path is the URL path of a file, including its version.
 func (f *Files) Path(name string) string {
 	return fmt.Sprintf("/static/%s?v=%s", name, f.files[name].version)
 }
 
-// Serve answers GET /static/*name. With the right version in the address it may
-// be kept for good; without it is asked for again, and answered in a line when it is the same.
+// Serve handles GET /static/*name. With the right version in the URL, the response may be cached forever; otherwise it
+// must be revalidated, which is cheap if the file is unchanged.
 func (f *Files) Serve(c *gin.Context) {
 	name := strings.TrimPrefix(c.Param("name"), "/")
 	file, ok := f.files[name]

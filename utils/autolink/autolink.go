@@ -1,6 +1,6 @@
-// Package autolink makes what users write into HTML in which addresses, @names and #tags are links.
+// Package autolink turns text that users wrote into HTML in which URLs, @names and #tags are links.
 //
-// Does not belong here: other markup. Everything else that a user types is shown as it was typed.
+// Does not belong here: other markup. Everything else that a user types is shown as typed.
 package autolink
 
 import (
@@ -13,8 +13,8 @@ import (
 	"unicode/utf8"
 )
 
-// candidates may be links. An address ends before a space, a quotation mark, or a character that is not seen: one that turns
-// the direction of the text could make a link look like another.
+// candidates match potential links. A URL ends before a space, a quotation mark, or an invisible character: one that
+// changes the direction of the text could disguise a link as another one.
 var candidates = regexp.MustCompile(`(?i)(?:https?://|www\.)[^\s\p{Z}\p{C}<>"]+|@[a-z0-9_.-]+|#[\p{L}\p{M}\p{N}_]+`)
 
 const (
@@ -22,8 +22,8 @@ const (
 	maxTag           = 30
 )
 
-// HTML escapes the text and makes links in it. Those that lead elsewhere tell search engines, and the pages that they lead
-// to, that they are not ours. Each piece of text is shown as the function says.
+// HTML escapes the text and adds links. Links to other sites carry rel attributes that say that they are not ours. Each
+// piece of text is passed through show.
 func HTML(text string, show func(string) string) template.HTML {
 	var b strings.Builder
 	piece := func(text string) { b.WriteString(template.HTMLEscapeString(show(text))) }
@@ -43,7 +43,7 @@ func HTML(text string, show func(string) string) template.HTML {
 	return template.HTML(b.String()) // #nosec G203 -- everything of the user's is escaped
 }
 
-// Mentions are the names of users that are links in the text, each once, and at most n.
+// Mentions are the names of users that the text links to, without duplicates, at most n.
 func Mentions(text string, n int) (names []string) {
 	each(text, func(_ int, _, href string) {
 		name, is := strings.CutPrefix(href, "/@")
@@ -54,7 +54,7 @@ func Mentions(text string, n int) (names []string) {
 	return names
 }
 
-// each visits the links of a text: where each begins, how much of the text it is, and where it leads.
+// each visits the links of a text: where each begins, the part of the text it covers, and its target.
 func each(text string, visit func(at int, shown, href string)) {
 	for _, at := range candidates.FindAllStringIndex(text, -1) {
 		shown, href := link(text[at[0]:at[1]])
@@ -66,12 +66,13 @@ func each(text string, visit func(at int, shown, href string)) {
 	}
 }
 
-// joins tells characters after which a candidate is a part of something else: of an email address, a path, an entity.
+// joins reports whether a candidate after this character is part of something else: an email address, a path, an
+// entity.
 func joins(r rune) bool {
 	return unicode.In(r, unicode.L, unicode.M, unicode.N) || strings.ContainsRune(`_-./\@#&=+~%$`, r)
 }
 
-// link returns how much of a candidate is a link, and where it leads; nowhere if it is none.
+// link returns how much of a candidate is a link, and its target, which is empty if it is not a link.
 func link(text string) (shown, href string) {
 	switch text[0] {
 	case '@':
@@ -91,7 +92,7 @@ func link(text string) (shown, href string) {
 	return shown, href
 }
 
-// withoutTail cuts off the punctuation that belongs to the sentence around an address.
+// withoutTail removes trailing punctuation that belongs to the surrounding sentence.
 func withoutTail(text string) string {
 	for {
 		last, size := utf8.DecodeLastRuneInString(text)
@@ -104,7 +105,7 @@ func withoutTail(text string) string {
 	}
 }
 
-// address is where a web address leads. One with a user name in it is none: that is how a link pretends to lead elsewhere.
+// address is the target of a URL. A URL with a user name is not linked: that is how links pretend to lead elsewhere.
 func address(text string) string {
 	if text == "" {
 		return ""

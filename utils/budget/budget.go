@@ -1,5 +1,5 @@
 // Package budget bounds how many of something are held at once: connections, requests, event streams. A place is taken
-// before the work and given back after it. Nobody waits for one.
+// before the work and given back after it. Nobody waits for a place.
 //
 // Does not belong here: how often something may be done (utils/ratelimit), and what the bounds are.
 package budget
@@ -11,34 +11,34 @@ import (
 	"sync"
 )
 
-// Why there was no place.
+// The reasons why there was no place.
 var (
 	ErrHolder = errors.New("this holder has as many as one may have")
 	ErrFull   = errors.New("there is no place left")
 )
 
-// Budget is how many may be held at once, by each holder and in all.
+// Budget is how many may be held at once, by each holder and in total.
 //
-// When all places are taken, somebody who has few gets one of somebody who has many: one who has the most, and at least two
-// more. So the places are shared evenly among those who want them, whoever came first. Bounds alone don't keep a place for
-// newcomers: a hundred holders who take as many as they may are enough to fill anything.
+// When all places are taken, a holder that asks for one takes it from the holder with the most, if that one has at
+// least two more. So the places are shared evenly among those who want them, whoever came first. Bounds alone don't
+// leave room for newcomers: a hundred holders at their bound are enough to fill anything.
 type Budget[Holder comparable] struct {
 	each, all int
 
 	mu     sync.Mutex
 	total  int
-	places map[Holder]*list.List       // of each holder, the oldest first; an element is the function that ends it
-	having map[int]map[Holder]struct{} // the holders by how many they have
-	most   int                         // that a holder has
+	places map[Holder]*list.List       // by holder, oldest first; each element is the function that ends it
+	having map[int]map[Holder]struct{} // the holders by how many places they have
+	most   int                         // the most places that any holder has
 }
 
-// New makes a budget of so many for each holder, and so many in all.
+// New makes a budget with a bound for each holder, and a bound in total.
 func New[Holder comparable](each, all int) *Budget[Holder] {
 	return &Budget[Holder]{each: each, all: all, places: map[Holder]*list.List{}, having: map[int]map[Holder]struct{}{}}
 }
 
-// Take takes a place for a holder. If it is needed for somebody else, end is called, and the place is lost. The function that
-// gives it back may be called more than once, and after that.
+// Take takes a place for a holder. If somebody else needs it, end is called and the place is lost. The returned
+// function gives the place back; calling it again, or after the place was lost, does nothing.
 func (b *Budget[Holder]) Take(h Holder, end func()) (giveBack func(), err error) {
 	b.mu.Lock()
 	if b.has(h) >= b.each {
@@ -60,8 +60,8 @@ func (b *Budget[Holder]) Take(h Holder, end func()) (giveBack func(), err error)
 	}), nil
 }
 
-// TakeForAll takes a place that nobody in particular holds, such as that of a proxy that speaks for many. It isn't lost to
-// others.
+// TakeForAll takes a place that no particular holder owns, such as that of a proxy for many clients. It can't be lost
+// to others.
 func (b *Budget[Holder]) TakeForAll() (giveBack func(), err error) {
 	b.mu.Lock()
 	endOther, ok := b.makeRoom(0)
@@ -86,8 +86,8 @@ func (b *Budget[Holder]) has(h Holder) int {
 	return 0
 }
 
-// makeRoom makes sure that there is a place for somebody who has so many. What ends the one who loses it is called when the
-// budget is no longer locked.
+// makeRoom ensures that there is a place for somebody who has this many. Call the returned function, which ends the
+// work of whoever loses a place, once the budget is no longer locked.
 func (b *Budget[Holder]) makeRoom(has int) (end func(), ok bool) {
 	if b.total < b.all {
 		return func() {}, true
@@ -115,7 +115,7 @@ func (b *Budget[Holder]) add(h Holder, end func()) *list.Element {
 	return place
 }
 
-// remove removes a place, unless that has been done.
+// remove removes a place, unless it was already removed.
 func (b *Budget[Holder]) remove(h Holder, place *list.Element) {
 	places := b.places[h]
 	if places == nil {
@@ -132,7 +132,7 @@ func (b *Budget[Holder]) remove(h Holder, place *list.Element) {
 	}
 }
 
-// count notes that a holder has one more or one less.
+// count records that a holder has one more place or one less.
 func (b *Budget[Holder]) count(h Holder, before, now int) {
 	if delete(b.having[before], h); len(b.having[before]) == 0 {
 		delete(b.having, before)
@@ -148,8 +148,8 @@ func (b *Budget[Holder]) count(h Holder, before, now int) {
 	}
 }
 
-// Address is who holds what comes from an IP address: the address itself, but of IPv6 a /56, which is what a household is
-// given (RIPE-690 §4.2), and from which it may use any address.
+// Address is the holder for an IP address: the address itself or, for IPv6, its /56, which is what a household is
+// assigned (RIPE-690 §4.2) and whose addresses it may use freely.
 func Address(ip netip.Addr) netip.Prefix {
 	ip, bits := ip.Unmap().WithZone(""), 56
 	if ip.Is4() {

@@ -1,5 +1,4 @@
-// Package cache keeps what was loaded for a short while, and never longer than
-// until somebody says that it changed.
+// Package cache keeps loaded values for a short while, and never after they are reported as changed.
 package cache
 
 import (
@@ -23,7 +22,7 @@ type Cache[K comparable, V any] struct {
 	hits, misses atomic.Int64
 }
 
-// sweeps is how many entries are looked at for each that is kept.
+// sweeps is how many entries are checked for each one that is added.
 const sweeps = 4
 
 type entry[V any] struct {
@@ -31,12 +30,12 @@ type entry[V any] struct {
 	until time.Time
 }
 
-// New makes a cache of at most size entries.
+// New makes a cache for at most size entries.
 func New[K comparable, V any](ttl time.Duration, size int, now func() time.Time) *Cache[K, V] {
 	return &Cache[K, V]{ttl: ttl, size: size, now: now, entries: map[K]entry[V]{}}
 }
 
-// Get returns the value of key, calling load when there is none.
+// Get returns the value of key, calling load if there is none.
 func (c *Cache[K, V]) Get(key K, load func() (V, error)) (V, error) {
 	c.mu.RLock()
 	e, ok := c.entries[key]
@@ -48,7 +47,7 @@ func (c *Cache[K, V]) Get(key K, load func() (V, error)) (V, error) {
 	return c.Renew(key, load)
 }
 
-// Renew is Get past what was kept: it always calls load. What load returns is kept only if nothing was dropped since it
+// Renew is Get past the cache: it always calls load. The result is cached only if nothing was dropped since the call
 // began: otherwise it may be older than the change, and would bring back what was just revoked.
 func (c *Cache[K, V]) Renew(key K, load func() (V, error)) (V, error) {
 	fill := c.begin()
@@ -64,7 +63,7 @@ func (c *Cache[K, V]) Renew(key K, load func() (V, error)) (V, error) {
 	return value, err
 }
 
-// fill is when values were asked for: they may be as old as that.
+// fill is when values were requested: they may be that old.
 type fill struct {
 	drops uint64
 	until time.Time
@@ -79,7 +78,7 @@ func (c *Cache[K, V]) begin() fill {
 
 func (c *Cache[K, V]) keep(key K, value V, f fill) {
 	if e, is := c.entries[key]; is && e.until.After(f.until) {
-		return // somebody asked later, and was faster
+		return // a later request was faster
 	}
 	delete(c.entries, key)
 	if c.drops == f.drops {
@@ -89,8 +88,8 @@ func (c *Cache[K, V]) keep(key K, value V, f fill) {
 	}
 }
 
-// GetAll returns the values of keys, calling load with those that there is none for. What load does not return is missing
-// in the result too.
+// GetAll returns the values of keys, calling load for the missing ones. What load doesn't return is missing from the
+// result too.
 func (c *Cache[K, V]) GetAll(keys []K, load func(missing []K) (map[K]V, error)) (map[K]V, error) {
 	found := make(map[K]V, len(keys))
 	var missing []K
@@ -136,10 +135,10 @@ func (c *Cache[K, V]) RenewAll(keys []K, load func(keys []K) (map[K]V, error)) (
 	return loaded, err
 }
 
-// Use counts the values that were there, and those that had to be loaded.
+// Use returns how many values were cached, and how many had to be loaded.
 func (c *Cache[K, V]) Use() (hits, misses int64) { return c.hits.Load(), c.misses.Load() }
 
-// Drop forgets the values of these keys, at once.
+// Drop evicts these keys immediately.
 func (c *Cache[K, V]) Drop(keys ...K) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -149,8 +148,8 @@ func (c *Cache[K, V]) Drop(keys ...K) {
 	}
 }
 
-// sweep looks at a few entries for each one that is kept, and forgets those whose time is over: dead ones stay few, however
-// large the cache may become.
+// sweep checks a few entries for each one that is added, and evicts expired ones: they stay few, however large the
+// cache may become.
 func (c *Cache[K, V]) sweep() {
 	now, looked := c.now(), 0
 	for key, e := range c.entries {
@@ -163,8 +162,7 @@ func (c *Cache[K, V]) sweep() {
 	}
 }
 
-// makeRoom keeps the memory bounded: of a full cache any one entry goes, which
-// costs somebody one read.
+// makeRoom keeps the memory bounded: a full cache evicts an arbitrary entry, which costs one additional read.
 func (c *Cache[K, V]) makeRoom() {
 	for key := range c.entries {
 		if len(c.entries) < c.size {

@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// certificate is the server's key pair, read again when its files change, so that
-// a renewed one needs no restart.
+// certificate is the server's key pair. It is reloaded when its files change, so that renewing it needs no restart.
 type certificate struct {
 	certFile, keyFile string
 	log               *slog.Logger
@@ -21,7 +20,7 @@ type certificate struct {
 	looked  time.Time
 }
 
-// lookAgain is how often, at most, the files are looked at.
+// lookAgain is the shortest interval between checks of the files.
 const lookAgain = time.Second
 
 func loadCertificate(certFile, keyFile string, log *slog.Logger) (*certificate, error) {
@@ -56,8 +55,8 @@ func (c *certificate) versions() (v [2]time.Time, err error) {
 	return v, nil
 }
 
-// current is the pair for a new connection. A new pair that cannot be read (or is
-// just being written) leaves the old one in use.
+// current is the pair for a new connection. If a new pair cannot be read (or is still being written), the old one stays
+// in use.
 func (c *certificate) current(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -4,5 +4,5 @@ package httpserver
 
 import "math"
 
-// openFiles is how many files this process may have open: more than it needs.
+// openFiles is how many files this process may have open: more than it will ever need.
 func openFiles() int { return math.MaxInt32 }

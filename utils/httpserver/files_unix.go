@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// openFiles is how many files this process may have open. Go has raised the limit as far as the system lets it.
+// openFiles is how many files this process may have open. Go has already raised the limit as far as the system allows.
 func openFiles() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

@@ -1,5 +1,5 @@
-// Package httpserver listens, serves until it is told to stop, and lets running
-// requests finish. What is served is the caller's.
+// Package httpserver listens, serves until it is told to stop, and lets running requests finish. The caller provides
+// the handler.
 package httpserver
 
 import (
@@ -17,24 +17,24 @@ import (
 	"tokentube/utils/logs"
 )
 
-// Settings say how to serve.
+// Settings configures the server.
 type Settings struct {
 	Host              string
 	Port              int
-	BaseURL           string                // the address that people open
-	CertFile, KeyFile string                // PEM; without them plain HTTP
-	RedirectPort      int                   // plain HTTP that leads to BaseURL; 0: none
-	Connections       int                   // at most, on both ports together
-	PerAddress        int                   // of them, for each address
-	IsProxy           func(netip.Addr) bool // speaks for many: its address alone is not bounded
-	MetricsAddr       string                // host and port of a listener of its own for Metrics
-	Metrics           http.Handler          // nil: none
-	Drain             time.Duration         // between the word to stop and the end of listening
-	Stop              time.Duration         // that running requests may take then
+	BaseURL           string                // the URL that people open
+	CertFile, KeyFile string                // PEM; without them, plain HTTP
+	RedirectPort      int                   // plain HTTP that redirects to BaseURL; 0: none
+	Connections       int                   // the maximum, on both ports together
+	PerAddress        int                   // the maximum per address
+	IsProxy           func(netip.Addr) bool // acts for many clients: its connections aren't bounded per address
+	MetricsAddr       string                // host and port of a separate listener for Metrics
+	Metrics           http.Handler          // nil: no metrics
+	Drain             time.Duration         // between the signal to stop and closing the listener
+	Stop              time.Duration         // how long running requests may take after that
 	Log               *slog.Logger
 }
 
-// Run serves until ctx ends. Ready is called when connections are taken.
+// Run serves until ctx is cancelled. It calls ready once it accepts connections.
 func Run(ctx context.Context, handler http.Handler, s Settings, ready func()) error {
 	places := newPlaces(s)
 	site, err := places.listen(s.Port, "PORT")
@@ -73,13 +73,13 @@ func Run(ctx context.Context, handler http.Handler, s Settings, ready func()) er
 	return serveAll(ctx, servers, s, end)
 }
 
-// serving is a server on its listener.
+// serving is a server and its listener.
 type serving struct {
 	*http.Server
 	listener net.Listener
 }
 
-// phases are how a server stops, and the key under which its requests find that.
+// phases are the stages of stopping a server, and the context key under which its requests find them.
 type phases struct {
 	draining <-chan struct{}
 	ending   <-chan struct{}
@@ -90,16 +90,16 @@ func phasesOf(request context.Context) phases {
 	return all
 }
 
-// Draining is closed when the server was told to stop: whatever spreads requests over several servers should send it no more.
-// Outside of a server it is nil, and never closed.
+// Draining is closed when the server has been told to stop: load balancers should send it no more requests. Outside of
+// a server it is nil, and thus never closed.
 func Draining(request context.Context) <-chan struct{} { return phasesOf(request).draining }
 
-// Ending is closed when the server takes no more requests: an endless answer ends then. Outside of a server it is nil, and
-// never closed.
+// Ending is closed when the server accepts no more requests: endless responses end then. Outside of a server it is nil,
+// and thus never closed.
 func Ending(request context.Context) <-chan struct{} { return phasesOf(request).ending }
 
-// oneMore tells clients of a server that drains to send their next request on another connection. One that they keep would
-// be closed just when they send something.
+// oneMore tells the clients of a draining server to send their next request on another connection. A connection that
+// they keep could be closed just as they send something.
 func oneMore(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
@@ -111,12 +111,12 @@ func oneMore(next http.Handler) http.Handler {
 	})
 }
 
-// newServer makes a server whose deadlines hold for every request, whatever answers it. What may take longer gives itself
-// more, once it knows who is asking (middlewares.Progress).
+// newServer makes a server whose deadlines apply to every request, whatever handles it. Requests that may take longer
+// extend them once the client is authenticated (middlewares.Progress).
 func newServer(base context.Context, handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           oneMore(handler),
-		ReadHeaderTimeout: 10 * time.Second, // the TLS handshake as well
+		ReadHeaderTimeout: 10 * time.Second, // includes the TLS handshake
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       time.Minute,
@@ -127,8 +127,8 @@ func newServer(base context.Context, handler http.Handler, log *slog.Logger) *ht
 	}
 }
 
-// serveAll runs the servers until ctx ends and they have drained, or one of them fails. Then it closes end and stops all: no
-// new request is taken, and running ones get their time.
+// serveAll runs the servers until ctx is cancelled and they have drained, or one of them fails. Then it closes end and
+// stops all of them: they accept no new requests, and running ones get time to finish.
 func serveAll(ctx context.Context, servers []serving, s Settings, end chan<- struct{}) error {
 	failed := make(chan error, len(servers))
 	for _, server := range servers {
@@ -147,7 +147,7 @@ func serveAll(ctx context.Context, servers []serving, s Settings, end chan<- str
 	return err
 }
 
-// untilStopped waits until ctx ends and then for as long as it takes to drain, or until a server has failed.
+// untilStopped waits until ctx is cancelled and the drain time has passed, or until a server fails.
 func untilStopped(ctx context.Context, failed <-chan error, drain time.Duration) error {
 	select {
 	case err := <-failed:
@@ -162,8 +162,7 @@ func untilStopped(ctx context.Context, failed <-chan error, drain time.Duration)
 	}
 }
 
-// newRedirect makes the server of the port for plain HTTP. A request to it is a line, its response another, and that is all
-// that a connection is for.
+// newRedirect makes the server for the plain HTTP port. Each connection serves one short request and its redirect.
 func newRedirect(base context.Context, baseURL string, log *slog.Logger) *http.Server {
 	server := newServer(base, redirect(baseURL), log)
 	server.ReadTimeout, server.WriteTimeout, server.MaxHeaderBytes = 10*time.Second, 10*time.Second, 8<<10
@@ -171,9 +170,9 @@ func newRedirect(base context.Context, baseURL string, log *slog.Logger) *http.S
 	return server
 }
 
-// redirect leads from plain HTTP to the same page of the site. The host is ours and not the one that the client names, so
-// that nobody is sent elsewhere, and only a path can follow it: "GET x:.evil.example/" has none, and what it has instead
-// would lengthen our host's name into another one.
+// redirect redirects from plain HTTP to the same page of the site. The host is ours and not the one the client sent, so
+// that nobody is redirected elsewhere. Only a path may follow it: "GET x:.evil.example/" has none, and appending what
+// it has instead would turn our host's name into another one.
 func redirect(baseURL string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		page := url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}

@@ -15,8 +15,8 @@ import (
 	"tokentube/utils/logs"
 )
 
-// places are the connections that may be open at once. One that finds no place is reset before a byte of it is read; one
-// whose place goes to somebody else is reset too.
+// places are the connections that may be open at once. A connection that gets no place is reset before any of it is
+// read; one that loses its place is reset too.
 type places struct {
 	host    string
 	budget  *budget.Budget[netip.Prefix]
@@ -24,7 +24,7 @@ type places struct {
 	log     *slog.Logger
 
 	mu     sync.Mutex
-	resets int // since it was logged
+	resets int // since the last log line
 	logged time.Time
 }
 
@@ -37,8 +37,8 @@ func newPlaces(s Settings) *places {
 	return &places{host: s.Host, budget: budget.New[netip.Prefix](s.PerAddress, most), isProxy: s.IsProxy, log: s.Log}
 }
 
-// descriptors is how many connections the system lets this process have: each has a file descriptor, and may need a second
-// one for a file that it sends or receives. The database and the lines to other servers need some as well.
+// descriptors is how many connections the system allows this process: each needs a file descriptor, and may need a
+// second one for a file that it sends or receives. The database and outgoing connections need some as well.
 func descriptors() int {
 	const others = 64
 	return max(1, (openFiles()-others)/2)
@@ -55,11 +55,11 @@ func (p *places) listen(port int, variable string) (net.Listener, error) {
 	return &limited{listener.(*net.TCPListener), p}, nil
 }
 
-// take finds a place for a connection, which may be somebody else's. A proxy speaks for many people, each of whom is bounded
-// by their requests (middlewares.InFlight).
+// take finds a place for a connection, possibly by ending another one. A proxy acts for many clients, whose requests
+// are bounded instead (middlewares.InFlight).
 func (p *places) take(conn *net.TCPConn) (giveBack func(), err error) {
 	peer, _ := conn.RemoteAddr().(*net.TCPAddr)
-	if peer == nil { // it is gone already
+	if peer == nil { // already closed
 		return nil, net.ErrClosed
 	}
 	ip := peer.AddrPort().Addr().Unmap()
@@ -74,13 +74,13 @@ func (p *places) take(conn *net.TCPConn) (giveBack func(), err error) {
 	return giveBack, err
 }
 
-// reset closes a connection and leaves nothing behind, as a close would for a minute (TIME_WAIT).
+// reset closes a connection without leaving it in TIME_WAIT, as an ordinary close would for a minute.
 func reset(conn *net.TCPConn) {
 	_ = conn.SetLinger(0)
 	_ = conn.Close()
 }
 
-// note logs what was reset, once a minute at most: the log is a resource too.
+// note logs the resets, at most once a minute: the log is a limited resource too.
 func (p *places) note(ip netip.Addr, why error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -92,13 +92,13 @@ func (p *places) note(ip netip.Addr, why error) {
 	p.resets, p.logged = 0, time.Now()
 }
 
-// limited is a listener whose connections have a place each.
+// limited is a listener whose connections each hold a place.
 type limited struct {
 	*net.TCPListener
 	places *places
 }
 
-// Accept waits for a connection that finds a place.
+// Accept waits for a connection that gets a place.
 func (l *limited) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.AcceptTCP()
@@ -119,7 +119,7 @@ type connection struct {
 	giveBack func()
 }
 
-// Close closes the connection.
+// Close closes the connection and gives its place back.
 func (c *connection) Close() error {
 	c.giveBack()
 	return c.TCPConn.Close()

@@ -1,7 +1,7 @@
-// Package input reads what a request brings into a struct: JSON, a form, or a
-// multipart form whose files are streamed to where they belong, part by part.
+// Package input reads a request into a struct: JSON, a form, or a multipart form whose files are streamed to their
+// destination, part by part.
 //
-// It does not belong here: what a value may be. Models say that.
+// Does not belong here: which values are valid. Models decide that.
 package input
 
 import (
@@ -24,23 +24,21 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// TextLimit is how many bytes of text a request may bring, files apart.
+// TextLimit is how many bytes of text a request may contain, not counting files.
 const TextLimit = 20 << 10
 
-// Files are the file fields that an action takes, each with what is to be done
-// with the file's bytes.
+// Files are the file fields that an action accepts, each with a function that processes the file's bytes.
 type Files map[string]func(io.Reader) error
 
-// Read fills dst, a pointer to a struct with form and json tags, from the body.
-// Nothing of what a client sends can become an operator of the database: a field
-// takes text, a number or true and false, or is a fault.
+// Read fills dst, a pointer to a struct with form and json tags, from the body. Nothing that a client sends can become
+// a database operator: a field accepts text, a number or a boolean, and anything else is a fault.
 func Read(r *http.Request, dst any, files Files) error {
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		return apperr.New(apperr.UnsupportedMedia, "Send the body without Content-Encoding.")
 	}
 	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil && r.ContentLength == 0 {
-		return nil // nothing was sent: every field keeps its zero
+		return nil // nothing was sent: every field keeps its zero value
 	}
 	switch kind {
 	case "application/json":
@@ -65,7 +63,7 @@ func readJSON(body io.Reader, dst any) error {
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil
 	}
-	if !utf8.Valid(text) { // RFC 8259 §8.1; the library would put other characters there
+	if !utf8.Valid(text) { // RFC 8259 §8.1; the library would substitute other characters
 		return apperr.New(apperr.Malformed, "The body isn't valid UTF-8.")
 	}
 	err = json.Unmarshal(text, dst)
@@ -86,7 +84,7 @@ func readForm(body string, dst any) error {
 	return setFields(dst, values)
 }
 
-// Query fills dst from the address, by the same rules.
+// Query fills dst from the query string, by the same rules.
 func Query(r *http.Request, dst any) error {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -95,7 +93,7 @@ func Query(r *http.Request, dst any) error {
 	return setFields(dst, values)
 }
 
-// setFields copies the values field by field, so that each fault names its field.
+// setFields sets the values one field at a time, so that each fault names its field.
 func setFields(dst any, values url.Values) error {
 	var faults error
 	for _, name := range slices.Sorted(maps.Keys(values)) {
@@ -160,18 +158,18 @@ func tooMuchText() error {
 	return apperr.New(apperr.TooLarge, "Send at most %d kB of text at once.", TextLimit>>10)
 }
 
-// broken is the error for a body that ended early or went over its limit.
+// broken is the error for a body that ended early or exceeded its limit.
 func broken(err error) error {
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return apperr.New(apperr.TooLarge, "Send at most %s at once.", Size(tooLarge.Limit)).Because(err)
 	}
-	if own := (*apperr.Error)(nil); errors.As(err, &own) { // whoever gave us the body ended it
+	if own := (*apperr.Error)(nil); errors.As(err, &own) { // our own code ended the body
 		return own
 	}
 	return apperr.New(apperr.Malformed, "The upload was cut off.").Because(err)
 }
 
-// Size writes a number of bytes for people.
+// Size formats a number of bytes for people.
 func Size(n int64) string {
 	if n >= 1<<20 {
 		return fmt.Sprintf("%d MB", n>>20)

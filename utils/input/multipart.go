@@ -11,9 +11,8 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// readMultipart takes the parts in whatever order they come. The standard
-// library's FormFile would first write them all to temporary files. What is
-// wrong with a file is told with the rest, after the fields were read.
+// readMultipart handles the parts in whatever order they arrive. The standard library's FormFile would first write them
+// all to temporary files. Faults of a file are reported together with the others, after the fields have been read.
 func readMultipart(body io.Reader, boundary string, dst any, files Files) error {
 	if boundary == "" {
 		return apperr.New(apperr.Malformed, "The multipart form has no boundary.")
@@ -29,12 +28,12 @@ func readMultipart(body io.Reader, boundary string, dst any, files Files) error 
 			return apperr.Join(form.faults, setFields(dst, form.values))
 		}
 		if metered.over != nil {
-			return metered.over // whatever the reader made of it
+			return metered.over // whatever error the reader made of it
 		}
 		if err != nil {
 			return broken(err)
 		}
-		metered.left = math.MaxInt64 // what is in a part has bounds of its own
+		metered.left = math.MaxInt64 // the content of a part has its own bounds
 		if n == partLimit || len(part.FormName()) > nameLimit {
 			return apperr.New(apperr.TooLarge, "Send at most %d fields at once, with names of at most %d bytes.", partLimit, nameLimit)
 		}
@@ -44,16 +43,16 @@ func readMultipart(body io.Reader, boundary string, dst any, files Files) error 
 	}
 }
 
-// parts is what has been read of a form.
+// parts is what has been read of a form so far.
 type parts struct {
 	files  Files
-	seen   map[string]bool // the files that came
+	seen   map[string]bool // the files received
 	values url.Values
-	left   int64 // bytes that texts may still have
+	left   int64 // bytes that text may still take
 	faults error // of files
 }
 
-// take reads a part. It fails where the rest of the form isn't worth reading.
+// take reads a part. It fails if the rest of the form isn't worth reading.
 func (p *parts) take(part *multipart.Part) error {
 	if save, isFile := p.files[part.FormName()]; isFile {
 		return p.file(part, save)
@@ -67,7 +66,7 @@ func (p *parts) file(part *multipart.Part, save func(io.Reader) error) error {
 		return err
 	}
 	p.faults = apperr.Join(p.faults, err)
-	// Also of a file that was refused: browsers show no response before they have sent everything.
+	// Even of a rejected file: browsers show no response before they have sent everything.
 	if _, err := io.Copy(io.Discard, part); err != nil {
 		return broken(err)
 	}
@@ -80,7 +79,7 @@ func (p *parts) text(part *multipart.Part) error {
 		return broken(err)
 	}
 	name := part.FormName()
-	// Names count as well, as in a form: a million empty parts are not free.
+	// Names count too, as in a form: a million empty parts are not free.
 	if p.left -= int64(len(name) + len("=") + len(text)); p.left < 0 {
 		return tooMuchText()
 	}
@@ -88,19 +87,19 @@ func (p *parts) text(part *multipart.Part) error {
 	return nil
 }
 
-// finish reads what little may follow the last part. Only with the end of the body does the server begin to notice that a
-// client leaves, and the deadline of the upload end.
+// finish reads the little that may follow the last part. Only after the end of the body does the server start to notice
+// when the client disconnects, and the deadline of the upload end.
 func finish(body io.Reader) { _, _ = io.CopyN(io.Discard, body, TextLimit) }
 
-// What surrounds the content of a multipart form. Our own have a dozen fields.
+// Limits for everything around the content of a multipart form. Our own forms have a dozen fields.
 const (
 	partLimit = 100
 	nameLimit = 100
-	headLimit = 8 << 10 // of a part, its boundary included
+	headLimit = 8 << 10 // of a part, including its boundary
 	readAhead = 8 << 10 // more than the standard library's buffer
 )
 
-// meter ends what is read between the contents of two parts. The standard library would read a head of 10 MB.
+// meter bounds what is read between the contents of two parts. The standard library would read a header of up to 10 MB.
 type meter struct {
 	r    io.Reader
 	left int64
@@ -117,14 +116,14 @@ func (m *meter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// cutOff follows the body. The standard library takes a form that ends within the
-// header of a part for a complete one; with this behind it, it is not.
+// cutOff follows the body. The standard library accepts a form that ends within the header of a part as complete; with
+// this appended, it doesn't.
 type cutOff struct{}
 
 func (cutOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// readFile hands one file on. Browsers send an empty part for a file field that
-// was left alone; that is no file.
+// readFile passes one file on. Browsers send an empty part for a file field that was left empty; that doesn't count as
+// a file.
 func readFile(part *multipart.Part, save func(io.Reader) error, seen map[string]bool) error {
 	content := bufio.NewReader(part)
 	if _, err := content.Peek(1); err == io.EOF {
@@ -142,15 +141,15 @@ func readFile(part *multipart.Part, save func(io.Reader) error, seen map[string]
 	source := &source{r: content}
 	err := save(source)
 	if err == nil && source.err == nil {
-		_, _ = io.Copy(io.Discard, source) // what nobody wanted
+		_, _ = io.Copy(io.Discard, source) // discards what save didn't read
 	}
 	if source.err != nil {
-		return broken(source.err) // the client's fault, whatever the reader made of it
+		return broken(source.err) // the client's fault, whatever error the reader made of it
 	}
 	return err
 }
 
-// source remembers how reading from the client failed.
+// source remembers the error of reading from the client.
 type source struct {
 	r   io.Reader
 	err error

@@ -11,13 +11,14 @@ import (
 
 const (
 	window = 10 * time.Second
-	burst  = 500   // lines like each other in a window; what comes after is counted
-	kinds  = 1_000 // of lines that are told apart in a window
+	burst  = 500   // similar lines in a window; further ones are counted
+	kinds  = 1_000 // of lines that are distinguished in a window
 )
 
-// Calm is a handler that passes on the first lines of each kind in a window of ten seconds, and counts what comes after: one
-// line says at the end how many those were. So a storm costs neither the disk nor the reader, and no kind of error is ever
-// missing. Lines are of one kind if they have the same level, message, method, route, status and code.
+// Calm is a handler that passes on the first lines of each kind in a window of ten seconds, and counts the rest: one
+// line at the end reports how many there were. So a flood costs neither disk space nor the reader's attention, and no
+// kind of error ever goes missing. Lines are of the same kind if they have the same level, message, method, route,
+// status and code.
 func Calm(to slog.Handler) slog.Handler { return calm{to, &storm{to: to, kinds: map[string]*kind{}}} }
 
 type calm struct {
@@ -25,13 +26,13 @@ type calm struct {
 	*storm
 }
 
-// storm is what all handlers of one log share.
+// storm is shared by all handlers of one log.
 type storm struct {
 	to    slog.Handler
 	mu    sync.Mutex
 	end   time.Time // of the window
 	kinds map[string]*kind
-	timer *time.Timer // set while something is to be told at the end of the window
+	timer *time.Timer // set while something must be reported at the end of the window
 }
 
 type kind struct {
@@ -52,14 +53,14 @@ func (h calm) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, r)
 }
 
-// take counts a line, and tells whether it is passed on.
+// take counts a line, and reports whether to pass it on.
 func (s *storm) take(r slog.Record) bool {
 	name := nameOf(r)
 	s.mu.Lock()
 	over := s.next(r.Time)
 	k := s.kinds[name]
 	if k == nil && len(s.kinds) >= kinds {
-		name = r.Level.String() // one for all others
+		name = r.Level.String() // one kind for all others
 		k = s.kinds[name]
 	}
 	if k == nil {
@@ -76,9 +77,9 @@ func (s *storm) take(r slog.Record) bool {
 	return passes
 }
 
-// next begins another window if this one is over, and returns what was left out in it.
+// next starts a new window if this one is over, and returns what was suppressed in it.
 func (s *storm) next(now time.Time) []*kind {
-	if now.Before(s.end) && s.end.Sub(now) <= window { // a clock that was set back begins another one
+	if now.Before(s.end) && s.end.Sub(now) <= window { // if the clock was set back, a new window starts
 		return nil
 	}
 	return s.begin(now)
@@ -99,7 +100,7 @@ func (s *storm) begin(now time.Time) (over []*kind) {
 	return over
 }
 
-// Flush ends the window, and tells what was left out.
+// Flush ends the window, and reports what was suppressed.
 func (s *storm) Flush() {
 	s.mu.Lock()
 	over := s.begin(time.Now())

@@ -1,7 +1,7 @@
-// Package logs writes the site's log: with nothing in it that opens an account or says where somebody is, and without the
-// flood that a storm of requests would be.
+// Package logs writes the site's log: without anything that gives access to an account or reveals where somebody is,
+// and without being flooded by a storm of requests.
 //
-// Does not belong here: what is worth a line (its callers), where lines are kept.
+// Does not belong here: what is worth logging (its callers), and where the log is stored.
 package logs
 
 import (
@@ -17,10 +17,10 @@ import (
 	"strings"
 )
 
-// New makes a log in text or JSON, from a level on. It hides what must not be in a log, and sums up storms.
+// New makes a log in text or JSON, from the given level up. It hides what must not be in a log, and summarizes floods.
 func New(out io.Writer, format, level string) *slog.Logger {
 	var least slog.Level
-	_ = least.UnmarshalText([]byte(level)) // was checked
+	_ = least.UnmarshalText([]byte(level)) // already validated
 	options := &slog.HandlerOptions{Level: least, ReplaceAttr: hide}
 	if format == "json" {
 		return slog.New(Calm(slog.NewJSONHandler(out, options)))
@@ -28,7 +28,7 @@ func New(out io.Writer, format, level string) *slog.Logger {
 	return slog.New(Calm(slog.NewTextHandler(out, options)))
 }
 
-// hide replaces what slipped into a text that we did not write ourselves: an error of a library quotes what it was given.
+// hide redacts secrets in texts that we did not write ourselves: a library's error may quote its input.
 func hide(_ []string, a slog.Attr) slog.Attr {
 	switch v := a.Value; v.Kind() {
 	case slog.KindString:
@@ -45,15 +45,15 @@ func hide(_ []string, a slog.Attr) slog.Attr {
 }
 
 var secrets = []struct {
-	what, sign string // a text without the sign has none
+	what, sign string // a text without sign contains no such secret
 	pattern    *regexp.Regexp
 }{
-	{"(token)", "ey", regexp.MustCompile(`\bey[\w-]{8,}(\.[\w-]*){1,2}`)},                                  // a JWT, whole or cut off
+	{"(token)", "ey", regexp.MustCompile(`\bey[\w-]{8,}(\.[\w-]*){1,2}`)},                                  // a JWT, complete or truncated
 	{"(address)", "@", regexp.MustCompile(`[^\s@"'<>(),:;=\\]+@[^\s@"'<>(),:;=\\]+\.[^\s@"'<>(),:;=\\]+`)}, // of a mailbox
 	{"${1}(secret)", "=", regexp.MustCompile(`(?i)\b((?:token|password|secret|key)=)[^&\s"']+`)},
 }
 
-// Hide is a text without tokens, secrets and people's email addresses.
+// Hide redacts tokens, secrets and email addresses.
 func Hide(text string) string {
 	for _, s := range secrets {
 		if strings.Contains(text, s.sign) {
@@ -63,10 +63,10 @@ func Hide(text string) string {
 	return text
 }
 
-// methods are those that something answers to. A client can invent others, of any length.
+// methods are the ones that the site handles. A client can invent others, of any length.
 var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions}
 
-// Method is the method of a request, if it is one that something answers to.
+// Method is the method of a request, if it is one that the site handles.
 func Method(r *http.Request) string {
 	if slices.Contains(methods, r.Method) {
 		return r.Method
@@ -74,10 +74,11 @@ func Method(r *http.Request) string {
 	return "other"
 }
 
-// Route is a route's pattern, as Gin knows it. The path stays out: it may be anything, also what was pasted by mistake.
+// Route is a route's pattern, as Gin reports it. The path is left out: it may contain anything, even text pasted by
+// mistake.
 func Route(pattern string) string { return cmp.Or(pattern, "none") }
 
-// IP is the network of an address, as the log has it: it tells apart who storms the site, and not who lives where.
+// IP is the network of an address, for the log: enough to tell who floods the site, but not who lives where.
 func IP(text string) string {
 	ip, err := netip.ParseAddr(text)
 	if err != nil {
@@ -92,10 +93,10 @@ func IP(text string) string {
 	return network.String()
 }
 
-// addresses are what may be one, with or without a port.
+// addresses match potential IP addresses, with or without a port.
 var addresses = regexp.MustCompile(`\[[^\]\s]+\](?::\d+)?|[0-9a-fA-F]*[.:][0-9a-fA-F.:]+(?:%\w+)?`)
 
-// WithoutIPs is a handler for the lines of the standard library's server, which name who is at fault.
+// WithoutIPs is a handler for the log of the standard library's server, whose lines name the client.
 func WithoutIPs(h slog.Handler) slog.Handler { return withoutIPs{h} }
 
 type withoutIPs struct{ slog.Handler }

@@ -6,7 +6,8 @@ import (
 	smtp "github.com/wneessen/go-mail"
 )
 
-// Greet tells whether the server can be reached, speaks TLS as it must, and takes the user and the password. Nothing is sent.
+// Greet checks that the server is reachable, uses TLS as required, and accepts the user name and password. It sends
+// nothing.
 func (s *SMTP) Greet(ctx context.Context) error {
 	client, err := smtp.NewClient(s.host, s.options...)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"text/template"
 )
 
-// Letters are what mails say. Each is a text: the subject in the first line, then paragraphs with empty lines between them.
-// The HTML is made of the same text, so that both say the same.
+// Letters are the texts of mails. In each, the first line is the subject, followed by paragraphs separated by empty
+// lines. The HTML is generated from the same text, so that both have the same content.
 type Letters struct {
 	texts *template.Template
 	frame *htmltemplate.Template
@@ -28,8 +28,7 @@ func ParseLetters(files fs.FS, folder string) (*Letters, error) {
 
 type paragraph struct{ Text, Link string }
 
-// Write makes a letter of the texts that are named so, one after the other. Where a paragraph is an address, it becomes a
-// link.
+// Write composes a letter from the named texts, in order. A paragraph that is a URL becomes a link.
 func (l *Letters) Write(data any, names ...string) (m Message, err error) {
 	var text, html strings.Builder
 	for _, name := range names {

@@ -1,7 +1,7 @@
-// Package mail sends messages to people's mailboxes: through an SMTP server, or, where none is set, into a box in memory,
-// for development.
+// Package mail delivers messages to mailboxes through an SMTP server or, if none is configured, to a box in memory for
+// development.
 //
-// Does not belong here: what a message says (templates/mail), when it is sent and tried again (models.Mails).
+// Does not belong here: the texts of messages (templates/mail), and when they are sent and retried (models.Mails).
 package mail
 
 import (
@@ -19,9 +19,9 @@ import (
 	smtp "github.com/wneessen/go-mail"
 )
 
-// Message is one, to one person.
+// Message is a message to one person.
 type Message struct {
-	ID       string // of the message: the same each time that it is tried
+	ID       string // of the message: the same for every attempt
 	To       string
 	Subject  string
 	Text     string
@@ -29,15 +29,15 @@ type Message struct {
 	QueuedAt time.Time
 }
 
-// Sender takes messages to where they go. An error that is ErrRefused stays; any other may pass.
+// Sender delivers messages. An error that is ErrRefused is permanent; any other may be temporary.
 type Sender interface {
 	Send(ctx context.Context, m Message) error
 }
 
-// ErrRefused is what trying again doesn't change: the server doesn't take this message, or not for this address.
+// ErrRefused means that retrying is pointless: the server rejects this message, or its recipient.
 var ErrRefused = errors.New("the mail server refuses this message")
 
-// SMTP sends through a server.
+// SMTP sends through a mail server.
 type SMTP struct {
 	host    string
 	from    string
@@ -45,10 +45,10 @@ type SMTP struct {
 	options []smtp.Option
 }
 
-// timeout bounds each step of a delivery: a server that says nothing must not keep others waiting.
+// timeout bounds each step of a delivery: an unresponsive server must not keep others waiting.
 const timeout = 20 * time.Second
 
-// NewSMTP makes a sender of an address as config.SMTPAddress takes it. The messages come from the mailbox from.
+// NewSMTP makes a sender from a URL that config.SMTPAddress parsed. The sender's address is from.
 func NewSMTP(u *url.URL, from string) (*SMTP, error) {
 	policy, port := smtp.TLSMandatory, 587
 	config := &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}
@@ -66,7 +66,7 @@ func NewSMTP(u *url.URL, from string) (*SMTP, error) {
 		password, _ := u.User.Password()
 		auth := smtp.SMTPAuthAutoDiscover
 		if policy == smtp.NoTLS {
-			auth = smtp.SMTPAuthPlainNoEnc // which the former doesn't choose
+			auth = smtp.SMTPAuthPlainNoEnc // which SMTPAuthAutoDiscover doesn't choose
 		}
 		options = append(options, smtp.WithSMTPAuth(auth), smtp.WithUsername(user), smtp.WithPassword(password))
 	}
@@ -75,18 +75,18 @@ func NewSMTP(u *url.URL, from string) (*SMTP, error) {
 	return s, err
 }
 
-// Send delivers a message to the server. When ctx ends it returns at once, whatever the server says or doesn't.
+// Send delivers a message to the server. When ctx is cancelled it returns immediately, whatever the server does.
 func (s *SMTP) Send(ctx context.Context, m Message) error {
 	message, err := s.message(m)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	client, err := smtp.NewClient(s.host, s.options...) // one for each: it keeps a connection and its state
+	client, err := smtp.NewClient(s.host, s.options...) // one per message: it holds a connection and its state
 	if err != nil {
 		return err
 	}
 	sent := make(chan error, 1)
-	go func() { sent <- deliver(ctx, client, message) }() // between commands, the client doesn't look at ctx
+	go func() { sent <- deliver(ctx, client, message) }() // between commands, the client doesn't check ctx
 	select {
 	case err := <-sent:
 		return err
@@ -97,7 +97,7 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 
 func deliver(ctx context.Context, client *smtp.Client, message *smtp.Msg) error {
 	err := client.DialAndSendWithContext(ctx, message)
-	// What goes wrong after the server has taken the message, at the goodbye, doesn't make it unsent.
+	// An error after the server accepted the message, while closing the connection, doesn't make it unsent.
 	if message.IsDelivered() {
 		return nil
 	}
@@ -115,7 +115,7 @@ func (s *SMTP) message(m Message) (*smtp.Msg, error) {
 	message.Subject(m.Subject)
 	message.SetMessageIDWithValue(m.ID)
 	message.SetDateWithValue(m.QueuedAt)
-	// RFC 3834 §5: no out-of-office note is sent in return.
+	// RFC 3834 §5: suppresses out-of-office replies.
 	message.SetGenHeader("Auto-Submitted", "auto-generated")
 	message.SetBodyString(smtp.TypeTextPlain, m.Text)
 	message.AddAlternativeString(smtp.TypeTextHTML, m.HTML)
@@ -125,14 +125,15 @@ func (s *SMTP) message(m Message) (*smtp.Msg, error) {
 // boxSize is how many messages a Box keeps.
 const boxSize = 50
 
-// Box keeps the latest messages, and logs that there is one: for development. The log gets no text, with links that open accounts.
+// Box keeps the latest messages for development, and logs that one arrived. The log doesn't get the text, because its
+// links give access to accounts.
 type Box struct {
 	log      *slog.Logger
 	mu       sync.Mutex
 	messages []Message
 }
 
-// NewBox makes an empty one.
+// NewBox makes an empty Box.
 func NewBox(log *slog.Logger) *Box { return &Box{log: log} }
 
 // Send keeps a message.
@@ -147,7 +148,7 @@ func (b *Box) Send(_ context.Context, m Message) error {
 	return nil
 }
 
-// Latest lists the messages, the latest first.
+// Latest lists the messages, latest first.
 func (b *Box) Latest() []Message {
 	b.mu.Lock()
 	defer b.mu.Unlock()

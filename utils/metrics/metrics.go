@@ -1,7 +1,8 @@
-// Package metrics counts what the site does, for a Prometheus server that asks. It is the only package that knows
-// Prometheus: others call its methods, or have numbers of their own that are read when somebody asks (Counter, Gauge).
+// Package metrics counts what the site does, for a Prometheus server to scrape. It is the only package that knows
+// Prometheus: others call its methods, or register functions that are read on each scrape (Counter, Gauge).
 //
-// A nil *Metrics counts nothing. Labels have few values, none of which anybody can choose: a route's pattern and never its path.
+// A nil *Metrics counts nothing. Labels have few values, none of which a client can choose: a route's pattern, never
+// its path.
 //
 // Does not belong here: what is worth counting (controllers/metrics.go).
 package metrics
@@ -20,7 +21,7 @@ import (
 
 const namespace = "tokentube_"
 
-// Metrics are the numbers of one site.
+// Metrics are the metrics of one site.
 type Metrics struct {
 	registry *prometheus.Registry
 	scrape   sync.Mutex
@@ -37,7 +38,7 @@ type Metrics struct {
 	faults   *prometheus.CounterVec
 }
 
-// New makes the numbers, all zero, and those of the Go runtime and the process.
+// New makes the metrics, all zero, including those of the Go runtime and the process.
 func New() *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
@@ -68,13 +69,13 @@ func histograms(name, help string, buckets []float64, labels ...string) *prometh
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: namespace + name, Help: help, Buckets: buckets}, labels)
 }
 
-// Counter adds a number that only grows and that somebody else keeps. Labels are names and values in turn.
+// Counter registers a number that only grows and that the caller maintains. Labels are alternating names and values.
 func (m *Metrics) Counter(name, help string, read func() float64, labels ...string) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(
 		prometheus.CounterOpts{Name: namespace + name, Help: help, ConstLabels: pairs(labels)}, read))
 }
 
-// Gauge adds a number that goes up and down and that somebody else keeps.
+// Gauge registers a number that goes up and down and that the caller maintains.
 func (m *Metrics) Gauge(name, help string, read func() float64, labels ...string) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(
 		prometheus.GaugeOpts{Name: namespace + name, Help: help, ConstLabels: pairs(labels)}, read))
@@ -88,8 +89,8 @@ func pairs(list []string) prometheus.Labels {
 	return labels
 }
 
-// Request counts one that begins. The function that it returns is called at its end, with its method and route as
-// logs.Method and logs.Route tell them.
+// Request counts a request that begins. Call the returned function when it ends, with its method and route as returned
+// by logs.Method and logs.Route.
 func (m *Metrics) Request() (end func(method, route string, status int)) {
 	start := time.Now()
 	m.inFlight.Inc()
@@ -107,38 +108,38 @@ func class(status int) string {
 	return strconv.Itoa(status/100) + "xx"
 }
 
-// Login counts a login that was tried. The outcomes are constants, as all that follow are.
+// Login counts a login attempt. The outcomes are constants, here and in the methods that follow.
 func (m *Metrics) Login(outcome string) {
 	if m != nil {
 		m.logins.WithLabelValues(outcome).Inc()
 	}
 }
 
-// Renewal counts a refresh token that somebody wanted to exchange.
+// Renewal counts an attempt to exchange a refresh token.
 func (m *Metrics) Renewal(outcome string) {
 	if m != nil {
 		m.renewals.WithLabelValues(outcome).Inc()
 	}
 }
 
-// Refusal counts a request that was over a limit.
+// Refusal counts a request that exceeded a limit.
 func (m *Metrics) Refusal(limit string) {
 	if m != nil {
 		m.refusals.WithLabelValues(limit).Inc()
 	}
 }
 
-// Mail counts a mail that was tried to send.
+// Mail counts an attempt to send a mail.
 func (m *Metrics) Mail(outcome string) {
 	if m != nil {
 		m.mails.WithLabelValues(outcome).Inc()
 	}
 }
 
-// HashWait notes how long a password waited for its turn.
+// HashWait records how long a password waited for its turn.
 func (m *Metrics) HashWait(d time.Duration) { m.hashWait.Observe(d.Seconds()) }
 
-// Database notes a call of the database. Reason says why it failed, and is empty where it did not.
+// Database records a database call. Reason is why it failed, and empty if it succeeded.
 func (m *Metrics) Database(kind, operation, reason string, took time.Duration) {
 	m.database.WithLabelValues(kind, operation).Observe(took.Seconds())
 	if reason != "" {
@@ -146,7 +147,7 @@ func (m *Metrics) Database(kind, operation, reason string, took time.Duration) {
 	}
 }
 
-// ServeHTTP answers GET /metrics in Prometheus's text format, one request at a time: reading the numbers takes work.
+// ServeHTTP serves GET /metrics in Prometheus's text format, one request at a time: collecting the metrics takes work.
 func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path != "/metrics":
@@ -170,7 +171,7 @@ func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	encoder := expfmt.NewEncoder(w, format)
 	for _, family := range families {
 		if err := encoder.Encode(family); err != nil {
-			return // whoever asked is gone
+			return // the client disconnected
 		}
 	}
 }

@@ -1,6 +1,7 @@
-// Package passkey speaks WebAuthn with browsers: it writes the requests that they pass to a passkey, and checks the answers.
+// Package passkey implements WebAuthn: it writes the requests that browsers pass to a passkey, and verifies the
+// responses.
 //
-// Does not belong here: which challenges are open, and who owns which passkey (models/passkey.go).
+// Does not belong here: which challenges are pending, and who owns which passkey (models/passkey.go).
 package passkey
 
 import (
@@ -14,16 +15,16 @@ import (
 	"github.com/go-webauthn/webauthn/webauthn"
 )
 
-// Site is what passkeys are made for. Browsers offer them to no other site.
+// Site is what passkeys are bound to. Browsers offer them to no other site.
 type Site struct{ party *webauthn.WebAuthn }
 
-// ErrNoName: the site is at an IP address, and passkeys need a name.
+// ErrNoName: the site is at an IP address, but passkeys need a host name.
 var ErrNoName = errors.New("passkeys need a site with a name, such as localhost or tube.example, and this one is at an IP address")
 
-// ErrRefused: an answer is not what was asked for.
+// ErrRefused: a response doesn't match the request.
 var ErrRefused = errors.New("passkey: refused")
 
-// New is the site at an address.
+// New makes the Site for a base URL.
 func New(baseURL string) (*Site, error) {
 	u, err := url.Parse(baseURL)
 	if err != nil {
@@ -43,23 +44,23 @@ func New(baseURL string) (*Site, error) {
 	return &Site{party}, err
 }
 
-// Key is the public half of a passkey, and what the site knows about it.
+// Key is the public half of a passkey, and what the site knows about the passkey.
 type Key struct {
 	ID, Public []byte
 	Count      uint32
 	Transports []string
 	Syncable   bool // may be copied to other devices of its owner
-	Synced     bool // and has been
+	Synced     bool // has been copied
 }
 
-// Person is whose passkeys they are.
+// Person is the owner of passkeys.
 type Person struct {
-	ID                []byte // at most 64 bytes, which passkeys keep
+	ID                []byte // at most 64 bytes; stored in the passkey
 	Name, DisplayName string
 	Keys              []Key
 }
 
-// user is a person as the library wants one.
+// user adapts a person to the library.
 type user struct{ Person }
 
 func (u user) WebAuthnID() []byte          { return u.ID }
@@ -79,8 +80,8 @@ func (u user) WebAuthnCredentials() []webauthn.Credential {
 	return all
 }
 
-// AskNew is what a browser is asked to make a passkey with (the argument of navigator.credentials.create), and its challenge.
-// Devices that have one of the person's already make no other.
+// AskNew returns the options for creating a passkey (the argument of navigator.credentials.create) and their challenge.
+// Devices that already have one of the person's passkeys don't create another.
 func (s *Site) AskNew(p Person) (options any, challenge string, err error) {
 	existing := webauthn.Credentials(user{p}.WebAuthnCredentials()).CredentialDescriptors()
 	creation, session, err := s.party.BeginRegistration(user{p}, webauthn.WithExclusions(existing), webauthn.WithCredentialParameters(algorithms()))
@@ -90,8 +91,8 @@ func (s *Site) AskNew(p Person) (options any, challenge string, err error) {
 	return creation, session.Challenge, nil
 }
 
-// Ask is what a browser is asked to sign (the argument of navigator.credentials.get), and its challenge. Without a person,
-// the passkey says whose it is.
+// Ask returns the options for a signature (the argument of navigator.credentials.get) and their challenge. Without a
+// person, the passkey identifies its owner.
 func (s *Site) Ask(p *Person) (options any, challenge string, err error) {
 	var assertion *protocol.CredentialAssertion
 	var session *webauthn.SessionData
@@ -106,21 +107,22 @@ func (s *Site) Ask(p *Person) (options any, challenge string, err error) {
 	return assertion, session.Challenge, nil
 }
 
-// Made is an answer to AskNew that is not checked yet.
+// Made is an unverified response to AskNew.
 type Made struct {
 	parsed *protocol.ParsedCredentialCreationData
 }
 
-// ReadMade reads the JSON of an answer to AskNew.
+// ReadMade parses the JSON of a response to AskNew.
 func ReadMade(answer []byte) (Made, error) {
 	parsed, err := protocol.ParseCredentialCreationResponseBytes(answer)
 	return Made{parsed}, refused(err)
 }
 
-// Challenge is what the answer claims to be to. Whoever checks it makes sure that it was asked, here and for this.
+// Challenge is the challenge that the response claims to answer. The caller must check that the site issued it for this
+// purpose.
 func (m Made) Challenge() string { return m.parsed.Response.CollectedClientData.Challenge }
 
-// CheckMade checks a new passkey of the person.
+// CheckMade verifies a new passkey of the person.
 func (s *Site) CheckMade(p Person, m Made) (Key, error) {
 	c, err := s.party.CreateCredential(user{p}, webauthn.SessionData{
 		Challenge: m.Challenge(), UserID: p.ID, UserVerification: protocol.VerificationRequired, CredParams: algorithms(),
@@ -135,25 +137,25 @@ func (s *Site) CheckMade(p Person, m Made) (Key, error) {
 	return k, nil
 }
 
-// Signed is an answer to Ask that is not checked yet.
+// Signed is an unverified response to Ask.
 type Signed struct {
 	parsed *protocol.ParsedCredentialAssertionData
 }
 
-// ReadSigned reads the JSON of an answer to Ask.
+// ReadSigned parses the JSON of a response to Ask.
 func ReadSigned(answer []byte) (Signed, error) {
 	parsed, err := protocol.ParseCredentialRequestResponseBytes(answer)
 	return Signed{parsed}, refused(err)
 }
 
-// Challenge is what the answer claims to be to: see Made.Challenge.
+// Challenge is the challenge that the response claims to answer: see Made.Challenge.
 func (a Signed) Challenge() string { return a.parsed.Response.CollectedClientData.Challenge }
 
-// Key is the id of the passkey that the answer claims to be of.
+// Key is the id of the passkey that the response claims to come from.
 func (a Signed) Key() []byte { return a.parsed.RawID }
 
-// Check checks that one of the person's passkeys has signed the answer's challenge, for this site, after making sure who
-// holds the device. It gives the passkey's new count, which must be above the last one, and whether it is synced now.
+// Check verifies that one of the person's passkeys signed the response's challenge for this site, after verifying the
+// user. It returns the passkey's new counter, which must be greater than the last one, and whether it is synced now.
 func (s *Site) Check(p Person, a Signed) (count uint32, synced bool, err error) {
 	_, err = s.party.ValidateLogin(user{p}, webauthn.SessionData{
 		Challenge: a.Challenge(), UserID: p.ID, UserVerification: protocol.VerificationRequired,
@@ -162,7 +164,7 @@ func (s *Site) Check(p Person, a Signed) (count uint32, synced bool, err error) 
 	return data.Counter, data.Flags.HasBackupState(), refused(err)
 }
 
-// refused makes the library's errors one. What they tell is for the log.
+// refused turns the library's errors into one. Their details are for the log.
 func refused(err error) error {
 	var detailed *protocol.Error
 	if errors.As(err, &detailed) {
@@ -174,7 +176,7 @@ func refused(err error) error {
 	return nil
 }
 
-// algorithms are those that passkeys sign with.
+// algorithms are the signature algorithms that passkeys may use.
 func algorithms() []protocol.CredentialParameter {
 	var all []protocol.CredentialParameter
 	for _, a := range []webauthncose.COSEAlgorithmIdentifier{webauthncose.AlgES256, webauthncose.AlgEdDSA, webauthncose.AlgRS256} {

@@ -1,13 +1,10 @@
-// Package ratelimit says how often something may be done: the arithmetic of a
-// bucket that empties with use and fills again with time, buckets kept in this
-// process, and the header fields that tell clients how they stand.
+// Package ratelimit decides how often something may be done: it holds the arithmetic of a bucket that empties with use
+// and refills over time, in-process buckets, and the header fields that report their state to clients.
 //
-// It does not belong here: what is limited and how much (middlewares), and
-// buckets kept in the database (models).
+// Does not belong here: what is limited and how much (middlewares), and buckets stored in the database (models).
 //
-// Why not golang.org/x/time/rate: there a bucket takes 80 bytes, cannot be given
-// back what was taken, and cannot be kept in a database. Here it is one number,
-// the time when it will be full again, wherever that is kept.
+// Why not golang.org/x/time/rate: there, a bucket takes 80 bytes, tokens cannot be given back, and a bucket cannot be
+// stored in a database. Here it is a single number, the time when it will be full again, wherever that is stored.
 package ratelimit
 
 import (
@@ -18,30 +15,29 @@ import (
 	"time"
 )
 
-// Limit lets Quota pass at once, and Quota more, evenly, in each Window.
+// Limit allows Quota at once, and Quota more, evenly spread, in each Window.
 type Limit struct {
 	Name   string
 	Quota  int
 	Window time.Duration
 }
 
-// Step is the time in which one more may pass.
+// Step is how long it takes until one more is allowed.
 func (l Limit) Step() time.Duration { return l.Window / time.Duration(l.Quota) }
 
-// GiveBack puts one back into the bucket that is full again at the given time.
+// GiveBack returns one to the bucket that is full again at the given time.
 func (l Limit) GiveBack(full time.Time) time.Time { return full.Add(-l.Step()) }
 
-// State is how a bucket stands.
+// State is the state of a bucket.
 type State struct {
 	Limit
-	OK   bool          // the one that was asked for may pass
-	Left int           // how many more may pass at once
-	Wait time.Duration // until there is one more
+	OK   bool          // the current one is allowed
+	Left int           // how many more are allowed at once
+	Wait time.Duration // until one more is allowed
 }
 
-// Take takes one out of the bucket that is full again at the given time. It
-// returns when the bucket will be full now; a refusal does not put that off, so
-// that whoever keeps trying is not kept out for ever.
+// Take takes one from the bucket that is full again at the given time. It returns the new time when the bucket is full.
+// A refusal doesn't postpone that, so that a client that keeps trying isn't locked out forever.
 func (l Limit) Take(full, now time.Time) (time.Time, State) {
 	if full.Before(now) {
 		full = now
@@ -64,11 +60,10 @@ func (l Limit) At(full, now time.Time, ok bool) State {
 	return State{Limit: l, OK: ok, Left: max(0, l.Quota-taken), Wait: wait}
 }
 
-// Fields are the values of RateLimit-Policy and RateLimit, as the IETF's
-// draft-ietf-httpapi-ratelimit-headers-10 (September 2025) writes them: lists of
-// strings that name the policies, each with whole numbers as parameters. The
-// quota is q for each w seconds; r are left, and there is one more in t seconds,
-// which is when Retry-After says to come back.
+// Fields are the values of RateLimit-Policy and RateLimit, as defined by the IETF's
+// draft-ietf-httpapi-ratelimit-headers-10 (September 2025): lists of strings that name the policies, each with integer
+// parameters. The quota is q for each w seconds; r are left, and there is one more in t seconds, which is also the
+// value of Retry-After.
 func Fields(states ...State) (policy, current string) {
 	var policies, currents []string
 	for _, s := range states {
@@ -80,12 +75,12 @@ func Fields(states ...State) (policy, current string) {
 
 func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
 
-// Network is what an address is counted under: IPv4 by /24, IPv6 by /48, which is what one customer of a provider may be
-// given. Whoever has a /48 can send each request from another of its 65 536 networks of /64.
+// Network is the prefix that an address is counted under: IPv4 by /24, IPv6 by /48, which is what a provider may assign
+// to one customer. Somebody with a /48 can send each request from another of its 65,536 /64 networks.
 func Network(ip string) string { return prefix(ip, 24, 48) }
 
-// Host is as much of an address as one machine or household has: an IPv4 address, or an IPv6 /64, in which each machine
-// makes up its own addresses.
+// Host is the prefix of one machine or household: an IPv4 address, or an IPv6 /64, in which each machine chooses its
+// own addresses.
 func Host(ip string) string { return prefix(ip, 32, 64) }
 
 func prefix(ip string, bits4, bits6 int) string {

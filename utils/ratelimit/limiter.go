@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Limiter keeps the buckets of one limit in this process, one for each key.
+// Limiter holds the in-process buckets of one limit, one per key.
 type Limiter struct {
 	limit Limit
 	now   func() time.Time
@@ -14,12 +14,12 @@ type Limiter struct {
 	full *Memory
 }
 
-// New makes a Limiter that remembers at most so many keys.
+// New makes a Limiter that tracks at most this many keys.
 func New(limit Limit, most int, now func() time.Time) *Limiter {
 	return &Limiter{limit: limit, now: now, full: NewMemory(most)}
 }
 
-// Take takes one out of the key's bucket.
+// Take takes one from the key's bucket.
 func (l *Limiter) Take(key string) State {
 	now := l.now()
 	l.mu.Lock()
@@ -29,7 +29,7 @@ func (l *Limiter) Take(key string) State {
 	return state
 }
 
-// GiveBack puts back what Take took.
+// GiveBack returns what Take took.
 func (l *Limiter) GiveBack(key string) {
 	now := l.now()
 	l.mu.Lock()
@@ -37,7 +37,7 @@ func (l *Limiter) GiveBack(key string) {
 	l.full.Put(key, l.limit.GiveBack(l.full.Get(key)), now)
 }
 
-// Look is what Take would answer, with nothing taken.
+// Look is the result that Take would return, without taking anything.
 func (l *Limiter) Look(key string) State {
 	now := l.now()
 	full := l.full.Get(key)

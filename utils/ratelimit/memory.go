@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Memory remembers when buckets are full again, of a bounded number of keys, at 16 bytes each, however long the keys are.
+// Memory holds the times when buckets are full again, for a bounded number of keys, at 16 bytes each, however long the
+// keys are.
 type Memory struct {
 	most int
 	seed maphash.Seed
@@ -16,12 +17,12 @@ type Memory struct {
 	full map[uint64]int64 // by the key's hash, in ns
 }
 
-// NewMemory makes a Memory of at most so many keys.
+// NewMemory makes a Memory for at most this many keys.
 func NewMemory(most int) *Memory {
 	return &Memory{most: most, seed: maphash.MakeSeed(), full: map[uint64]int64{}}
 }
 
-// Get is when the key's bucket is full again: the zero time if nothing is known of it.
+// Get is when the key's bucket is full again: the zero time if the key is unknown.
 func (m *Memory) Get(key string) time.Time {
 	hash := maphash.String(m.seed, key)
 	m.mu.Lock()
@@ -32,7 +33,7 @@ func (m *Memory) Get(key string) time.Time {
 	return time.Time{}
 }
 
-// Put remembers when the key's bucket is full again. One that is full now needs no memory.
+// Put stores when the key's bucket is full again. A bucket that is already full isn't stored.
 func (m *Memory) Put(key string, full, now time.Time) {
 	hash := maphash.String(m.seed, key)
 	m.mu.Lock()
@@ -47,7 +48,7 @@ func (m *Memory) Put(key string, full, now time.Time) {
 	m.full[hash] = full.UnixNano()
 }
 
-// Forget forgets the key.
+// Forget removes the key.
 func (m *Memory) Forget(key string) {
 	hash := maphash.String(m.seed, key)
 	m.mu.Lock()
@@ -55,18 +56,18 @@ func (m *Memory) Forget(key string) {
 	m.mu.Unlock()
 }
 
-// looked is how many buckets are looked at to let one go.
+// looked is how many buckets are examined to evict one.
 const looked = 8
 
-// makeRoom keeps the memory bounded. Of a few buckets those that are full again go, which loses nothing, or else the
-// fullest. A flood of new keys therefore pushes out other new keys: inventing keys doesn't get rid of a bucket that has
-// been emptied, as it would if the oldest went.
+// makeRoom keeps the memory bounded. Of a few random buckets, it evicts those that are full again, which loses nothing,
+// or else the fullest. So a flood of new keys evicts other new keys: inventing keys doesn't evict an exhausted bucket,
+// as it would if the oldest were evicted.
 func (m *Memory) makeRoom(now int64) {
 	if len(m.full) < m.most {
 		return
 	}
 	fullest, least, n := uint64(0), int64(math.MaxInt64), 0
-	for hash, full := range m.full { // from a random place on
+	for hash, full := range m.full { // starts at a random place
 		if full <= now {
 			delete(m.full, hash)
 		}

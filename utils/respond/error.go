@@ -17,15 +17,15 @@ import (
 	"tokentube/utils/logs"
 )
 
-// Error writes err in the format of the request and stops the chain. It is the
-// only writer of errors: actions, guards, panics and unknown routes all end here.
+// Error writes err in the format of the request and stops the chain. It is the only function that writes errors:
+// actions, guards, panics and unknown routes all end here.
 func Error(c *gin.Context, err error) {
 	defer c.Abort()
 	r := from(c)
 	e := apperr.From(err)
 	r.logError(c, e, err)
 	if c.Writer.Written() {
-		return // half an answer is out already; a second one would only garble it
+		return // part of a response has been sent; a second one would only garble it
 	}
 	retryAfter(c, e)
 	if WantsJSON(c) {
@@ -49,19 +49,17 @@ func Error(c *gin.Context, err error) {
 	}
 }
 
-// retryAfter says when it is worth trying again, in whole seconds (RFC 9110
-// 10.2.3).
+// retryAfter says when to retry, in whole seconds (RFC 9110 §10.2.3).
 func retryAfter(c *gin.Context, e *apperr.Error) {
 	if e.RetryAfter > 0 {
 		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}
 }
 
-// LoginPath leads to the login page and back to this one; after a form, to the
-// page that the form stood on.
+// LoginPath is the login page, with a way back to this page, or after a form, to the page that held it.
 func LoginPath(c *gin.Context) string { return there(c, "/login") }
 
-// there leads to a page that something has to be done on first, and back to this one.
+// there is the path of a page on which something must be done first, with a way back to this page.
 func there(c *gin.Context, page string) string {
 	if c.Request.Method == http.MethodGet {
 		return page + "?next=" + url.QueryEscape(c.Request.URL.RequestURI())
@@ -72,7 +70,7 @@ func there(c *gin.Context, page string) string {
 	return page
 }
 
-// Back is the page of this site that a form was on, or, where the browser doesn't say, another one.
+// Back is the page of this site that held the form or, if the browser doesn't send it, the given default.
 func Back(c *gin.Context, otherwise string) string {
 	referer, err := url.Parse(c.GetHeader("Referer"))
 	if err != nil || referer.Host != c.Request.Host || referer.Path == "" {
@@ -91,23 +89,23 @@ func (r *Responder) logError(c *gin.Context, e *apperr.Error, err error) {
 		level = slog.LevelError
 	}
 	if errors.Is(err, context.Canceled) && c.Request.Context().Err() != nil {
-		level = slog.LevelInfo // the client went away
+		level = slog.LevelInfo // the client disconnected
 	}
 	r.log.Log(c, level, "request failed", "code", e.Code, "error", err,
 		"method", logs.Method(c.Request), "route", logs.Route(c.FullPath()), "request_id", RequestID(c))
 }
 
-// isFault tells what whoever runs the site must know of. Unavailable without a cause is no fault: it is what the site says
-// where it is set up so.
+// isFault reports whether the operator needs to know about the error. Unavailable without a cause is not a fault: it is
+// how the site responds when configured that way.
 func isFault(e *apperr.Error) bool {
 	return e.Code == apperr.Internal || e.Code == apperr.NoRoom || e.Code == apperr.Unavailable && e.Unwrap() != nil
 }
 
-// crowdLine is how often the log has a line about one kind of crowd.
+// crowdLine is the shortest interval between log lines about one kind of crowd.
 const crowdLine = 10 * time.Second
 
-// crowds count who is refused because there are too many at once, by what they are told: in a storm, a line for each would
-// be a storm in the log.
+// crowds counts refusals because of too many concurrent requests, by the message that is sent: under heavy load, a line
+// for each would flood the log.
 type crowds struct {
 	mu   sync.Mutex
 	last map[string]*crowd
@@ -115,10 +113,11 @@ type crowds struct {
 
 type crowd struct {
 	told time.Time
-	more int // refused since
+	more int // refused since then
 }
 
-// count counts one more. It returns how many there were since the last line, if it is time for another one, or else 0.
+// count counts one more refusal. If it is time for another log line, it returns the number since the last one,
+// otherwise 0.
 func (s *crowds) count(kind string, now time.Time) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -128,7 +127,7 @@ func (s *crowds) count(kind string, now time.Time) int {
 		s.last[kind] = c
 	}
 	c.more++
-	if since := now.Sub(c.told); since >= 0 && since < crowdLine { // a clock that was set back tells, too
+	if since := now.Sub(c.told); since >= 0 && since < crowdLine { // also logs if the clock was set back
 		return 0
 	}
 	n := c.more

@@ -12,11 +12,11 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// Flash says how a sentence is carried over one redirect: by a cookie of its own, so that no session is needed for it, and
-// nothing is kept on the server. It is signed, and good for a minute: whoever can set a cookie (another host of the domain,
-// another program on this machine) would otherwise speak in the site's name.
+// Flash carries a message over one redirect in a separate cookie, so that it needs no session and no storage on the
+// server. The cookie is signed and valid for a minute: otherwise anyone who can set a cookie (another host of the
+// domain, another program on this machine) could speak in the site's name.
 type Flash struct {
-	Prefix string // of the cookie's name
+	Prefix string // of the cookie
 	Secure func(*http.Request) bool
 	Key    string // signs
 	Now    func() time.Time
@@ -33,7 +33,7 @@ func (f Flash) set(c *gin.Context, message string) {
 	f.put(c, base64.RawURLEncoding.EncodeToString([]byte(said))+"."+f.sign(said), int(flashLife.Seconds()))
 }
 
-// take reads the sentence and takes the cookie away. A cookie that we did not sign says nothing, and is not ours to remove.
+// take reads the message and removes the cookie. A cookie that we did not sign is ignored, and isn't ours to remove.
 func (f Flash) take(c *gin.Context) string {
 	if c.Request.Method == http.MethodHead || c.GetHeader("Sec-Purpose") != "" {
 		return "" // nobody would read it

@@ -13,8 +13,8 @@ import (
 	"tokentube/utils/isolate"
 )
 
-// Funcs are the small functions that templates may call. The asset function
-// turns the name of a static file into its address; the clock makes ages.
+// Funcs are the functions that templates may call. The asset function returns the URL of a static file; now is used to
+// compute ages.
 func Funcs(asset func(string) string, now func() time.Time) template.FuncMap {
 	return template.FuncMap{
 		"asset":     asset,
@@ -26,8 +26,8 @@ func Funcs(asset func(string) string, now func() time.Time) template.FuncMap {
 		"plural":    plural,
 		"clock":     clock,
 		"dict":      dict,
-		"linked":    linked, // for every text of several lines that a user wrote
-		"lines":     lines,  // for those inside a link, or that must not link anywhere
+		"linked":    linked, // for multi-line text written by users
+		"lines":     lines,  // for such text inside a link, or where nothing may be linked
 		"searched":  searched,
 		"within":    within,
 		"fieldName": fieldName,
@@ -35,18 +35,18 @@ func Funcs(asset func(string) string, now func() time.Time) template.FuncMap {
 	}
 }
 
-// linked is a text with its links. The renderer isolates only what is not HTML yet.
+// linked renders a text with its links. The renderer only isolates values that are not HTML yet.
 func linked(text string) template.HTML {
 	return eachLine(text, func(line string) string { return string(autolink.HTML(line, isolate.Text)) })
 }
 
-// lines is a text without links.
+// lines renders a text without links.
 func lines(text string) template.HTML {
 	return eachLine(text, func(line string) string { return template.HTMLEscapeString(isolate.Text(line)) })
 }
 
-// eachLine makes HTML of a text. Each of several lines is an element, and so takes its direction from its own letters: of
-// an element with several lines, the first one decides for all.
+// eachLine renders a text as HTML. Each of several lines becomes an element, so that its own letters determine its
+// direction; in an element with several lines, the first one would determine it for all.
 func eachLine(text string, show func(line string) string) template.HTML {
 	if !strings.Contains(text, "\n") {
 		return template.HTML(show(text)) // #nosec G203 -- escaped
@@ -63,7 +63,7 @@ func eachLine(text string, show func(line string) string) template.HTML {
 	return template.HTML(b.String()) // #nosec G203 -- escaped
 }
 
-// within says how a link of the menu marks the page that one is on (aria-current): it is that page, or a page below it.
+// within is the value of aria-current for a link in the menu: set if the page is the link's target or below it.
 func within(section, page string) string {
 	page, _, _ = strings.Cut(page, "?")
 	if page == section {
@@ -72,7 +72,7 @@ func within(section, page string) string {
 	return strconv.FormatBool(section != "/" && strings.HasPrefix(page, section+"/"))
 }
 
-// fieldName is how a summary of a form's faults calls a field.
+// fieldName is the name of a field in a summary of a form's faults.
 func fieldName(field string) string {
 	switch field {
 	case "fullName":
@@ -101,8 +101,8 @@ func fieldName(field string) string {
 	return strings.ToUpper(field[:1]) + field[1:]
 }
 
-// icon draws a symbol of the sprite. It is decoration: the text beside it, or
-// the button's label, says what it means.
+// icon renders an icon of the sprite. It is decorative: the text next to it, or the button's label, conveys the
+// meaning.
 func icon(asset func(string) string, name string) template.HTML {
 	// #nosec G203 -- both values are ours, and escaped
 	return template.HTML(fmt.Sprintf(`<svg class="icon" aria-hidden="true" focusable="false"><use href="%s#%s"></use></svg>`,
@@ -112,13 +112,13 @@ func icon(asset func(string) string, name string) template.HTML {
 func iso(t time.Time) string      { return t.UTC().Format(time.RFC3339) }
 func fullTime(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") }
 
-// timeTag shows a time by its age. It is one call, since a page has many.
+// timeTag renders a time as its age. It is a single function for speed, because a page has many.
 func timeTag(t, now time.Time) template.HTML {
 	// #nosec G203 -- digits and words of ours
 	return template.HTML(`<time datetime="` + iso(t) + `" title="` + fullTime(t) + `">` + ago(t, now) + `</time>`)
 }
 
-// ago says how long before now t was, in the largest whole unit.
+// ago is how long before now t was, in the largest whole unit.
 func ago(t, now time.Time) string {
 	d := now.Sub(t)
 	for _, unit := range []struct {
@@ -135,7 +135,7 @@ func ago(t, now time.Time) string {
 	return "just now"
 }
 
-// short writes a count in at most four characters or so: 999, 1.2K, 15K, 3.4M.
+// short formats a count in about four characters: 999, 1.2K, 15K, 3.4M.
 func short(n int64) string {
 	for _, unit := range []struct {
 		size int64
@@ -153,7 +153,7 @@ func short(n int64) string {
 	return strconv.FormatInt(n, 10)
 }
 
-// plural writes a shortened count with the right form of its noun.
+// plural formats a shortened count with the right form of its noun.
 func plural(n int64, one, many string) string {
 	if n == 1 {
 		return "1 " + one
@@ -161,7 +161,7 @@ func plural(n int64, one, many string) string {
 	return short(n) + " " + many
 }
 
-// clock writes a number of seconds as a player does: 0:07, 12:30, 1:02:03.
+// clock formats a number of seconds like a player: 0:07, 12:30, 1:02:03.
 func clock(seconds float64) string {
 	s := int(seconds + 0.5)
 	if s >= 3600 {
@@ -170,7 +170,7 @@ func clock(seconds float64) string {
 	return fmt.Sprintf("%d:%02d", s/60, s%60)
 }
 
-// searched is what the search page at this address was asked for: the box in the header keeps it.
+// searched is the query of the search page at this path: the box in the header keeps it.
 func searched(path string) string {
 	u, err := url.Parse(path)
 	if err != nil || u.Path != "/search" {
@@ -179,7 +179,7 @@ func searched(path string) string {
 	return u.Query().Get("q")
 }
 
-// dict gives a partial several named values.
+// dict passes several named values to a partial.
 func dict(pairs ...any) (map[string]any, error) {
 	if len(pairs)%2 != 0 {
 		return nil, fmt.Errorf("dict takes names and values in pairs")

@@ -9,7 +9,7 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// envelope is the shape of every successful JSON answer.
+// envelope is the format of every successful JSON response.
 type envelope struct {
 	StatusCode int    `json:"statusCode"`
 	Message    string `json:"message"`
@@ -17,8 +17,8 @@ type envelope struct {
 	Data       any    `json:"data"`
 }
 
-// errorEnvelope is the shape of every failed one. The text stands under two
-// names: message, as in the success, and userMessage, as older clients read it.
+// errorEnvelope is the format of every error. The text has two names: message, as in a success, and userMessage for
+// older clients.
 type errorEnvelope struct {
 	StatusCode  int            `json:"statusCode"`
 	Success     bool           `json:"success"`

@@ -14,18 +14,17 @@ import (
 	"text/template/parse"
 )
 
-// Renderer has every page: each is the layout, the partials and its own file, in
-// a template set of its own, so that two pages may define the same block.
+// Renderer holds all pages. Each consists of the layout, the partials and its own file in a separate template set, so
+// that two pages may define the same block.
 //
-// All files are parsed at start, so that a mistake in one is found then. A page's
-// set is put together when the page is first shown: a start is quick, and pages
-// that nobody opens take no memory.
+// All files are parsed at startup, so that mistakes are found then. A page's set is assembled when the page is first
+// shown: so startup is fast, and pages that nobody opens take no memory.
 type Renderer struct {
 	pages map[string]func() (*template.Template, error)
 }
 
-// NewRenderer parses all pages of the folder: layout.html, partials/*.html and
-// <feature>/<page>.html. A page is named by its path without ".html".
+// NewRenderer parses all pages in the folder: layout.html, partials/*.html and <feature>/<page>.html. A page's name is
+// its path without ".html".
 func NewRenderer(files fs.FS, funcs template.FuncMap) (*Renderer, error) {
 	shared, err := fs.Glob(files, "partials/*.html")
 	if err != nil {
@@ -54,7 +53,7 @@ func NewRenderer(files fs.FS, funcs template.FuncMap) (*Renderer, error) {
 	return r, nil
 }
 
-// joined is a copy of base with the templates of a page.
+// joined is a copy of base plus the templates of a page.
 func joined(base, page *template.Template) (*template.Template, error) {
 	set, err := base.Clone()
 	if err != nil {
@@ -76,8 +75,7 @@ type parser struct {
 	funcs, inTemplates template.FuncMap
 }
 
-// parse parses files into a set, each under its name without the folder, and
-// prepares what they say.
+// parse parses files into a set, each under its base name, and prepares their content.
 func (p parser) parse(set string, names ...string) (*template.Template, error) {
 	t := template.New(set).Funcs(p.funcs).Funcs(p.inTemplates)
 	if err := addFiles(t, p.files, names...); err != nil {
@@ -92,7 +90,7 @@ func (p parser) parse(set string, names ...string) (*template.Template, error) {
 	return t, nil
 }
 
-// addFiles adds files to a template set, each under its name without the folder.
+// addFiles adds files to a template set, each under its base name.
 func addFiles(set *template.Template, files fs.FS, names ...string) error {
 	for _, name := range names {
 		text, err := fs.ReadFile(files, name)
@@ -110,8 +108,8 @@ func addFiles(set *template.Template, files fs.FS, names ...string) error {
 	return nil
 }
 
-// foldConstants puts what {{icon "heart"}} and {{asset "css/base.css"}} give in their places: it is the same for every
-// request, and a call in a template costs more than what it calls.
+// foldConstants replaces calls such as {{icon "heart"}} and {{asset "css/base.css"}} with their results: they are the
+// same for every request, and calling a function from a template costs more than the function itself.
 func foldConstants(list *parse.ListNode, funcs template.FuncMap) {
 	if list == nil {
 		return
@@ -135,7 +133,7 @@ func foldConstants(list *parse.ListNode, funcs template.FuncMap) {
 	}
 }
 
-// constant is the HTML of a call that always gives the same.
+// constant is the HTML of a call that always returns the same result.
 func constant(pipe *parse.PipeNode, funcs template.FuncMap) (html string, ok bool) {
 	if len(pipe.Decl) != 0 || len(pipe.Cmds) != 1 || len(pipe.Cmds[0].Args) != 2 {
 		return "", false
@@ -154,7 +152,7 @@ func constant(pipe *parse.PipeNode, funcs template.FuncMap) (html string, ok boo
 	return "", false
 }
 
-// Execute writes the page named so, inside the layout.
+// Execute renders the named page inside the layout.
 func (r *Renderer) Execute(w io.Writer, name string, p Page) error {
 	set, ok := r.pages[name]
 	if !ok {

@@ -1,9 +1,7 @@
-// Package respond is the one place that writes an answer. An action ends by
-// calling Show, Done, Created or Invalid, or by returning an error; whether that
-// becomes a page or JSON is decided here alone.
+// Package respond is the only place that writes responses. An action ends by calling Show, Done, Created or Invalid, or
+// by returning an error; whether that becomes a page or JSON is decided only here.
 //
-// It does not belong here: who the user is (a function given to New tells), and
-// what a page shows (templates).
+// Does not belong here: who the user is (a function passed to New returns that), and what a page shows (templates).
 package respond
 
 import (
@@ -25,21 +23,21 @@ type Action func(c *gin.Context) error
 
 // Page is the "." of every template.
 type Page struct {
-	Viewer    any      // who is looking: nil, or what the Viewer function gives
-	Data      any      // the action's own output, the same value that the API encodes
+	Viewer    any      // the viewer: nil, or the result of the Viewer function
+	Data      any      // the action's output, the same value that the API encodes
 	Errors    Fields   // faults of the form's fields, by field name
-	Faults    []string // the names of these fields, in the order that they are told in
-	Message   string   // what is wrong with the form as a whole, or the error page's text
-	Flash     string   // said once, after a change
+	Faults    []string // the names of these fields, in the order in which they are shown
+	Message   string   // what is wrong with the form as a whole, or the text of the error page
+	Flash     string   // shown once, after a change
 	Path      string   // path and query of this page, for "log in and come back"
 	Status    int
 	RequestID string
 	BaseURL   string
-	Canonical string // the address of what it shows; empty: of an error, or the result of a form
+	Canonical string // the canonical URL of its content; empty for an error, or the result of a form
 }
 
-// canonical is the one address of what a page shows, however it was reached (RFC 6596): what is further down a list, another
-// order and what others added to the address don't count. All our paths are in lowercase, but are found in any case.
+// canonical is the single URL of a page's content, however it was reached (RFC 6596): the position in a list, its order
+// and added parameters don't count. All our paths are lowercase, but are matched case-insensitively.
 func canonical(baseURL string, u *url.URL) string {
 	asked, kept := u.Query(), url.Values{}
 	for _, name := range []string{"kind", "tab", "q"} {
@@ -54,10 +52,10 @@ func canonical(baseURL string, u *url.URL) string {
 	return address
 }
 
-// Fields are messages by the name of the field.
+// Fields are messages by field name.
 type Fields map[string]string
 
-// Responder holds what all answers share.
+// Responder holds what all responses share.
 type Responder struct {
 	render  *Renderer
 	viewer  func(*gin.Context) any
@@ -68,8 +66,7 @@ type Responder struct {
 	crowds  *crowds
 }
 
-// New makes a Responder. The viewer function says who is looking (nil for
-// nobody).
+// New makes a Responder. The viewer function returns the viewer (nil if nobody is logged in).
 func New(render *Renderer, viewer func(*gin.Context) any, baseURL string, flash Flash, log *slog.Logger) *Responder {
 	return &Responder{render: render, viewer: viewer, baseURL: baseURL, flash: flash, log: log, encoder: compress.Fast(), crowds: &crowds{last: map[string]*crowd{}}}
 }
@@ -79,18 +76,18 @@ const (
 	requestIDKey = "requestID"
 )
 
-// Use makes the Responder known to the actions of a request.
+// Use makes the Responder available to the actions of a request.
 func (r *Responder) Use(c *gin.Context) { c.Set(responderKey, r) }
 
 func from(c *gin.Context) *Responder { return c.MustGet(responderKey).(*Responder) }
 
-// SetRequestID stores the request's id, which error answers and the log name.
+// SetRequestID stores the request's id, which appears in error responses and the log.
 func SetRequestID(c *gin.Context, id string) { c.Set(requestIDKey, id) }
 
 // RequestID is the id that SetRequestID stored.
 func RequestID(c *gin.Context) string { return c.GetString(requestIDKey) }
 
-// Handle adapts an action to Gin: an error that it returns is written.
+// Handle adapts an action to Gin: it writes the error that the action returns.
 func Handle(action Action) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if err := action(c); err != nil {
@@ -99,7 +96,7 @@ func Handle(action Action) gin.HandlerFunc {
 	}
 }
 
-// Show answers a read: the page with status 200, or the envelope.
+// Show responds to a read: with the page and status 200, or the envelope.
 func Show(c *gin.Context, page string, data any) error {
 	if WantsJSON(c) {
 		return writeEnvelope(c, http.StatusOK, "OK", data)
@@ -108,8 +105,8 @@ func Show(c *gin.Context, page string, data any) error {
 	return r.page(c, page, r.newPage(c, http.StatusOK, data))
 }
 
-// Done answers a change: back to a page with the message shown once (303), or
-// the envelope with status 200.
+// Done responds to a change: with a redirect to a page that shows the message once (303), or the envelope with status
+// 200.
 func Done(c *gin.Context, message, path string, data any) error {
 	c.Set(changedKey, true)
 	if WantsJSON(c) {
@@ -120,8 +117,8 @@ func Done(c *gin.Context, message, path string, data any) error {
 	return nil
 }
 
-// Created is Done for something that now has an address of its own: on the API
-// it is 201 with that address in Location.
+// Created is Done for something that now has a URL of its own: in the API, the response is 201 with that URL in
+// Location.
 func Created(c *gin.Context, message, page, api string, data any) error {
 	if WantsJSON(c) {
 		c.Set(changedKey, true)
@@ -131,9 +128,8 @@ func Created(c *gin.Context, message, page, api string, data any) error {
 	return Done(c, message, page, data)
 }
 
-// Invalid answers input that cannot be taken: the same form with what was typed
-// and a message beside each field, or the error envelope. Errors that are no
-// fault of the input, and nil, are returned as they are.
+// Invalid responds to rejected input: with the same form, the submitted values and a message at each faulty field, or
+// with the error envelope. Errors that aren't about the input, and nil, are returned unchanged.
 func Invalid(c *gin.Context, page string, data any, err error) error {
 	if err == nil {
 		return nil
@@ -153,8 +149,7 @@ func Invalid(c *gin.Context, page string, data any, err error) error {
 	return r.page(c, page, p)
 }
 
-// aboutInput tells the errors that a person mends by filling in a form again, be
-// it later.
+// aboutInput reports whether a user can fix the error by submitting the form again, possibly later.
 func aboutInput(e *apperr.Error) bool {
 	switch e.Code {
 	case apperr.Invalid, apperr.Conflict, apperr.UnsupportedMedia, apperr.TooLarge, apperr.Unauthorized, apperr.RateLimited, apperr.NoRoom:
@@ -163,7 +158,7 @@ func aboutInput(e *apperr.Error) bool {
 	return false
 }
 
-// Redirect sends a page's reader to another page, without a message.
+// Redirect redirects the reader of a page to another page, without a message.
 func Redirect(c *gin.Context, path string) error {
 	c.Set(changedKey, true)
 	redirect(c, path)
@@ -175,12 +170,12 @@ func redirect(c *gin.Context, path string) {
 	c.Redirect(http.StatusSeeOther, path)
 }
 
-// DocsPath is the one page under /api: it describes the API.
+// DocsPath is the only page under /api: it documents the API.
 const DocsPath = "/api/docs"
 
-// WantsJSON decides the format of the answer. Under /api it is always JSON, but
-// for the page that describes it; a page is JSON only when Accept names JSON and not HTML, so that link previews
-// and curl (which send */*) get the page.
+// WantsJSON decides the format of the response. Under /api it is always JSON, except for the page with the API's
+// documentation. Elsewhere it is JSON only if Accept names JSON and not HTML, so that link previews and curl (which
+// send */*) get the page.
 func WantsJSON(c *gin.Context) bool {
 	if path := c.Request.URL.Path; strings.HasPrefix(path, "/api/") && path != DocsPath {
 		return true
@@ -205,10 +200,10 @@ func (r *Responder) newPage(c *gin.Context, status int, data any) Page {
 	return p
 }
 
-// page renders into a buffer first: a template that fails half-way becomes a
-// clean error, never half a page with status 200.
+// page renders into a buffer first: a template that fails halfway results in a clean error, never in half a page with
+// status 200.
 func (r *Responder) page(c *gin.Context, name string, p Page) error {
-	buf := bytes.NewBuffer(make([]byte, 0, 32<<10)) // a page of the feed fits: it need not grow five times
+	buf := bytes.NewBuffer(make([]byte, 0, 32<<10)) // fits a page of the feed, so that it doesn't need to grow five times
 	if err := r.render.Execute(buf, name, p); err != nil {
 		return err
 	}
@@ -219,12 +214,12 @@ func (r *Responder) page(c *gin.Context, name string, p Page) error {
 
 const varies = "Accept, Accept-Encoding, Cookie"
 
-// cacheHeaders keeps answers for one person out of every cache, the browser's
-// own included: after logout, Back must not show a private page.
+// cacheHeaders keeps private responses out of all caches, including the browser's: after logout, the Back button must
+// not show a private page.
 func cacheHeaders(c *gin.Context, private bool) {
 	h := c.Writer.Header()
 	if !slices.Contains(h.Values("Vary"), varies) {
-		h.Add("Vary", varies) // beside the Origin that the cross-origin check names
+		h.Add("Vary", varies) // next to the Origin that the cross-origin check adds
 	}
 	if private || len(h.Values("Set-Cookie")) > 0 || h.Get("Cache-Control") == "no-store" {
 		h.Set("Cache-Control", "no-store")

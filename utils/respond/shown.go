@@ -10,22 +10,22 @@ import (
 	"tokentube/utils/isolate"
 )
 
-// isolateTexts puts {{… | shown}} wherever a template shows a value, so that no page can forget it: in text, in titles, and
-// in the attributes that people read or hear. What is sent back (value, textarea), followed or read by a program stays as it
-// is.
+// isolateTexts adds {{… | shown}} wherever a template shows a value, so that no page can forget it: in text, in titles,
+// and in attributes that people read or hear. Values that are submitted (value, textarea), followed as links or read by
+// programs are left unchanged.
 func isolateTexts(list *parse.ListNode) { (&place{}).walk(list) }
 
-// heard are the attributes that are text for people.
+// heard are the attributes that contain text for people.
 var heard = []string{"alt", "aria-description", "aria-label", "aria-roledescription", "aria-valuetext", "content", "label", "placeholder", "title"}
 
-// place is where in a page a template is: outside of tags, in a tag, or in the value of an attribute.
+// place is a template's position in the page: outside of tags, in a tag, or in an attribute's value.
 type place struct {
 	tag       bool
-	attribute string // its name, while that is read
-	quote     byte   // around the value; 0: in none
-	element   string // the name of the tag, and then the element whose text it is
+	attribute string // its name, while it is being read
+	quote     byte   // around the value; 0: outside of a value
+	element   string // the name of the tag, then the element that contains the text
 	closing   bool
-	named     bool // the tag's name is read
+	named     bool // the tag's name has been read
 }
 
 func (p *place) walk(list *parse.ListNode) {
@@ -50,7 +50,7 @@ func (p *place) walk(list *parse.ListNode) {
 	}
 }
 
-// branches end in the same place: html/template makes sure of it.
+// branches end in the same place: html/template guarantees that.
 func (p *place) branches(one, other *parse.ListNode) {
 	start := *p
 	p.walk(one)
@@ -105,7 +105,7 @@ func (p *place) readTag(b byte) {
 	}
 }
 
-// ours are the functions whose results need nothing, and asIs, by which a template says so.
+// ours are the functions whose results need no isolation, and asIs, by which a template opts out of it.
 var ours = []string{"asIs", "asset", "clock", "fullTime", "icon", "iso", "key", "plural", "short", "timeTag"}
 
 func addShown(pipe *parse.PipeNode) {
@@ -121,7 +121,7 @@ func addShown(pipe *parse.PipeNode) {
 	})
 }
 
-// shown isolates a value that is text. Others are passed on.
+// shown isolates a value if it is text. Other values are passed through.
 func shown(v any) any {
 	switch v := v.(type) {
 	case string:

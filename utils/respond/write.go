@@ -13,7 +13,7 @@ import (
 	"tokentube/utils/compress"
 )
 
-// write sends a body, compressed where that is safe and the client takes it.
+// write sends a body, compressed where that is safe and the client accepts it.
 func write(c *gin.Context, status int, kind string, body []byte) {
 	coding := compress.Identity
 	if mayCompress(c.Request) {
@@ -26,12 +26,13 @@ func write(c *gin.Context, status int, kind string, body []byte) {
 	c.Data(status, kind, body)
 }
 
-// mayCompress refuses what BREACH needs. The length of a compressed body tells whether a guess, reflected in it, also stands
-// elsewhere in it; so a page that makes someone's browser ask again and again could spell out what only they may read.
+// mayCompress prevents BREACH. The length of a compressed body reveals whether a guess that is reflected in it also
+// occurs elsewhere in it; so a page that makes a user's browser send many requests could spell out what only they may
+// read.
 //
-// Only a GET is compressed: responses to changes hand out tokens, and show again what was typed. And what comes with cookies
-// must come from our own pages, or from an address that the person typed: no other site chooses what such a request says.
-// A browser too old to say where a request comes from, and a program with cookies, get the body as it is.
+// Only GET is compressed: responses to changes contain tokens and submitted values. And requests with cookies must come
+// from our own pages, or from an address that the user typed: no other site may choose what such a request contains.
+// Browsers too old to report where a request comes from, and programs that send cookies, get an uncompressed body.
 func mayCompress(r *http.Request) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
@@ -43,16 +44,16 @@ func mayCompress(r *http.Request) bool {
 	return from == "same-origin" || from == "none"
 }
 
-// Document is a response that is the same for everybody: a feed, a site map.
+// Document is a response that is the same for everybody, such as a feed or a sitemap.
 type Document struct {
 	Type     string
 	Body     []byte
-	Modified time.Time     // zero: nobody knows
-	Fresh    time.Duration // how long it may be shown without asking again
+	Modified time.Time     // zero: unknown
+	Fresh    time.Duration // how long it may be cached without revalidation
 }
 
-// Send responds with a document, or with 304 where the client has it already (RFC 9110 §13). No secret can be in it, so that
-// it is compressed for whoever asks.
+// Send responds with a document, or with 304 if the client already has it (RFC 9110 §13). It contains no secrets, so it
+// is always safe to compress.
 func (d Document) Send(c *gin.Context) error {
 	c.Header("Content-Type", d.Type)
 	c.Header("Cache-Control", "no-cache")
@@ -65,8 +66,8 @@ func (d Document) Send(c *gin.Context) error {
 	return nil
 }
 
-// Content responds with bytes that everybody gets alike, in the coding that they have, or with 304, or with the range that is
-// asked for. The tag is that of the content, in whatever coding.
+// Content responds with content that is the same for everybody: with the encoded bytes, with 304, or with the requested
+// range. The tag identifies the content, in any encoding.
 func Content(c *gin.Context, tag string, coding compress.Coding, body []byte, modified time.Time) {
 	if coding != compress.Identity {
 		c.Header("Content-Encoding", string(coding))
@@ -74,6 +75,6 @@ func Content(c *gin.Context, tag string, coding compress.Coding, body []byte, mo
 	}
 	c.Writer.Header().Add("Vary", "Accept-Encoding")
 	c.Header("ETag", `"`+tag+`"`)
-	c.Header("Content-Length", strconv.Itoa(len(body))) // ServeContent leaves it out of what is encoded
+	c.Header("Content-Length", strconv.Itoa(len(body))) // ServeContent omits it for encoded content
 	http.ServeContent(c.Writer, c.Request, "", modified, bytes.NewReader(body))
 }

@@ -6,11 +6,12 @@ import "strings"
 type Line struct {
 	Number int // in its file
 	Marked bool
-	Gap    bool // lines before it are left out
+	Gap    bool // lines before it are omitted
 	Spans  []Span
 }
 
-// Lines are the lines of the piece, put together again with "\n" its text. Those that contain one of the marks are marked.
+// Lines are the lines of the piece; joined with "
+// " they are its text. Lines that contain one of the marks are marked.
 func (p Piece) Lines(marks ...string) []Line {
 	lines := []Line{{Number: p.Line}}
 	for _, span := range p.Spans() {
@@ -31,7 +32,7 @@ func (p Piece) Lines(marks ...string) []Line {
 	return lines
 }
 
-// Excerpt is the marked lines alone, without the indentation that they share.
+// Excerpt are only the marked lines, without their common indentation.
 func (p Piece) Excerpt(marks ...string) []Line {
 	var lines []Line
 	indent := ""

@@ -1,9 +1,7 @@
-// Package source shows the program's own Go code: a declaration by its name,
-// with the file and the line where it stands. What a page shows is therefore what
-// runs, and a page that names something which is gone cannot be made.
+// Package source shows the program's own Go code: a declaration by its name, with its file and line. So pages show
+// exactly the code that runs, and a page that names code that no longer exists cannot be built.
 //
-// It does not belong here: which code is shown where (controllers/lab), and how it
-// looks (templates/partials/lesson.html).
+// Does not belong here: which code is shown where (controllers/lab), and how it looks (templates/partials/lesson.html).
 package source
 
 import (
@@ -22,13 +20,13 @@ type Code struct{ pieces map[string]Piece }
 
 // Piece is one declaration with the comment above it.
 type Piece struct {
-	Name string `json:"name"` // as it was asked for
-	File string `json:"file"` // from the folder of the module, as models/user.go
-	Line int    `json:"line"` // the first one, the comment included
+	Name string `json:"name"` // as requested
+	File string `json:"file"` // relative to the module's folder, such as models/user.go
+	Line int    `json:"line"` // the first one, including the comment
 	Text string `json:"text"`
 }
 
-// New parses every Go file of the folder but the tests.
+// New parses all Go files of the folder except tests.
 func New(folder fs.FS) (*Code, error) {
 	c := &Code{pieces: map[string]Piece{}}
 	return c, fs.WalkDir(folder, ".", func(name string, d fs.DirEntry, err error) error {
@@ -43,9 +41,8 @@ func New(folder fs.FS) (*Code, error) {
 	})
 }
 
-// Find returns a function ("controllers.safeNext"), a method
-// ("middlewares.Auth.Renew"), or the declaration of a type, a constant or a
-// variable; of those that are declared in one block, the block.
+// Find returns a function ("controllers.safeNext"), a method ("middlewares.Auth.Renew"), or the declaration of a type,
+// a constant or a variable; for those declared in a block, the whole block.
 func (c *Code) Find(name string) (Piece, error) {
 	p, ok := c.pieces[name]
 	if !ok {
@@ -75,7 +72,7 @@ func (c *Code) add(name string, content []byte) error {
 	return nil
 }
 
-// text is what stands there, to the end of its last line.
+// text is the text between two offsets, up to the end of its last line.
 func text(content []byte, start, end int) string {
 	if rest := bytes.IndexByte(content[end:], '\n'); rest >= 0 {
 		end += rest
@@ -83,7 +80,7 @@ func text(content []byte, start, end int) string {
 	return string(content[start:end])
 }
 
-// declared are the names that a declaration gives, methods with their type's.
+// declared are the names that a declaration defines, methods with their type's name.
 func declared(d ast.Decl) (names []string, doc *ast.CommentGroup) {
 	switch d := d.(type) {
 	case *ast.FuncDecl:

@@ -5,13 +5,13 @@ import (
 	"go/token"
 )
 
-// Span is a stretch of code that is shown alike.
+// Span is a stretch of code that is displayed in the same way.
 type Span struct {
-	Kind string // comment, keyword, string, or nothing of these
+	Kind string // comment, keyword, string, or empty for anything else
 	Text string
 }
 
-// Spans are the text in stretches; put together again they are the text.
+// Spans splits the text into spans; joined together they are the text.
 func (p Piece) Spans() []Span {
 	var spans []Span
 	content := []byte(p.Text)

@@ -14,8 +14,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Config is what tokens are made with. Previous secrets and keys, which may be
-// left out, still verify and never sign.
+// Config holds what tokens are made with. Previous secrets and keys are optional; they verify tokens but never sign
+// them.
 type Config struct {
 	AccessSecret, RefreshSecret                 string
 	AccessSecretPrevious, RefreshSecretPrevious string
@@ -26,8 +26,8 @@ type Config struct {
 	Now                                         func() time.Time
 }
 
-// New makes the kinds of token of this site. Only we read refresh tokens and those
-// between two steps, so a secret is all that they need.
+// New makes this site's kinds of token. Only the site itself reads refresh tokens and second-step tokens, so a secret
+// is enough for them.
 func New(c Config) (*Tokens, error) {
 	access, err := accessKeys(c)
 	if err != nil {
@@ -39,7 +39,7 @@ func New(c Config) (*Tokens, error) {
 
 const audience = "tokentube"
 
-// SecondTTL is how long somebody who has given their password has for the second step.
+// SecondTTL is how long users have for the second step after they entered their password.
 const SecondTTL = 5 * time.Minute
 
 func newTokens(audience string, access, refresh keys, c Config) *Tokens {
@@ -52,15 +52,15 @@ func newTokens(audience string, access, refresh keys, c Config) *Tokens {
 	return tokens
 }
 
-// ForLab are tokens to play with, made with the same keys, whose access tokens live for ttl. They have an audience of their
-// own: neither this site nor another service, which may verify them without asking us, takes them for real ones.
+// ForLab returns tokens to play with. They use the same keys, and their access tokens live for ttl. They have a
+// separate audience, so neither this site nor another service that verifies tokens offline mistakes them for real ones.
 func (t *Tokens) ForLab(ttl time.Duration) *Tokens {
 	c := Config{AccessTTL: ttl, RefreshTTL: t.Refresh.TTL, Issuer: t.Access.issuer, Now: t.Access.now}
 	return newTokens(audience+"-lab", t.Access.keys, t.Refresh.keys, c)
 }
 
-// ForEditor are tokens of a key that signs nothing else, whose public half anybody may see: in the Token lab people write
-// tokens with it. Both kinds share it, so that what keeps them apart is their type alone.
+// ForEditor returns tokens signed with a key that signs nothing else and whose public half is no secret: in the Token
+// lab, people write tokens with it. Both kinds share it, so only their type tells them apart.
 func (t *Tokens) ForEditor(private ed25519.PrivateKey, ttl time.Duration) (*Tokens, error) {
 	own, err := publicKey(private.Public())
 	if err != nil {
@@ -71,29 +71,29 @@ func (t *Tokens) ForEditor(private ed25519.PrivateKey, ttl time.Duration) (*Toke
 	return newTokens(audience+"-lab-editor", keys{own}, keys{own}, c), nil
 }
 
-// key is one of our keys, bound to one algorithm for good: what a token's header
-// says never makes an RSA key into an HMAC secret (RFC 8725 §3.1, §2.1).
+// key is one of our keys, permanently bound to one algorithm: a token's header can never make us use an RSA key as an
+// HMAC secret (RFC 8725 §3.1, §2.1).
 type key struct {
 	id     string
 	method jwt.SigningMethod
-	sign   any // nil in a former key: it verifies and never signs
+	sign   any // nil in a previous key, which only verifies
 	verify any
 	public *JWK // nil in a secret
 }
 
-// secretKey is for HS256.
+// secretKey is a key for HS256.
 func secretKey(secret string) *key {
 	return &key{id: secretID(secret), method: jwt.SigningMethodHS256, sign: []byte(secret), verify: []byte(secret)}
 }
 
-// secretID names a secret by its hash, so that all processes agree on the name
-// without talking, and nobody can compute the secret from it.
+// secretID names a secret by its hash, so that all processes use the same name without coordination, and nobody can
+// compute the secret from it.
 func secretID(secret string) string {
 	sum := sha256.Sum256([]byte("kid:" + secret))
 	return base64.RawURLEncoding.EncodeToString(sum[:9])
 }
 
-// publicKey is for EdDSA or RS256: the type of the key decides.
+// publicKey is a key for EdDSA or RS256, depending on the key's type.
 func publicKey(public crypto.PublicKey) (*key, error) {
 	k := &key{verify: public}
 	switch p := public.(type) {
@@ -112,7 +112,7 @@ func publicKey(public crypto.PublicKey) (*key, error) {
 	return k, nil
 }
 
-// JWK is a public key as other programs read it (RFC 7517 §4).
+// JWK is a public key in the standard format (RFC 7517 §4).
 type JWK struct {
 	KeyType   string `json:"kty"`
 	Curve     string `json:"crv,omitempty"`
@@ -124,8 +124,8 @@ type JWK struct {
 	Use       string `json:"use"`
 }
 
-// thumbprint is the hash that names a public key everywhere alike (RFC 7638 §3):
-// of its required members, in the order of the alphabet.
+// thumbprint is the standard hash that identifies a public key (RFC 7638 §3): over its required members, in
+// alphabetical order.
 func (j *JWK) thumbprint() string {
 	text := fmt.Sprintf(`{"e":%q,"kty":"RSA","n":%q}`, j.E, j.N)
 	if j.KeyType == "OKP" {
@@ -135,11 +135,11 @@ func (j *JWK) thumbprint() string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// keys are those of one kind of token. The first signs; all verify.
+// keys are the keys of one kind of token. The first one signs; all of them verify.
 type keys []*key
 
-// accessKeys: a private key signs in place of the secret. The secret then opens
-// nothing any more, unless it is also given as the previous one.
+// accessKeys: a private key replaces the secret for signing. The secret then no longer verifies tokens either, unless
+// it is also given as the previous one.
 func accessKeys(c Config) (keys, error) {
 	k := secretKeys(c.AccessSecret, c.AccessSecretPrevious)
 	if c.AccessKey != nil {
@@ -169,7 +169,7 @@ func secretKeys(current, previous string) keys {
 	return k
 }
 
-// algorithms are the ones of our keys; a token with another one is not looked at.
+// algorithms are our keys' algorithms; tokens with any other are rejected.
 func (k keys) algorithms() []string {
 	var names []string
 	for _, key := range k {
@@ -178,9 +178,8 @@ func (k keys) algorithms() []string {
 	return names
 }
 
-// choose picks the key that a token's header names. The kid chooses among our own
-// keys and nothing else: it is no path and no query, and jku, jwk and x5u, by
-// which a token would bring its own key, are not read (RFC 8725 §3.10).
+// choose picks the key that a token's header names. The kid only selects among our own keys: it is never used as a path
+// or in a query, and headers by which a token would bring its own key (jku, jwk, x5u) are ignored (RFC 8725 §3.10).
 func (k keys) choose(t *jwt.Token) (any, error) {
 	for _, key := range k {
 		if t.Header["kid"] != key.id {
@@ -194,8 +193,7 @@ func (k keys) choose(t *jwt.Token) (any, error) {
 	return nil, errors.New("kid is not one of ours")
 }
 
-// PublicKeys are the keys by which others can verify this kind of token; secrets
-// are not among them.
+// PublicKeys are the keys with which others can verify this kind of token. They never include secrets.
 func (k *Kind) PublicKeys() []JWK {
 	list := []JWK{}
 	for _, key := range k.keys {

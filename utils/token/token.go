@@ -1,6 +1,5 @@
-// Package token signs and verifies the kinds of JSON Web Tokens. It knows
-// keys, algorithms and claims; whose token it is and whether its session still
-// lives is for models and middlewares.
+// Package token signs and verifies JSON Web Tokens. It knows keys, algorithms and claims; whose token it is and whether
+// its session is still active is decided in models and middlewares.
 package token
 
 import (
@@ -16,16 +15,15 @@ import (
 	"tokentube/utils/cache"
 )
 
-// Claims are what all kinds of token say. The first four describe the user and
-// stand in access tokens only; RefreshID ("rti") names the refresh token that
-// was current when the access token was made.
+// Claims are the claims of all kinds of token. The first four describe the user and appear only in access tokens.
+// RefreshID ("rti") names the refresh token that was current when the access token was issued.
 type Claims struct {
 	Email     string   `json:"email,omitempty"`
 	Username  string   `json:"username,omitempty"`
 	FullName  string   `json:"fullName,omitempty"`
-	Roles     []string `json:"roles,omitzero"` // empty in an access token, left out of a refresh token
+	Roles     []string `json:"roles,omitzero"` // empty in an access token, omitted from a refresh token
 	RefreshID string   `json:"rti,omitempty"`
-	Remember  bool     `json:"remember,omitempty"` // of a login, between its two steps
+	Remember  bool     `json:"remember,omitempty"` // only in the token between the two steps of a login
 
 	UserID    string           `json:"_id"`
 	SessionID string           `json:"sid,omitempty"`
@@ -38,9 +36,8 @@ type Claims struct {
 	ExpiresAt *jwt.NumericDate `json:"exp"`
 }
 
-// The library reads the registered claims through these methods. NotBefore is
-// left to checkOwn, which allows other machines' clocks some leeway, and
-// ExpiresAt to Verify, which tells a token that is merely old from a bad one.
+// The library reads the registered claims through these methods. NotBefore is checked by checkOwn, which allows some
+// leeway for other machines' clocks, and ExpiresAt by Verify, which distinguishes an expired token from an invalid one.
 func (c *Claims) GetExpirationTime() (*jwt.NumericDate, error) { return nil, nil }
 func (c *Claims) GetIssuedAt() (*jwt.NumericDate, error)       { return c.IssuedAt, nil }
 func (c *Claims) GetNotBefore() (*jwt.NumericDate, error)      { return nil, nil }
@@ -48,22 +45,21 @@ func (c *Claims) GetIssuer() (string, error)                   { return c.Issuer
 func (c *Claims) GetSubject() (string, error)                  { return c.Subject, nil }
 func (c *Claims) GetAudience() (jwt.ClaimStrings, error)       { return jwt.ClaimStrings{c.Audience}, nil }
 
-// leeway is how far another machine's clock may run ahead of ours. It is given
-// to iat and nbf; exp gets none, so that no token lives longer than it says.
+// leeway is how far another machine's clock may run ahead of ours. It applies to iat and nbf, but not to exp: no token
+// lives longer than it claims.
 const leeway = 30 * time.Second
 
-// verifiedKept is how many verified tokens are remembered: some 10 MB.
+// verifiedKept is how many verified tokens are cached; they take about 10 MB.
 const verifiedKept = 10_000
 
-// Kind signs and verifies one kind of token. An access token never passes as a
-// refresh token or the other way round, because key, typ and aud all differ
-// (RFC 8725 §3.11, §3.12).
+// Kind signs and verifies one kind of token. An access token is never accepted as a refresh token, or vice versa,
+// because their key, typ and aud all differ (RFC 8725 §3.11, §3.12).
 type Kind struct {
 	TTL time.Duration
 
 	typ      string
 	audience string
-	outside  bool // made before there is a session
+	outside  bool // issued before a session exists
 	issuer   string
 	keys     keys
 	parser   *jwt.Parser
@@ -71,7 +67,8 @@ type Kind struct {
 	now      func() time.Time
 }
 
-// Tokens are the two kinds of a session, and the one between the two steps of a login, which opens nothing but the second.
+// Tokens are the two kinds of a session, and the one between the two steps of a login, which is only valid for the
+// second step.
 type Tokens struct{ Access, Refresh, Second *Kind }
 
 func newKind(typ, audience string, keys keys, ttl time.Duration, c Config) *Kind {
@@ -79,8 +76,7 @@ func newKind(typ, audience string, keys keys, ttl time.Duration, c Config) *Kind
 		TTL: ttl, typ: typ, audience: audience, issuer: c.Issuer, keys: keys, now: c.Now,
 		verified: cache.New[[sha256.Size]byte, *Claims](ttl, verifiedKept, c.Now),
 		parser: jwt.NewParser(
-			// Our keys' algorithms: the token's own word about it is never followed
-			// (alg "none", RFC 8725 §3.1).
+			// Only our keys' algorithms: a token's own alg is never trusted (alg "none", RFC 8725 §3.1).
 			jwt.WithValidMethods(keys.algorithms()),
 			jwt.WithIssuer(c.Issuer), jwt.WithAudience(audience),
 			jwt.WithTimeFunc(c.Now), jwt.WithStrictDecoding(),
@@ -91,7 +87,7 @@ func newKind(typ, audience string, keys keys, ttl time.Duration, c Config) *Kind
 // NewID makes a token's jti: 130 random bits as text.
 func NewID() string { return rand.Text() }
 
-// Sign makes a token with these claims; issuer and audience are filled in.
+// Sign makes a token with these claims, and fills in the issuer and audience.
 func (k *Kind) Sign(c Claims) (string, error) {
 	c.Issuer, c.Audience = k.issuer, k.audience
 	key := k.keys[0]
@@ -100,23 +96,22 @@ func (k *Kind) Sign(c Claims) (string, error) {
 	return t.SignedString(key.sign)
 }
 
-// ErrExpired is Verify's error for a token whose only fault is its age. The
-// claims are returned beside it; they prove who the token was made for, no more.
+// ErrExpired is returned by Verify for a token that is valid except that it has expired. The claims are returned with
+// it; they only prove who the token was issued to.
 var ErrExpired = errors.New("token has expired")
 
-// ErrFromFuture is Verify's error for a token that was issued later than now, beyond the leeway, and is otherwise valid: the
-// clock was set back, or another machine's runs ahead. The claims are returned beside it.
+// ErrFromFuture is returned by Verify for a token that is valid except that it was issued in the future, beyond the
+// leeway: the clock was set back, or another machine's runs ahead. The claims are returned with it.
 var ErrFromFuture = errors.New("token was issued in the future")
 
-// Ours tells of an error of Verify that the token was made by this site all the same: it is only too old, or too new.
+// Ours reports, from an error of Verify, whether this site signed the token: it is at most too old or too new.
 func Ours(err error) bool {
 	return err == nil || errors.Is(err, ErrExpired) || errors.Is(err, ErrFromFuture)
 }
 
-// Verify checks a token of this kind and returns its claims, which are shared: do
-// not change them. What is true of a token for good (its signature, its claims) is
-// worked out once and remembered under the token's hash; its age is looked at
-// each time.
+// Verify checks a token of this kind and returns its claims. They are shared: do not modify them. What never changes
+// about a token (its signature, its claims) is verified once and cached under the token's hash; its age is checked each
+// time.
 func (k *Kind) Verify(raw string) (*Claims, error) {
 	claims, err := k.verified.Get(sha256.Sum256([]byte(raw)), func() (*Claims, error) { return k.verify(raw) })
 	if err != nil {
@@ -126,7 +121,7 @@ func (k *Kind) Verify(raw string) (*Claims, error) {
 	early, expired := claims.IssuedAt.After(now.Add(leeway)), !now.Before(claims.ExpiresAt.Time)
 	switch {
 	case early && expired:
-		return nil, jwt.ErrTokenUsedBeforeIssued // no clock explains that
+		return nil, jwt.ErrTokenUsedBeforeIssued // no wrong clock explains that
 	case early:
 		return claims, ErrFromFuture
 	case expired:
@@ -135,8 +130,8 @@ func (k *Kind) Verify(raw string) (*Claims, error) {
 	return claims, nil
 }
 
-// alphabet: base64url and dots, so no JSON serialisation, no white space, and no
-// second spelling of a token that was seen before.
+// alphabet: base64url and dots. This excludes JSON serialization, white space, and alternative spellings of a token
+// already seen.
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
 
 func (k *Kind) verify(raw string) (*Claims, error) {
@@ -154,7 +149,7 @@ func (k *Kind) verify(raw string) (*Claims, error) {
 	return claims, nil
 }
 
-// keyFor picks the key, once the header is one that we write.
+// keyFor picks the key if the header is one that this site writes.
 func (k *Kind) keyFor(t *jwt.Token) (any, error) {
 	if t.Header["typ"] != k.typ {
 		return nil, fmt.Errorf("typ is %v, not %s", t.Header["typ"], k.typ)
@@ -165,7 +160,7 @@ func (k *Kind) keyFor(t *jwt.Token) (any, error) {
 	return k.keys.choose(t)
 }
 
-// checkOwn checks what the library leaves open.
+// checkOwn checks what the library doesn't.
 func (k *Kind) checkOwn(c *Claims) error {
 	latest := k.now().Add(leeway)
 	switch {

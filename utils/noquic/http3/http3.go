@@ -1,5 +1,5 @@
-// Package http3 stands in for github.com/quic-go/quic-go/http3 (see "replace" in go.mod). Gin imports that for
-// Engine.RunQUIC, which this site does not call: whoever wants HTTP/3 has it at the proxy in front of the site.
+// Package http3 replaces github.com/quic-go/quic-go/http3 (see "replace" in go.mod). Gin imports that for
+// Engine.RunQUIC, which this site does not call: HTTP/3 can be provided by a proxy in front of the site.
 //
 // Does not belong here: anything but what Gin needs to compile.
 package http3
