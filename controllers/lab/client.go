@@ -17,7 +17,7 @@ import (
 	"tokentube/middlewares"
 )
 
-// server is what an experiment runs against: this site (ours.go), or the model of the usual approach (usual.go).
+// server is what an experiment runs against: this site (ours.go), or the model of the usual way (usual.go).
 type server interface {
 	http.Handler
 	address() string                           // its base URL
@@ -114,7 +114,7 @@ func (r *run) ours(ok bool, text string, values ...any) {
 	r.find(r.isOurs, ok, text, values...)
 }
 
-// usual is ours for the usual approach.
+// usual is ours for the usual way.
 func (r *run) usual(ok bool, text string, values ...any) {
 	r.find(!r.isOurs, ok, text, values...)
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // experiment is a button of the lab: what it does, and the code that decides the outcome, on this site and in the model
-// of the usual approach.
+// of the usual way.
 type experiment struct {
 	Button
 	Code  []Shown `json:"code"`

@@ -276,7 +276,7 @@ func (l *Lab) player(c *gin.Context) (*models.User, error) {
 }
 
 // Run is POST /token-lab/experiments/:name: runs an experiment. The response is the page with what happened, on this
-// site and in the model of the usual approach.
+// site and in the model of the usual way.
 func (l *Lab) Run(c *gin.Context) error {
 	i := slices.IndexFunc(l.experiments, func(e experiment) bool { return e.Name == c.Param("name") })
 	if i < 0 {

@@ -169,7 +169,7 @@ var endings = map[models.EndReason]string{
 	models.TooMany: "because there were too many", models.Restored: "because the site was restored from a backup",
 }
 
-// Result is what a button did, on this site and in the model of the usual approach.
+// Result is what a button did, on this site and in the model of the usual way.
 type Result struct {
 	Name  string `json:"name"`
 	Label string `json:"label"`

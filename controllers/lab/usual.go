@@ -16,7 +16,7 @@ import (
 	"tokentube/middlewares"
 )
 
-// usual is a model of the usual approach: one refresh token for each user, stored as it is, compared and overwritten.
+// usual is a model of the usual way: one refresh token for each user, stored as it is, compared and overwritten.
 // It responds as the article's backend did when we ran it (/learn/compared). DO NOT COPY IT: it exists for its faults.
 //
 // Only experiments call it. It lasts as long as one experiment, has a single user, its own keys and no route, stores

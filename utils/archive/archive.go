@@ -1,9 +1,7 @@
-// Package archive is the format of a backup: one tar file with the database, the
-// media files and, if they are to be in it, the secrets. A mark at its end says
-// that it is whole.
+// Package archive is the format of a backup: a tar file with the database, the media files and optionally the secrets.
+// An entry at its end marks it as complete.
 //
-// It does not belong here: where backups come from and go to (commands,
-// controllers).
+// Does not belong here: where backups come from and go to (commands, controllers).
 package archive
 
 import (
@@ -30,12 +28,12 @@ const (
 	Secrets      = "secrets.env"
 	Media        = "media"
 	mediaEntries = Media + "/"
-	endEntry     = "complete.sha256" // over the names, sizes and contents before it
+	endEntry     = "complete.sha256" // a digest of the names, sizes and contents before it
 )
 
 const formatVersion = 1
 
-// Head says what a backup is and holds.
+// Head describes a backup and its contents.
 type Head struct {
 	Format  int       `json:"tokentubeBackup"`
 	Made    time.Time `json:"made"`
@@ -43,15 +41,15 @@ type Head struct {
 	Secrets bool      `json:"secrets"`
 }
 
-// Contents is what a backup is made of.
+// Contents is what a backup is made from.
 type Contents struct {
-	Database string       // the path of a data file that nobody writes to
-	Secrets  string       // the path of the secrets; empty: not in it
-	Media    *media.Store // nil: not in it
+	Database string       // the path of a data file that nobody is writing to
+	Secrets  string       // the path of the secrets; empty: not included
+	Media    *media.Store // nil: not included
 	Made     time.Time
 }
 
-// Write writes a backup. One that it could not end is refused by Read.
+// Write writes a backup. Read rejects a backup that Write couldn't complete.
 func Write(ctx context.Context, to io.Writer, c Contents) error {
 	w := &writer{ctx: ctx, tar: tar.NewWriter(to), digest: sha256.New(), made: c.Made.UTC().Truncate(time.Second)}
 	head, err := json.Marshal(Head{Format: formatVersion, Made: w.made, Media: c.Media != nil, Secrets: c.Secrets != ""})
@@ -121,7 +119,7 @@ func (w *writer) file(name, path string) error {
 func (w *writer) media(store *media.Store, i media.Info) error {
 	file, err := store.Read(w.ctx, i.Name)
 	if errors.Is(err, media.ErrGone) {
-		return nil // an upload that failed: what the database names is held
+		return nil // from a failed upload: files that the database names are held
 	}
 	if err != nil {
 		return err
@@ -130,15 +128,15 @@ func (w *writer) media(store *media.Store, i media.Info) error {
 	return w.add(mediaEntries+i.Name, i.Size, file)
 }
 
-// identify puts what an entry is into the digest, before its content. The size
-// keeps one entry's end from being taken for the next one's beginning.
+// identify adds an entry's name and size to the digest, before its content. The size prevents the end of one entry from
+// being taken for the beginning of the next.
 func identify(digest hash.Hash, name string, size int64) {
-	_, _ = fmt.Fprintf(digest, "%s\x00%d\x00", name, size) // a hash takes everything
+	_, _ = fmt.Fprintf(digest, "%s\x00%d\x00", name, size) // writing to a hash never fails
 }
 
 func sum(digest hash.Hash) []byte { return []byte(hex.EncodeToString(digest.Sum(nil)) + "\n") }
 
-// reading is a reader that fails when the context ends.
+// reading is a reader that fails once the context is cancelled.
 type reading struct {
 	ctx context.Context
 	r   io.Reader

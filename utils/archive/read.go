@@ -15,14 +15,14 @@ import (
 	"tokentube/utils/media"
 )
 
-// ErrDamaged: the file is no backup, or not a whole one.
+// ErrDamaged: the file is not a backup, or is incomplete.
 var ErrDamaged = errors.New("this is not a whole backup")
 
 func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrDamaged, fmt.Sprintf(format, args...))
 }
 
-// Verify reads a backup to its end and tells whether it is whole.
+// Verify reads a backup to its end and checks that it is complete.
 func Verify(ctx context.Context, from io.Reader) (Head, error) {
 	return read(ctx, from, func(Head) error { return nil }, func(_ string, content io.Reader) error {
 		_, err := io.Copy(io.Discard, content)
@@ -30,9 +30,8 @@ func Verify(ctx context.Context, from io.Reader) (Head, error) {
 	})
 }
 
-// Unpack writes the contents of a backup into two empty folders: the media files
-// into one of their own, which is made only if there can be some. They are good
-// only if there was no error.
+// Unpack writes the contents of a backup into two empty folders. The one for media files is only created if the backup
+// can contain any. The result is only valid if there was no error.
 func Unpack(ctx context.Context, from io.Reader, dir, mediaDir string) (Head, error) {
 	return read(ctx, from, func(head Head) error { return makeFolders(head, mediaDir) }, func(name string, content io.Reader) error {
 		path := filepath.Join(dir, name)
@@ -55,7 +54,7 @@ func makeFolders(head Head, mediaDir string) error {
 	return nil
 }
 
-// store writes a file that reaches the disk before it is told to be there.
+// store writes a file and flushes it to disk before it returns.
 func store(path string, content io.Reader) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // #nosec G304 -- the name was checked
 	if err != nil {
@@ -65,8 +64,7 @@ func store(path string, content io.Reader) error {
 	return errors.Join(err, file.Sync(), file.Close())
 }
 
-// read visits the head, and then the database, the secrets and the media files of a
-// backup.
+// read visits the header, the database, the secrets and the media files of a backup, in this order.
 func read(ctx context.Context, from io.Reader, begin func(Head) error, visit func(name string, content io.Reader) error) (head Head, err error) {
 	archive, digest := tar.NewReader(reading{ctx, from}), sha256.New()
 	last := ""
@@ -99,7 +97,7 @@ func read(ctx context.Context, from io.Reader, begin func(Head) error, visit fun
 	}
 }
 
-// fits checks an entry by its name, which becomes a file's, and its place.
+// fits checks an entry's name, which becomes a file's name, and its position.
 func fits(entry *tar.Header, head Head, last string) error {
 	isMedia := strings.HasPrefix(entry.Name, mediaEntries) && media.IsName(strings.TrimPrefix(entry.Name, mediaEntries))
 	ok := plain(entry)
@@ -124,12 +122,11 @@ func fits(entry *tar.Header, head Head, last string) error {
 	return nil
 }
 
-// plain tells an ordinary file, as Write writes it: no link, no device, and no more
-// to unpack than there is in the archive. A sparse file declares holes of any size,
-// which would fill the disk.
+// plain reports whether an entry is an ordinary file, as written by Write: not a link or a device, and not larger
+// unpacked than in the archive. A sparse file declares holes of any size, which would fill the disk.
 func plain(entry *tar.Header) bool {
 	for record := range entry.PAXRecords {
-		if record != "size" { // of a file over 8 GB
+		if record != "size" { // for files over 8 GB
 			return false
 		}
 	}
@@ -164,8 +161,7 @@ func isEnd(ctx context.Context, archive *tar.Reader, want []byte) error {
 	return nil
 }
 
-// unreadable says of a read error what it means for a backup. What the disk or
-// the visitor says is passed on.
+// unreadable converts a read error to its meaning for a backup. Errors of the disk or of the visitor are passed on.
 func unreadable(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:

@@ -1,4 +1,4 @@
-// Package compress makes responses smaller: it finds the coding that a client prefers, and encodes whole bodies.
+// Package compress compresses responses: it finds the coding that a client prefers, and encodes whole bodies.
 //
 // Does not belong here: which responses may be compressed (utils/respond).
 package compress
@@ -8,18 +8,18 @@ import (
 	"strings"
 )
 
-// Coding is a content coding, as Content-Encoding names it.
+// Coding is a content coding, as named in Content-Encoding.
 type Coding string
 
-// The codings that are offered, the better one first.
+// The supported codings, best first.
 const (
-	Identity Coding = "" // as it is
+	Identity Coding = "" // unchanged
 	Zstd     Coding = "zstd"
 	Gzip     Coding = "gzip"
 )
 
-// Accepted is the offered coding that the Accept-Encoding headers of a request prefer (RFC 9110 §12.5.3). Where they accept
-// nothing at all, it is Identity: a response is better than a refusal.
+// Accepted is the supported coding that a request's Accept-Encoding headers prefer (RFC 9110 §12.5.3). If they accept
+// none at all, it is Identity: a response is better than a refusal.
 func Accepted(headers []string) Coding {
 	q := qualities(headers)
 	best, most := Identity, q["identity"]
@@ -35,7 +35,7 @@ func Accepted(headers []string) Coding {
 	return best
 }
 
-// qualities are the weights of the codings, in thousandths. A weight that isn't one counts as 0.
+// qualities are the weights of the codings, in thousandths. An invalid weight counts as 0.
 func qualities(headers []string) map[string]int {
 	q := map[string]int{}
 	for _, header := range headers {
@@ -54,7 +54,7 @@ func qualities(headers []string) map[string]int {
 	return q
 }
 
-// quality reads "q=0.5": a number from 0 to 1 with at most three digits after the point.
+// quality parses "q=0.5": a number from 0 to 1 with at most three decimals.
 func quality(params string) int {
 	params = strings.TrimSpace(params)
 	if params == "" {

@@ -9,31 +9,31 @@ import (
 )
 
 const (
-	// smallest is what is worth it: less fits into one packet anyway.
+	// smallest is the size from which compression is worthwhile: anything smaller fits into one packet anyway.
 	smallest = 1 << 10
-	// window is how far back an encoder looks, and most of its memory. A page is seldom longer.
+	// window is how far back an encoder looks, and most of its memory. Pages are rarely longer.
 	window = 128 << 10
 )
 
-// Encoder encodes whole bodies. It works on as many at once as there are processors; the others wait for their turn, so
+// Encoder encodes whole bodies. It encodes as many at once as there are processors, and others wait for their turn, so
 // that its memory is bounded however many requests there are.
 type Encoder struct {
 	zstd *zstd.Encoder
 	gzip chan *gzip.Writer
 }
 
-// Fast makes an Encoder for what is made for each request.
+// Fast makes an Encoder for content that is generated for each request.
 func Fast() *Encoder { return newEncoder(zstd.SpeedFastest, gzip.BestSpeed, runtime.GOMAXPROCS(0)) }
 
-// Best makes an Encoder for what is encoded once and sent often. zstd's best level would gain little on files this small, and
-// fill a table of 32 MB at every start.
+// Best makes an Encoder for content that is encoded once and sent often. zstd's best level would gain little on files
+// this small, and would fill a table of 32 MB at every start.
 func Best() *Encoder { return newEncoder(zstd.SpeedBetterCompression, gzip.BestCompression, 1) }
 
 func newEncoder(speed zstd.EncoderLevel, level, atOnce int) *Encoder {
 	z, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(speed), zstd.WithEncoderConcurrency(atOnce), zstd.WithWindowSize(window),
 		zstd.WithLowerEncoderMem(true))
 	if err != nil {
-		panic(err) // an option that isn't one: a fault of this file
+		panic(err) // an invalid option: a bug in this file
 	}
 	e := &Encoder{zstd: z, gzip: make(chan *gzip.Writer, atOnce)}
 	for range atOnce {
@@ -46,7 +46,7 @@ func newEncoder(speed zstd.EncoderLevel, level, atOnce int) *Encoder {
 	return e
 }
 
-// Encode is the body in the coding, and the coding that it has: Identity where it would not get smaller.
+// Encode returns the encoded body and its coding, which is Identity if encoding wouldn't make it smaller.
 func (e *Encoder) Encode(to Coding, body []byte) ([]byte, Coding) {
 	if to == Identity || len(body) < smallest {
 		return body, Identity
@@ -69,7 +69,7 @@ func (e *Encoder) gzipped(body []byte) []byte {
 	defer func() { e.gzip <- w }()
 	out := bytes.NewBuffer(make([]byte, 0, len(body)/4))
 	w.Reset(out)
-	if _, err := w.Write(body); err != nil { // a buffer takes everything
+	if _, err := w.Write(body); err != nil { // writing to a buffer never fails
 		return nil
 	}
 	if err := w.Close(); err != nil {

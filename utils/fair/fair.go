@@ -1,7 +1,7 @@
-// Package fair shares a few places for costly work among those who ask for one, so that nobody gets more than their share
-// while others wait, however often they ask.
+// Package fair distributes a few places for expensive work among those who request one, so that nobody gets more than
+// their share while others wait, however often they ask.
 //
-// Does not belong here: what the work is, and who counts as one (the callers say).
+// Does not belong here: what the work is, and who counts as one party (the callers decide).
 package fair
 
 import (
@@ -11,17 +11,18 @@ import (
 	"sync"
 )
 
-// ErrFull is returned to those for whom there is no room to wait.
+// ErrFull is returned when the queue has no room.
 var ErrFull = errors.New("too many are waiting")
 
-// Places are what is shared. Those who wait are served in the order of their turns (start-time fair queueing): who has
-// nobody of their own waiting is next, who has one waiting is after that one and after everybody's first, and so on.
+// Places are the shared places. Requests are served in the order of their turns (start-time fair queueing): a party
+// without a waiting request comes next; one that already has a request waiting comes after that one and after
+// everybody's first request, and so on.
 type Places struct {
 	most int // may wait
 
 	mu      sync.Mutex
 	free    int
-	turn    int // of the one that got a place last
+	turn    int // of the request that most recently got a place
 	waiting []*waiter
 }
 
@@ -31,12 +32,13 @@ type waiter struct {
 	result chan error
 }
 
-// New makes so many places, for which at most so many can wait.
+// New makes this many places, with a queue of this length.
 func New(places, waiting int) *Places { return &Places{free: places, most: waiting} }
 
-// Take waits for a place, and returns what gives it back. What is asked for counts for each of the names in "of": a
-// network, an account. It fails with ErrFull where there is no room to wait, at once or when somebody with a better claim
-// comes, and with the context's error as soon as that ends: a client that is gone waits for nothing.
+// Take waits for a place, and returns a function that gives it back. The request counts for each of the names in "of":
+// a network, an account. It fails with ErrFull if the queue has no room, either immediately or when a request with an
+// earlier turn arrives, and with the context's error as soon as the context is cancelled: a disconnected client doesn't
+// keep waiting.
 func (p *Places) Take(ctx context.Context, of ...string) (giveBack func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -51,7 +53,7 @@ func (p *Places) Take(ctx context.Context, of ...string) (giveBack func(), err e
 		if p.leave(w) {
 			return nil, ctx.Err()
 		}
-		err = <-w.result // it came at the same moment
+		err = <-w.result // it arrived at the same moment
 	}
 	if err != nil {
 		return nil, err
@@ -63,14 +65,14 @@ func (p *Places) Take(ctx context.Context, of ...string) (giveBack func(), err e
 	return sync.OnceFunc(p.next), nil
 }
 
-// Waiting is how many wait at this moment.
+// Waiting is how many requests are waiting right now.
 func (p *Places) Waiting() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.waiting)
 }
 
-// queue gives one who asks a place or a turn.
+// queue gives a request either a place or a turn.
 func (p *Places) queue(of []string) (*waiter, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -87,7 +89,7 @@ func (p *Places) queue(of []string) (*waiter, error) {
 	return w, nil
 }
 
-// turnOf is the turn after all those that count for one of the same names.
+// turnOf is the turn after all waiting requests that count for one of the same names.
 func (p *Places) turnOf(of []string) int {
 	last := p.turn
 	for _, w := range p.waiting {
@@ -98,8 +100,8 @@ func (p *Places) turnOf(of []string) int {
 	return last + 1
 }
 
-// pushOut refuses the last of those who wait, if their turn comes after this one: whoever fills the queue keeps nobody else
-// out of it.
+// pushOut rejects the last request in the queue if its turn comes after the given one: so nobody can keep others out by
+// filling the queue.
 func (p *Places) pushOut(turn int) bool {
 	last := -1
 	for i, w := range p.waiting {
@@ -115,7 +117,7 @@ func (p *Places) pushOut(turn int) bool {
 	return true
 }
 
-// leave takes one out of the queue who is in it.
+// leave removes a request from the queue, if it is still in it.
 func (p *Places) leave(w *waiter) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -127,7 +129,7 @@ func (p *Places) leave(w *waiter) bool {
 	return true
 }
 
-// next passes a place on to the one whose turn it is.
+// next passes a place on to the request whose turn it is.
 func (p *Places) next() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

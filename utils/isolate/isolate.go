@@ -1,7 +1,7 @@
-// Package isolate makes text that users wrote harmless to what stands around it, wherever it is shown: it cannot turn its
-// surroundings round, and marks cannot pile up over other lines.
+// Package isolate keeps text that users wrote from affecting the text around it, wherever it is shown: it cannot
+// reverse its surroundings, and marks cannot pile up over other lines.
 //
-// Does not belong here: escaping (html/template), and which text may be chosen at all (models).
+// Does not belong here: escaping (html/template), and which text is allowed at all (models).
 package isolate
 
 import (
@@ -16,14 +16,14 @@ const (
 	firstStrongIsolate = '\u2068'
 	popIsolate         = '\u2069'
 	popFormatting      = '\u202c'
-	// mostMarks is how many marks stay on one letter. Hebrew with all its points, and Tibetan, need five.
+	// mostMarks is how many marks are kept on one letter. Fully pointed Hebrew, and Tibetan, need five.
 	mostMarks = 6
 )
 
-// Text returns s with each of its lines closed (what it opens ends with it, and it ends nothing that it did not open) and
-// isolated, where its direction could matter, by the characters for that (UAX #9 §2.4): they work in titles and
-// attributes, too, where there is no element for it. Of marks on one letter, as many stay as a language needs. Text in
-// which nothing of that occurs is returned as it is.
+// Text returns s with each of its lines closed (what it opens ends with it, and it can't end what it didn't open) and
+// isolated, where its direction could matter, with the control characters for that (UAX #9 §2.4): they also work in
+// titles and attributes, where an element can't be used. Each letter keeps only as many marks as real languages need.
+// Text that needs none of this is returned unchanged.
 func Text(s string) string {
 	if harmless(s) {
 		return s
@@ -38,7 +38,7 @@ func Text(s string) string {
 	return b.String()
 }
 
-// harmless tells text without a mark, and without a character that is not written from left to right.
+// harmless reports whether text has no marks, and only characters written from left to right.
 func harmless(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if s[i] >= utf8.RuneSelf {
@@ -53,12 +53,12 @@ func class(r rune) bidi.Class {
 	return p.Class()
 }
 
-// turns tells characters of text from right to left, and those that steer.
+// turns reports whether a character is written from right to left, or controls the direction.
 func turns(r rune) bool {
 	switch class(r) {
 	case bidi.R, bidi.AL, bidi.AN, bidi.LRE, bidi.RLE, bidi.LRO, bidi.RLO, bidi.PDF, bidi.LRI, bidi.RLI, bidi.FSI, bidi.PDI:
 		return true
-	case bidi.B: // a separator of paragraphs that is no line end
+	case bidi.B: // a paragraph separator that is not a line break
 		return r > unicode.MaxASCII
 	}
 	return false
@@ -66,7 +66,7 @@ func turns(r rune) bool {
 
 func mark(r rune) bool { return unicode.In(r, unicode.Mn, unicode.Me) }
 
-// cutLine cuts s after its first paragraph: what is isolated ends there in any case.
+// cutLine cuts s after its first paragraph: isolation ends there in any case.
 func cutLine(s string) (line, rest, separator string) {
 	i := strings.IndexFunc(s, func(r rune) bool { return class(r) == bidi.B })
 	if i < 0 {
@@ -99,10 +99,10 @@ func writeMarks(b *strings.Builder, line string) {
 	}
 }
 
-// closed leaves out what ends something that the line did not open, and ends what it left open.
+// closed drops characters that end something the line didn't open, and ends what it left open.
 func closed(line string) string {
 	var b strings.Builder
-	var open []rune // what ends each thing that is open, the innermost last
+	var open []rune // the characters that end whatever is open, innermost last
 	for _, r := range line {
 		switch class(r) {
 		case bidi.LRE, bidi.RLE, bidi.LRO, bidi.RLO:
@@ -114,7 +114,7 @@ func closed(line string) string {
 				continue
 			}
 			open = open[:len(open)-1]
-		case bidi.PDI: // ends the last isolate, and what is open in it
+		case bidi.PDI: // ends the last isolate, and everything open inside it
 			i := len(open) - 1
 			for i >= 0 && open[i] != popIsolate {
 				i--

@@ -13,15 +13,14 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// snapshots is what the files are named while they are needed; what a killed process left of them goes after a day.
+// snapshots is the name pattern of snapshots in use; those left by a killed process are removed after a day.
 const (
 	snapshots    = "snapshot-*.db.tmp"
 	leftoversFor = 24 * time.Hour
 )
 
-// Snapshot writes a copy of the file as it is at one moment into a folder, and checks it. Reads and writes go on
-// meanwhile, unless the file outgrows what of it is mapped: then they wait. The copy is readable by this user alone;
-// remove it after use.
+// Snapshot writes a copy of the file at a single point in time to a folder, and verifies it. Reads and writes continue,
+// unless the file outgrows its memory mapping: then they wait. Only this user can read the copy; remove it after use.
 func (d *DB) Snapshot(ctx context.Context, dir string) (path string, err error) {
 	if err := d.outside(ctx, "Snapshot"); err != nil {
 		return "", err
@@ -38,7 +37,7 @@ func (d *DB) Snapshot(ctx context.Context, dir string) (path string, err error) 
 	}()
 	err = d.view(ctx, func(tx *bbolt.Tx) error {
 		_, err := tx.WriteTo(untilDone{ctx, file})
-		return cmp.Or(ctx.Err(), err) // bbolt does not wrap what the writer says
+		return cmp.Or(ctx.Err(), err) // bbolt doesn't wrap the writer's error
 	})
 	if err = errors.Join(err, file.Close()); err != nil {
 		return "", fmt.Errorf("localdb: copying the data file: %w", err)
@@ -47,7 +46,7 @@ func (d *DB) Snapshot(ctx context.Context, dir string) (path string, err error) 
 }
 
 func removeLeftovers(dir string, before time.Time) {
-	found, _ := filepath.Glob(filepath.Join(dir, snapshots)) // fails on a bad pattern alone
+	found, _ := filepath.Glob(filepath.Join(dir, snapshots)) // only fails on a bad pattern
 	for _, path := range found {
 		if info, err := os.Stat(path); err == nil && info.ModTime().Before(before) {
 			_ = os.Remove(path)
@@ -55,15 +54,15 @@ func removeLeftovers(dir string, before time.Time) {
 	}
 }
 
-// RemoveLeftovers removes what killed processes left beside the file: copies for a backup or a compaction. Whoever has the
-// file open for writing is the only one who makes any.
+// RemoveLeftovers removes what killed processes left next to the file: copies for a backup or a compaction. Only the
+// process that has the file open for writing creates them.
 func (d *DB) RemoveLeftovers() {
 	removeLeftovers(filepath.Dir(d.bolt.Path()), time.Now())
 	_ = os.Remove(d.bolt.Path() + compacting)
 	_ = os.Remove(filepath.Join(filepath.Dir(d.bolt.Path()), probeFile))
 }
 
-// CheckFile is Check for a file that nobody has open. It changes nothing in it, and nothing in it expires.
+// CheckFile is Check for a file that no process has open. It modifies nothing, and no document expires.
 func CheckFile(ctx context.Context, path string) error {
 	d, err := OpenStill(path)
 	if err != nil {
@@ -75,8 +74,8 @@ func CheckFile(ctx context.Context, path string) error {
 // Still keeps every document from expiring.
 func Still() Option { return WithClock(func() time.Time { return time.Time{} }) }
 
-// OpenStill opens a file that must be there for reading only, beside others who do, also where it may not be written: no
-// document expires, every write is refused.
+// OpenStill opens an existing file for reading only. Other processes may do the same, and the file may be in a
+// read-only place. No document expires, and every write is refused.
 func OpenStill(path string, opts ...Option) (*DB, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
@@ -84,7 +83,7 @@ func OpenStill(path string, opts ...Option) (*DB, error) {
 	return Open(path, append(opts, Still(), func(d *DB) { d.readOnly = true })...)
 }
 
-// untilDone is a writer that fails when the context ends.
+// untilDone is a writer that fails once the context is cancelled.
 type untilDone struct {
 	ctx context.Context
 	w   io.Writer

@@ -10,7 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// Collection has the methods of the driver's collection that models use. Get one from DB.Collection.
+// Collection has the driver collection's methods that the models use. Get one from DB.Collection.
 type Collection struct {
 	db      *DB
 	name    string
@@ -19,7 +19,7 @@ type Collection struct {
 	indexes atomic.Pointer[[]*index]
 }
 
-// Find returns the documents that match. They are read at once, in one moment of the database.
+// Find returns the matching documents. They are all read immediately, from one consistent state of the database.
 func (c *Collection) Find(ctx context.Context, filter any, opts ...options.Lister[options.FindOptions]) (*mongo.Cursor, error) {
 	q, err := newQuery(filter, opts)
 	if err != nil {
@@ -36,8 +36,9 @@ func (c *Collection) Find(ctx context.Context, filter any, opts ...options.Liste
 	return mongo.NewCursorFromDocuments(documents, nil, nil)
 }
 
-// Each calls visit with every document that matches, in order, and ends with the first error that it returns. The bytes
-// are good during the call. They are read at once, in one moment of the database, so visit may read and write there.
+// Each calls visit with every matching document, in order, and stops at the first error it returns. The bytes are only
+// valid during the call. All documents are read up front, from one consistent state, so visit may itself read and
+// write.
 func (c *Collection) Each(ctx context.Context, filter any, visit func(bson.Raw) error, opts ...options.Lister[options.FindOptions]) error {
 	q, err := newQuery(filter, opts)
 	if err != nil {
@@ -55,8 +56,8 @@ func (c *Collection) Each(ctx context.Context, filter any, visit func(bson.Raw) 
 	return nil
 }
 
-// read returns the answer to a query, in one piece of memory: the file's own bytes end with the transaction, or with the
-// next write in it.
+// read returns the result of a query, copied into one piece of memory: the file's own bytes are only valid until the
+// end of the transaction, or until the next write in it.
 func (c *Collection) read(ctx context.Context, q *query) ([]bson.Raw, error) {
 	var found []bson.Raw
 	err := c.db.view(ctx, func(tx *bbolt.Tx) error {
@@ -76,12 +77,13 @@ func (c *Collection) read(ctx context.Context, q *query) ([]bson.Raw, error) {
 	return found, err
 }
 
-// FindOne returns the first document that matches; mongo.ErrNoDocuments comes from the result's Err and Decode.
+// FindOne returns the first matching document; the result's Err and Decode return mongo.ErrNoDocuments if there is
+// none.
 func (c *Collection) FindOne(ctx context.Context, filter any, opts ...options.Lister[options.FindOneOptions]) *mongo.SingleResult {
 	return single(c.FindOneRaw(ctx, filter, opts...))
 }
 
-// FindOneRaw is FindOne that returns the document's bytes, which are the caller's, or mongo.ErrNoDocuments.
+// FindOneRaw is like FindOne, but returns the document's bytes, which the caller owns, or mongo.ErrNoDocuments.
 func (c *Collection) FindOneRaw(ctx context.Context, filter any, opts ...options.Lister[options.FindOneOptions]) (bson.Raw, error) {
 	q, err := newQuery(filter, opts)
 	if err != nil {
@@ -106,7 +108,7 @@ func single(raw bson.Raw, err error) *mongo.SingleResult {
 	return mongo.NewSingleResultFromDocument(raw, nil, nil)
 }
 
-// CountDocuments counts the documents that match.
+// CountDocuments counts the matching documents.
 func (c *Collection) CountDocuments(ctx context.Context, filter any, opts ...options.Lister[options.CountOptions]) (n int64, err error) {
 	q, err := newQuery(filter, opts)
 	if err != nil {

@@ -10,13 +10,13 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Space is how large the data file is, and how much of it is free for documents to come. A file does not shrink by itself.
+// Space is the size of the data file, and how much of it is free for new documents. A file never shrinks by itself.
 type Space struct{ Bytes, Free int64 }
 
 // Space measures the file.
 func (d *DB) Space(ctx context.Context) (s Space, err error) {
 	if !d.readOnly {
-		if err := d.Ping(ctx); err != nil { // bbolt counts when a writing transaction ends
+		if err := d.Ping(ctx); err != nil { // bbolt updates its statistics when a write transaction ends
 			return s, err
 		}
 	}
@@ -31,14 +31,14 @@ func (d *DB) Space(ctx context.Context) (s Space, err error) {
 	return s, err
 }
 
-// copyTogether is how many bytes are copied in one transaction.
+// copyTogether is how many bytes are copied per transaction.
 const copyTogether = 4 << 20
 
-// compacting is the ending of a copy in the making; what a kill leaves of it goes at the next start.
+// compacting is the suffix of an unfinished copy; what a kill leaves of it is removed at the next start.
 const compacting = ".compact.tmp"
 
-// Compact writes the file anew without its free pages, checks the copy, and puts it in the place of the file. The file is
-// locked meanwhile, and stays as it is if anything fails.
+// Compact rewrites the file without its free pages, verifies the copy, and replaces the file with it. The file is
+// locked meanwhile, and stays unchanged if anything fails.
 func Compact(ctx context.Context, path string) (before, after Space, err error) {
 	if _, err := os.Stat(path); err != nil {
 		return before, after, err
@@ -65,9 +65,9 @@ func Compact(ctx context.Context, path string) (before, after Space, err error) 
 	return before, after, d.replace(draft)
 }
 
-// copyTo writes a copy that is on the disk when it returns.
+// copyTo writes a copy that is on disk when it returns.
 func (d *DB) copyTo(ctx context.Context, path string) error {
-	if err := os.RemoveAll(path); err != nil { // of a process that was killed
+	if err := os.RemoveAll(path); err != nil { // left by a killed process
 		return err
 	}
 	to, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait, FreelistType: bbolt.FreelistMapType, NoSync: true, NoGrowSync: true})
@@ -108,7 +108,7 @@ func copyBucket(ctx context.Context, to *bbolt.DB, name []byte, from *bbolt.Buck
 	return nil
 }
 
-// measure checks a file, and measures it.
+// measure verifies a file and measures it.
 func measure(ctx context.Context, path string) (s Space, err error) {
 	d, err := OpenStill(path)
 	if err != nil {
@@ -119,8 +119,8 @@ func measure(ctx context.Context, path string) (s Space, err error) {
 	return s, errors.Join(err, spaceErr, d.Close())
 }
 
-// replace puts another file in the place of this one, which is still locked: who waits for the lock finds out that the
-// file is no longer there (openBolt). Where an open file cannot be replaced, it is closed first.
+// replace puts another file in the place of this one, which is still locked: a process waiting for the lock notices
+// that the file has been replaced (openBolt). On systems where an open file cannot be replaced, it is closed first.
 func (d *DB) replace(draft string) error {
 	path := d.bolt.Path()
 	if err := os.Rename(draft, path); err != nil {
@@ -132,6 +132,6 @@ func (d *DB) replace(draft string) error {
 	if err != nil {
 		return err
 	}
-	_ = folder.Sync() // Windows cannot, and keeps the name anyway
+	_ = folder.Sync() // Windows doesn't support this, and keeps the name anyway
 	return folder.Close()
 }

@@ -36,40 +36,41 @@ type DB struct {
 	mu          sync.Mutex
 	collections map[string]*Collection
 
-	// The queue of the writer: senders hold gate for reading, Close holds it for writing.
+	// The writer's queue: senders hold gate for reading, Close holds it for writing.
 	gate       sync.RWMutex
 	closed     bool
 	operations chan *operation
 	background sync.WaitGroup
 	stop       context.CancelFunc
 	close      func() error
-	failed     error // the writer's: see update
+	failed     error // used only by the writer: see update
 
 	readOnly bool // see OpenStill
 	reserve  int  // see WithReserve
 	short    atomic.Bool
-	refilled time.Time // the writer's: when that was tried last
+	refilled time.Time // used only by the writer: when it last tried
 	fleeting bool      // see Fleeting
 }
 
 // Option changes how a database is opened.
 type Option func(*DB)
 
-// WithClock sets the time by which documents expire; time.Now without it.
+// WithClock sets the clock by which documents expire; the default is time.Now.
 func WithClock(now func() time.Time) Option {
 	return func(d *DB) { d.clock = now }
 }
 
-// OnScan sets what is told of each query that no index served: its collection, and the fields that it looked at.
+// OnScan sets a function that is called for each query that no index serves, with its collection and the fields it
+// examined.
 func OnScan(note func(collection string, fields []string)) Option {
 	return func(d *DB) { d.note = note }
 }
 
-// Fleeting is for data that need not outlive the process: writes don't wait for the disk, and a crash may leave a file that
-// nobody can read.
+// Fleeting is for data that need not outlive the process: writes don't wait for the disk, and a crash may leave an
+// unreadable file.
 func Fleeting() Option { return func(d *DB) { d.fleeting = true } }
 
-// Open opens or creates the data file. One process has it at a time.
+// Open opens or creates the data file. Only one process can have it open at a time.
 func Open(path string, opts ...Option) (*DB, error) {
 	d := &DB{clock: time.Now, note: func(string, []string) {}, collections: map[string]*Collection{}, operations: make(chan *operation, maxBatch)}
 	for _, opt := range opts {
@@ -98,7 +99,7 @@ func Open(path string, opts ...Option) (*DB, error) {
 	return d, nil
 }
 
-// prepare learns which indexes the file holds: they are kept up from the first write on.
+// prepare loads the indexes that the file contains: they are maintained from the first write on.
 func (d *DB) prepare() error {
 	fresh := false
 	err := d.bolt.View(func(tx *bbolt.Tx) error {
@@ -129,15 +130,15 @@ func (d *DB) loadIndex(key, spec []byte) error {
 	if err := json.Unmarshal(spec, x); err != nil {
 		return fmt.Errorf("index %s: %w", key, err)
 	}
-	x.Name = parts[2] // as it was given: JSON has no bytes that are not UTF-8
+	x.Name = parts[2] // as given: JSON can't represent bytes that are not UTF-8
 	c := d.Collection(parts[1])
 	all := append(*c.indexes.Load(), x.locate(c.name))
 	c.indexes.Store(&all)
 	return nil
 }
 
-// Collection returns the collection of that name; it exists from its first document on. A slash in a name is taken
-// for an underscore, since buckets are named by paths.
+// Collection returns the collection of that name; it exists once it has a document. A slash in a name is replaced by an
+// underscore, because buckets are named by paths.
 func (d *DB) Collection(name string) *Collection {
 	name = strings.ReplaceAll(name, "/", "_")
 	d.mu.Lock()
@@ -157,8 +158,8 @@ func (d *DB) Scans() int64 {
 	return d.scans.Load()
 }
 
-// Close lets queued writes finish, then closes the file. Calls after it return ErrClosed. It may be called again, and
-// returns when the file is closed, whoever closes it.
+// Close waits for queued writes and then closes the file. Calls after that return ErrClosed. It may be called more than
+// once, and always returns only once the file is closed.
 func (d *DB) Close() error { return d.close() }
 
 func (d *DB) shut() error {
@@ -171,7 +172,7 @@ func (d *DB) shut() error {
 	return d.bolt.Close()
 }
 
-// view runs a read in the transaction of the context, or else in one of its own. Reads go on beside each other and beside
+// view runs a read in the context's transaction, or else in its own. Reads run concurrently with each other and with
 // the writer.
 func (d *DB) view(ctx context.Context, read func(tx *bbolt.Tx) error) error {
 	if t := d.transaction(ctx); t != nil {

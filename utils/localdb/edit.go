@@ -9,7 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 )
 
-// apply returns a document after the update. Its _id cannot change once it has one.
+// apply returns the document after the update. The _id cannot change once the document has one.
 func (u update) apply(doc value, inserting bool) (value, error) {
 	after := doc
 	for _, s := range u {
@@ -28,7 +28,7 @@ func (u update) apply(doc value, inserting bool) (value, error) {
 	return after, nil
 }
 
-// touches tells whether the update may change what the index holds.
+// touches reports whether the update may change what the index holds.
 func (u update) touches(x *index) bool {
 	return slices.ContainsFunc(u, func(s updateStep) bool {
 		return slices.ContainsFunc(x.Columns, func(c column) bool { return topField(c.Path) == topField(s.path) })
@@ -40,7 +40,7 @@ func topField(path string) string {
 	return name
 }
 
-// edit returns a document with another value at a path.
+// edit returns a document with the value at a path replaced.
 func edit(doc value, path string, change func(value) (value, error)) (value, error) {
 	name, rest, deeper := strings.Cut(path, ".")
 	old := field(doc, name)
@@ -62,7 +62,7 @@ func edit(doc value, path string, change func(value) (value, error)) (value, err
 			raw = bsoncore.AppendValueElement(raw, name, now)
 		}
 	}
-	done := false // of fields with one name the first counts
+	done := false // of fields with the same name, the first counts
 	for e := range elements(doc) {
 		if done || string(e.KeyBytes()) != name {
 			raw = append(raw, e...)
@@ -77,7 +77,8 @@ func edit(doc value, path string, change func(value) (value, error)) (value, err
 	return end(raw, at), nil
 }
 
-// made is a new document for a path that goes on where there is none. A change that puts nothing there makes none.
+// made is a new document for a path that continues where nothing exists yet. If the change yields no value, nothing is
+// created.
 func made(old value, rest string, change func(value) (value, error)) (value, error) {
 	if nothing, err := change(missing); err != nil || nothing.Type == missing.Type {
 		return old, err
@@ -88,7 +89,7 @@ func made(old value, rest string, change func(value) (value, error)) (value, err
 	return edit(emptyDocument, rest, change)
 }
 
-// inserted is the document that an upsert makes: what the filter says by equality, then the update.
+// inserted is the document that an upsert creates: from the equality conditions of the filter, then the update.
 func (u update) inserted(f filter) (value, error) {
 	said := update{}
 	for _, c := range f {

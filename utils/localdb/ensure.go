@@ -13,9 +13,9 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// EnsureIndexes builds the indexes that do not exist yet, over the documents that are there, all or none. It is cheap
-// when there is nothing to do, so every start may call it. A name that exists with other keys or options is an error;
-// an index that is no longer asked for stays.
+// EnsureIndexes builds the missing indexes for the existing documents, all or none. If there is nothing to do it is
+// cheap, so every start may call it. A name that exists with other keys or options is an error; an index that is no
+// longer requested is kept.
 func (c *Collection) EnsureIndexes(ctx context.Context, models []mongo.IndexModel) error {
 	if err := c.db.outside(ctx, "EnsureIndexes"); err != nil {
 		return err
@@ -78,7 +78,7 @@ func (c *Collection) newIndex(model mongo.IndexModel) (*index, error) {
 	return x.locate(c.name), nil
 }
 
-// defaultName is MongoDB's: username_1, owner_1_publishedAt_-1.
+// defaultName is MongoDB's default name: username_1, owner_1_publishedAt_-1.
 func defaultName(keys []column) string {
 	parts := make([]string, len(keys))
 	for i, col := range keys {
@@ -90,7 +90,7 @@ func defaultName(keys []column) string {
 	return strings.Join(parts, "_")
 }
 
-// build writes the index's description, and its entries for the documents that are there.
+// build writes the index's description, and its entries for the existing documents.
 func (x *index) build(w *writeTx, collection []byte) error {
 	w.wrote = true
 	spec, err := json.Marshal(x)
@@ -113,7 +113,7 @@ func (x *index) build(w *writeTx, collection []byte) error {
 	})
 }
 
-// IndexNames lists the indexes that there are, in the order in which they were made.
+// IndexNames lists the existing indexes in order of creation.
 func (c *Collection) IndexNames(ctx context.Context) (names []string, err error) {
 	err = c.db.view(ctx, func(tx *bbolt.Tx) error {
 		for _, x := range c.indexesIn(tx) {

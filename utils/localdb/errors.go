@@ -9,23 +9,24 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 )
 
-// ErrClosed is the error of every call after Close.
+// ErrClosed is returned by every call after Close.
 var ErrClosed = errors.New("localdb: the database is closed")
 
 var errReadOnly = errors.New("localdb: the database is open for reading only")
 
-// unsupported is the answer to what MongoDB does and this package does not.
+// unsupported is the error for what MongoDB supports and this package doesn't.
 func unsupported(what, name string) error {
 	return fmt.Errorf("localdb: %s %s is not supported", what, name)
 }
 
-// Codes of MongoDB's own errors.
+// MongoDB's own error codes.
 const (
 	codeImmutable = 66
 	codeDuplicate = 11000
 )
 
-// refusal is a rule of the database that an operation broke. It becomes the driver's type for the kind of call.
+// refusal is a violation of one of the database's rules. It is converted to the driver's error type for the kind of
+// call.
 type refusal struct {
 	code          int
 	name, message string
@@ -37,7 +38,7 @@ func immutableID() error {
 	return &refusal{codeImmutable, "ImmutableField", "Performing an update on the path '_id' would modify the immutable field '_id'"}
 }
 
-// duplicate says it in MongoDB's words, so that one parser serves both engines.
+// duplicate uses MongoDB's wording, so that one parser works for both engines.
 func duplicate(x *index, doc value) error {
 	parts := make([]string, len(x.Columns))
 	for i, col := range x.Columns {
@@ -53,7 +54,7 @@ func duplicate(x *index, doc value) error {
 		x.collection, x.Name, strings.Join(parts, ", "))}
 }
 
-// writeError gives a refusal the type that inserts and updates have in the driver.
+// writeError converts a refusal to the driver's error type for inserts and updates.
 func writeError(err error) error {
 	var r *refusal
 	if !errors.As(err, &r) {
@@ -62,7 +63,7 @@ func writeError(err error) error {
 	return mongo.WriteException{WriteErrors: mongo.WriteErrors{{Code: r.code, Message: r.message}}}
 }
 
-// commandError gives a refusal the type that find-and-modify has in the driver.
+// commandError converts a refusal to the driver's error type for find-and-modify.
 func commandError(err error) error {
 	var r *refusal
 	if !errors.As(err, &r) {

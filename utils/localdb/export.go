@@ -9,7 +9,7 @@ import (
 	bson2 "go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// Names lists the collections that the file has, in the order of their names.
+// Names lists the file's collections, sorted by name.
 func (d *DB) Names(ctx context.Context) (names []string, err error) {
 	err = d.view(ctx, func(tx *bbolt.Tx) error {
 		return tx.ForEach(func(bucket []byte, _ *bbolt.Bucket) error {
@@ -22,8 +22,8 @@ func (d *DB) Names(ctx context.Context) (names []string, err error) {
 	return names, err
 }
 
-// Batches hands out all documents, up to n at a time, as they are at one moment. The bytes are good until visit returns,
-// which must not call the database: a write that has to wait for this read would never end.
+// Batches visits all documents, up to n at a time, in one consistent state. The bytes are valid until visit returns.
+// visit must not call the database: a write that has to wait for this read would deadlock.
 func (c *Collection) Batches(ctx context.Context, n int, visit func([]bson2.Raw) error) error {
 	if err := c.db.outside(ctx, "Batches"); err != nil {
 		return err

@@ -8,23 +8,23 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 )
 
-// filter is a checked filter: conditions that must all hold.
+// filter is a validated filter: conditions that must all hold.
 type filter []condition
 
-// condition is what a filter says of the values at one path. One of in, exists, elem and any says what.
+// condition is what a filter requires of the values at one path, in exactly one of in, exists, elem and any.
 type condition struct {
 	path   string
-	not    bool       // it must not hold
+	not    bool       // negates the condition
 	in     []interval // a value, or an element of it, is in one of these
 	exists bool       // there is a value
-	elem   filter     // an element of an array fulfils all of these
-	fields bool       // elem is about the fields of documents
+	elem   filter     // an element of an array matches all of these
+	fields bool       // elem applies to the fields of documents
 	any    []filter   // one of these holds
-	equal  *value     // what the field must be: an upsert starts with it
-	whole  bool       // compares whole arrays, which an index does not hold
+	equal  *value     // the exact value, with which an upsert starts
+	whole  bool       // compares whole arrays, which an index doesn't store
 }
 
-// newFilter refuses what is not matched here as MongoDB does, whatever documents there are.
+// newFilter rejects what this package doesn't match exactly as MongoDB does, regardless of the stored documents.
 func newFilter(v any) (filter, error) {
 	doc, err := accept(v)
 	if err != nil {
@@ -73,7 +73,7 @@ func parseBranches(op string, list value) (filter, error) {
 	return filter{{any: branches, not: op == "$nor"}}, nil
 }
 
-// parseField takes what a path is compared with: a value, or a document of operators.
+// parseField parses what a path is compared with: a value, or a document of operators.
 func parseField(path string, v value) (f filter, err error) {
 	if !isOperators(v) {
 		c, err := newCondition(path, "$eq", v)
@@ -129,7 +129,7 @@ func newCondition(path, op string, v value) (c condition, err error) {
 	return c, nil
 }
 
-// newElementCondition takes what $elemMatch says of the elements themselves, or of fields of theirs.
+// newElementCondition parses what $elemMatch requires of the elements themselves, or of their fields.
 func newElementCondition(path string, v value) (c condition, err error) {
 	c = condition{path: path, fields: !isOperators(v)}
 	if !isDocument(v) || isEmpty(v) {
@@ -146,8 +146,8 @@ func newElementCondition(path string, v value) (c condition, err error) {
 	return c, err
 }
 
-// checkOperand refuses two comparisons on dotted paths: whether a path that leads through an array holds null, or an
-// array, is more than the values that stand there say.
+// checkOperand rejects two comparisons on dotted paths: whether a path through an array contains null or an array can't
+// be decided from the values at the path alone.
 func checkOperand(path string, v value) error {
 	if strings.Contains(path, ".") && (isArray(v) || v.Type == bsoncore.TypeNull) {
 		return fmt.Errorf("localdb: comparing the dotted path %q with null or an array is not supported: use $exists, or $elemMatch", path)
@@ -155,7 +155,7 @@ func checkOperand(path string, v value) error {
 	return check(v, true)
 }
 
-// isOperators tells whether v is a document of operators: {$gt: 1} is, {city: "x"} is not.
+// isOperators reports whether v is a document of operators: {$gt: 1} is one, {city: "x"} is not.
 func isOperators(v value) bool {
 	for e := range elements(v) {
 		return isDocument(v) && strings.HasPrefix(e.Key(), "$")
@@ -163,7 +163,7 @@ func isOperators(v value) bool {
 	return false
 }
 
-// match tells whether a document, or an element of an array, fulfils all conditions.
+// match reports whether a document, or an element of an array, meets all conditions.
 func (f filter) match(v value) bool {
 	return !slices.ContainsFunc(f, func(c condition) bool { return c.holds(v) == c.not })
 }
@@ -190,8 +190,8 @@ func (c *condition) holds(v value) (found bool) {
 	return found
 }
 
-// demands lists what an index can answer: conditions that a value at a path is in one of the intervals. exact tells
-// whether they are all that the filter says.
+// demands lists the conditions that an index can serve: that a value at a path is in one of the intervals. exact
+// reports whether these are the whole filter.
 func (f filter) demands() (list filter, exact bool) {
 	exact = true
 	for _, c := range f {
@@ -219,7 +219,7 @@ func (f filter) demands() (list filter, exact bool) {
 	return list, exact
 }
 
-// paths lists what the filter looks at.
+// paths lists the paths that the filter examines.
 func (f filter) paths() (list []string) {
 	for _, c := range f {
 		if c.path != "" {

@@ -8,10 +8,11 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// hit is a document of an answer. Its bytes belong to the transaction, and in a write only until the first one.
+// hit is a matching document. Its bytes belong to the transaction and, in a write, are only valid until the first
+// change.
 type hit struct{ id, raw, order []byte }
 
-// find calls visit with every document that matches, in the query's order, up to its limit.
+// find calls visit with every matching document, in the query's order, up to its limit.
 func (c *Collection) find(ctx context.Context, tx *bbolt.Tx, q *query, visit func(hit)) error {
 	docs := tx.Bucket(c.docs)
 	if docs == nil {
@@ -39,7 +40,7 @@ func (c *Collection) find(ctx context.Context, tx *bbolt.Tx, q *query, visit fun
 		h.order = append(keys[0], h.id...)
 		unsorted = append(unsorted, h)
 		if q.limit > 0 && len(unsorted) > 1000+4*q.limit {
-			unsorted = q.best(unsorted) // bounds what a sort with a limit holds in memory
+			unsorted = q.best(unsorted) // bounds the memory that a sort with a limit takes
 		}
 		return true, nil
 	})
@@ -52,9 +53,9 @@ func (c *Collection) find(ctx context.Context, tx *bbolt.Tx, q *query, visit fun
 	return nil
 }
 
-// scan takes the candidates of a plan that match, in the plan's order, as long as there are to be more.
+// scan passes on a plan's matching candidates, in the plan's order, until take wants no more.
 func (q *query) scan(ctx context.Context, tx *bbolt.Tx, docs *bbolt.Bucket, p *plan, take func(hit) (more bool, err error)) error {
-	cursor := docs.Cursor() // one for all: Get makes one each time
+	cursor := docs.Cursor() // shared: Get would create one each time
 	looked := 0
 	for id, raw := range p.candidates(tx) {
 		if looked++; looked%256 == 0 && ctx.Err() != nil {
@@ -84,7 +85,7 @@ func (q *query) best(hits []hit) []hit {
 	return hits
 }
 
-// collect reads all documents that match, as copies: a write may move what a transaction points to.
+// collect reads all matching documents as copies: a write may move the bytes that a transaction refers to.
 func (c *Collection) collect(w *writeTx, q *query) (hits []hit, err error) {
 	err = c.find(context.Background(), w.tx, q, func(h hit) {
 		hits = append(hits, hit{id: bytes.Clone(h.id), raw: bytes.Clone(h.raw)})
@@ -92,7 +93,7 @@ func (c *Collection) collect(w *writeTx, q *query) (hits []hit, err error) {
 	return hits, err
 }
 
-// count counts the documents that match. Where an index covers the filter, none is read.
+// count counts the matching documents. If an index covers the filter, it reads none of them.
 func (c *Collection) count(ctx context.Context, tx *bbolt.Tx, q *query) (n int64, err error) {
 	if tx.Bucket(c.docs) == nil {
 		return 0, nil

@@ -9,8 +9,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// index is the description of one index. Its bucket has one key an entry: the encoded column values, then the
-// encoded _id; the value says, in two bytes, where the _id begins.
+// index describes an index. Its bucket has one key per entry: the encoded column values followed by the encoded _id.
+// The value is the offset of the _id, in two bytes.
 type index struct {
 	Name    string   `json:"name"`
 	Columns []column `json:"columns"`
@@ -20,10 +20,10 @@ type index struct {
 
 	collection string
 	bucket     []byte
-	arrays     []byte // where the meta bucket keeps which columns ever held an array
+	arrays     []byte // the meta bucket's key that records which columns ever held an array
 }
 
-// locate names the index's places in the file.
+// locate sets the names of the index's buckets in the file.
 func (x *index) locate(collection string) *index {
 	x.collection = collection
 	x.bucket = []byte("index/" + collection + "/" + x.Name)
@@ -31,25 +31,25 @@ func (x *index) locate(collection string) *index {
 	return x
 }
 
-// equal tells whether two descriptions ask for the same index.
+// equal reports whether two descriptions define the same index.
 func (x *index) equal(y *index) bool {
 	ttl := x.TTL == nil && y.TTL == nil || x.TTL != nil && y.TTL != nil && *x.TTL == *y.TTL
 	return ttl && x.Name == y.Name && x.Unique == y.Unique && slices.Equal(x.Columns, y.Columns)
 }
 
-// in tells whether the index exists in a transaction: while its building is not committed, or when that failed, it does
-// not for others. It reads the transaction's meta bucket.
+// in reports whether the index exists in a transaction, according to its meta bucket: an index whose creation is not
+// committed, or failed, doesn't exist for others.
 func (x *index) in(meta *bbolt.Bucket) bool { return meta.Get(x.bucket) != nil }
 
-// entry is one key of an index: a tuple, then the _id, which begins at the offset.
+// entry is a key of an index: a tuple followed by the _id, which begins at the offset.
 type entry struct{ key, offset []byte }
 
 func (e entry) equal(o entry) bool { return bytes.Equal(e.key, o.key) }
 
-// idPart cuts the encoded _id out of an index key.
+// idPart returns the encoded _id from an index key.
 func idPart(key, offset []byte) []byte { return key[binary.BigEndian.Uint16(offset):] }
 
-// entries computes what the index holds for a document, and which columns held an array, as bits.
+// entries computes a document's entries in the index, and a bit mask of the columns that held an array.
 func (x *index) entries(doc value, id []byte) (list []entry, multi uint32, err error) {
 	tuples, multi, err := tuples(doc, x.Columns)
 	if err != nil {
@@ -64,7 +64,7 @@ func (x *index) entries(doc value, id []byte) (list []entry, multi uint32, err e
 	return list, multi, nil
 }
 
-// taken tells whether another document holds the entry's values.
+// taken reports whether another document has the entry's values.
 func (e entry) taken(b *bbolt.Bucket) bool {
 	tuple := e.key[:len(e.key)-len(idPart(e.key, e.offset))]
 	cursor := b.Cursor()
@@ -75,7 +75,7 @@ func (e entry) taken(b *bbolt.Bucket) bool {
 	return key != nil && bytes.HasPrefix(key, tuple)
 }
 
-// multi must be read in the transaction that reads the index: an older answer could miss entries.
+// multi must be read in the same transaction as the index: an older value could miss entries.
 func (x *index) multi(meta *bbolt.Bucket) uint32 {
 	b := meta.Get(x.arrays)
 	if len(b) != 4 {
@@ -84,14 +84,14 @@ func (x *index) multi(meta *bbolt.Bucket) uint32 {
 	return binary.BigEndian.Uint32(b)
 }
 
-// indexChange is what a change of a document does to one index.
+// indexChange is the effect of a document's change on one index.
 type indexChange struct {
 	index         *index
 	gone, added   []entry
-	multi, marked uint32 // array columns: of the document, and known so far
+	multi, marked uint32 // bit masks of array columns: the document's, and those known so far
 }
 
-// change computes what a document's way from before to after does to the index, and refuses what it may not do.
+// change computes what changing a document from before to after does to the index, and rejects violations.
 func (x *index) change(tx *bbolt.Tx, id []byte, before, after value) (ic indexChange, err error) {
 	ic = indexChange{index: x, marked: x.multi(tx.Bucket(metaBucket))}
 	if isDocument(before) {
@@ -111,7 +111,7 @@ func (x *index) change(tx *bbolt.Tx, id []byte, before, after value) (ic indexCh
 	return ic, nil
 }
 
-// difference returns the entries of a that b lacks.
+// difference returns the entries in a that are not in b.
 func difference(a, b []entry) []entry {
 	return slices.DeleteFunc(slices.Clone(a), func(e entry) bool { return slices.ContainsFunc(b, e.equal) })
 }

@@ -12,10 +12,10 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// maxFindings bounds what Check tells of a file that is broken all over.
+// maxFindings bounds what Check reports about a badly damaged file.
 const maxFindings = 20
 
-// findings collects what is wrong with a file.
+// findings collects the damage in a file.
 type findings struct{ list []error }
 
 func (f *findings) add(format string, args ...any) {
@@ -24,8 +24,8 @@ func (f *findings) add(format string, args ...any) {
 	}
 }
 
-// Check reads the whole file and returns what is wrong with it: pages, documents, and entries of indexes that a document
-// lacks, that lack a document, or that two documents hold in a unique index. Writes wait meanwhile; nothing is changed.
+// Check reads the whole file and reports damage: in pages, in documents, and in indexes (missing entries, entries
+// without a document, and duplicates in a unique index). Writes wait until it is done; it changes nothing.
 func (d *DB) Check(ctx context.Context) error {
 	if err := d.outside(ctx, "Check"); err != nil {
 		return err
@@ -35,7 +35,7 @@ func (d *DB) Check(ctx context.Context) error {
 		err := d.view(ctx, func(tx *bbolt.Tx) error { return d.check(ctx, tx, found) })
 		return errors.Join(append(found.list, err)...)
 	}
-	// The transaction that an operation shares shows what its neighbours wrote only in part: pages come with the commit.
+	// An operation's shared transaction shows its neighbours' writes only partially: pages are written at commit.
 	err := d.write(ctx, func(*writeTx) error {
 		*found = findings{}
 		return d.view(ctx, func(tx *bbolt.Tx) error { return d.check(ctx, tx, found) })
@@ -48,11 +48,11 @@ func (d *DB) check(ctx context.Context, tx *bbolt.Tx, found *findings) error {
 		found.add("the file: %v", err)
 	}
 	if len(found.list) > 0 {
-		return nil // what stands on a damaged page cannot be judged
+		return nil // what is on a damaged page cannot be judged
 	}
 	err := tx.ForEach(func(bucket []byte, _ *bbolt.Bucket) error {
 		if name, isDocs := strings.CutPrefix(string(bucket), "docs/"); isDocs {
-			d.Collection(name) // one without indexes may not be known yet
+			d.Collection(name) // a collection without indexes may not be known yet
 		}
 		return nil
 	})
@@ -67,7 +67,7 @@ func (d *DB) check(ctx context.Context, tx *bbolt.Tx, found *findings) error {
 	return nil
 }
 
-// all lists the collections that are known so far.
+// all lists the collections known so far.
 func (d *DB) all() []*Collection {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -83,7 +83,7 @@ func (c *Collection) check(ctx context.Context, tx *bbolt.Tx, found *findings) e
 		}
 		indexes = append(indexes, x)
 	}
-	want := make([]int, len(indexes)) // entries by index, as the documents have them
+	want := make([]int, len(indexes)) // the number of entries per index, according to the documents
 	if docs := tx.Bucket(c.docs); docs != nil {
 		err := docs.ForEach(func(id, raw []byte) error {
 			c.checkDocument(tx, indexes, id, raw, want, found)
@@ -93,7 +93,7 @@ func (c *Collection) check(ctx context.Context, tx *bbolt.Tx, found *findings) e
 			return err
 		}
 	}
-	for i, x := range indexes { // no entry is missing: too many are those without a document
+	for i, x := range indexes { // no entry is missing, so surplus entries have no document
 		if n := tx.Bucket(x.bucket).Stats().KeyN; n != want[i] {
 			found.add("index %s of %s has %d entries, its documents have %d", x.Name, c.name, n, want[i])
 		}
@@ -101,7 +101,7 @@ func (c *Collection) check(ctx context.Context, tx *bbolt.Tx, found *findings) e
 	return nil
 }
 
-// checkDocument looks for every entry that the document must have, and counts them.
+// checkDocument looks up every entry that the document must have, and counts them.
 func (c *Collection) checkDocument(tx *bbolt.Tx, indexes []*index, id, raw []byte, want []int, found *findings) {
 	doc := document(raw)
 	if err := check(doc, true); err != nil {

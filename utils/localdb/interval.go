@@ -6,18 +6,18 @@ import (
 	"slices"
 )
 
-// interval is a range of keys: from lo on, up to and without hi. What a filter compares with a field comes down to such
-// intervals, which both the matching of documents and the reading of an index go by.
+// interval is a range of keys, from lo (inclusive) to hi (exclusive). Every comparison in a filter is reduced to
+// intervals, which are used both to match documents and to read indexes.
 type interval struct{ lo, hi []byte }
 
 var keyOfNaN = appendNumber(nil, math.NaN(), 0)
 
-// compared is the interval of what is equal to v, or in one of the relations of $gt, $gte, $lt, $lte to it. These find
-// values of v's type only, and of the numbers NaN is in no relation to any other.
+// compared is the interval of the values equal to v, or related to it by $gt, $gte, $lt or $lte. These only match
+// values of v's type; among numbers, NaN is related to no other.
 func compared(op string, v value) interval {
 	key := keyOf(v)
 	equal := interval{key, successor(key)}
-	if op == "$eq" || op == "$in" { // most of what is asked: it needs no more than this
+	if op == "$eq" || op == "$in" { // the most common case needs no more than this
 		return equal
 	}
 	class := interval{key[:1], successor(key[:1])}
@@ -39,9 +39,9 @@ func compared(op string, v value) interval {
 	return equal
 }
 
-// point tells whether the interval holds one value. Others can follow it in a tuple.
+// point reports whether the interval holds a single value. In a tuple, others can follow it.
 func (iv interval) point() bool {
-	var room [32]byte // enough for most keys: a query asks this of each value, for each index
+	var room [32]byte // enough for most keys: this runs for each value of a query and each index
 	return bytes.Equal(iv.hi, appendSuccessor(room[:0], iv.lo))
 }
 
@@ -54,7 +54,7 @@ func (iv interval) inverted() interval {
 	return interval{successor(inverted(iv.hi)), successor(inverted(iv.lo))}
 }
 
-// inAny tells whether a key is in one of the intervals, which are in order.
+// inAny reports whether a key is in one of the sorted intervals.
 func inAny(in []interval, key []byte) bool {
 	i, exact := slices.BinarySearchFunc(in, key, func(iv interval, key []byte) int { return bytes.Compare(iv.lo, key) })
 	if exact {
@@ -68,7 +68,7 @@ func ordered(in []interval) []interval {
 	return slices.CompactFunc(in, func(a, b interval) bool { return bytes.Equal(a.lo, b.lo) })
 }
 
-// intersection takes lists in order, of intervals that do not overlap, and makes such a list.
+// intersection intersects two sorted lists of disjoint intervals into another one.
 func intersection(a, b []interval) []interval {
 	both := []interval{}
 	for len(a) > 0 && len(b) > 0 {

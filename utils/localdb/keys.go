@@ -10,9 +10,9 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 )
 
-// The first byte of a key: the type classes in BSON's comparison order. Byte 0 is left for terminators.
+// The first byte of a key: the type classes in BSON's comparison order. Byte 0 is reserved for terminators.
 const (
-	tagEmpty    byte = 0x08 // an empty array, where arrays stand for their elements: below null
+	tagEmpty    byte = 0x08 // an empty array, where arrays stand for their elements: sorts below null
 	tagNull     byte = 0x10
 	tagNumber   byte = 0x20
 	tagString   byte = 0x30
@@ -24,8 +24,8 @@ const (
 	tagDate     byte = 0x90
 )
 
-// keyOf returns bytes whose order is MongoDB's order of values, equal values having equal bytes. No key is a prefix of
-// another, so keys can be joined into tuples.
+// keyOf returns bytes that sort in MongoDB's order of values; equal values have equal bytes. No key is a prefix of
+// another, so keys can be concatenated into tuples.
 func keyOf(v value) []byte { return appendKey(make([]byte, 0, 24), v) }
 
 func appendKey(b []byte, v value) []byte {
@@ -64,11 +64,11 @@ func appendKey(b []byte, v value) []byte {
 	case bsoncore.TypeDateTime:
 		return binary.BigEndian.AppendUint64(append(b, tagDate), uint64(v.DateTime())^(1<<63))
 	}
-	panic(fmt.Sprintf("localdb: no key for a value of type %s", v.Type)) // check lets no other type in
+	panic(fmt.Sprintf("localdb: no key for a value of type %s", v.Type)) // check rejects all other types
 }
 
-// appendInt64 writes the largest double that is not above v, and what is left: exact beyond 2^53, and equal to the
-// key of the same number as a double.
+// appendInt64 writes the largest double that is not greater than v, followed by the remainder: it is exact beyond 2^53,
+// and equals the key of the same number as a double.
 func appendInt64(b []byte, v int64) []byte {
 	f := float64(v)
 	if f >= 1<<63 || int64(f) > v {
@@ -93,7 +93,8 @@ func appendNumber(b []byte, f float64, rest uint16) []byte {
 	return binary.BigEndian.AppendUint16(b, rest)
 }
 
-// appendText ends with two zero bytes; a zero byte of the text becomes 0x00 0xFF, which sorts after the end.
+// appendText terminates with two zero bytes; a zero byte in the text becomes 0x00 0xFF, which sorts after the
+// terminator.
 func appendText(b, text []byte) []byte {
 	for _, c := range text {
 		b = append(b, c)
@@ -106,7 +107,7 @@ func appendText(b, text []byte) []byte {
 
 func sameValue(v, w value) bool { return bytes.Equal(keyOf(v), keyOf(w)) }
 
-// inverted turns the bytes over, as a descending column has them.
+// inverted flips all bits, as for a descending column.
 func inverted(key []byte) []byte {
 	key = bytes.Clone(key)
 	for i := range key {
@@ -115,7 +116,7 @@ func inverted(key []byte) []byte {
 	return key
 }
 
-// successor is the smallest key above every key that starts with prefix; nil when there is none.
+// successor is the smallest key above every key that starts with prefix; nil if there is none.
 func successor(prefix []byte) []byte { return appendSuccessor(nil, prefix) }
 
 func appendSuccessor(b, prefix []byte) []byte {
@@ -129,8 +130,7 @@ func appendSuccessor(b, prefix []byte) []byte {
 	return nil
 }
 
-// keysAt are the keys that an index or a sort has for a path: an array stands for its elements, and what lacks the
-// field for null.
+// keysAt are a path's keys in an index or a sort: an array stands for its elements, and a missing field for null.
 func keysAt(doc value, path string) (keys [][]byte, array bool) {
 	array = visit(doc, path, func(v value) {
 		switch {
@@ -148,14 +148,14 @@ func keysAt(doc value, path string) (keys [][]byte, array bool) {
 	return keys, array
 }
 
-// column is one key of an index or of a sort.
+// column is one column of an index or a sort.
 type column struct {
 	Path string `json:"path"`
 	Desc bool   `json:"desc,omitempty"`
 }
 
-// tuples are a document's keys for the columns of an index or a sort, in order and each once, and as bits which columns
-// held an array.
+// tuples are a document's keys for the columns of an index or a sort, sorted and without duplicates, and a bit mask of
+// the columns that held an array.
 func tuples(doc value, columns []column) (list [][]byte, multi uint32, err error) {
 	list = [][]byte{nil}
 	for i, col := range columns {

@@ -12,7 +12,7 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// ErrInUse is the error of Open for a file that another process has open.
+// ErrInUse is returned by Open for a file that another process has open.
 var ErrInUse = errors.New("in use by another process")
 
 var (
@@ -21,7 +21,7 @@ var (
 	errNewer   = errors.New("it has format")
 )
 
-// openFile opens or creates the data file. A file that is not ours, or not whole, is refused and stays as it is.
+// openFile opens or creates the data file. A file that is not ours, or is incomplete, is rejected and left unchanged.
 func openFile(path string, readOnly bool) (*bbolt.DB, error) {
 	info, err := os.Stat(path)
 	created := errors.Is(err, fs.ErrNotExist)
@@ -36,18 +36,18 @@ func openFile(path string, readOnly bool) (*bbolt.DB, error) {
 	bolt, err := openBolt(path, readOnly)
 	var failed *fs.PathError
 	if created && errors.As(err, &failed) && failed.Op == "write" {
-		err = errors.Join(err, os.Remove(path)) // it could not be filled, on a full disk: the next start must find nothing
+		err = errors.Join(err, os.Remove(path)) // it couldn't be filled because the disk is full: the next start must find nothing
 	}
 	return bolt, explain(path, err)
 }
 
-// inspect reads what a file says of itself before anything may write to it.
+// inspect reads a file's own description before anything may write to it.
 func inspect(path string, info fs.FileInfo) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%w: it is no ordinary file", errNotOurs)
 	}
 	if info.Size() == 0 {
-		// A data file is never empty. To start anew here would hide that one was lost.
+		// A data file is never empty. Starting over would hide that one was lost.
 		return errEmpty
 	}
 	bolt, err := openBolt(path, true)
@@ -60,8 +60,8 @@ func inspect(path string, info fs.FileInfo) error {
 	return errors.Join(checkFile(bolt), bolt.Close())
 }
 
-// openBolt makes an error of the panics with which bbolt answers pages that it cannot read. A file that was replaced while
-// its lock was waited for, by a compaction or a restore, is as one in use: what is written to it would be lost.
+// openBolt turns the panics that bbolt raises on unreadable pages into errors. A file that was replaced while waiting
+// for its lock, by a compaction or a restore, counts as in use: anything written to it would be lost.
 func openBolt(path string, readOnly bool) (bolt *bbolt.DB, err error) {
 	defer damaged(&err)
 	var file *os.File
@@ -96,7 +96,7 @@ func damaged(err *error) {
 
 func checkFile(bolt *bbolt.DB) (err error) {
 	defer damaged(&err)
-	info, err := os.Stat(bolt.Path()) // again: now the file is locked
+	info, err := os.Stat(bolt.Path()) // again, now that the file is locked
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func checkFile(bolt *bbolt.DB) (err error) {
 		if first, _ := tx.Cursor().First(); first != nil {
 			return fmt.Errorf("%w: it is another program's bbolt file", errNotOurs)
 		}
-		return nil // ours, from a process that ended before it wrote
+		return nil // ours, from a process that ended before it wrote anything
 	})
 }
 
@@ -125,7 +125,7 @@ func checkFormat(stored []byte) error {
 	return nil
 }
 
-// explain says of an error what can be done about it.
+// explain adds to an error what can be done about it.
 func explain(path string, err error) error {
 	switch {
 	case err == nil:

@@ -8,30 +8,30 @@ import (
 )
 
 const (
-	maxSpans = 4096 // how many ranges the values of $in may multiply to
-	peek     = 64   // entries: a plan with fewer is taken at once
+	maxSpans = 4096 // the maximum number of ranges that the values of $in may multiply to
+	peek     = 64   // entries: a plan with fewer is chosen immediately
 )
 
-// span is an interval of an index's keys, which share the first prefix bytes. Without hi it reaches to the end.
+// span is an interval of an index's keys, which share the first prefix bytes. Without hi it extends to the end.
 type span struct {
 	interval
 	prefix int
 }
 
-// plan is one way to find the candidates of a query.
+// plan is one way to find a query's candidates.
 type plan struct {
 	*query
 	index   *index
-	multi   uint32 // columns that hold arrays: a document may come up more than once
+	multi   uint32 // columns that hold arrays: a document may appear more than once
 	spans   []span
-	points  int  // so many columns are bound to single values
-	bound   int  // and so many are bound at all
-	used    int  // demands of the query that the spans answer
-	ordered bool // candidates come in the order of the sort
+	points  int  // how many columns are bound to single values
+	bound   int  // how many columns are bound at all
+	used    int  // how many of the query's demands the spans serve
+	ordered bool // candidates come in sort order
 	reverse bool // read backwards
 }
 
-// newPlan says what index x can do for a query.
+// newPlan computes what index x can do for a query.
 func newPlan(x *index, multi uint32, q *query) *plan {
 	p := &plan{query: q, index: x, multi: multi}
 	p.bind()
@@ -39,11 +39,11 @@ func newPlan(x *index, multi uint32, q *query) *plan {
 	return p
 }
 
-// array tells whether a column of the index ever held an array.
+// array reports whether a column of the index ever held an array.
 func (p *plan) array(column int) bool { return p.multi&(1<<column) != 0 }
 
-// demand is where the filter wants a column's values, and how many of its demands that answers. An array may fulfil
-// each by another element, of which an index entry holds one.
+// demand is where the filter requires a column's values to be, and how many of its demands that serves. Different
+// elements of an array may meet different demands, but an index entry holds only one element.
 func (p *plan) demand(column int) (in []interval, used int) {
 	for _, d := range p.demands {
 		switch {
@@ -59,8 +59,8 @@ func (p *plan) demand(column int) (in []interval, used int) {
 	return in, used
 }
 
-// bind turns what the filter says of the first columns into spans: every combination of their values is one prefix of
-// keys, and the column after them may have a range.
+// bind turns the filter's conditions on the leading columns into spans: every combination of their values is a key
+// prefix, and the column after them may have a range.
 func (p *plan) bind() {
 	p.spans = []span{{}}
 	for i, col := range p.index.Columns {
@@ -92,7 +92,7 @@ func (p *plan) bind() {
 	}
 }
 
-// order finds out whether the columns after the points are those of the sort, all as they are or all turned over.
+// order determines whether the columns after the bound ones match the sort, either all as they are or all reversed.
 func (p *plan) order() {
 	rest := p.index.Columns[p.points:]
 	if !p.index.primary {
@@ -116,14 +116,14 @@ func (p *plan) order() {
 		}
 		direction = want
 		if s.Path == "_id" {
-			break // it is unique: nothing after it matters
+			break // the _id is unique, so nothing after it matters
 		}
 		next++
 	}
 	p.ordered, p.reverse = true, direction < 0
 }
 
-// constant tells whether every candidate has the same single value at the path.
+// constant reports whether all candidates have the same single value at the path.
 func (p *plan) constant(path string) bool {
 	i := slices.IndexFunc(p.index.Columns[:p.points], func(c column) bool { return c.Path == path })
 	if i < 0 || p.array(i) {
@@ -133,11 +133,11 @@ func (p *plan) constant(path string) bool {
 	return len(in) == 1
 }
 
-// covers tells whether the entries are the answer, so that no document needs a look.
+// covers reports whether the entries alone are the result, so that no document needs to be read.
 func (p *plan) covers() bool { return p.exact && p.used == len(p.demands) }
 
-// better compares plans that both read much: one that binds nothing may read everything, one in order stops early at a
-// limit, and what binds more reads less.
+// better compares plans that both read a lot: one that binds nothing may read everything, one in sort order stops early
+// at a limit, and one that binds more columns reads less.
 func better(p, o *plan) int {
 	ordered := func(p *plan) int {
 		if p.ordered {
@@ -148,7 +148,7 @@ func better(p, o *plan) int {
 	return cmp.Or(min(p.bound, 1)-min(o.bound, 1), ordered(p)-ordered(o), p.bound-o.bound)
 }
 
-// choose picks the plan. A look at the first entries of each tells which one is short.
+// choose picks the plan. Peeking at the first entries of each reveals short ones.
 func (c *Collection) choose(tx *bbolt.Tx, q *query) *plan {
 	whole := newPlan(c.primary, 0, q)
 	if whole.points > 0 {
@@ -177,7 +177,7 @@ func (c *Collection) choose(tx *bbolt.Tx, q *query) *plan {
 	}
 	best, least := slices.MaxFunc(plans, better), peek
 	if best.ordered && best.used == len(q.demands) {
-		return best // it does all that can be done
+		return best // it already does everything possible
 	}
 	for _, p := range plans {
 		if p.bound == 0 && best.bound > 0 {

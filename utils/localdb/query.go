@@ -11,7 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 )
 
-// settings are the options that mean something here, by the driver's names.
+// settings are the supported options, by the driver's names.
 type settings struct {
 	Sort, Projection   any
 	Limit              int64
@@ -22,10 +22,10 @@ type settings struct {
 	Name               string
 }
 
-// harmless options change speed or logs, never an answer.
+// harmless options affect speed or logs, never a result.
 var harmless = []string{"AllowDiskUse", "BatchSize", "Comment", "Hint", "Internal", "NoCursorTimeout"}
 
-// resolve merges options, the last one winning, and refuses by name every one that is set and means nothing here.
+// resolve merges options, the last one winning, and rejects every unsupported one by name.
 func resolve[T any](opts []options.Lister[T]) (s settings, err error) {
 	args := new(T)
 	for _, opt := range opts {
@@ -59,17 +59,17 @@ func resolve[T any](opts []options.Lister[T]) (s settings, err error) {
 	return s, nil
 }
 
-// query is a call of a method, checked: its filter and its options.
+// query is a validated call of a method: its filter and its options.
 type query struct {
 	filter     filter
-	demands    filter // what an index can answer of the filter
-	exact      bool   // and nothing else is in it
+	demands    filter // the part of the filter that an index can serve
+	exact      bool   // demands is the whole filter
 	sort       []column
 	limit      int // 0 for none
 	projection []column
 	upsert     bool
-	remove     bool // it deletes what it finds
-	after      bool // the answer is the document as the call left it
+	remove     bool // deletes what it finds
+	after      bool // return the document as it is after the call
 }
 
 func newQuery[T any](v any, opts []options.Lister[T]) (*query, error) {
@@ -92,7 +92,7 @@ func newQuery[T any](v any, opts []options.Lister[T]) (*query, error) {
 	return q, err
 }
 
-// paths lists what the filter and the sort look at.
+// paths lists the paths that the filter and the sort examine.
 func (q *query) paths() []string {
 	list := q.filter.paths()
 	for _, col := range q.sort {
@@ -101,7 +101,7 @@ func (q *query) paths() []string {
 	return list
 }
 
-// columns reads an index's keys or a sort: a document of paths and 1 or -1.
+// columns parses an index's keys or a sort: a document of paths with 1 or -1.
 func columns(what string, v any) ([]column, error) {
 	if v == nil {
 		return nil, nil
@@ -131,7 +131,7 @@ func columns(what string, v any) ([]column, error) {
 	return list, nil
 }
 
-// newProjection reads which top-level fields an answer has beside the _id; none for all of them.
+// newProjection parses which top-level fields to return besides the _id; an empty result means all of them.
 func newProjection(v any) ([]column, error) {
 	fields, err := columns("projection", v)
 	for _, f := range fields {
@@ -142,7 +142,7 @@ func newProjection(v any) ([]column, error) {
 	return fields, err
 }
 
-// project appends what the answer has of a document.
+// project appends the projected fields of a document.
 func (q *query) project(out, raw []byte) []byte {
 	if len(q.projection) == 0 {
 		return append(out, raw...)

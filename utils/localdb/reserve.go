@@ -14,13 +14,13 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// ErrFull is the error of a write for which there was no room. It changed nothing.
+// ErrFull is returned by a write for which there was no space. It changed nothing.
 var ErrFull = errors.New("there is no room left for the data")
 
-// The reserve is room inside the file that nothing uses. A full disk would otherwise refuse even what makes room: a delete
-// writes pages before it frees any. When a write finds no room, the reserve is opened for deletes and for what is marked
-// Essential; every other write is refused until the reserve is whole again. It is kept in small pieces, which also fit
-// between other pages.
+// The reserve is unused space inside the file. Without it, a full disk would refuse even operations that free space: a
+// delete writes pages before it frees any. When a write finds no space, the reserve is released for deletes and for
+// writes marked as Essential; all other writes are refused until the reserve is complete again. It is kept in small
+// pieces, which also fit between other pages.
 const (
 	reservePieces = 32
 	refillPause   = time.Second
@@ -28,29 +28,29 @@ const (
 
 var reserveBucket = []byte("reserve")
 
-// WithReserve keeps so many bytes in the file, for deletes and essential writes on a full disk; none without it.
+// WithReserve reserves this many bytes in the file for deletes and essential writes on a full disk; by default, none.
 func WithReserve(bytes int) Option { return func(d *DB) { d.reserve = bytes } }
 
 type essentialKey struct{}
 
-// Essential marks the writes with this context as ones that go on with the reserve.
+// Essential marks the writes made with this context as ones that may use the reserve.
 func Essential(ctx context.Context) context.Context {
 	return context.WithValue(ctx, essentialKey{}, true)
 }
 
 func isEssential(ctx context.Context) bool { return ctx.Value(essentialKey{}) != nil }
 
-// nature is what an operation does, as far as the reserve asks.
+// nature is what an operation does, as far as the reserve is concerned.
 type nature struct{ frees, adds bool }
 
 func (n *nature) add(other nature) {
 	n.frees, n.adds = n.frees || other.frees, n.adds || other.adds
 }
 
-// urgent tells a write that may use the reserve: one that adds nothing but what is essential.
+// urgent reports whether a write may use the reserve: it adds nothing that isn't essential.
 func (n nature) urgent() bool { return n.frees && !n.adds }
 
-// note learns from a change of a document.
+// note updates the nature for a changed document.
 func (w *writeTx) note(before, after value) {
 	switch {
 	case w.essential || !isDocument(after):
@@ -60,7 +60,7 @@ func (w *writeTx) note(before, after value) {
 	}
 }
 
-// Short tells that the disk is full, as far as the last writes have shown.
+// Short reports whether the disk is full, as far as the latest writes have shown.
 func (d *DB) Short() bool { return d.short.Load() }
 
 const (
@@ -68,14 +68,14 @@ const (
 	probeBytes = 64 << 10
 )
 
-// Probe writes a small file beside the data file, and removes it again. One caller at a time.
+// Probe writes a small file next to the data file and removes it again. Only one caller at a time.
 func (d *DB) Probe() error {
 	path := filepath.Join(filepath.Dir(d.bolt.Path()), probeFile)
 	err := os.WriteFile(path, make([]byte, probeBytes), 0o600)
 	return errors.Join(err, os.RemoveAll(path))
 }
 
-// findShort notes that a write found no room.
+// findShort records that a write found no space.
 func (d *DB) findShort() {
 	if d.reserve > 0 {
 		d.short.Store(true)
@@ -83,7 +83,7 @@ func (d *DB) findShort() {
 	}
 }
 
-// useReserve opens the reserve, if it is there and one of the writes that found no room may use it.
+// useReserve releases the reserve, if it exists and one of the failed writes may use it.
 func (d *DB) useReserve(batch []*operation) bool {
 	if d.reserve == 0 || !slices.ContainsFunc(batch, func(o *operation) bool { return o.urgent() }) {
 		return false
@@ -96,13 +96,13 @@ func (d *DB) useReserve(batch []*operation) bool {
 	}) == nil
 }
 
-// refill makes the reserve whole again, once there is room, and lets all writes try again.
+// refill restores the reserve once there is space, and allows all writes again.
 func (d *DB) refill() {
 	if !d.short.Load() || time.Since(d.refilled) < refillPause {
 		return
 	}
 	d.refilled = time.Now()
-	_ = d.fillReserve() // it stays as it is, and is tried again
+	_ = d.fillReserve() // on failure it stays as it is, and is tried again
 }
 
 func (d *DB) fillReserve() error {
@@ -130,12 +130,12 @@ func (d *DB) fillReserve() error {
 	})
 	d.short.Store(errors.Is(err, ErrFull))
 	if errors.Is(err, errNothing) || errors.Is(err, ErrFull) {
-		return nil // on a full disk the site starts all the same, so that room can be made
+		return nil // the site starts even on a full disk, so that space can be freed
 	}
 	return err
 }
 
-// full tells the failures for which more room is the cure. Of one, bbolt keeps the text alone.
+// full recognizes failures that more space would fix. For one of them, bbolt only keeps the text.
 func full(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG) || strings.HasPrefix(err.Error(), resizeFailed) {
 		return fmt.Errorf("%w (%w)", ErrFull, err)

@@ -6,9 +6,9 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// store brings a document from before to after, with all its index entries: before is missing for an insert, after for
-// a delete, and u is the update that made it, if one did. Every rule is checked before the first write, so a refused
-// change has touched nothing and its neighbours in the transaction go on.
+// store changes a document from before to after, with all its index entries: before is missing for an insert, after for
+// a delete, and u is the update that made the change, if any. All rules are checked before the first write, so a
+// rejected change has touched nothing, and the other operations in the transaction continue.
 func (c *Collection) store(w *writeTx, id []byte, before, after value, u update) error {
 	if isDocument(after) {
 		if err := check(after, true); err != nil {
@@ -52,7 +52,7 @@ func (c *Collection) store(w *writeTx, id []byte, before, after value, u update)
 	return docs.Put(id, after.Data)
 }
 
-// insert stores a new document, its _id first, made here when it has none.
+// insert stores a new document with its _id first; if it has none, insert generates one.
 func (c *Collection) insert(w *writeTx, doc value) ([]byte, error) {
 	given := len(doc.Data)
 	doc = idFirst(doc)

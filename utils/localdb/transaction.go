@@ -16,16 +16,16 @@ var (
 	errInside = errors.New("localdb: not possible inside a transaction")
 )
 
-// Atomically makes all that do writes happen together or not at all. do gets a context, and every call that it makes with
-// that context, of any collection of this database, is in the transaction: its reads see its own writes, which others
-// see after the commit. It shares a flush with the writes beside it, as a single write does.
+// Atomically makes everything that do writes happen together or not at all. do gets a context, and every call that it
+// makes with that context, on any collection of this database, is part of the transaction: its reads see its own
+// writes, and others see them after the commit. It shares a flush with concurrent writes, as a single write does.
 //
-// Nothing happens when do returns an error, which Atomically then returns unchanged, when do panics, or when a write
-// inside failed: from then on all calls inside fail, and Atomically returns that first error even if do does not.
+// Nothing happens if do returns an error, which Atomically then returns unchanged, if do panics, or if a write inside
+// failed: from then on all calls inside fail, and Atomically returns that first error even if do does not.
 //
-// do may run more than once, so it must reset what it hands out. No other write happens meanwhile: it must be quick, and
-// must not write with another context, which would wait for do itself. A call of Atomically inside belongs to the outer
-// one.
+// do may run more than once, so it must reset what it returns to its caller. No other write runs at the same time: it
+// must be quick, and must not write with another context, which would deadlock. A nested call of Atomically is part of
+// the outer one.
 func (d *DB) Atomically(ctx context.Context, do func(ctx context.Context) error) error {
 	if t := d.transaction(ctx); t != nil {
 		return t.nested(ctx, do)
@@ -38,7 +38,7 @@ func (d *DB) Atomically(ctx context.Context, do func(ctx context.Context) error)
 		}
 		t, outcome := &transaction{tx: w.tx}, make(chan error)
 		o.turns <- func() {
-			err := errDied // stays where do ends its goroutine
+			err := errDied // remains if do ends its goroutine
 			defer func() { outcome <- t.end(err) }()
 			err = do(context.WithValue(ctx, inside{d}, t))
 		}
@@ -49,7 +49,7 @@ func (d *DB) Atomically(ctx context.Context, do func(ctx context.Context) error)
 	return d.run(ctx, o)
 }
 
-// inside is the key by which a context has a transaction of a database.
+// inside is the context key for a database's transaction.
 type inside struct{ db *DB }
 
 func (d *DB) transaction(ctx context.Context) *transaction {
@@ -57,7 +57,7 @@ func (d *DB) transaction(ctx context.Context) *transaction {
 	return t
 }
 
-// transaction is what the calls inside an Atomically share. They come one at a time, from whichever goroutine.
+// transaction is shared by the calls inside an Atomically. They run one at a time, whichever goroutine they come from.
 type transaction struct {
 	mu     sync.Mutex
 	tx     *bbolt.Tx
@@ -99,12 +99,12 @@ func (t *transaction) write(ctx context.Context, do func(*writeTx) error) error 
 		t.writes++
 	}
 	if err != nil {
-		t.failed = err // here already: a goroutine that do left behind may be the caller
+		t.failed = err // set here already: the caller may be a goroutine that do left behind
 	}
 	return err
 }
 
-// spoil remembers that a write failed, whether or not it came as far as the transaction.
+// spoil records that a write failed, whether or not it reached the transaction.
 func (t *transaction) spoil(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -113,7 +113,7 @@ func (t *transaction) spoil(err error) {
 	}
 }
 
-// end is how it ends, when do returned err.
+// end returns the outcome after do has returned err.
 func (t *transaction) end(err error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -124,8 +124,8 @@ func (t *transaction) end(err error) error {
 	return err
 }
 
-// nested runs an inner Atomically. One that fails after it wrote takes the outer one with it: its part cannot be undone
-// alone.
+// nested runs a nested Atomically. If it fails after it wrote, the outer one fails too: its part alone cannot be rolled
+// back.
 func (t *transaction) nested(ctx context.Context, do func(context.Context) error) error {
 	before, err := t.written(ctx)
 	if err != nil {
@@ -147,14 +147,14 @@ func (t *transaction) written(ctx context.Context) (int, error) {
 	return t.writes, t.usable(ctx)
 }
 
-// spoil is deferred by every method that writes: in a transaction, its error is the transaction's.
+// spoil is deferred by every method that writes: an error in a transaction fails the transaction.
 func (c *Collection) spoil(ctx context.Context, err *error) {
 	if t := c.db.transaction(ctx); t != nil && *err != nil && !errors.Is(*err, mongo.ErrNoDocuments) {
 		t.spoil(*err)
 	}
 }
 
-// outside refuses what reads or changes the whole file, and so makes no sense in a transaction.
+// outside rejects operations on the whole file, which make no sense in a transaction.
 func (d *DB) outside(ctx context.Context, what string) error {
 	if d.transaction(ctx) != nil {
 		return fmt.Errorf("%w: %s", errInside, what)

@@ -8,7 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// sweeper removes expired documents about every minute. Until then they are visible, as in MongoDB.
+// sweeper removes expired documents about once a minute. Until then they are visible, as in MongoDB.
 func (d *DB) sweeper(ctx context.Context) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
@@ -17,12 +17,12 @@ func (d *DB) sweeper(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			_ = d.Sweep(ctx) // what could not be removed now is tried again in a minute
+			_ = d.Sweep(ctx) // whatever couldn't be removed is tried again in a minute
 		}
 	}
 }
 
-// Sweep removes every document whose time is over by a TTL index, in chunks between which others may write.
+// Sweep removes all documents that have expired by a TTL index, in chunks between which others may write.
 func (d *DB) Sweep(ctx context.Context) error {
 	if err := d.outside(ctx, "Sweep"); err != nil {
 		return err
@@ -30,7 +30,7 @@ func (d *DB) Sweep(ctx context.Context) error {
 	for _, c := range d.all() {
 		var indexes []*index
 		err := d.view(ctx, func(tx *bbolt.Tx) error {
-			indexes = c.indexesIn(tx) // nothing expires by an index whose building is not committed, or failed
+			indexes = c.indexesIn(tx) // nothing expires by an index whose creation is not committed, or failed
 			return nil
 		})
 		if err != nil {

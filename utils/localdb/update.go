@@ -9,10 +9,10 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 )
 
-// update is a checked update: steps in the order of their paths, of which none lies in another.
+// update is a validated update: steps sorted by path, none of which lies within another.
 type update []updateStep
 
-// updateStep changes the value at one path. change gets and returns missing for a field that is not there.
+// updateStep changes the value at one path. change is given missing for a field that doesn't exist, and may return it.
 type updateStep struct {
 	path     string
 	onInsert bool // only where an upsert inserts
@@ -108,7 +108,7 @@ func set(v value) func(value) (value, error) {
 	return func(value) (value, error) { return v, nil }
 }
 
-// onArray makes a new array of an array's elements; what is missing is one without.
+// onArray changes an array's elements; a missing field counts as an empty array.
 func onArray(change func([]value) []value) func(value) (value, error) {
 	return func(old value) (value, error) {
 		if old.Type != missing.Type && !isArray(old) {
@@ -118,7 +118,7 @@ func onArray(change func([]value) []value) func(value) (value, error) {
 	}
 }
 
-// added are the elements that $push and $addToSet are given: one, or those of $each beside other modifiers.
+// added are the elements passed to $push and $addToSet: a single one, or those of $each with other modifiers.
 func added(v value, modifiers ...string) (list []value, slice int, err error) {
 	slice = math.MaxInt32
 	if !isOperators(v) {
@@ -147,7 +147,7 @@ func added(v value, modifiers ...string) (list []value, slice int, err error) {
 	return list, slice, nil
 }
 
-// pulled tells which elements $pull takes away: those equal to v, those {$in: [...]}, or documents with these fields.
+// pulled returns which elements $pull removes: those equal to v, those in {$in: [...]}, or documents with these fields.
 func pulled(v value) (func(value) bool, error) {
 	if isArray(v) {
 		return nil, unsupported("$pull of an array", "as one element")
@@ -168,7 +168,7 @@ func pulled(v value) (func(value) bool, error) {
 	return f.match, err
 }
 
-// sum adds to a number. It goes on in 64 bits where 32 are too few, and refuses to leave those.
+// sum adds to a number. It widens to 64 bits where 32 are not enough, and rejects an overflow of those.
 func sum(old, by value) (value, error) {
 	a, b := old.Type, by.Type
 	if a == missing.Type {
@@ -179,7 +179,7 @@ func sum(old, by value) (value, error) {
 		return missing, fmt.Errorf("the field is no number")
 	}
 	if a == bsoncore.TypeDouble || b == bsoncore.TypeDouble {
-		y, _ := number(by) // newChange let nothing else in
+		y, _ := number(by) // newChange rejects anything else
 		return value{Type: bsoncore.TypeDouble, Data: bsoncore.AppendDouble(nil, x+y)}, nil
 	}
 	n, m := old.AsInt64(), by.AsInt64()

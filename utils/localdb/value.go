@@ -14,18 +14,18 @@ import (
 
 const (
 	maxDepth    = 100
-	maxDocument = 16 << 20 // bytes, MongoDB's own limit
+	maxDocument = 16 << 20 // bytes: MongoDB's own limit
 )
 
-// value is a BSON value as it lies in the file. Documents are never turned into Go values here.
+// value is a BSON value as stored in the file. Documents are never decoded into Go values here.
 type value = bsoncore.Value
 
 var (
-	missing       value // of a field that is not there
+	missing       value // the value of a field that doesn't exist
 	emptyDocument = document([]byte{5, 0, 0, 0, 0})
 )
 
-// types are those that keys, and so order and equality, are known for.
+// types are the supported types: those for which keys, and so order and equality, are defined.
 var types = []bsoncore.Type{bsoncore.TypeNull, bsoncore.TypeInt32, bsoncore.TypeInt64, bsoncore.TypeDouble, bsoncore.TypeString,
 	bsoncore.TypeEmbeddedDocument, bsoncore.TypeArray, bsoncore.TypeBinary, bsoncore.TypeObjectID, bsoncore.TypeBoolean, bsoncore.TypeDateTime}
 
@@ -34,7 +34,7 @@ func isDocument(v value) bool   { return v.Type == bsoncore.TypeEmbeddedDocument
 func isArray(v value) bool      { return v.Type == bsoncore.TypeArray }
 func isEmpty(v value) bool      { return len(v.Data) == 5 } // of a document or an array
 
-// accept turns what a caller gave (a document, a struct, a map) into a document of BSON.
+// accept converts the caller's value (a document, a struct, a map) to a BSON document.
 func accept(v any) (value, error) {
 	if v == nil {
 		return missing, mongo.ErrNilDocument
@@ -46,7 +46,7 @@ func accept(v any) (value, error) {
 	return document(raw), check(document(raw), false)
 }
 
-// check refuses types that have no key, and, in what is to be stored or compared with, names that would be read as
+// check rejects types that have no key and, in values to be stored or compared, names that would be interpreted as
 // operators or paths.
 func check(v value, names bool) error { return checkAt(v, names, 0) }
 
@@ -61,11 +61,11 @@ func checkAt(v value, names bool, depth int) error {
 		return fmt.Errorf("localdb: a string without its end")
 	case v.Type == bsoncore.TypeBoolean && v.Data[0] > 1:
 		return fmt.Errorf("localdb: a boolean of %d is neither true nor false", v.Data[0])
-	case v.Type == bsoncore.TypeBinary && v.Data[4] == bson.TypeBinaryBinaryOld: // has its length inside once more
+	case v.Type == bsoncore.TypeBinary && v.Data[4] == bson.TypeBinaryBinaryOld: // repeats its length inside
 		return fmt.Errorf("localdb: binary data of the old subtype 2 is not supported")
 	}
 	if isDocument(v) || isArray(v) {
-		if err := bsoncore.Document(v.Data).Validate(); err != nil { // says nothing of what is further inside
+		if err := bsoncore.Document(v.Data).Validate(); err != nil { // doesn't validate nested values
 			return err
 		}
 	}
@@ -84,7 +84,7 @@ func checkAt(v value, names bool, depth int) error {
 	return nil
 }
 
-// checkPath takes dotted paths of field names. A number would be a place in an array.
+// checkPath accepts dotted paths of field names. A number would be an array index.
 func checkPath(path string) error {
 	for segment := range strings.SplitSeq(path, ".") {
 		if strings.Trim(segment, "0123456789") == "" || strings.ContainsAny(segment, "$\x00") || !utf8.ValidString(segment) {
@@ -94,7 +94,7 @@ func checkPath(path string) error {
 	return nil
 }
 
-// elements goes through the fields of a document or the elements of an array; other values have none.
+// elements iterates over the fields of a document or the elements of an array; other values have none.
 func elements(v value) iter.Seq[bsoncore.Element] {
 	return func(yield func(bsoncore.Element) bool) {
 		if !isDocument(v) && !isArray(v) {
@@ -126,7 +126,8 @@ func field(doc value, name string) value {
 	return missing
 }
 
-// visit calls do with each value at a path. An array on the way stands for its elements, which it then says.
+// visit calls do with each value at a path. An array on the path stands for its elements; the result reports whether
+// there was one.
 func visit(v value, path string, do func(value)) (array bool) {
 	name, rest, _ := strings.Cut(path, ".")
 	switch {
@@ -146,16 +147,16 @@ func visit(v value, path string, do func(value)) (array bool) {
 	return false
 }
 
-// number reads a numeric value of a specification.
+// number returns a numeric value of a query or an update.
 func number(v value) (float64, bool) { return v.AsFloat64OK() }
 
-// idOf reads a stored document's _id as the driver's callers expect it.
+// idOf decodes a stored document's _id as the driver's callers expect it.
 func idOf(raw []byte) (id any, err error) {
 	err = bson.Raw(raw).Lookup("_id").Unmarshal(&id)
 	return id, err
 }
 
-// idFirst puts the _id in front, as MongoDB stores it, and makes one where there is none.
+// idFirst moves the _id to the front, as MongoDB does, and generates one if there is none.
 func idFirst(doc value) value {
 	id := field(doc, "_id")
 	if id.Type == missing.Type {
@@ -172,8 +173,8 @@ func idFirst(doc value) value {
 	return end(raw, at)
 }
 
-// end closes a document that AppendDocumentStart began.
+// end completes a document that AppendDocumentStart began.
 func end(raw []byte, at int32) value {
-	raw, _ = bsoncore.AppendDocumentEnd(raw, at) // fails only where nothing was begun
+	raw, _ = bsoncore.AppendDocumentEnd(raw, at) // only fails if nothing was begun
 	return document(raw)
 }

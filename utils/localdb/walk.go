@@ -8,16 +8,16 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// reader goes through the keys of one span.
+// reader iterates over the keys of one span.
 type reader struct {
 	*bbolt.Cursor
 	span
 	reverse    bool
-	first      []byte // of all keys there, where it reads in reverse
+	first      []byte // the bucket's first key, when reading in reverse
 	key, value []byte
 }
 
-// move goes to the next key, or the first, and tells whether there is one.
+// move advances to the next key, or the first one, and reports whether there is one.
 func (r *reader) move(first bool) bool {
 	switch {
 	case first && r.reverse:
@@ -35,10 +35,10 @@ func (r *reader) move(first bool) bool {
 	return r.key != nil && (r.hi == nil || bytes.Compare(r.key, r.hi) < 0)
 }
 
-// last goes to the last key below hi.
+// last moves to the last key below hi.
 func (r *reader) last() {
 	if r.key = nil; r.first == nil {
-		return // bbolt's Last does not end where a transaction deleted all
+		return // bbolt's Last doesn't return if a transaction deleted all keys
 	}
 	if r.hi != nil {
 		if r.key, _ = r.Seek(r.hi); r.key != nil {
@@ -49,8 +49,8 @@ func (r *reader) last() {
 	r.key, r.value = r.Last()
 }
 
-// back goes to the key before. Between them may lie pages that the transaction emptied: on those, bbolt's Prev returns
-// nil as it does at the beginning.
+// back moves to the previous key. In between there may be pages that the transaction emptied: on those, bbolt's Prev
+// returns nil, as it does at the beginning.
 func (r *reader) back() {
 	if bytes.Equal(r.key, r.first) {
 		r.key = nil
@@ -61,8 +61,8 @@ func (r *reader) back() {
 	}
 }
 
-// merge is a heap of readers, the one with the next key on top. Keys are compared after their prefix: by the columns
-// that the sort is about.
+// merge is a heap of readers, with the next key on top. Keys are compared after their prefix: by the columns of the
+// sort.
 type merge []*reader
 
 func (m merge) Len() int      { return len(m) }
@@ -78,7 +78,7 @@ func (m *merge) Pop() any {
 	return last
 }
 
-// entries goes through the keys of the plan, and their values; where the plan serves a sort, in its order.
+// entries iterates over the plan's keys and their values; if the plan serves a sort, in its order.
 func (p *plan) entries(tx *bbolt.Tx) iter.Seq2[[]byte, []byte] {
 	return func(yield func(key, value []byte) bool) {
 		bucket := tx.Bucket(p.index.bucket)
@@ -90,7 +90,7 @@ func (p *plan) entries(tx *bbolt.Tx) iter.Seq2[[]byte, []byte] {
 		merged := p.ordered && len(p.sort) > 0 && len(p.spans) > 1
 		var cursor *bbolt.Cursor
 		for _, s := range p.spans {
-			if cursor == nil || merged { // spans that are read one after the other share it
+			if cursor == nil || merged { // spans that are read one after another share it
 				cursor = bucket.Cursor()
 			}
 			r := &reader{Cursor: cursor, span: s, reverse: p.reverse, first: first}
@@ -122,7 +122,8 @@ func (p *plan) entries(tx *bbolt.Tx) iter.Seq2[[]byte, []byte] {
 	}
 }
 
-// candidates goes through the _ids of the plan's documents, once each, and the documents where they come along.
+// candidates iterates over the _ids of the plan's documents, without duplicates, and over the documents where they come
+// for free.
 func (p *plan) candidates(tx *bbolt.Tx) iter.Seq2[[]byte, []byte] {
 	if p.index.primary {
 		return p.entries(tx)

@@ -9,10 +9,10 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// deleteChunk is how many documents DeleteMany and the sweeper remove at a time, so that other writers get their turn.
+// deleteChunk is how many documents DeleteMany and the sweeper remove at a time, so that other writers get a turn.
 const deleteChunk = 200
 
-// InsertOne stores a document, with a new ObjectID when it has no _id.
+// InsertOne stores a document, with a new ObjectID if it has no _id.
 func (c *Collection) InsertOne(ctx context.Context, document any, opts ...options.Lister[options.InsertOneOptions]) (_ *mongo.InsertOneResult, err error) {
 	defer c.spoil(ctx, &err)
 	if _, err := resolve(opts); err != nil {
@@ -34,7 +34,7 @@ func (c *Collection) InsertOne(ctx context.Context, document any, opts ...option
 	return &mongo.InsertOneResult{InsertedID: id, Acknowledged: true}, err
 }
 
-// UpdateOne updates the first document that matches, or with upsert inserts one.
+// UpdateOne updates the first matching document, or inserts one with upsert.
 func (c *Collection) UpdateOne(ctx context.Context, filter, update any, opts ...options.Lister[options.UpdateOneOptions]) (_ *mongo.UpdateResult, err error) {
 	defer c.spoil(ctx, &err)
 	q, err := newQuery(filter, opts)
@@ -45,7 +45,7 @@ func (c *Collection) UpdateOne(ctx context.Context, filter, update any, opts ...
 	return c.update(ctx, q, update)
 }
 
-// UpdateMany updates every document that matches, all or none.
+// UpdateMany updates all matching documents, or none.
 func (c *Collection) UpdateMany(ctx context.Context, filter, update any, opts ...options.Lister[options.UpdateManyOptions]) (_ *mongo.UpdateResult, err error) {
 	defer c.spoil(ctx, &err)
 	q, err := newQuery(filter, opts)
@@ -72,13 +72,14 @@ func (c *Collection) update(ctx context.Context, q *query, v any) (*mongo.Update
 	return result, err
 }
 
-// FindOneAndUpdate updates the first document that matches, and returns it as it was or, on demand, as it is now. The
-// finding and the update are one: of any number of callers with the same filter on the old state, one wins.
+// FindOneAndUpdate updates the first matching document, and returns it as it was or, on request, as it is now. Finding
+// and updating are one atomic step: of several callers whose filter matches the old state, only one wins.
 func (c *Collection) FindOneAndUpdate(ctx context.Context, filter, update any, opts ...options.Lister[options.FindOneAndUpdateOptions]) *mongo.SingleResult {
 	return single(c.FindOneAndUpdateRaw(ctx, filter, update, opts...))
 }
 
-// FindOneAndUpdateRaw is FindOneAndUpdate that returns the document's bytes, which are the caller's, or mongo.ErrNoDocuments.
+// FindOneAndUpdateRaw is like FindOneAndUpdate, but returns the document's bytes, which the caller owns, or
+// mongo.ErrNoDocuments.
 func (c *Collection) FindOneAndUpdateRaw(ctx context.Context, filter, update any, opts ...options.Lister[options.FindOneAndUpdateOptions]) (_ bson.Raw, err error) {
 	defer c.spoil(ctx, &err)
 	q, err := newQuery(filter, opts)
@@ -92,12 +93,13 @@ func (c *Collection) FindOneAndUpdateRaw(ctx context.Context, filter, update any
 	return c.changeOne(ctx, q, u)
 }
 
-// FindOneAndDelete removes the first document that matches and returns it.
+// FindOneAndDelete removes the first matching document and returns it.
 func (c *Collection) FindOneAndDelete(ctx context.Context, filter any, opts ...options.Lister[options.FindOneAndDeleteOptions]) *mongo.SingleResult {
 	return single(c.FindOneAndDeleteRaw(ctx, filter, opts...))
 }
 
-// FindOneAndDeleteRaw is FindOneAndDelete that returns the document's bytes, which are the caller's, or mongo.ErrNoDocuments.
+// FindOneAndDeleteRaw is like FindOneAndDelete, but returns the document's bytes, which the caller owns, or
+// mongo.ErrNoDocuments.
 func (c *Collection) FindOneAndDeleteRaw(ctx context.Context, filter any, opts ...options.Lister[options.FindOneAndDeleteOptions]) (_ bson.Raw, err error) {
 	defer c.spoil(ctx, &err)
 	q, err := newQuery(filter, opts)
@@ -121,10 +123,10 @@ func (c *Collection) changeOne(ctx context.Context, q *query, u update) (bson.Ra
 	if raw == nil {
 		return nil, mongo.ErrNoDocuments
 	}
-	return q.project(nil, raw), nil // copies: a transaction that goes on still holds what it stored
+	return q.project(nil, raw), nil // copies: a transaction that continues still holds what it stored
 }
 
-// DeleteOne removes one document that matches.
+// DeleteOne removes one matching document.
 func (c *Collection) DeleteOne(ctx context.Context, filter any, opts ...options.Lister[options.DeleteOneOptions]) (_ *mongo.DeleteResult, err error) {
 	defer c.spoil(ctx, &err)
 	q, err := newQuery(filter, opts)
@@ -139,8 +141,8 @@ func (c *Collection) DeleteOne(ctx context.Context, filter any, opts ...options.
 	return &mongo.DeleteResult{DeletedCount: done.matched, Acknowledged: true}, nil
 }
 
-// DeleteMany removes every document that matches, in chunks between which others may write. An error may leave the
-// rest undeleted, as in MongoDB. In a transaction all of them go, or none.
+// DeleteMany removes all matching documents, in chunks between which others may write. After an error, some may remain,
+// as in MongoDB. In a transaction, all of them are removed or none.
 func (c *Collection) DeleteMany(ctx context.Context, filter any, opts ...options.Lister[options.DeleteManyOptions]) (_ *mongo.DeleteResult, err error) {
 	defer c.spoil(ctx, &err)
 	q, err := newQuery(filter, opts)
@@ -161,14 +163,14 @@ func (c *Collection) DeleteMany(ctx context.Context, filter any, opts ...options
 	}
 }
 
-// outcome is what a change did, and the bytes of the last document before and after it.
+// outcome is the result of a change, with the bytes of the last document before and after it.
 type outcome struct {
 	matched, modified int64
 	upserted          bool
 	before, after     []byte
 }
 
-// change updates the documents that match, or removes them, in one transaction. typed gives errors the driver's types.
+// change updates or removes the matching documents in one transaction. typed converts errors to the driver's types.
 func (c *Collection) change(ctx context.Context, q *query, u update, typed func(error) error) (done outcome, err error) {
 	err = c.db.write(ctx, func(w *writeTx) error {
 		done = outcome{}

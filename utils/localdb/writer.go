@@ -13,13 +13,13 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// ErrDisk is the error of a write at which the disk failed in a way that leaves open what it holds, and of all after it.
+// ErrDisk is returned by a write that failed in a way that leaves the disk's content uncertain, and by all later ones.
 var ErrDisk = errors.New("the disk may have lost a write")
 
 // maxBatch bounds how many operations share a transaction.
 const maxBatch = 256
 
-// maxGather bounds a wait for writers after a commit that took long: that of a big index, say.
+// maxGather bounds how long to wait for writers after a slow commit, such as that of a large index.
 const maxGather = 5 * time.Millisecond
 
 var (
@@ -27,11 +27,11 @@ var (
 	errSpoiled = errors.New("an operation failed after it had written")
 )
 
-// operation is one write, computed inside the transaction that commits it, so that reading and then writing is
+// operation is one write. It is computed inside the transaction that commits it, so that reading and then writing is
 // atomic. do may run twice: it must reset what it returns to its caller.
 type operation struct {
 	do    func(*writeTx) error
-	turns chan func() // what do leaves to the caller's goroutine
+	turns chan func() // what do runs in the caller's goroutine
 	state atomic.Int32
 	err   error
 	done  chan struct{}
@@ -40,7 +40,7 @@ type operation struct {
 	nature         // of its last run
 }
 
-// The states of an operation: one that waits either begins or is withdrawn.
+// The states of an operation: one that is waiting is either started or withdrawn.
 const (
 	waiting int32 = iota
 	begun
@@ -52,15 +52,15 @@ func (o *operation) begin() bool {
 }
 func (o *operation) withdraw() bool { return o.state.CompareAndSwap(waiting, withdrawn) }
 
-// writeTx is the transaction that an operation shares. An operation that fails before it wrote harms nobody.
+// writeTx is the transaction that operations share. An operation that fails before it wrote anything affects no other.
 type writeTx struct {
 	tx        *bbolt.Tx
 	wrote     bool
-	essential bool // what is written now
+	essential bool // the current write is essential
 	nature
 }
 
-// write runs an operation: in the transaction of the context, or else in its turn.
+// write runs an operation: in the context's transaction, or else in the queue.
 func (d *DB) write(ctx context.Context, do func(*writeTx) error) error {
 	if t := d.transaction(ctx); t != nil {
 		return t.write(ctx, do)
@@ -68,8 +68,9 @@ func (d *DB) write(ctx context.Context, do func(*writeTx) error) error {
 	return d.run(ctx, &operation{do: do, done: make(chan struct{}), essential: isEssential(ctx)})
 }
 
-// run queues an operation and waits for its outcome. When the context ends first, an operation that has not begun is
-// withdrawn and never happens. Once it has, only the outcome counts: the context cannot say whether the write happened.
+// run queues an operation and waits for its outcome. If the context is cancelled first, an operation that has not begun
+// is withdrawn and never happens. Once it has begun, only the outcome counts: the context cannot tell whether the write
+// happened.
 func (d *DB) run(ctx context.Context, o *operation) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -92,7 +93,7 @@ func (d *DB) run(ctx context.Context, o *operation) error {
 	}
 }
 
-// Ping tells whether writes go on. It waits for its turn among them, and writes nothing.
+// Ping checks that writes are possible. It waits for its turn in the queue, and writes nothing.
 func (d *DB) Ping(ctx context.Context) error {
 	return d.write(ctx, func(*writeTx) error { return nil })
 }
@@ -114,8 +115,8 @@ func (d *DB) queue(ctx context.Context, o *operation) error {
 	}
 }
 
-// writer is the only goroutine that writes. It commits together what queued up during the last flush: under load
-// many operations share one fsync, and a lone one does not wait.
+// writer is the only goroutine that writes. It commits together everything that was queued during the last flush: under
+// load, many operations share one fsync, and a single one doesn't wait.
 func (d *DB) writer() {
 	expected, took := 1, time.Duration(0)
 	for o := range d.operations {
@@ -134,18 +135,18 @@ func (d *DB) writer() {
 	}
 }
 
-// gather lets the callers that the last commit woke queue their next write, beside those that waited for it. Otherwise
-// writers fall into two halves that wait for each other's flushes. Those that do not come are waited for a part of what
-// a flush takes.
+// gather lets the callers that the last commit woke up queue their next write next to those that were waiting.
+// Otherwise, writers split into two groups that wait for each other's flushes. It waits for them only for a fraction of
+// the time that a flush takes.
 func (d *DB) gather(expected int, most time.Duration) {
 	for start := time.Now(); len(d.operations)+1 < expected && time.Since(start) < most; {
 		runtime.Gosched()
 	}
 }
 
-// commit runs operations in one transaction. When one fails after it wrote, each runs again in its own, so that only the
-// one at fault returns the error; so too when the disk is full and one of them may use the reserve. When the disk fails,
-// none runs again: the transaction may have reached it all the same.
+// commit runs operations in one transaction. If one fails after it wrote, each runs again in its own transaction, so
+// that only the faulty one returns the error; likewise if the disk is full and one of them may use the reserve. After a
+// disk error, none runs again: the transaction may have been committed nevertheless.
 func (d *DB) commit(batch []*operation) {
 	err := d.transact(batch)
 	if errors.Is(err, errSpoiled) && len(batch) > 1 || errors.Is(err, ErrFull) && d.useReserve(batch) {
@@ -157,7 +158,7 @@ func (d *DB) commit(batch []*operation) {
 	if err == nil || errors.Is(err, errSpoiled) {
 		return
 	}
-	for _, o := range batch { // also those refused for what a neighbour had written: it is not there
+	for _, o := range batch { // including those rejected because of a neighbour's write, which is not stored now
 		o.err = fmt.Errorf("localdb: writing: %w", err)
 	}
 }
@@ -194,9 +195,9 @@ func (d *DB) transact(batch []*operation) error {
 	return err
 }
 
-// update stops all writing at a failure that may have lost something: after a failed flush the system takes the pages
-// for written, so the next flush would succeed, over a file that is not what it seems. Reads go on: they show that write
-// or not, as after any write that got no answer, but never a part of it.
+// update stops all writing after a failure that may have lost data: after a failed flush, the system considers the
+// pages written, so the next flush would succeed although the file is not what it seems. Reads continue: they show the
+// failed write or not, as after any write without a response, but never a part of it.
 func (d *DB) update(do func(*bbolt.Tx) error) error {
 	if d.failed != nil {
 		return d.failed
@@ -213,9 +214,9 @@ func (d *DB) update(do func(*bbolt.Tx) error) error {
 	return d.failed
 }
 
-// beforeFlush tells failures that left all that was valid as it was, as on a full disk: the file could not grow (of which
-// bbolt keeps the text alone), or a page was refused. The page that makes the others valid has a checksum, and its
-// predecessor is another page.
+// beforeFlush recognizes failures that left all valid data intact, as on a full disk: the file could not grow (for
+// which bbolt only keeps the text), or writing a page failed. The page that makes the others valid has a checksum, and
+// its predecessor is another page.
 func beforeFlush(err error) bool {
 	var failed *fs.PathError
 	return errors.As(err, &failed) && failed.Op == "write" || strings.HasPrefix(err.Error(), resizeFailed)
@@ -223,7 +224,7 @@ func beforeFlush(err error) bool {
 
 const resizeFailed = "file resize error: "
 
-// attempt turns a panic into an error: one bad document must not end the process.
+// attempt turns a panic into an error: a single bad document must not end the process.
 func attempt(do func(*writeTx) error, w *writeTx) (err error) {
 	defer func() {
 		if r := recover(); r != nil {

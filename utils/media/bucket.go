@@ -15,18 +15,18 @@ import (
 
 // Bucket is where the files are: a folder, or an S3-compatible bucket.
 type Bucket interface {
-	// Put stores what write writes. After an error there is nothing under the name.
+	// Put stores what write writes. After an error, nothing exists under the name.
 	Put(ctx context.Context, name, contentType string, write func(io.Writer) error) error
-	// Open opens a file at its beginning. A missing one is fs.ErrNotExist.
+	// Open opens a file at its beginning. A missing file returns fs.ErrNotExist.
 	Open(ctx context.Context, name string) (io.ReadSeekCloser, error)
-	// Delete removes a file. A missing one is not an error.
+	// Delete removes a file. A missing file is not an error.
 	Delete(ctx context.Context, name string) error
-	// List visits the files whose names begin with prefix, in the order of their names.
+	// List visits the files whose names begin with prefix, sorted by name.
 	List(ctx context.Context, prefix string, visit func(Info) error) error
 	Close() error
 }
 
-// Info is what the storage knows of a file.
+// Info is what the storage knows about a file.
 type Info struct {
 	Name    string
 	Size    int64
@@ -35,8 +35,8 @@ type Info struct {
 
 const mediaURLForms = "write s3://NAME?region=REGION, or file:///PATH, or leave it empty for a folder in DATA_DIR"
 
-// openBucket opens what MEDIA_URL names. The URL may hold a key: no error repeats
-// it, and neither do those of the URL parser get through.
+// openBucket opens the storage that MEDIA_URL names. The URL may contain a key: no error repeats it, and errors of the
+// URL parser are not passed on.
 func openBucket(ctx context.Context, mediaURL, dir string) (Bucket, error) {
 	if mediaURL == "" {
 		return openFolder(dir, true)
@@ -58,10 +58,10 @@ func openBucket(ctx context.Context, mediaURL, dir string) (Bucket, error) {
 	return nil, fmt.Errorf("MEDIA_URL names a kind of storage that isn't supported: %s", mediaURLForms)
 }
 
-// openFileURL opens file:///PATH, or file://./PATH below the working folder. The
-// folder must exist unless create_dir is set: the disk may just not be mounted.
+// openFileURL opens file:///PATH, or file://./PATH relative to the working directory. The folder must exist unless
+// create_dir is set: the disk may just not be mounted.
 func openFileURL(u *url.URL, query url.Values) (Bucket, error) {
-	// The last three are of former versions. What they asked for is always done.
+	// The last three are from earlier versions. What they requested is now always done.
 	if err := onlyKnown(query, "create_dir", "no_tmp_dir", "metadata", "dir_file_mode"); err != nil {
 		return nil, err
 	}

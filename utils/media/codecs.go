@@ -2,8 +2,8 @@ package media
 
 import "tokentube/utils/apperr"
 
-// What browsers play, which is less than what a format can hold. All of them play 8 bits a colour and 4:2:0, in which
-// cameras record; editing programs also export what only their own player shows.
+// What browsers can play, which is less than what a format allows. All of them play 8 bits per colour and 4:2:0, which
+// is what cameras record; editing programs can also export what only their own player supports.
 
 const (
 	advice       = "Export the video as MP4 with H.264 (High profile, 8 bit, 4:2:0) or AV1, or as WebM."
@@ -27,7 +27,8 @@ func unplayableSound() error {
 	return refuse("Browsers can't play the sound of this video. " + soundAdvice)
 }
 
-// checkH264 reads "avcC" (ISO/IEC 14496-15 §5.3.3.1). What decoders go by is the profile in the parameter set, which it repeats.
+// checkH264 reads "avcC" (ISO/IEC 14496-15 §5.3.3.1). Decoders use the profile in the parameter set, which avcC
+// repeats.
 func checkH264(config []byte) error {
 	if len(config) < 7 || config[0] != 1 {
 		return damagedVideo()
@@ -48,7 +49,8 @@ func checkH264(config []byte) error {
 	return nil
 }
 
-// checkAV1 reads "av1C", which WebM has too. The Main profile is 8 and 10 bit 4:2:0; the others are 4:2:2, 4:4:4 and 12 bit.
+// checkAV1 reads "av1C", which WebM has too. The Main profile is 8 and 10 bit 4:2:0; the others are 4:2:2, 4:4:4 and 12
+// bit.
 func checkAV1(config []byte) error {
 	if len(config) < 4 || config[0] != 0x81 {
 		return damagedVideo()
@@ -70,7 +72,8 @@ func checkVP9(frame byte) error {
 	return nil
 }
 
-// checkMP4Sound knows the sound that browsers play in MP4: AAC, MP3, Opus and FLAC. Of "mp4a", "esds" says which it is.
+// checkMP4Sound accepts the sound that browsers play in MP4: AAC, MP3, Opus and FLAC. For "mp4a", "esds" says which it
+// is.
 func checkMP4Sound(codec string, config []byte) error {
 	switch codec {
 	case "Opus", "fLaC", ".mp3":
@@ -91,7 +94,8 @@ func checkMP4Sound(codec string, config []byte) error {
 	return unplayableSound()
 }
 
-// mp4aFormat reads "esds" (ISO/IEC 14496-1 §7.2.6): the object type, and that of AAC. Zero is neither.
+// mp4aFormat reads "esds" (ISO/IEC 14496-1 §7.2.6): the object type and, for AAC, the audio object type. Zero means
+// unknown.
 func mp4aFormat(esds []byte) (format, object byte) {
 	if len(esds) < 4 {
 		return 0, 0
@@ -117,7 +121,7 @@ func mp4aFormat(esds []byte) (format, object byte) {
 	return config[0], own[0] >> 3
 }
 
-// descriptor returns the body of the descriptor at the beginning of b, if it has the tag.
+// descriptor returns the body of the descriptor at the start of b, if it has the tag.
 func descriptor(b []byte, tag byte) (body []byte, ok bool) {
 	if len(b) < 2 || b[0] != tag {
 		return nil, false
@@ -135,8 +139,8 @@ func descriptor(b []byte, tag byte) (body []byte, ok bool) {
 	return nil, false
 }
 
-// checkWaste refuses a file most of which is neither picture nor sound: a place to keep anything, and no video. Indexes,
-// covers and what cameras add fit many times.
+// checkWaste rejects a file that is mostly neither picture nor sound: a hiding place for other data, not a video.
+// Indexes, covers and what cameras add are far smaller than the limit.
 func checkWaste(other, media int64) error {
 	if other > 8<<20 && other > media {
 		return damagedVideo()

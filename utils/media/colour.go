@@ -10,21 +10,21 @@ import (
 	"github.com/kovidgoyal/imaging/prism/meta/icc"
 )
 
-// conversion takes colours of a profile to sRGB. To work out each pixel would take a quarter of a minute for a large photo,
-// so it is done for a grid of colours, and the others are found between them.
+// conversion converts colours of a profile to sRGB. Computing each pixel would take 15 seconds for a large photo, so
+// only a grid of colours is computed, and the others are interpolated.
 type conversion struct {
-	channels, grid int // so many values of each channel
+	channels, grid int // the grid's size in each channel
 	table          [][3]float32
 }
 
-// grids are how many values of each channel the table has. Gray has them all.
+// grids are the table's sizes in each channel. For grey, it has all values.
 var grids = [...]int{1: 256, 3: 33, 4: 17}
 
-// readProfile prepares the conversion from a colour profile, for colours of so many channels. A profile that cannot be used
-// is an error; the picture is then shown as browsers do, as if it had none.
+// readProfile prepares the conversion from a colour profile with the given number of channels. An unusable profile is
+// an error; the picture is then treated as browsers do, as if it had none.
 func readProfile(data []byte, channels int) (c conversion, err error) {
 	defer func() {
-		if fault := recover(); fault != nil { // the library's way with some broken profiles
+		if fault := recover(); fault != nil { // how the library reports some broken profiles
 			err = fmt.Errorf("colour profile: %v", fault)
 		}
 	}()
@@ -46,7 +46,7 @@ func readProfile(data []byte, channels int) (c conversion, err error) {
 	return tabulate(pipeline, channels), nil
 }
 
-// tabulate works out the grid, whose first channel changes fastest.
+// tabulate computes the grid. Its first channel changes fastest.
 func tabulate(p *icc.Pipeline, channels int) conversion {
 	c := conversion{channels: channels, grid: grids[channels]}
 	size := 1
@@ -66,7 +66,7 @@ func tabulate(p *icc.Pipeline, channels int) conversion {
 	return c
 }
 
-// at finds a colour between its neighbours in the grid. Channels are between 0 and 1.
+// at interpolates a colour between its neighbours in the grid. Channels are between 0 and 1.
 func (c conversion) at(in [4]float32) (out [3]float32) {
 	var step, index [4]int
 	var part [4]float32
@@ -96,7 +96,7 @@ func (c conversion) at(in [4]float32) (out [3]float32) {
 	return out
 }
 
-// apply converts a picture in place. Its four bytes a pixel are red, green, blue and opacity, or the four inks.
+// apply converts a picture in place. A pixel's four bytes are red, green, blue and alpha, or the four inks.
 func (c conversion) apply(img *image.RGBA) {
 	if c.table == nil {
 		return
@@ -110,7 +110,7 @@ func (c conversion) apply(img *image.RGBA) {
 		if opacity == 0 {
 			continue
 		}
-		most := float32(opacity) // colours are multiplied by it
+		most := float32(opacity) // colours are premultiplied by it
 		in := [4]float32{float32(pix[0]) / most, float32(pix[1]) / most, float32(pix[2]) / most, float32(pix[3]) / most}
 		for j, v := range c.at(in) {
 			pix[j] = byte(max(0, min(1, v))*most + 0.5)
@@ -119,7 +119,7 @@ func (c conversion) apply(img *image.RGBA) {
 	}
 }
 
-// inksToRGB mixes the inks of a printed picture that has no profile.
+// inksToRGB converts the inks of a CMYK picture that has no profile.
 func inksToRGB(img *image.RGBA) {
 	for i := 0; i+4 <= len(img.Pix); i += 4 {
 		p := img.Pix[i : i+4 : i+4]

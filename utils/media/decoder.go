@@ -17,12 +17,12 @@ import (
 	"tokentube/utils/fair"
 )
 
-// A decoder makes pictures of uploads in processes of their own, each an instance of this program that does nothing else.
+// A decoder processes uploaded pictures in separate processes, each an instance of this program that does nothing else.
 //
-// Decoders are written for honest files. A few bytes can make one take gigabytes or hours, in ways that no look at the
-// header tells, and a function cannot be stopped from outside. A process can: when its client has gone, when its time is
-// over, and by itself when it holds more memory than the picture's header accounts for. All that it held is free then. A
-// fault in a library is the end of one upload, in a process that knows no secret and has no file open.
+// Decoders are written for honest files. A few bytes can make one use gigabytes or hours, in ways that the header
+// doesn't reveal, and a function cannot be stopped from outside. A process can: when its client disconnects, when its
+// time is up, and by itself when it uses more memory than the picture's header accounts for. All its memory is free
+// then. A bug in a library ends a single upload, in a process that knows no secrets and has no files open.
 type decoder struct {
 	light, heavy *fair.Places
 	time         time.Duration
@@ -30,12 +30,12 @@ type decoder struct {
 
 const (
 	lightCost = 64 << 20
-	// What a decoder process takes beside the decoded picture: the program, the pictures it makes, their files.
+	// What a decoder process needs besides the decoded picture: the program, the resulting pictures and their files.
 	workingMemory = 128 << 20
 
 	lightSlots = 2
 	heavySlots = 1
-	// So many may wait for each place, and so long.
+	// How many may wait for each place, and how long.
 	waitingForSlot = 16
 	patience       = time.Minute
 	// However busy the machine is.
@@ -52,8 +52,8 @@ func newDecoder(time time.Duration) *decoder {
 
 func (p *Picture) light() bool { return p.cost <= lightCost }
 
-// enter waits for a place. Most pictures are light. They have places of their own, so that none of them waits behind a large
-// one; and nobody has more than their share, however many they send.
+// enter waits for a place. Most pictures are light. They have separate places, so that none of them waits behind a
+// large one; and nobody gets more than their share, however many they send.
 func (d *decoder) enter(ctx context.Context, p *Picture) (leave func(), err error) {
 	places := d.heavy
 	if p.light() {
@@ -75,7 +75,7 @@ func tooBusy(cause error) error {
 	return apperr.Crowd(patience, "The site is processing too many pictures right now. Try again in a moment.").Because(cause)
 }
 
-// run makes the shapes of an upload and hands them on, in their order. When it returns, the process is gone.
+// run makes the shapes of an upload and passes them on, in order. When it returns, the process has ended.
 func (d *decoder) run(ctx context.Context, p *Picture, shapes []shape, take func(made, io.Reader) error) error {
 	leave, err := d.enter(ctx, p)
 	if err != nil {
@@ -104,7 +104,7 @@ func (d *decoder) decode(ctx context.Context, p *Picture, shapes []shape, take f
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start a decoder: %w", err)
 	}
-	// The process looks at its own clock, unless a fault keeps it from that.
+	// The process checks its own time, unless a bug prevents that.
 	clock := time.AfterFunc(longestDecode, kill)
 	content := bufio.NewReader(output)
 	line, readErr := content.ReadBytes('\n')
@@ -113,7 +113,7 @@ func (d *decoder) decode(ctx context.Context, p *Picture, shapes []shape, take f
 	if err == nil {
 		err = takeAll(p.field, line, content, take)
 	}
-	kill() // it has nothing more to do
+	kill() // it has nothing left to do
 	ended := cmd.Wait()
 	if readErr == nil {
 		return err
@@ -121,7 +121,7 @@ func (d *decoder) decode(ctx context.Context, p *Picture, shapes []shape, take f
 	return failed(ctx, p.field, inTime, ended)
 }
 
-// takeAll reads what the process says, and hands on what it made.
+// takeAll reads the process's report, and passes on the resulting pictures.
 func takeAll(field string, line []byte, content io.Reader, take func(made, io.Reader) error) error {
 	var said report
 	if err := json.Unmarshal(line, &said); err != nil {
@@ -138,13 +138,13 @@ func takeAll(field string, line []byte, content io.Reader, take func(made, io.Re
 	return nil
 }
 
-// failed says why a process ended without a report.
+// failed explains why a process ended without a report.
 func failed(ctx context.Context, field string, inTime bool, ended error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("decode the %s: %w", field, ctx.Err())
 	}
 	var exit *exec.ExitError
-	// By a signal, which it doesn't send itself: the system had no memory left for it.
+	// Killed by a signal, which it doesn't send itself: the system had no memory left for it.
 	const signalled = -1
 	if !inTime || errors.As(ended, &exit) && (exit.ExitCode() == overBudget || exit.ExitCode() == signalled) {
 		return tooExpensive().Because(ended)
@@ -152,11 +152,11 @@ func failed(ctx context.Context, field string, inTime bool, ended error) error {
 	return damagedPicture(field, fmt.Errorf("the decoder broke down: %w", ended))
 }
 
-// jobVariable makes the program a decoder. It is all of its environment: it has no need of our keys.
+// jobVariable turns the program into a decoder. It is its whole environment: a decoder doesn't need our keys.
 const jobVariable = "TOKENTUBE_DECODER_JOB"
 
 func decoderCommand(ctx context.Context, j job) (*exec.Cmd, error) {
-	program := "/proc/self/exe" // stays right when the file was replaced by a newer version
+	program := "/proc/self/exe" // remains valid if the file is replaced by a newer version
 	if runtime.GOOS != "linux" {
 		own, err := os.Executable()
 		if err != nil {

@@ -10,8 +10,7 @@ import (
 // unknownSize is the size of an element that was written live.
 const unknownSize = -1
 
-// element reads the head of an element: its id with the length marker, its size
-// without it (RFC 8794, 4 and 5).
+// element reads the header of an element: its id including the length marker, its size without it (RFC 8794 §4, §5).
 func (c *cursor) element() (id uint64, size int64, err error) {
 	id, _, err = c.vint(4)
 	if err != nil {
@@ -31,7 +30,7 @@ func (c *cursor) element() (id uint64, size int64, err error) {
 	return id, size, nil
 }
 
-// vint reads a number whose leading zero bits say how many bytes it has.
+// vint reads a number whose leading zero bits encode its length in bytes.
 func (c *cursor) vint(most int) (value uint64, length int, err error) {
 	var b [8]byte
 	if err := c.read(b[:1], math.MaxInt64); err != nil {
@@ -57,7 +56,7 @@ func noEOF(err error) error {
 	return err
 }
 
-// elements gives the elements up to end to visit, which may leave any rest of them.
+// elements passes the elements up to end to visit, which may leave any part of them unread.
 func (c *cursor) elements(end int64, visit func(id uint64, end int64) error) error {
 	for c.at < end {
 		id, size, err := c.element()

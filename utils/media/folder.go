@@ -13,15 +13,15 @@ import (
 	"time"
 )
 
-// folder keeps each file under its own name. Nothing outside of the folder can be
-// reached through it, whatever a name or a link says.
+// folder stores each file under its own name. Nothing outside of the folder can be reached through it, whatever a name
+// or a link contains.
 type folder struct{ root *os.Root }
 
 const (
-	// A half-written file lies beside its final place, so that the rename that makes
-	// it visible stays on one file system and is atomic.
+	// A partially written file is next to its final place, so that the rename that makes it visible stays on one file
+	// system and is atomic.
 	draftEnding = ".tmp"
-	// Former versions could keep a file's type in a second file.
+	// Earlier versions could store a file's type in a second file.
 	sidecarEnding = ".attrs"
 	probeBytes    = 64 << 10
 )
@@ -52,8 +52,8 @@ func (f folder) makeFolders() error {
 	return f.flush(".")
 }
 
-// removeDrafts removes half-written files that a crash left behind, and counts those that are too young to be told from
-// one that is being written.
+// removeDrafts removes partial files that a crash left behind, and counts those that are too recent to be distinguished
+// from files still being written.
 func (f folder) removeDrafts(ctx context.Context, before time.Time) (removed, young int, err error) {
 	for _, dir := range Folders() {
 		found, err := fs.Glob(f.root.FS(), dir+"*"+draftEnding)
@@ -63,7 +63,7 @@ func (f folder) removeDrafts(ctx context.Context, before time.Time) (removed, yo
 		for _, name := range found {
 			info, err := f.root.Stat(name)
 			if err != nil {
-				continue // gone, or about to be
+				continue // already removed, or about to be
 			}
 			if !info.ModTime().Before(before) {
 				young++
@@ -78,7 +78,7 @@ func (f folder) removeDrafts(ctx context.Context, before time.Time) (removed, yo
 	return removed, young, nil
 }
 
-// writable tells whether a file can be written, by writing one.
+// writable checks that files can be written, by writing one.
 func (f folder) writable() error {
 	name := private + "probe" + draftEnding
 	if err := f.remove(name); err != nil {
@@ -108,8 +108,7 @@ func (f folder) Put(ctx context.Context, name, _ string, write func(io.Writer) e
 	return nil
 }
 
-// write makes a file and flushes it: a rename that outlives a power cut must not
-// name a file that does not.
+// write creates a file and flushes it: a rename that survives a power failure must not name a file that doesn't.
 func (f folder) write(name string, write func(io.Writer) error) error {
 	file, err := f.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -125,7 +124,7 @@ func (f folder) write(name string, write func(io.Writer) error) error {
 	return err
 }
 
-// flush makes the names in a folder last. Windows cannot, and keeps them anyway.
+// flush makes the names in a folder durable. Windows doesn't support this, and keeps the names anyway.
 func (f folder) flush(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil
@@ -174,7 +173,7 @@ func (f folder) List(ctx context.Context, prefix string, visit func(Info) error)
 				continue
 			}
 			info, err := f.root.Stat(name)
-			if errors.Is(err, fs.ErrNotExist) { // deleted since
+			if errors.Is(err, fs.ErrNotExist) { // deleted in the meantime
 				continue
 			}
 			if err != nil {

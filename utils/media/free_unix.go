@@ -4,7 +4,7 @@ package media
 
 import "syscall"
 
-// freeSpace is how many bytes the disk of a folder has left.
+// freeSpace is how many bytes are free on a folder's disk.
 func freeSpace(dir string) (int64, error) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {

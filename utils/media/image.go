@@ -9,32 +9,31 @@ import (
 	"io"
 )
 
-// Sizes in pixels. A page shows them at half of that or less, for sharp screens.
+// Sizes in pixels. Pages show them at half that size or less, for high-resolution screens.
 const (
 	photoSide  = 4096
 	thumbWidth = 640
-	// PreviewWidth is also what pages tell a browser of the previews that are stored already.
+	// PreviewWidth is also the width that pages announce to browsers for existing previews.
 	PreviewWidth = 1600
 	avatarSide   = 320
 	coverWidth   = 1600
-	coverShape   = 4 // as wide as that many heights
+	coverShape   = 4 // width divided by height
 	quality      = 85
 )
 
 // Image is a stored photo.
 type Image struct {
 	Name          string // the large picture
-	Preview       string // empty: the large picture serves as well
+	Preview       string // empty: the large picture is used instead
 	Thumbnail     string // all private
 	Width, Height int    // of the large picture, upright
 	Size          int64  // bytes of the large picture
-	PreviewSize   int64  // and of the preview
+	PreviewSize   int64  // bytes of the preview
 	ContentType   string
 }
 
-// SavePhoto stores a photo, at most 4096 pixels long, its preview, 1600 wide,
-// if that is narrower and takes fewer bytes, and its thumbnail, at most 640
-// wide. Of an animation the first picture is kept.
+// SavePhoto stores a photo, at most 4096 pixels on its longer side, its preview, 1600 wide, if that is narrower and
+// smaller in bytes, and its thumbnail, at most 640 wide. Only the first frame of an animation is kept.
 func (s *Store) SavePhoto(ctx context.Context, p *Picture) (Image, error) {
 	files, err := s.save(ctx, private, p,
 		shape{Width: photoSide, Height: photoSide},
@@ -52,14 +51,13 @@ func (s *Store) SavePhoto(ctx context.Context, p *Picture) (Image, error) {
 	return img, nil
 }
 
-// SaveAvatar stores the middle of the picture, 320 by 320, and returns its
-// public name.
+// SaveAvatar stores the middle of the picture, 320 by 320, and returns its public name.
 func (s *Store) SaveAvatar(ctx context.Context, p *Picture) (string, error) {
 	return s.saveOne(ctx, public, p, shape{Width: avatarSide, Height: avatarSide, Cut: true, Enlarge: true})
 }
 
-// SaveCover stores the middle of the picture, four times as wide as high and at
-// most 1600 wide, and returns its public name.
+// SaveCover stores the middle of the picture, four times as wide as high and at most 1600 wide, and returns its public
+// name.
 func (s *Store) SaveCover(ctx context.Context, p *Picture) (string, error) {
 	return s.saveOne(ctx, public, p, shape{Width: coverWidth, Height: coverWidth / coverShape, Cut: true})
 }
@@ -78,13 +76,13 @@ func (s *Store) saveOne(ctx context.Context, folder string, p *Picture, sh shape
 	return files[0].name, nil
 }
 
-// stored is a picture that was made of an upload, under its name.
+// stored is a picture made from an upload, and its name.
 type stored struct {
 	made
 	name string
 }
 
-// save makes the shapes of an upload and stores all of them, or none. Of those that are to be lighter, some may be missing.
+// save makes the shapes of an upload and stores all of them, or none. Shapes that must be lighter may be missing.
 func (s *Store) save(ctx context.Context, folder string, p *Picture, shapes ...shape) (files []stored, err error) {
 	defer func() {
 		if err == nil {
@@ -104,7 +102,7 @@ func (s *Store) save(ctx context.Context, folder string, p *Picture, shapes ...s
 	return files, err
 }
 
-// putContent stores exactly so many bytes, or nothing.
+// putContent stores exactly size bytes, or nothing.
 func (s *Store) putContent(ctx context.Context, folder, contentType string, size int64, content io.Reader) (string, error) {
 	name, err := s.newName(folder, contentType)
 	if err != nil {
@@ -116,12 +114,12 @@ func (s *Store) putContent(ctx context.Context, folder, contentType string, size
 	})
 }
 
-// SaveInitials stores an avatar that the program drew, and returns its public name.
+// SaveInitials stores an avatar drawn by the program, and returns its public name.
 func (s *Store) SaveInitials(ctx context.Context, img image.Image) (string, error) {
 	return s.saveDrawing(ctx, public, img)
 }
 
-// SavePoster stores a thumbnail that the program drew, and returns its private name.
+// SavePoster stores a thumbnail drawn by the program, and returns its private name.
 func (s *Store) SavePoster(ctx context.Context, img image.Image) (string, error) {
 	return s.saveDrawing(ctx, private, img)
 }

@@ -21,21 +21,21 @@ const (
 	markerCOM  = 0xfe
 )
 
-// jpegFile is what the segments of a JPEG say, its picture left aside.
+// jpegFile is what the segments of a JPEG contain, apart from the picture itself.
 type jpegFile struct {
-	frame         byte // the marker of the frame, which names the kind of JPEG
+	frame         byte // the marker of the frame, which determines the kind of JPEG
 	bits          byte
 	width, height int
 	sampling      []sampling // of each component
 	scans         int
 	exif, profile []byte
-	end           int // where the picture ends; what follows belongs to something else
+	end           int // where the picture ends; what follows is something else
 }
 
 type sampling struct{ h, v int }
 
-// readJPEG walks through the segments. It stops at the first thing that cannot be one: many files end without a marker, or
-// have a phone maker's own data behind the picture.
+// readJPEG walks through the segments. It stops at the first thing that is not a segment: many files lack an end
+// marker, or contain a phone maker's own data after the picture.
 func readJPEG(data []byte) jpegFile {
 	j := jpegFile{end: len(data)}
 	scanned := 0 // components of all scans
@@ -59,7 +59,7 @@ func readJPEG(data []byte) jpegFile {
 				j.exif = exif
 			}
 		case markerAPP2:
-			// In pieces of 64 kB, each with its number. They are in order in every file that is seen.
+			// In chunks of 64 kB, each with its number. In practice they are always in order.
 			if piece, ok := bytes.CutPrefix(body, []byte("ICC_PROFILE\x00")); ok && len(piece) > 2 {
 				j.profile = append(j.profile, piece[2:]...)
 			}
@@ -88,7 +88,7 @@ func nextMarker(data []byte, at int) (start int, marker byte) {
 	return len(data), markerEOI
 }
 
-// segment is the body of the segment whose length stands at a place.
+// segment is the body of the segment whose length is stored at the given offset.
 func segment(data []byte, at int) (body []byte, ok bool) {
 	if at+2 > len(data) {
 		return nil, false
@@ -100,7 +100,7 @@ func segment(data []byte, at int) (body []byte, ok bool) {
 	return data[at+2 : at+length], true
 }
 
-// belongs reports whether a marker may come next. There is one frame, and it comes before the scans.
+// belongs reports whether a marker may come next. There is one frame, and it precedes the scans.
 func (j *jpegFile) belongs(marker byte) bool {
 	switch {
 	case isFrame(marker):
@@ -129,8 +129,8 @@ func (j *jpegFile) readFrame(marker byte, body []byte) {
 // sequential reports whether each component comes in one scan.
 func (j *jpegFile) sequential() bool { return j.frame == markerSOF0 || j.frame == markerSOF0+1 }
 
-// decodable reports whether the decoder knows this kind: 8 bits, Huffman coding, neither lossless nor hierarchical, and no
-// component finer than the first. (Of those the decoder counts the blocks wrong.)
+// decodable reports whether the decoder supports this kind: 8 bits, Huffman coding, neither lossless nor hierarchical,
+// and no component finer than the first. (The decoder miscounts the blocks of those.)
 func (j *jpegFile) decodable() bool {
 	h, v := j.finest()
 	return j.bits == 8 && j.frame >= markerSOF0 && j.frame <= markerSOF2 && len(j.sampling) > 0 && j.sampling[0] == sampling{h, v}
@@ -144,8 +144,8 @@ func (j *jpegFile) finest() (h, v int) {
 	return h, v
 }
 
-// cost is what decoding takes at most, in bytes: the planes, for a progressive JPEG also 64 coefficients of 4 bytes for each
-// block, and a copy where the planes have to be put together.
+// cost is the maximum number of bytes that decoding takes: the planes, for a progressive JPEG also 64 coefficients of 4
+// bytes for each block, and a copy if the planes have to be combined.
 func (j *jpegFile) cost() int64 {
 	h, v := j.finest()
 	columns, rows := (j.width+8*h-1)/(8*h), (j.height+8*v-1)/(8*v)
@@ -163,12 +163,13 @@ func (j *jpegFile) cost() int64 {
 	return cost
 }
 
-// odd reports whether colour is sampled in another way than all of it alike.
+// odd reports whether the colour components are sampled differently.
 func (j *jpegFile) odd() bool {
 	return len(j.sampling) == 3 && j.sampling[1] != j.sampling[2]
 }
 
-// whole is the picture alone, with the end that it may lack. Where the file was cut off, the decoder misses data before it.
+// whole is only the picture, with an end marker in case it lacks one. If the file was cut off, the decoder still finds
+// that data is missing.
 func (j *jpegFile) whole(data []byte) []byte {
 	return append(data[:j.end:j.end], 0xff, markerEOI)
 }

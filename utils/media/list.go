@@ -9,14 +9,13 @@ import (
 	"time"
 )
 
-// Folders are where names begin, in the order of names.
+// Folders are the prefixes of all names, sorted.
 func Folders() []string { return []string{private, public} }
 
-// IsName tells a name that this package makes.
+// IsName reports whether this package could have made the name.
 func IsName(name string) bool { return names.MatchString(name) }
 
-// Each visits the files whose names begin with prefix, in the order of their
-// names. Files that are not ours are passed over.
+// Each visits the files whose names begin with prefix, sorted by name. Files that are not ours are skipped.
 func (s *Store) Each(ctx context.Context, prefix string, visit func(Info) error) error {
 	err := s.bucket.List(ctx, prefix, func(i Info) error {
 		if !IsName(i.Name) {
@@ -30,7 +29,7 @@ func (s *Store) Each(ctx context.Context, prefix string, visit func(Info) error)
 	return nil
 }
 
-// Exists tells whether there is a file with this name.
+// Exists reports whether there is a file with this name.
 func (s *Store) Exists(ctx context.Context, name string) (bool, error) {
 	if !IsName(name) {
 		return false, nil
@@ -45,7 +44,7 @@ func (s *Store) Exists(ctx context.Context, name string) (bool, error) {
 	return true, file.Close()
 }
 
-// Size is how many bytes a file has; one that is not there has none.
+// Size is the size of a file in bytes; 0 if it doesn't exist.
 func (s *Store) Size(ctx context.Context, name string) (int64, error) {
 	if !IsName(name) {
 		return 0, nil
@@ -61,10 +60,10 @@ func (s *Store) Size(ctx context.Context, name string) (int64, error) {
 	return n, errors.Join(err, file.Close())
 }
 
-// ErrGone: the file was deleted since it was listed.
+// ErrGone: the file was deleted after it was listed.
 var ErrGone = errors.New("the file is gone")
 
-// Read opens a file from its beginning. It is to be closed.
+// Read opens a file at its beginning. The caller must close it.
 func (s *Store) Read(ctx context.Context, name string) (io.ReadCloser, error) {
 	file, err := s.bucket.Open(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -76,18 +75,18 @@ func (s *Store) Read(ctx context.Context, name string) (io.ReadCloser, error) {
 	return file, nil
 }
 
-// ErrHeld: nothing is deleted at the moment. It is to be tried again.
+// ErrHeld: files can't be deleted at the moment. Retry later.
 var ErrHeld = errors.New("the files are held")
 
-// Hold keeps files from being deleted until release is called, so that a copy of
-// the database and the files that it names stay together.
+// Hold prevents files from being deleted until release is called, so that a copy of the database stays consistent with
+// the files that it names.
 func (s *Store) Hold() (release func()) {
 	s.holders.Add(1)
 	return func() { s.holders.Add(-1) }
 }
 
-// RemoveDrafts removes what uploads left that were cut off by a kill, if it was last written before that time, and counts
-// what is younger. A bucket keeps no half-written files.
+// RemoveDrafts removes partial files of uploads that were killed, if they were last written before the given time, and
+// counts more recent ones. A bucket has no partial files.
 func (s *Store) RemoveDrafts(ctx context.Context, before time.Time) (removed, young int, err error) {
 	f, ok := s.bucket.(folder)
 	if !ok {
@@ -100,13 +99,13 @@ func (s *Store) RemoveDrafts(ctx context.Context, before time.Time) (removed, yo
 	return removed, young, nil
 }
 
-// Local tells whether the files' times are by this machine's clock.
+// Local reports whether the files' times come from this machine's clock.
 func (s *Store) Local() bool {
 	_, ok := s.bucket.(folder)
 	return ok
 }
 
-// Writable tells whether the folder takes a small file. A bucket is not asked: that costs money.
+// Writable checks that the folder accepts a small file. A bucket is not checked: that costs money.
 func (s *Store) Writable() error {
 	f, ok := s.bucket.(folder)
 	if !ok {

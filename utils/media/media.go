@@ -1,10 +1,9 @@
-// Package media stores the files of the site: pictures and videos, in a folder
-// or in an S3-compatible bucket. It decides what a file is from its bytes alone,
-// re-encodes every picture, streams every video, and serves both by range.
+// Package media stores the files of the site, pictures and videos, in a folder or in an S3-compatible bucket. It
+// determines a file's type only from its content, re-encodes every picture, streams every video, and serves both with
+// range requests.
 //
-// It does not belong here: who may see or upload a file (controllers look at
-// the post first), how long it may be cached, and pictures that are drawn by
-// code (utils/picture).
+// Does not belong here: who may see or upload a file (controllers check the post first), how long it may be cached, and
+// pictures drawn by code (utils/picture).
 package media
 
 import (
@@ -19,15 +18,15 @@ import (
 	"time"
 )
 
-// Limits says how much one upload may cost. A zero is the default.
+// Limits bounds the cost of a single upload. A zero means the default.
 type Limits struct {
 	ImageBytes int64 // 10 MB
 	VideoBytes int64 // 500 MB
 	Pixels     int   // of a picture, 40 megapixels
 	Memory     int64 // for decoding a picture, 512 MB
 
-	DecodeTime time.Duration // of a processor, for a large picture, 15 s; a small one has a third
-	Reserve    int64         // bytes of free disk space that uploads leave; zero is none
+	DecodeTime time.Duration // processor time for a large picture, 15 s; a small one gets a third of that
+	Reserve    int64         // bytes of disk space that uploads leave free; zero is none
 }
 
 func (l Limits) withDefaults() Limits {
@@ -49,12 +48,12 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// Store keeps the files. It is safe for concurrent use.
+// Store stores the files. It is safe for concurrent use.
 type Store struct {
 	bucket  Bucket
 	limits  Limits
 	decoder *decoder
-	random  io.Reader // where names come from
+	random  io.Reader // the source of randomness for names
 	free    func() (int64, error)
 	held    held
 
@@ -62,9 +61,8 @@ type Store struct {
 	in, out atomic.Int64 // see Traffic
 }
 
-// Open opens the bucket that url names, such as s3://name?region=eu-west-1 (see
-// s3Settings), or the folder dir when url is empty. That is made if it is missing.
-// Errors never hold a key that is in the URL.
+// Open opens the bucket that url names, such as s3://name?region=eu-west-1 (see s3Settings), or the folder dir if url
+// is empty. A missing dir is created. Errors never contain a key from the URL.
 func Open(ctx context.Context, url, dir string, limits Limits) (*Store, error) {
 	bucket, err := openBucket(ctx, url, dir)
 	if err != nil {
@@ -84,8 +82,8 @@ func Open(ctx context.Context, url, dir string, limits Limits) (*Store, error) {
 // Close closes the bucket.
 func (s *Store) Close() error { return s.bucket.Close() }
 
-// Everything under public/, avatars and banners, may be seen by anyone who knows the name; what is under private/ is
-// served only after a look at the post that owns it.
+// Everything under public/ (avatars and banners) may be seen by anyone who knows the name. Files under private/ are
+// only served after checking the post they belong to.
 const (
 	public  = "public/"
 	private = "private/"
@@ -101,11 +99,11 @@ const (
 var endings = map[string]string{typeJPEG: ".jpg", typePNG: ".png", typeMP4: ".mp4", typeWebM: ".webm"}
 var types = map[string]string{".jpg": typeJPEG, ".png": typePNG, ".mp4": typeMP4, ".webm": typeWebM}
 
-// names is what our own names look like. Nothing else is ever asked of the
-// bucket: no ../, no half-written .tmp file.
+// names matches the names that this package makes. The bucket is never asked for anything else: no ../, no partial .tmp
+// file.
 var names = regexp.MustCompile(`^(public|private)/[0-9a-f]{32}\.(jpg|png|mp4|webm)$`)
 
-// newName makes a name that cannot be guessed (128 random bits).
+// newName makes an unguessable name (128 random bits).
 func (s *Store) newName(folder, contentType string) (string, error) {
 	var b [16]byte
 	if _, err := io.ReadFull(s.random, b[:]); err != nil {
@@ -114,7 +112,7 @@ func (s *Store) newName(folder, contentType string) (string, error) {
 	return folder + hex.EncodeToString(b[:]) + endings[contentType], nil
 }
 
-// put stores what write writes. If that fails, nothing appears under the name.
+// put stores what write writes. If that fails, nothing exists under the name.
 func (s *Store) put(ctx context.Context, name, contentType string, write func(io.Writer) error) error {
 	counted := func(w io.Writer) error { return write(&countedWriter{w, &s.in}) }
 	if err := s.bucket.Put(ctx, name, contentType, counted); err != nil {
@@ -123,9 +121,8 @@ func (s *Store) put(ctx context.Context, name, contentType string, write func(io
 	return nil
 }
 
-// Delete removes the files. Empty names are skipped, a file that is gone
-// already is no error, and one that fails does not keep the others. While the
-// files are held, nothing is removed, and the error is ErrHeld.
+// Delete removes the files. Empty names are skipped, missing files are not an error, and a failure doesn't prevent the
+// removal of the others. While the files are held, nothing is removed, and the error is ErrHeld.
 func (s *Store) Delete(ctx context.Context, list ...string) error {
 	if s.holders.Load() > 0 {
 		return ErrHeld
@@ -146,11 +143,11 @@ func (s *Store) remove(ctx context.Context, list ...string) error {
 	return errors.Join(faults...)
 }
 
-// cleanUpTime is for removing what a failed upload left.
+// cleanUpTime is for removing what a failed upload left behind.
 const cleanUpTime = 10 * time.Second
 
-// discard removes what a failed upload stored, which no document ever named. The
-// upload's own context may be the very thing that ended.
+// discard removes what a failed upload stored and no document ever named. The upload's context may be cancelled
+// already.
 func (s *Store) discard(ctx context.Context, list ...string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
 	defer cancel()

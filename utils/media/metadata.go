@@ -10,12 +10,12 @@ import (
 
 const (
 	exifPrefix = "Exif\x00\x00"
-	// A colour profile is a few kB; one of a printing machine may have two MB.
+	// A colour profile usually takes a few kB; those of printing machines up to two MB.
 	profileLimit = 8 << 20
 )
 
-// metadata finds what a file says about how its picture is to be shown: EXIF and a colour profile. Nothing is an answer
-// too: what is not understood must not keep a picture from being taken.
+// metadata returns what a file contains about how to display its picture: EXIF and a colour profile. Both may be
+// missing: metadata that cannot be understood must not prevent an upload.
 func metadata(kind format, data []byte) (exif, profile []byte) {
 	switch kind {
 	case formatJPEG:
@@ -43,7 +43,7 @@ func metadata(kind format, data []byte) (exif, profile []byte) {
 	return exif, profile
 }
 
-// pngChunks are the chunks of a PNG, as far as they are whole.
+// pngChunks iterates over the complete chunks of a PNG.
 func pngChunks(data []byte) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
 		for data = data[8:]; len(data) >= 12; {
@@ -56,7 +56,7 @@ func pngChunks(data []byte) iter.Seq2[string, []byte] {
 	}
 }
 
-// inflateProfile unpacks the profile of a PNG, which has a name before it.
+// inflateProfile decompresses the profile of a PNG, which is preceded by a name.
 func inflateProfile(body []byte) []byte {
 	_, packed, ok := bytes.Cut(body, []byte{0})
 	if !ok || len(packed) == 0 || packed[0] != 0 {
@@ -73,7 +73,7 @@ func inflateProfile(body []byte) []byte {
 	return profile
 }
 
-// webpChunks are the chunks of a WebP, or of one frame of an animated one, as far as they are whole.
+// webpChunks iterates over the complete chunks of a WebP, or of one frame of an animated WebP.
 func webpChunks(data []byte) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
 		for len(data) >= 8 {
@@ -86,13 +86,13 @@ func webpChunks(data []byte) iter.Seq2[string, []byte] {
 	}
 }
 
-// orientation is the EXIF value 1 to 8: where the first row and the first column of the stored picture are seen. Phones
-// store what the sensor saw and say here how the phone was held.
+// orientation is the EXIF value 1 to 8: where the first row and the first column of the stored picture belong. Phones
+// store what the sensor captured, and record here how the phone was held.
 type orientation int
 
 const upright orientation = 1
 
-// readOrientation looks through the first directory of EXIF data. Whatever is not understood means upright.
+// readOrientation searches the first directory of EXIF data. Anything that it can't parse means upright.
 func readOrientation(exif []byte) orientation {
 	if len(exif) < 8 {
 		return upright

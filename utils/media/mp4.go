@@ -6,10 +6,10 @@ import (
 	"math"
 )
 
-// An MP4 file (ISO/IEC 14496-12) is boxes in boxes: a size, four letters, and a
-// body. "moov" describes the tracks; "mdat" has the pictures and is skipped.
+// An MP4 file (ISO/IEC 14496-12) is made of nested boxes: a size, four letters, and a body. "moov" describes the
+// tracks; "mdat" holds the pictures and is skipped.
 
-// brand is the kind of file that the first box names, or "".
+// brand is the file type in the first box, or "".
 func brand(head []byte) string {
 	if len(head) < 12 || string(head[4:8]) != "ftyp" {
 		return ""
@@ -17,7 +17,7 @@ func brand(head []byte) string {
 	return string(head[8:12])
 }
 
-// isQuickTime knows .mov files, of which the old ones have no brand.
+// isQuickTime recognizes .mov files. Old ones have no brand.
 func isQuickTime(head []byte) bool {
 	if brand(head) == "qt  " {
 		return true
@@ -32,7 +32,7 @@ func isQuickTime(head []byte) bool {
 	return false
 }
 
-// isPictureBrand knows the still pictures that share the format.
+// isPictureBrand recognizes still pictures in the same container format.
 func isPictureBrand(brand string) bool {
 	switch brand {
 	case "heic", "heix", "mif1", "msf1", "avif", "avis", "crx ":
@@ -41,13 +41,13 @@ func isPictureBrand(brand string) bool {
 	return false
 }
 
-// mp4 collects what matters while the boxes pass.
+// mp4 collects what matters while reading the boxes.
 type mp4 struct {
 	*cursor
-	movie     float64 // seconds, of the whole
-	scale     uint32  // units in a second, for the fragments
+	movie     float64 // length of the whole movie in seconds
+	scale     uint32  // units per second, for the fragments
 	fragments bool
-	runs      map[uint32]*run // what the fragments hold, by track
+	runs      map[uint32]*run // the content of the fragments, by track
 	described bool
 	tracks    []track
 	media     int64 // bytes of "mdat"
@@ -62,14 +62,14 @@ type track struct {
 	codec         string
 	width, height int // of the pictures
 	shown         [2]int
-	refused       error  // why browsers do not play it
-	bytes         uint64 // of its samples
+	refused       error  // why browsers can't play it
+	bytes         uint64 // total size of its samples
 	farthest      uint64 // where its last chunk begins
 }
 
 func (t track) seconds() float64 { return secondsOf(t.length, t.scale) }
 
-// mostTracks is far beyond any real video: tracks are kept while a file passes.
+// mostTracks is far more than any real video has: tracks are kept in memory while reading a file.
 const mostTracks = 100
 
 func inspectMP4(c *cursor) (stream, error) {
@@ -97,14 +97,14 @@ func inspectMP4(c *cursor) (stream, error) {
 	if best.shown[0] > 0 && best.shown[1] > 0 {
 		found.width, found.height = best.shown[0], best.shown[1]
 	}
-	// A live recording is cut into fragments and may not know its length.
+	// A live recording is split into fragments and may not contain its length.
 	if found.seconds == 0 && !m.fragments {
 		return stream{}, damagedVideo()
 	}
 	return found, found.check()
 }
 
-// choose takes the first picture track that browsers play, and makes sure that they can play the sound, if there is any.
+// choose picks the first video track that browsers can play, and ensures that they can play the sound, if there is any.
 func (m *mp4) choose() (track, error) {
 	var best *track
 	refusedPicture, refusedSound, sounds := error(nil), error(nil), 0
@@ -131,7 +131,8 @@ func (m *mp4) choose() (track, error) {
 	return *best, nil
 }
 
-// checkSamples compares what the tracks say of their samples with the bytes that came: a description alone makes no video.
+// checkSamples compares what the tracks declare about their samples with the bytes received: a description alone is not
+// a video.
 func (m *mp4) checkSamples(best track) error {
 	var all uint64
 	for _, t := range m.tracks {
@@ -148,7 +149,7 @@ func (m *mp4) checkSamples(best track) error {
 	return checkWaste(m.other+m.media-used, used)
 }
 
-// file walks the outermost boxes to the end of the file.
+// file walks through the top-level boxes to the end of the file.
 func (m *mp4) file() error {
 	for {
 		kind, end, err := m.next(math.MaxInt64)
@@ -172,7 +173,7 @@ func (m *mp4) file() error {
 		if err != nil {
 			return err
 		}
-		if end == math.MaxInt64 { // the last box may run to the end of the file
+		if end == math.MaxInt64 { // the last box may extend to the end of the file
 			err = m.rest()
 		} else {
 			err = m.skip(end)
@@ -190,7 +191,7 @@ func (m *mp4) file() error {
 	}
 }
 
-// next reads the head of a box that must end by limit.
+// next reads the header of a box that must end by limit.
 func (m *mp4) next(limit int64) (kind string, end int64, err error) {
 	start := m.at
 	var head [16]byte
@@ -208,7 +209,7 @@ func (m *mp4) next(limit int64) (kind string, end int64, err error) {
 		if err := m.read(head[8:], limit); err != nil {
 			return "", 0, err
 		}
-		size = int64(binary.BigEndian.Uint64(head[8:])) // past 2^63 it turns negative
+		size = int64(binary.BigEndian.Uint64(head[8:])) // above 2^63 it becomes negative
 	}
 	if size < m.at-start || size > limit-start {
 		return "", 0, errStructure
@@ -216,8 +217,8 @@ func (m *mp4) next(limit int64) (kind string, end int64, err error) {
 	return string(head[4:8]), start + size, nil
 }
 
-// each gives the boxes up to end to visit, which may leave any rest of them.
-// Every box is at least its head, so that this always comes to an end.
+// each passes the boxes up to end to visit, which may leave any part of them unread. Every box is at least as large as
+// its header, so this always terminates.
 func (m *mp4) each(end int64, visit func(kind string, end int64) error) error {
 	if end == math.MaxInt64 {
 		return errStructure

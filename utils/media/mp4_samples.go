@@ -2,10 +2,10 @@ package media
 
 import "encoding/binary"
 
-// What an MP4 says of its samples: how large they are, where they begin, and, in fragments, how long each is shown. The
+// What an MP4 declares about its samples: their sizes, where they begin and, in fragments, how long each is shown. The
 // tables may be long: they are read entry by entry, and only sums are kept.
 
-// entries gives n entries of a table, each of so many bytes, to visit.
+// entries passes n entries of a table, each width bytes, to visit.
 func (m *mp4) entries(n uint32, width int, end int64, visit func([]byte)) error {
 	if int64(n)*int64(width) > end-m.at {
 		return errStructure
@@ -69,15 +69,15 @@ func (m *mp4) chunks(t *track, width int, end int64) error {
 	})
 }
 
-// run is what the fragments hold of one track.
+// run is what the fragments contain of one track.
 type run struct {
-	duration, size uint32 // of a sample that has none of its own
+	duration, size uint32 // defaults for samples without their own
 	started        bool
 	first, next    uint64 // units: when the first sample is shown, and when the last one ends
 	bytes          uint64
 }
 
-// run is the one of a track, or an empty one.
+// run returns a track's run, or an empty one.
 func (m *mp4) run(id uint32) *run {
 	if r := m.runs[id]; r != nil {
 		return r
@@ -85,7 +85,7 @@ func (m *mp4) run(id uint32) *run {
 	return &run{}
 }
 
-// newRun is the one of a track, which is kept.
+// newRun returns a track's run, and creates and stores it if needed.
 func (m *mp4) newRun(id uint32) (*run, error) {
 	if m.runs[id] == nil {
 		if len(m.runs) == mostTracks {
@@ -96,8 +96,8 @@ func (m *mp4) newRun(id uint32) (*run, error) {
 	return m.runs[id], nil
 }
 
-// seconds is how long the fragments of the track are. They go on where the samples that the index has of it end, or begin
-// somewhere, as a recording does that was cut out of a live stream.
+// seconds is the length of the track's fragments. They continue where the track's indexed samples end, or begin at any
+// time, as in a recording that was cut out of a live stream.
 func (r *run) seconds(t track) float64 {
 	first := r.first
 	if float64(first) == t.length {
@@ -109,7 +109,7 @@ func (r *run) seconds(t track) float64 {
 	return secondsOf(float64(r.next-first), t.scale)
 }
 
-// inFragments reads "mvex": the whole length, if it is written, and what samples are like that say nothing of themselves.
+// inFragments reads "mvex": the total length, if present, and the defaults for samples.
 func (m *mp4) inFragments(kind string, end int64) error {
 	var b [24]byte
 	switch kind {
@@ -171,7 +171,7 @@ func (m *mp4) inFragment(kind string, end int64) error {
 	})
 }
 
-// fragmentHead reads "tfhd": which track it is, and what its samples are like in this fragment.
+// fragmentHead reads "tfhd": the track, and the defaults for its samples in this fragment.
 func (m *mp4) fragmentHead(end int64) (r *run, duration, size uint32, err error) {
 	var b [8]byte
 	if err := m.read(b[:], end); err != nil {
@@ -215,7 +215,7 @@ func (m *mp4) samples(r *run, duration, size uint32, end int64) error {
 		}
 	}
 	own, width := b[2], 0
-	for _, flag := range []byte{1, 2, 4, 8} { // duration, size, flags, when it is shown
+	for _, flag := range []byte{1, 2, 4, 8} { // duration, size, flags, presentation time
 		if own&flag != 0 {
 			width += 4
 		}

@@ -5,14 +5,14 @@ import (
 	"math"
 )
 
-// inTrack goes down to what describes a track, each level in its own order.
+// inTrack descends to the boxes that describe a track, which are nested in several levels.
 func (m *mp4) inTrack(t *track) func(string, int64) error {
 	var visit func(kind string, end int64) error
 	deep := 0
 	visit = func(kind string, end int64) (err error) {
 		switch kind {
 		case "mdia", "minf", "stbl":
-			if deep++; deep > 3 { // nested without end, to fill the stack
+			if deep++; deep > 3 { // nested endlessly, to overflow the stack
 				return errStructure
 			}
 			err = m.each(end, visit)
@@ -22,7 +22,7 @@ func (m *mp4) inTrack(t *track) func(string, int64) error {
 		case "mdhd":
 			t.length, t.scale, err = m.clock(end)
 		case "hdlr":
-			// "minf" of a .mov may have a second one, about where the data is.
+			// "minf" of a .mov may contain a second one, about where the data is.
 			if t.handler == "" {
 				t.handler, err = m.handler(end)
 			}
@@ -48,7 +48,7 @@ func (m *mp4) handler(end int64) (string, error) {
 	return string(b[8:]), err
 }
 
-// clock reads "mvhd" or "mdhd": how long, in which units. A length that is not known is 0.
+// clock reads "mvhd" or "mdhd": the length and its unit. An unknown length is 0.
 func (m *mp4) clock(end int64) (length float64, scale uint32, err error) {
 	var b [32]byte
 	if err := m.read(b[:20], end); err != nil {
@@ -76,14 +76,14 @@ func secondsOf(length float64, scale uint32) float64 {
 	return length / float64(scale)
 }
 
-// trackHead reads "tkhd": the track's number, and the size as shown, which a phone held upright stores lying on its side
-// with a matrix that turns it.
+// trackHead reads "tkhd": the track's number, and its size as displayed. A phone held upright stores the video
+// sideways, with a matrix that rotates it.
 func (m *mp4) trackHead(t *track, end int64) error {
 	var b [96]byte
 	if err := m.read(b[:84], end); err != nil {
 		return err
 	}
-	id, at := 12, 40 // where the number is, and where the matrix begins
+	id, at := 12, 40 // offsets of the number and the matrix
 	if b[0] != 0 {
 		if err := m.read(b[84:], end); err != nil {
 			return err
@@ -99,14 +99,14 @@ func (m *mp4) trackHead(t *track, end int64) error {
 	return nil
 }
 
-// descriptions reads "stsd": for each kind of samples that the track has, the codec and its configuration. One that browsers
-// do not play makes the track unplayable.
+// descriptions reads "stsd": the codec and its configuration for each kind of sample in the track. A single one that
+// browsers can't play makes the track unplayable.
 func (m *mp4) descriptions(t *track, end int64) error {
 	var b [8]byte
 	if err := m.read(b[:], end); err != nil {
 		return err
 	}
-	if t.handler == "" { // what is described must be known first
+	if t.handler == "" { // the track's type must be known first
 		return errStructure
 	}
 	return m.each(end, func(kind string, end int64) (err error) {
@@ -126,7 +126,7 @@ func (m *mp4) descriptions(t *track, end int64) error {
 	})
 }
 
-// picture reads the description of pictures.
+// picture reads a description of video samples.
 func (m *mp4) picture(t *track, codec string, first bool, end int64) (refused, err error) {
 	var entry [78]byte
 	if err := m.read(entry[:], end); err != nil {
@@ -154,7 +154,7 @@ func (m *mp4) picture(t *track, codec string, first bool, end int64) (refused, e
 	return refused, err
 }
 
-// sound reads the description of sound. QuickTime, and what was converted from it, has longer ones.
+// sound reads a description of sound samples. QuickTime files, and files converted from it, have longer ones.
 func (m *mp4) sound(codec string, quickTime bool, end int64) (refused, err error) {
 	var entry [28]byte
 	if err := m.read(entry[:], end); err != nil {

@@ -14,16 +14,16 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Picture is an upload that is received and looked at, but not decoded: that costs more than all the rest of a request, and
-// has to wait until everything else is known to be right.
+// Picture is an upload that has been received and inspected, but not decoded: decoding costs more than all the rest of
+// a request, and must wait until everything else is known to be valid.
 type Picture struct {
 	field string
 	data  []byte
-	cost  int64    // bytes that decoding it takes, by its header
-	of    []string // whom it counts for while others wait
+	cost  int64    // bytes that decoding takes, according to its header
+	of    []string // who it counts for in the queue
 }
 
-// format is a kind of picture that we take.
+// format is a supported picture format.
 type format string
 
 const (
@@ -33,8 +33,8 @@ const (
 	formatWebP format = "WebP"
 )
 
-// sniff finds the format in the first bytes. What the client said it is counts
-// for nothing: that is how a script gets stored as a "picture".
+// sniff determines the format from the first bytes. The type that the client declared is ignored: trusting it is how
+// scripts get stored as "pictures".
 func sniff(data []byte) format {
 	switch {
 	case bytes.HasPrefix(data, []byte("\xff\xd8\xff")):
@@ -49,9 +49,9 @@ func sniff(data []byte) format {
 	return ""
 }
 
-// Receive reads an upload and looks at its header. Errors name the field. Opening it later counts for each of the names in
-// "of": a network, an account. What would cost too much to decode is refused here
-// and has cost nothing: a bomb is some bytes that unpack to gigabytes.
+// Receive reads an upload and inspects its header. Errors name the field. Decoding it later counts for each of the
+// names in "of": a network, an account. A picture that would cost too much to decode is rejected here, at no cost: a
+// decompression bomb is a few bytes that unpack to gigabytes.
 func (s *Store) Receive(ctx context.Context, field string, r io.Reader, of ...string) (*Picture, error) {
 	data, err := io.ReadAll(&source{ctx: ctx, r: r, limit: s.limits.ImageBytes, what: "picture"})
 	if err != nil {
@@ -79,10 +79,10 @@ func (s *Store) Receive(ctx context.Context, field string, r io.Reader, of ...st
 	return &Picture{field, data, cost, of}, nil
 }
 
-// Field is the name of the field that the picture was sent in.
+// Field is the name of the form field of the picture.
 func (p *Picture) Field() string { return p.field }
 
-// Check opens a picture, stores nothing, and says what is wrong with it.
+// Check decodes a picture without storing anything, and reports what is wrong with it.
 func (s *Store) Check(ctx context.Context, p *Picture) error {
 	return s.decoder.run(ctx, p, nil, nil)
 }
@@ -94,8 +94,8 @@ func notTaken(data []byte) error {
 	return apperr.New(apperr.UnsupportedMedia, "A picture must be JPEG, PNG, GIF or WebP.")
 }
 
-// maxScans is how often a progressive JPEG may go over its picture. Ten is usual, no encoder makes fifty; each costs time
-// for all of the picture, and takes a few bytes.
+// maxScans is how many scans a progressive JPEG may have. Ten is usual, and no encoder makes fifty. Each takes only a
+// few bytes, but costs the time to process the whole picture.
 const maxScans = 64
 
 func checkJPEG(j jpegFile) error {
@@ -112,11 +112,11 @@ func unsupportedJPEG() *apperr.Error {
 	return apperr.New(apperr.UnsupportedMedia, "This kind of JPEG isn't supported. Open it in an image editor and save it as a standard JPEG (8 bits, Huffman coding).")
 }
 
-// measure reads the size from the header, and works out what decoding takes, in bytes. For PNG and WebP the format allows
-// more than is usual: what needs more than its header says is stopped, see decoder.
+// measure reads the size from the header, and computes how many bytes decoding takes. PNG and WebP allow more than is
+// usual: a picture that needs more than its header suggests is stopped, see decoder.
 func measure(kind format, data []byte) (size image.Point, cost int64, err error) {
 	var config image.Config
-	perPixel := int64(8) // WebP: as much again for what is undone at the end
+	perPixel := int64(8) // WebP: the same again for the post-processing at the end
 	switch kind {
 	case formatJPEG:
 		j := readJPEG(data)
@@ -134,7 +134,7 @@ func measure(kind format, data []byte) (size image.Point, cost int64, err error)
 	return image.Pt(config.Width, config.Height), perPixel * int64(config.Width) * int64(config.Height), err
 }
 
-// pngDepth is how many bytes a pixel of a PNG takes, all of them twice when they come interlaced.
+// pngDepth is how many bytes a pixel of a PNG takes; twice as many if it is interlaced.
 func pngDepth(data []byte) int64 {
 	depth := int64(4)
 	if data[24] == 16 {

@@ -6,5 +6,5 @@ import "time"
 
 func beNice() {}
 
-// spent is how long this process has run: an upper bound of its processor time.
+// spent is how long this process has been running: an upper bound of its processor time.
 func spent(start time.Time) time.Duration { return time.Since(start) }

@@ -22,8 +22,9 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// init makes the process a decoder when decoderCommand started it. It is done here, and not in main, so that every program
-// with this package can decode, the tests' among them, and so that nothing of a site begins in such a process.
+// init turns the process into a decoder if decoderCommand started it. It happens here rather than in main, so that
+// every program with this package can decode, including tests, and so that no part of a site is started in such a
+// process.
 func init() {
 	text := os.Getenv(jobVariable)
 	if text == "" {
@@ -41,29 +42,29 @@ func init() {
 	os.Exit(0)
 }
 
-// job is what a decoder process is to do, and may take.
+// job is what a decoder process should do, and the limits it must respect.
 type job struct {
 	Shapes []shape
 	Memory int64         // bytes
-	Time   time.Duration // of a processor
+	Time   time.Duration // processor time
 }
 
-// shape is what is made of a picture. Each of several is made of the one before.
+// shape describes a picture to make from an upload. Each one after the first is made from the previous result.
 type shape struct {
-	Width, Height int  // at most
-	Cut           bool // fill all of it with the middle of the picture
-	Enlarge       bool // also a smaller one
-	Lighter       bool // left out unless it is narrower than the one before and takes fewer bytes
+	Width, Height int  // maximum size
+	Cut           bool // fill the whole size with the middle of the picture
+	Enlarge       bool // even if the picture is smaller
+	Lighter       bool // omitted unless it is narrower and smaller in bytes than the previous one
 }
 
-// made is a picture as a decoder process hands it over: this, and behind the report its bytes.
+// made is a picture as passed on by a decoder process: this header, with its bytes after the report.
 type made struct {
 	Type          string
 	Size          int64
 	Width, Height int
 }
 
-// report is the first line that a decoder process writes.
+// report is the first line of a decoder process's output.
 type report struct {
 	Fault  string // why nothing was made
 	Detail string
@@ -88,13 +89,13 @@ func (r report) refusal(field string) error {
 	return damagedPicture(field, cause)
 }
 
-// overBudget is how a decoder process exits that took more than it may.
+// overBudget is the exit status of a decoder process that exceeded its limits.
 const overBudget = 3
 
-// watch ends the process when it has taken more than it may. A hundred times a second is often enough: new memory comes at a
-// few gigabytes a second at most, and a large piece is counted before it is used.
+// watch ends the process when it exceeds its limits. Checking a hundred times a second is enough: memory grows by at
+// most a few gigabytes per second, and a large allocation is counted before it is used.
 func (j job) watch(start time.Time) {
-	debug.SetMemoryLimit(j.Memory * 7 / 8) // collects the garbage before that is taken for a bomb
+	debug.SetMemoryLimit(j.Memory * 7 / 8) // collects garbage before it is mistaken for a bomb
 	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
 	for {
 		metrics.Read(samples)
@@ -106,7 +107,7 @@ func (j job) watch(start time.Time) {
 	}
 }
 
-// run reads an upload and writes a report and what was made.
+// run reads an upload and writes a report and the results.
 func (j job) run(in io.Reader, out io.Writer) error {
 	data, err := io.ReadAll(in)
 	if err != nil {
@@ -137,7 +138,7 @@ func faultOf(err error) string {
 	if errors.As(err, &unsupported) {
 		return faultUnsupported
 	}
-	// As the decoders put it when the data ends before the picture does; only some say it with io.ErrUnexpectedEOF.
+	// The decoders' messages if the data ends before the picture does; only some of them return io.ErrUnexpectedEOF.
 	for _, text := range []string{"unexpected EOF", "short Huffman data", "missing 0xff00 sequence"} {
 		if strings.Contains(err.Error(), text) {
 			return faultIncomplete
@@ -171,7 +172,7 @@ func (j job) render(data []byte) (files []encoded, err error) {
 	return files, nil
 }
 
-// picture is a decoded upload, and how it must be turned and coloured to look right.
+// picture is a decoded upload, and how to rotate it and convert its colours.
 type picture struct {
 	image.Image
 	turn    orientation
@@ -208,8 +209,8 @@ func decode(data []byte) (p picture, err error) {
 	return p, nil
 }
 
-// fromInks takes a printed picture to sRGB. There are four inks in the four bytes of a pixel, and each is scaled like any
-// colour. It is made smaller first, because a profile of inks is slow to apply.
+// fromInks converts a CMYK picture to sRGB. A pixel's four bytes hold the four inks, which are scaled like any colours.
+// The picture is scaled down first, because applying a CMYK profile is slow.
 func fromInks(img *image.CMYK, profile []byte) image.Image {
 	inks := fit(picture{Image: &image.RGBA{Pix: img.Pix, Stride: img.Stride, Rect: img.Rect}, turn: upright}, photoSide, photoSide)
 	colours, err := readProfile(profile, 4)
@@ -238,16 +239,15 @@ func (s shape) of(p picture) *image.RGBA {
 	return cover(p, w, h)
 }
 
-// encoded is a picture as the bytes of a file.
+// encoded is a picture encoded as a file.
 type encoded struct {
 	data        []byte
 	contentType string
 	size        image.Point
 }
 
-// encode makes a JPEG, or a PNG where something shows through. Encoding anew is
-// what removes the place where a photo was taken, the serial number of the
-// camera, and anything that was hidden behind the picture.
+// encode makes a JPEG, or a PNG if the picture has transparency. Re-encoding removes the location of a photo, the
+// serial number of the camera, and anything hidden after the picture.
 func encode(img *image.RGBA) (encoded, error) {
 	var b bytes.Buffer
 	if img.Opaque() {

@@ -6,8 +6,7 @@ import (
 	"golang.org/x/image/draw"
 )
 
-// fit makes the picture at most w wide and h high, in its own proportions. It
-// is never enlarged.
+// fit scales the picture down to at most w by h, keeping its proportions. It never enlarges it.
 func fit(src picture, w, h int) *image.RGBA {
 	if src.turn.sideways() {
 		w, h = h, w
@@ -31,7 +30,7 @@ func cover(src picture, w, h int) *image.RGBA {
 	return src.turn.apply(scale(src.Image, middle(src.Bounds(), w, h), w, h))
 }
 
-// middle is the largest part of r that has the proportions of w to h.
+// middle is the largest centred part of r with the proportions of w to h.
 func middle(r image.Rectangle, w, h int) image.Rectangle {
 	cw, ch := r.Dx(), max(1, r.Dx()*h/w)
 	if ch > r.Dy() {
@@ -41,9 +40,8 @@ func middle(r image.Rectangle, w, h int) image.Rectangle {
 	return image.Rectangle{at, at.Add(image.Pt(cw, ch))}
 }
 
-// scale draws the part of src at w by h. Smaller, it averages the area under
-// each new pixel, row by row: the usual kernel scalers keep 32 bytes for each
-// pixel in between, a gigabyte for a large photo.
+// scale draws the given part of src at w by h. To shrink, it averages the area under each new pixel, row by row: the
+// usual kernel scalers need 32 bytes of memory for each pixel, a gigabyte for a large photo.
 func scale(src image.Image, part image.Rectangle, w, h int) *image.RGBA {
 	dst := image.NewRGBA(image.Rect(0, 0, w, h))
 	if w > part.Dx() || h > part.Dy() {
@@ -71,13 +69,13 @@ func scale(src image.Image, part image.Rectangle, w, h int) *image.RGBA {
 	return dst
 }
 
-// rowReader gives the rows of a picture, each averaged to its new width.
+// rowReader reads the rows of a picture, each averaged to its new width.
 type rowReader struct {
 	src  image.Image
 	part image.Rectangle
 	raw  *image.RGBA
 	out  []float32
-	last int // the row that out holds: two new rows share one at their border
+	last int // the row that out holds: two adjacent new rows share one
 }
 
 func (r *rowReader) at(y int) []float32 {
@@ -85,7 +83,7 @@ func (r *rowReader) at(y int) []float32 {
 		return r.out
 	}
 	r.last = y
-	// draw.Draw is fast for the types that decoders return, not for others.
+	// draw.Draw is only fast for the types that decoders return.
 	draw.Draw(r.raw, r.raw.Rect, r.src, r.part.Min.Add(image.Pt(0, y)), draw.Src)
 	n, w := r.part.Dx(), len(r.out)/4
 	step := float64(n) / float64(w)

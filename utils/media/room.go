@@ -9,15 +9,15 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Room refuses an upload of n bytes if it would take of the reserve of free disk space: a full disk stops far more than
-// uploads. Where nobody knows how much is free, as in a bucket, there is room.
+// Room rejects an upload of n bytes if it would use up some of the reserved disk space: a full disk stops far more than
+// uploads. If the free space is unknown, as in a bucket, every upload is accepted.
 func (s *Store) Room(n int64) error {
 	if s.free == nil || s.limits.Reserve == 0 {
 		return nil
 	}
 	free, err := s.free()
 	if err != nil || free-n >= s.limits.Reserve {
-		return nil // if it is not known, writing will tell
+		return nil // if it is unknown, writing will show it
 	}
 	e := apperr.New(apperr.NoRoom, "The site has no room for uploads right now. Everything else works. Try again later.")
 	e.RetryAfter = time.Minute
@@ -32,8 +32,8 @@ func freeSpaceOf(b Bucket) func() (int64, error) {
 	return func() (int64, error) { return freeSpace(f.root.Name()) }
 }
 
-// held is the memory for uploads that have arrived and are about to be decoded, which happens in memory. A large one waits
-// for other large ones alone, so that a small one passes.
+// held is the memory for uploads that have arrived and are about to be decoded, which happens in memory. A large upload
+// only waits for other large ones, so that small ones aren't held up.
 type held struct{ small, large *semaphore.Weighted }
 
 const (
@@ -46,7 +46,7 @@ func newHeld() held {
 	return held{semaphore.NewWeighted(heldSmall), semaphore.NewWeighted(heldLarge)}
 }
 
-// Memory waits until there is memory for an upload of n bytes, and takes it until release is called.
+// Memory waits until there is memory for an upload of n bytes, and holds it until release is called.
 func (s *Store) Memory(ctx context.Context, n int64) (release func(), err error) {
 	of, all := s.held.large, int64(heldLarge)
 	if n <= smallUpload {
@@ -59,5 +59,5 @@ func (s *Store) Memory(ctx context.Context, n int64) (release func(), err error)
 	return func() { of.Release(n) }, nil
 }
 
-// FreeSpace is how many bytes the disk of a folder has left, for those who are not the system's administrator.
+// FreeSpace is how many bytes are free on a folder's disk, for processes without administrator rights.
 func FreeSpace(dir string) (int64, error) { return freeSpace(dir) }

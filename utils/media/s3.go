@@ -11,7 +11,7 @@ import (
 	"github.com/minio/minio-go/v7"
 )
 
-// s3 is a bucket of a storage that speaks S3. Files lie under the prefix.
+// s3 is a bucket of an S3-compatible storage. Files are stored under the prefix.
 type s3 struct {
 	client    *minio.Core
 	transport *http.Transport
@@ -24,7 +24,7 @@ func (s *s3) Close() error {
 	return nil
 }
 
-// Open asks for the size at once and for the content when it is read.
+// Open requests the size immediately, and the content when it is read.
 func (s *s3) Open(ctx context.Context, name string) (io.ReadSeekCloser, error) {
 	info, err := s.client.StatObject(ctx, s.bucket, s.prefix+name, minio.StatObjectOptions{})
 	if err != nil {
@@ -52,10 +52,10 @@ func (s *s3) List(ctx context.Context, prefix string, visit func(Info) error) er
 			return err
 		}
 	}
-	return ctx.Err() // a context that ends also ends the list, without an error
+	return ctx.Err() // when a context is cancelled, the list ends too, without an error
 }
 
-// translate knows the one error that callers ask for.
+// translate converts the one error that callers check for.
 func translate(err error) error {
 	if err != nil && minio.ToErrorResponse(err).Code == minio.NoSuchKey {
 		return fmt.Errorf("%w: %w", fs.ErrNotExist, err)
@@ -63,14 +63,13 @@ func translate(err error) error {
 	return err
 }
 
-// object reads a file of a bucket by range. Seeking costs nothing until the next
-// read.
+// object reads a file in a bucket with range requests. Seeking costs nothing until the next read.
 type object struct {
 	ctx      context.Context
 	s3       *s3
 	name     string
 	at, size int64
-	body     io.ReadCloser // from at on, or nil
+	body     io.ReadCloser // from offset at, or nil
 }
 
 func (o *object) Read(p []byte) (int, error) {

@@ -17,15 +17,15 @@ import (
 
 const (
 	amazon = "https://s3.amazonaws.com"
-	// attempts bounds how often a storage that fails is asked again, within seconds.
+	// attempts bounds how often a failing storage is tried, within seconds.
 	attempts = 3
-	// roleTime is how long a start waits for the keys of the machine's role.
+	// roleTime is how long startup waits for the keys of the machine's role.
 	roleTime = 5 * time.Second
 )
 
-// s3Settings is what a MEDIA_URL says that names an S3 bucket:
+// s3Settings are the settings in a MEDIA_URL for an S3 bucket:
 //
-//	s3://[KEY:SECRET@]NAME?region=REGION&endpoint=https://HOST&use_path_style=true&prefix=FOLDER/&session_token=TOKEN
+// s3://[KEY:SECRET@]NAME?region=REGION&endpoint=https://HOST&use_path_style=true&prefix=FOLDER/&session_token=TOKEN
 type s3Settings struct {
 	bucket, prefix, region string
 	endpoint               *url.URL
@@ -59,8 +59,7 @@ func openS3(ctx context.Context, u *url.URL, query url.Values) (Bucket, error) {
 
 func readS3(u *url.URL, query url.Values) (s3Settings, error) {
 	set := s3Settings{bucket: u.Host, prefix: query.Get("prefix"), region: query.Get("region"), session: query.Get("session_token")}
-	// The URL itself must not be shown: where a key has an unescaped "/", the host
-	// and the path are parts of it.
+	// The URL itself must not be shown: if a key contains an unescaped "/", the host and the path are parts of the key.
 	if s3utils.CheckValidBucketNameStrict(u.Host) != nil || u.Path != "" && u.Path != "/" {
 		return set, errors.New("MEDIA_URL names no valid bucket: " + mediaURLForms + " (in a key, write / as %2F)")
 	}
@@ -93,9 +92,8 @@ func readEndpoint(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// readAddressing says whether the bucket's name becomes a part of the host or of
-// the path. An address of numbers can have no subdomain; of Amazon the library
-// knows which names fit its certificates.
+// readAddressing decides whether the bucket's name becomes part of the host or of the path. An IP address can have no
+// subdomains; for Amazon, the library knows which names match its certificates.
 func readAddressing(query url.Values, endpoint *url.URL) (minio.BucketLookupType, error) {
 	text := query.Get("use_path_style")
 	if text == "" {
@@ -115,8 +113,8 @@ func readAddressing(query url.Values, endpoint *url.URL) (minio.BucketLookupType
 	return minio.BucketLookupDNS, nil
 }
 
-// keys are those of the URL, those of Amazon's file for them, or those of the role
-// that Amazon gives a machine or a container.
+// keys are those from the URL, from Amazon's credentials file, or of the role that Amazon assigns to a machine or a
+// container.
 func (set s3Settings) keys(ctx context.Context, transport http.RoundTripper) (*credentials.Credentials, error) {
 	if set.key != "" {
 		return credentials.NewStaticV4(set.key, set.secret, set.session), nil

@@ -14,18 +14,17 @@ import (
 	"github.com/minio/minio-go/v7"
 )
 
-// partSize is the least that S3 takes for a part. One part is all that an upload
-// of any length keeps in memory; with at most 10 000 parts, a file may have 50 GB.
+// partSize is the smallest part that S3 accepts. An upload of any length keeps only one part in memory; with at most
+// 10,000 parts, a file may have 50 GB.
 const partSize = 5 << 20
 
-// upload sends what is written to it in parts. Content that fits in one part is
-// sent as a whole.
+// upload sends what is written to it in parts. Content that fits in one part is sent as a whole.
 type upload struct {
 	ctx         context.Context
 	s3          *s3
 	name        string
 	contentType string
-	id          string // of the upload in parts, once it began
+	id          string // of the multipart upload, once it has begun
 	part        []byte
 	sent        []minio.CompletePart
 }
@@ -53,7 +52,7 @@ func (u *upload) Write(p []byte) (int, error) {
 		}
 		n := min(len(p), partSize-len(u.part))
 		if len(u.part) > 0 {
-			// A second write: it is a stream. Growing by doubling would leave as much behind.
+			// A second write: this is a stream. Growing by doubling would leave as much garbage behind.
 			u.part = slices.Grow(u.part, partSize-len(u.part))
 		}
 		u.part = append(u.part, p[:n]...)
@@ -80,8 +79,8 @@ func (u *upload) send() error {
 	return nil
 }
 
-// digest is what the signature covers: what arrives is what was sent, by plain
-// HTTP too. The library's own way signs each chunk, which fewer servers understand.
+// digest is what the signature covers: it ensures that what was sent arrives unchanged, even over plain HTTP. The
+// library's own method signs each chunk, which fewer servers support.
 func (u *upload) digest() string {
 	sum := sha256.Sum256(u.part)
 	return hex.EncodeToString(sum[:])
@@ -102,9 +101,8 @@ func (u *upload) finish() error {
 	return err
 }
 
-// abandon removes the parts, and the file itself where a lost response leaves open
-// whether it is there. What cannot be removed now, "repair" or the bucket's own
-// rule for incomplete uploads removes.
+// abandon removes the parts, and also the file itself if a lost response leaves its existence uncertain. What cannot be
+// removed now is removed by "repair", or by the bucket's own rule for incomplete uploads.
 func (u *upload) abandon(maybeThere bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(u.ctx), cleanUpTime)
 	defer cancel()
@@ -116,9 +114,8 @@ func (u *upload) abandon(maybeThere bool) {
 	}
 }
 
-// sender ends the reading of a request's body with the request. The standard transport
-// may go on for a while when the response comes early or not at all, while the
-// same bytes are sent again or the buffer is filled with others.
+// sender stops reading a request's body when the request ends. The standard transport may continue for a while if the
+// response comes early or not at all, while the same bytes are being sent again or the buffer is being reused.
 type sender struct{ http.RoundTripper }
 
 func (s sender) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -127,7 +124,7 @@ func (s sender) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	body := &sending{ReadCloser: r.Body}
 	defer body.end()
-	r = r.WithContext(r.Context()) // a copy: the caller's request is not to be changed
+	r = r.WithContext(r.Context()) // a copy: the caller's request must not be modified
 	r.Body = body
 	return s.RoundTripper.RoundTrip(r)
 }

@@ -12,9 +12,8 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Serve answers GET and HEAD with the file, or with the part of it that Range
-// asks for. The caller sets Cache-Control and has decided that the file may be
-// seen. A file that is not there is apperr.NotFound, and nothing is written.
+// Serve handles GET and HEAD with the file, or with the part of it that Range requests. The caller sets Cache-Control
+// and has decided that the file may be seen. A missing file returns apperr.NotFound, and nothing is written.
 func (s *Store) Serve(w http.ResponseWriter, r *http.Request, name string) error {
 	if !names.MatchString(name) {
 		return apperr.New(apperr.NotFound, "This file doesn't exist.")
@@ -31,11 +30,11 @@ func (s *Store) Serve(w http.ResponseWriter, r *http.Request, name string) error
 	ending := path.Ext(name)
 	header := w.Header()
 	header.Set("Content-Type", types[ending])
-	// A browser that guesses types could be talked into running a file as a page.
+	// A browser that guesses types could be tricked into running a file as a page.
 	header.Set("X-Content-Type-Options", "nosniff")
-	// A name is never used twice, so it is its content's tag, on every storage.
+	// A name is never reused, so it is a tag for its content, on every storage.
 	header.Set("ETag", `"`+strings.TrimSuffix(path.Base(name), ending)+`"`)
-	// Without a time there is one validator alone: the tag.
+	// Without a time, the tag is the only validator.
 	http.ServeContent(w, r, "", time.Time{}, &countedReader{file, &s.out})
 	return nil
 }

@@ -10,9 +10,8 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// source reads an upload, counts its bytes, and stops at the limit or when the
-// context ends. It remembers what went wrong, so that a broken connection is
-// not taken for a broken file.
+// source reads an upload, counts its bytes, and stops at the limit or when the context is cancelled. It remembers the
+// error, so that a broken connection isn't mistaken for a broken file.
 type source struct {
 	ctx   context.Context
 	r     io.Reader

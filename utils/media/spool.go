@@ -8,16 +8,17 @@ import (
 	"os"
 )
 
-// Spool is an upload that waits on the disk: what a slow client sends must not wait in memory. It has no name, so that it is
-// gone with the process, however that ends; where a file must have one, it is gone when it is closed.
+// Spool is an upload that waits on disk: what a slow client sends must not wait in memory. Its file has no name, so
+// that it disappears with the process, however that ends; on systems where a file must have a name, it is removed when
+// closed.
 type Spool struct {
 	Size int64
 
 	file   *os.File
-	remove func() error // nil: it is gone already
+	remove func() error // nil: already removed
 }
 
-// Spool takes an upload of a picture as fast as it comes. It is to be closed.
+// Spool stores an upload of a picture as fast as it arrives. The caller must close it.
 func (s *Store) Spool(ctx context.Context, r io.Reader) (*Spool, error) {
 	if err := s.Room(0); err != nil {
 		return nil, err
@@ -37,14 +38,14 @@ func (s *Store) Spool(ctx context.Context, r io.Reader) (*Spool, error) {
 	return p, nil
 }
 
-// newSpool makes an empty one: on the disk of the media folder, or in the system's folder for temporary files where the
-// media are in a bucket.
+// newSpool makes an empty spool: on the disk of the media folder, or in the system's temporary folder if the media are
+// in a bucket.
 func (s *Store) newSpool() (*Spool, error) {
 	file, remove, err := s.temporary()
 	if err != nil {
 		return nil, err
 	}
-	if remove() == nil { // most systems let an open file have no name
+	if remove() == nil { // most systems allow an open file to have no name
 		remove = nil
 	}
 	return &Spool{file: file, remove: remove}, nil
@@ -52,7 +53,7 @@ func (s *Store) newSpool() (*Spool, error) {
 
 func (s *Store) temporary() (file *os.File, remove func() error, err error) {
 	if f, is := s.bucket.(folder); is {
-		name := private + rand.Text() + draftEnding // what a crash leaves of it goes with the half-written files
+		name := private + rand.Text() + draftEnding // what a crash leaves behind is removed with the other partial files
 		file, err = f.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 		return file, func() error { return f.root.Remove(name) }, err
 	}
@@ -64,7 +65,7 @@ func (s *Store) temporary() (file *os.File, remove func() error, err error) {
 
 func (p *Spool) Read(b []byte) (int, error) { return p.file.Read(b) }
 
-// Close forgets the upload.
+// Close discards the upload.
 func (p *Spool) Close() {
 	_ = p.file.Close() // it was only read
 	if p.remove != nil {

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// Traffic is how many bytes of files were stored since the start, and how many were read to be served.
+// Traffic is how many bytes have been stored in files since the start, and how many were read to be served.
 func (s *Store) Traffic() (in, out int64) { return s.in.Load(), s.out.Load() }
 
 type countedWriter struct {

@@ -2,10 +2,10 @@ package media
 
 import "image"
 
-// sideways reports whether width and height change places.
+// sideways reports whether width and height are swapped.
 func (o orientation) sideways() bool { return o >= 5 }
 
-// apply turns the picture upright.
+// apply rotates the picture upright.
 func (o orientation) apply(src *image.RGBA) *image.RGBA {
 	if o == upright {
 		return src
@@ -24,7 +24,7 @@ func (o orientation) apply(src *image.RGBA) *image.RGBA {
 	return dst
 }
 
-// place says where the stored point x, y is seen.
+// place returns where the stored point x, y is displayed.
 func (o orientation) place(x, y, w, h int) (int, int) {
 	switch o {
 	case 2:

@@ -14,12 +14,12 @@ import (
 type Video struct {
 	Name          string  // private
 	ContentType   string  // video/mp4 or video/webm
-	Duration      float64 // seconds; 0 when nothing in the file tells
-	Width, Height int     // as it is shown
+	Duration      float64 // seconds; 0 if the file doesn't contain it
+	Width, Height int     // as displayed
 	Size          int64   // bytes
 }
 
-// stream is what the file says of itself.
+// stream is what the file declares about itself.
 type stream struct {
 	seconds       float64
 	width, height int
@@ -27,10 +27,9 @@ type stream struct {
 
 const videoField = "videoFile"
 
-// SaveVideo stores a video that browsers can play: MP4 with H.264 or AV1, or
-// WebM. It is read once, from the network into the storage, and looked at on
-// its way through; of any size, it takes the same small memory. When it turns
-// out to be wrong, or the context ends, nothing is kept.
+// SaveVideo stores a video that browsers can play: MP4 with H.264 or AV1, or WebM. It is read once, from the network
+// into the storage, and inspected on its way through; whatever its size, this takes the same small amount of memory. If
+// it turns out to be invalid, or the context is cancelled, nothing is kept.
 func (s *Store) SaveVideo(ctx context.Context, r io.Reader) (Video, error) {
 	if err := s.Room(0); err != nil {
 		return Video{}, err
@@ -63,7 +62,7 @@ func (s *Store) SaveVideo(ctx context.Context, r io.Reader) (Video, error) {
 	return Video{name, contentType, found.seconds, found.width, found.height, src.n}, nil
 }
 
-// videoFormat knows a video by its first bytes.
+// videoFormat recognizes a video by its first bytes.
 func videoFormat(head []byte) (contentType string, inspect func(*cursor) (stream, error), err error) {
 	switch {
 	case isQuickTime(head):
@@ -98,12 +97,12 @@ func passThrough(inspect func(*cursor) (stream, error), src *source, in io.Reade
 	return found, nil
 }
 
-// sink remembers whether it was the storage that failed. It looks now and then whether there is room for more: many videos
-// may be under way at once.
+// sink remembers whether the storage failed. It regularly checks whether there is space for more: many videos may be
+// uploaded at once.
 type sink struct {
 	w      io.Writer
 	room   func(int64) error
-	looked int64 // up to where there was room
+	looked int64 // the position up to which there was space
 	n      int64
 	err    error
 }
@@ -135,7 +134,7 @@ const (
 	maxSide    = 16384
 )
 
-// check refuses what no video can be.
+// check rejects values that no video can have.
 func (s stream) check() error {
 	if !(s.seconds >= 0 && s.seconds <= maxSeconds) { // written so that NaN fails too
 		return damagedVideo()
@@ -146,8 +145,8 @@ func (s stream) check() error {
 	return nil
 }
 
-// cursor reads forward and knows where it is. It never allocates by what a file
-// claims: a reader asks for the few bytes that it needs and skips the rest.
+// cursor reads forward and knows its position. It never allocates memory based on what a file claims: it reads the few
+// bytes that are needed and skips the rest.
 type cursor struct {
 	r  *bufio.Reader
 	at int64
@@ -155,7 +154,7 @@ type cursor struct {
 
 var errStructure = errors.New("the parts do not fit into each other")
 
-// read fills p, which must lie before end.
+// read fills p, which must end before end.
 func (c *cursor) read(p []byte, end int64) error {
 	if int64(len(p)) > end-c.at {
 		return errStructure
@@ -165,7 +164,7 @@ func (c *cursor) read(p []byte, end int64) error {
 	return err
 }
 
-// skip goes forward to the place to. A file that ends before it is incomplete.
+// skip advances to the given position. A file that ends before it is incomplete.
 func (c *cursor) skip(to int64) error {
 	if to < c.at {
 		return errStructure
@@ -178,7 +177,7 @@ func (c *cursor) skip(to int64) error {
 	return err
 }
 
-// rest goes to the end of the file.
+// rest advances to the end of the file.
 func (c *cursor) rest() error {
 	n, err := io.Copy(io.Discard, c.r)
 	c.at += n

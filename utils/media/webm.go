@@ -7,8 +7,8 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// A WebM file is EBML (RFC 8794): elements in elements, each an id, a size and a
-// body. What describes the video stands before the first cluster of pictures.
+// A WebM file is EBML (RFC 8794): nested elements, each with an id, a size and a body. The description of the video
+// comes before the first cluster of pictures.
 const (
 	idEBML            = 0x1a45dfa3
 	idDocType         = 0x4282
@@ -32,9 +32,9 @@ const (
 type webm struct {
 	*cursor
 	docType  string
-	scale    uint64   // nanoseconds in a unit
+	scale    uint64   // nanoseconds per unit
 	duration float64  // units
-	tracks   []*entry // as the file numbers them
+	tracks   []*entry // in the order of the file
 	best     *entry   // the first that browsers can play
 	clusters clusters
 	other    int64 // bytes that no player needs
@@ -42,10 +42,10 @@ type webm struct {
 
 type entry struct {
 	number        uint64
-	kind          uint64 // 1 is pictures, 2 is sound
+	kind          uint64 // 1 is video, 2 is sound
 	codec         string
 	config        []byte
-	frame         uint64 // nanoseconds that a frame is shown, if they are all the same
+	frame         uint64 // how many nanoseconds each frame is shown, if they are all the same
 	video         bool
 	width, height uint64
 	times         times
@@ -67,7 +67,7 @@ func inspectWebM(c *cursor) (stream, error) {
 		return stream{}, err
 	}
 	if w.best == nil || w.best.times.blocks == 0 {
-		return stream{}, damagedVideo() // not one picture
+		return stream{}, damagedVideo() // not a single picture
 	}
 	found := stream{w.duration * float64(w.scale) / 1e9, int(w.best.width), int(w.best.height)} // #nosec G115 -- at most maxSide
 	if found.seconds == 0 {
@@ -79,8 +79,8 @@ func inspectWebM(c *cursor) (stream, error) {
 	return found, checkWaste(w.other, w.clusters.media)
 }
 
-// segment reads to the end of the file. A cluster that was written live has no size: it ends where something begins that
-// belongs to no cluster.
+// segment reads to the end of the file. A cluster that was written live has no size: it ends where an element begins
+// that can't be part of a cluster.
 func (w *webm) segment() error {
 	id, size, err := w.element()
 	if err != nil || id != idSegment {
@@ -90,7 +90,7 @@ func (w *webm) segment() error {
 	if size != unknownSize {
 		end = w.at + size
 	}
-	open := false // in such a cluster
+	open := false // inside such a cluster
 	for w.at < end {
 		id, size, err := w.element()
 		if err == io.EOF && end == math.MaxInt64 {
@@ -205,7 +205,7 @@ func (w *webm) inVideo(t *entry) func(uint64, int64) error {
 	}
 }
 
-// choose takes the first picture track that browsers play, and makes sure that they can play the sound, if there is any.
+// choose picks the first video track that browsers can play, and ensures that they can play the sound, if there is any.
 func (w *webm) choose() error {
 	refused, sounds, playable := unplayable(""), 0, 0
 	for _, t := range w.tracks {

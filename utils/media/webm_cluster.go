@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 )
 
-// The pictures and the sound of a WebM: clusters of blocks, each with the number of its track and its time. They are
-// walked to the last one, so that nothing else passes for a video, and their times tell how long it is.
+// The pictures and the sound of a WebM: clusters of blocks, each with a track number and a time. They are read to the
+// end, so that nothing else passes for a video, and their times determine its length.
 const (
 	idTimestamp     = 0xe7
 	idSimpleBlock   = 0xa3
@@ -21,16 +21,16 @@ const (
 )
 
 type clusters struct {
-	time  int64 // of the present one
+	time  int64 // of the current cluster
 	media int64 // bytes in blocks
 }
 
-// times are those of a track's blocks, in units.
+// times are the times of a track's blocks, in units.
 type times struct {
 	blocks      int64
 	first, last int64
 	gap         int64 // between the last two
-	end         int64 // of the last one, if it says so
+	end         int64 // of the last one, if known
 }
 
 func isOfCluster(id uint64) bool {
@@ -42,7 +42,7 @@ func isOfCluster(id uint64) bool {
 }
 
 func (w *webm) beginCluster() error {
-	if w.best == nil { // the tracks stand before
+	if w.best == nil { // the tracks come first
 		return errStructure
 	}
 	return nil
@@ -91,7 +91,7 @@ func (w *webm) blockGroup(end int64) error {
 // mostSound is more than a block of sound or subtitles can have.
 const mostSound = 128 << 10
 
-// block reads a block: its track, its time, and of pictures how the frame begins.
+// block reads a block: its track, its time and, for video, the beginning of the frame.
 func (w *webm) block(end int64) (*entry, error) {
 	size := end - w.at
 	raw, length, err := w.vint(8)
@@ -117,13 +117,13 @@ func (w *webm) block(end int64) (*entry, error) {
 	return t, w.frame(t, head[2], end)
 }
 
-// frame checks how a frame begins. No encoder makes one that is larger than the picture itself.
+// frame checks the beginning of a frame. No encoder makes one that is larger than the picture itself.
 func (w *webm) frame(t *entry, flags byte, end int64) error {
 	size := end - w.at
 	if size > max(1<<20, int64(min(t.width, maxSide)*min(t.height, maxSide)*3)) {
 		return errStructure
 	}
-	const lacing = 0x06 // several frames, with their sizes first
+	const lacing = 0x06 // several frames, preceded by their sizes
 	if t != w.best || flags&lacing != 0 || size == 0 {
 		return nil
 	}
@@ -140,7 +140,7 @@ func (w *webm) frame(t *entry, flags byte, end int64) error {
 	case "V_VP9":
 		return checkVP9(b[0])
 	case "V_AV1":
-		// The head of an OBU. In WebM all but a frame, which may be the last one, say how long they are.
+		// The header of an OBU. In WebM, all OBUs declare their length, except a frame, which may be the last one.
 		if kind := b[0] >> 3; b[0]&1 != 0 || kind == 0 || kind > 8 && kind != 15 || b[0]&2 == 0 && kind != 6 {
 			return errStructure
 		}
@@ -167,7 +167,7 @@ func (t *times) note(at int64) {
 	t.first = min(t.first, at)
 }
 
-// length works out how long the video is in seconds, from its first block to the end of its last one.
+// length is the length of the video in seconds, from its first block to the end of its last one.
 func (w *webm) length() float64 {
 	first, end := w.best.times.first, 0.0
 	for _, t := range w.tracks {

@@ -13,7 +13,7 @@ import (
 
 var errNoFrame = errors.New("webp: no whole first frame")
 
-// decodeWebP decodes a WebP; of an animated one, which the library does not know, the first frame.
+// decodeWebP decodes a WebP; for an animated one, which the library doesn't support, its first frame.
 func decodeWebP(r io.Reader) (image.Image, error) {
 	data, err := io.ReadAll(r)
 	if err != nil {
@@ -37,8 +37,8 @@ func decodeWebP(r io.Reader) (image.Image, error) {
 	return whole, nil
 }
 
-// firstFrame is the canvas of an animated WebP and its first frame, if the file is one. A frame begins with a header of 16
-// bytes.
+// firstFrame is the canvas and the first frame of an animated WebP, if the file is one. A frame begins with a header of
+// 16 bytes.
 func firstFrame(data []byte) (canvas image.Rectangle, frame []byte) {
 	for name, body := range webpChunks(data[12:]) {
 		switch {
@@ -57,10 +57,10 @@ const (
 	webpAlpha    = 0x10
 )
 
-// stillWebP makes a file of one frame.
+// stillWebP makes a file from a single frame.
 func stillWebP(frame []byte) []byte {
 	header := make([]byte, 10)
-	copy(header[4:], frame[6:12]) // width and height, written alike
+	copy(header[4:], frame[6:12]) // width and height have the same encoding
 	for name := range webpChunks(frame[16:]) {
 		if name == "ALPH" {
 			header[0] = webpAlpha

@@ -14,9 +14,10 @@ import (
 	"github.com/trustelem/zxcvbn/scoring"
 )
 
-// guesses is how many guesses a password takes at most, by somebody who tries common words, names of the user, keys in a
-// row, dates and the like first. The lists of words and the arithmetic are zxcvbn's; what is looked for is here, because its
-// own package for that keeps 12 MB of maps. It finds at least all that zxcvbn finds, which a test compares.
+// guesses is the maximum number of guesses that a password takes for somebody who first tries common words, names of
+// the user, adjacent keys, dates and the like. The word lists and the arithmetic are zxcvbn's; the search for patterns
+// is here, because zxcvbn's package for that keeps 12 MB of maps. It finds at least everything that zxcvbn finds; a
+// test compares the two.
 func guesses(password string, names ...string) float64 {
 	j := &judge{letters: map[rune]byte{}, known: map[string]float64{}}
 	password = j.encode(password)
@@ -26,14 +27,15 @@ func guesses(password string, names ...string) float64 {
 	return j.guesses(password)
 }
 
-// judge looks at one password.
+// judge examines one password.
 type judge struct {
-	letters map[rune]byte // what stands for letters beyond ASCII
+	letters map[rune]byte // substitutes for letters beyond ASCII
 	names   []string
-	known   map[string]float64 // pieces that were judged
+	known   map[string]float64 // pieces that have already been judged
 }
 
-// encode makes each character one byte: letters beyond ASCII become control characters, which no password has.
+// encode maps each character to one byte: letters beyond ASCII become control characters, which passwords never
+// contain.
 func (j *judge) encode(text string) string {
 	var b strings.Builder
 	for _, r := range text {
@@ -59,7 +61,7 @@ func (j *judge) guesses(p string) float64 {
 	return j.known[p]
 }
 
-// words are those in the lists, whichever piece of the password they are.
+// words are all substrings that are in the lists.
 func (j *judge) words(p string) (found []*match.Match) {
 	lower := strings.ToLower(p)
 	for i := range lower {
@@ -79,7 +81,7 @@ func (j *judge) rank(word string) int {
 	return wordList().rank(word)
 }
 
-// reversed are words that are typed backwards.
+// reversed are words typed backwards.
 func (j *judge) reversed(p string) []*match.Match {
 	backwards := []byte(p)
 	slices.Reverse(backwards)
@@ -91,7 +93,7 @@ func (j *judge) reversed(p string) []*match.Match {
 	return found
 }
 
-// disguises are characters and the letters that each can stand for.
+// disguises are characters and the letters that each can replace.
 var disguises = []struct {
 	char    byte
 	letters string
@@ -102,8 +104,8 @@ var disguises = []struct {
 
 const mostReadings = 64
 
-// readings are the ways to read a password whose letters are in disguise: every disguise as a letter, and where two stand
-// for the same letter, also one of them as it is ("formul@_4").
+// readings are the ways to read a password with disguised letters: every disguise as a letter and, if two disguises
+// stand for the same letter, also with one of them taken literally ("formul@_4").
 func readings(p string) []map[byte]byte {
 	all, stands := []map[byte]byte{{}}, map[rune]int{}
 	for _, d := range disguises {
@@ -133,7 +135,7 @@ func readings(p string) []map[byte]byte {
 	return all
 }
 
-// disguised are words in which characters stand for letters.
+// disguised are words with characters in place of letters.
 func (j *judge) disguised(p string) (found []*match.Match) {
 	for _, r := range readings(p) {
 		read := []byte(p)
@@ -159,7 +161,7 @@ func (j *judge) disguised(p string) (found []*match.Match) {
 
 const shifted = `~!@#$%^&*()_+QWERTYUIOP{}|ASDFGHJKL:"ZXCVBNM<>?`
 
-// keys are three or more that lie side by side on a keyboard.
+// keys are three or more adjacent keys on a keyboard.
 func keys(p string) (found []*match.Match) {
 	for name, graph := range adjacency.Graphs {
 		for i := 0; i < len(p)-1; {
@@ -190,7 +192,7 @@ func keys(p string) (found []*match.Match) {
 	return found
 }
 
-// repeats are pieces that follow themselves.
+// repeats are pieces that are repeated.
 func (j *judge) repeats(p string) (found []*match.Match) {
 	for i := range p {
 		for size := 1; i+2*size <= len(p); size++ {
@@ -208,7 +210,7 @@ func (j *judge) repeats(p string) (found []*match.Match) {
 	return found
 }
 
-// sequences are characters of which each is as far from the one before: abc, 97531.
+// sequences are characters with a constant distance: abc, 97531.
 func sequences(p string) (found []*match.Match) {
 	step := func(i int) int { return int(p[i]) - int(p[i-1]) }
 	for i := 1; i < len(p); {
@@ -232,7 +234,7 @@ func years(p string) (found []*match.Match) {
 	return found
 }
 
-// dates are a year first or last, a day and a month, with or without something between them.
+// dates are a day and a month with a year first or last, with or without separators.
 func dates(p string) (found []*match.Match) {
 	add := func(i, a, b, c int, separator string) {
 		first, end := i+a, i+a+b+c+2*len(separator)
@@ -289,16 +291,17 @@ func fullYear(y int) int {
 	return 2000 + y
 }
 
-// wordIndex finds words in zxcvbn's lists, which are in the program's file: it takes 1 MB, and maps of them take 12.
+// wordIndex finds words in zxcvbn's lists, which are part of the executable. It takes 1 MB, while maps of the lists
+// would take 12.
 type wordIndex struct {
 	seed  maphash.Seed
 	lists [][]string
-	slots []uint32 // by the word's hash, and then one after the other: list << 24 | position + 1
+	slots []uint32 // hash table with linear probing: list << 24 | position + 1
 }
 
 const indexSlots = 1 << 18
 
-// wordList is made when the first password is chosen.
+// wordList is built when the first password is chosen.
 var wordList = sync.OnceValue(func() *wordIndex {
 	w := &wordIndex{seed: maphash.MakeSeed(), slots: make([]uint32, indexSlots)}
 	for _, list := range frequency.FrequencyLists {
@@ -314,7 +317,7 @@ var wordList = sync.OnceValue(func() *wordIndex {
 	return w
 })
 
-// rank is the word's place in the list in which it is most common, or 0.
+// rank is the word's rank in the list in which it is most common, or 0.
 func (w *wordIndex) rank(word string) int {
 	_, rank := w.find(word)
 	return rank

@@ -1,5 +1,5 @@
-// Package password hashes and checks passwords. It bounds how many hashes run at
-// once, so that a storm of logins queues while everything else stays fast.
+// Package password hashes and checks passwords. It bounds how many hashes run at once, so that a flood of logins queues
+// while everything else stays fast.
 package password
 
 import (
@@ -23,25 +23,25 @@ import (
 
 const (
 	shortest = 8       // characters
-	longest  = 72      // bytes: bcrypt ignores what comes after, so that many passwords would open one account
+	longest  = 72      // bytes: bcrypt ignores anything longer, so that many passwords would match
 	judged   = 32      // bytes
 	fewest   = 1e6 + 5 // guesses: a zxcvbn score of 2
 	queue    = 5 * time.Second
-	waiting  = 16 // for each slot: at a quarter of a second a hash, whoever is let in is served in time
+	waiting  = 16 // for each slot: at a quarter of a second per hash, every request that is admitted is served in time
 )
 
-// nobody is a bcrypt hash of a given cost that no known password has. Comparing with
-// it takes as long as with any other; making a real one would hold up each start.
+// nobody is a bcrypt hash of a given cost that matches no known password. Comparing with it takes as long as with any
+// other; computing a real one would delay each start.
 const nobody = "$2a$%02d$N5pQ1xWmT7cRz0LhYd3fKuVb8sGj2oEa6iXn4wCqUrtMvBy9DlPkO"
 
-// Hasher hashes passwords at one cost.
+// Hasher hashes passwords at a fixed cost.
 type Hasher struct {
 	cost   int
 	places *fair.Places
 	hashes atomic.Int64
 	work   atomic.Int64
 	waited func(time.Duration)
-	level  atomic.Int64 // the highest cost seen: what every comparison costs
+	level  atomic.Int64 // the highest cost seen: the cost of every comparison
 }
 
 // NewHasher makes a Hasher of the given bcrypt cost.
@@ -55,26 +55,27 @@ func NewHasher(cost int) (*Hasher, error) {
 	return h, nil
 }
 
-// Turn is who wants something hashed, and what happens when it is their turn.
+// Turn is who requests a hash, and what to do when their turn comes.
 type Turn struct {
 	Of    []string     // who shares the places with others: a network, an account
-	Begin func() error // before the work, which is not done if it fails; may be nil
+	Begin func() error // called before the work, which is skipped if it fails; may be nil
 }
 
-// Hashes is how many times a password was hashed so far, for tests that compare
-// the work of two answers without a stopwatch.
+// Hashes is how many passwords have been hashed so far, for tests that compare the work behind two responses without
+// measuring time.
 func (h *Hasher) Hashes() int64 { return h.hashes.Load() }
 
-// Waiting is how many passwords wait for their turn at this moment.
+// Waiting is how many passwords are waiting for their turn right now.
 func (h *Hasher) Waiting() int { return h.places.Waiting() }
 
-// OnWait has f told how long each password waited, also one that gave up. It is set before the first one.
+// OnWait registers a function to report how long each password waited, including those that gave up. Call it before the
+// first one.
 func (h *Hasher) OnWait(f func(time.Duration)) { h.waited = f }
 
-// Work is how much was hashed so far, in rounds of bcrypt: one of cost 12 has twice as many as one of cost 11.
+// Work is the total work so far, in rounds of bcrypt: a hash of cost 12 has twice as many as one of cost 11.
 func (h *Hasher) Work() int64 { return h.work.Load() }
 
-// Hash makes the hash to store. The password must have passed Check.
+// Hash computes the hash to store. The password must have passed Check.
 func (h *Hasher) Hash(ctx context.Context, password string, t Turn) (string, error) {
 	var hash []byte
 	err := h.bounded(ctx, t, func() (err error) {
@@ -85,12 +86,12 @@ func (h *Hasher) Hash(ctx context.Context, password string, t Turn) (string, err
 	return string(hash), err
 }
 
-// Matches compares a password with a stored hash. With no hash (an unknown user) it does the same work and says no, so that
-// the time taken does not tell which names exist.
+// Matches compares a password with a stored hash. Without a hash (an unknown user) it does the same work and returns
+// false, so that the time taken doesn't reveal which names exist.
 //
-// The same password typed on another system may come in another Unicode form: the composed one (NFC) is what was hashed,
-// and what was sent is tried too, for hashes from before that. bcrypt repeats its key, and so takes
-// "P NUL P" for "P": a control character matches nothing.
+// The same password typed on another system may use another Unicode form: passwords are hashed in composed form (NFC),
+// and the form that was sent is tried too, for hashes that predate this. bcrypt repeats its key, and so accepts "P NUL
+// P" for "P": a password with a control character never matches.
 func (h *Hasher) Matches(ctx context.Context, hash, password string, t Turn) (bool, error) {
 	known := hash != ""
 	if !known {
@@ -113,11 +114,12 @@ func (h *Hasher) Matches(ctx context.Context, hash, password string, t Turn) (bo
 	return err == nil && known && possible, err
 }
 
-// compare does the same work whatever the hash costs, or the time would tell a name whose hash is of another cost from
-// one that does not exist: after a cheap comparison, dummies make up the rest, 2^c + 2^c + 2^(c+1) + … = 2^level.
+// compare does the same work whatever the hash's cost. Otherwise the time would distinguish an account with a hash of
+// another cost from an unknown name. After a cheap comparison, dummies make up the difference: 2^c + 2^c + 2^(c+1) + …
+// = 2^level.
 //
-// Hashes that cost more than new ones are there after BCRYPT_COST was lowered. The first of them that is met after a start
-// raises what all others cost from then on.
+// Hashes that cost more than new ones exist after BCRYPT_COST was lowered. The first one seen after a start raises the
+// cost of all later comparisons.
 func (h *Hasher) compare(hash string, password []byte) error {
 	cost, err := bcrypt.Cost([]byte(hash))
 	if err != nil {
@@ -133,7 +135,7 @@ func (h *Hasher) compare(hash string, password []byte) error {
 	return result
 }
 
-// raise makes every comparison cost at least this much, and returns what it costs.
+// raise makes every comparison cost at least this much, and returns the resulting cost.
 func (h *Hasher) raise(cost int64) int64 {
 	for {
 		level := h.level.Load()
@@ -147,18 +149,17 @@ func dummy(cost int) string { return fmt.Sprintf(nobody, cost) }
 
 func hasControl(password string) bool { return strings.ContainsFunc(password, unicode.IsControl) }
 
-// Same tells whether two passwords are one, however they were typed.
+// Same reports whether two passwords are equal, however they were typed.
 func Same(a, b string) bool { return norm.NFC.String(a) == norm.NFC.String(b) }
 
-// Outdated tells a hash that was made at another cost: hash the password again
-// when it is known, at login.
+// Outdated reports whether a hash was made at another cost: then hash the password again at login, when it is known.
 func (h *Hasher) Outdated(hash string) bool {
 	cost, err := bcrypt.Cost([]byte(hash))
 	return err != nil || cost != h.cost
 }
 
-// bounded runs work when it is this one's turn. It gives up after a while, when the client is gone, and at once when so
-// many are waiting that there is no hope: a storm of logins must not pile up goroutines and passwords in memory.
+// bounded runs work when its turn comes. It gives up after a while, when the client disconnects, and immediately if the
+// queue is hopelessly long: a flood of logins must not pile up goroutines and passwords in memory.
 func (h *Hasher) bounded(ctx context.Context, t Turn, work func() error) error {
 	patience, cancel := context.WithTimeout(ctx, queue)
 	defer cancel()
@@ -182,12 +183,11 @@ func busy(cause error) error {
 	return apperr.Crowd(queue, "Too many people are logging in right now. Try again in a moment.").Because(cause)
 }
 
-// siteWords are what anybody tries first here, beside the user's own names.
+// siteWords are what anybody would try first on this site, besides the user's own names.
 var siteWords = []string{"tokentube", "tokentube.com", "access token", "refresh token", "jsonwebtoken"}
 
-// Check says why a new password cannot be taken, or "" when it can. The user's
-// own names and the site's count as guessable. It is not trimmed and there are no rules of
-// composition (ASVS 6.2).
+// Check explains why a new password isn't accepted, or returns "" if it is. The user's names and the site's name count
+// as guessable. The password isn't trimmed, and there are no composition rules (ASVS 6.2).
 func Check(password string, names ...string) string {
 	password = norm.NFC.String(password)
 	switch {
@@ -198,8 +198,7 @@ func Check(password string, names ...string) string {
 	case len(password) > longest:
 		return "Use a shorter password: at most 72 bytes. Accented letters and emoji take more than one byte."
 	}
-	// Working out how hard a password is to guess takes long for long ones. What comes after the first bytes only makes it
-	// harder.
+	// Estimating the strength of a long password takes long. Anything after the first bytes only makes it stronger.
 	judgedPart := strings.ToValidUTF8(password[:min(len(password), judged)], "")
 	if guesses(judgedPart, slices.Concat(siteWords, names)...) < fewest {
 		return "This password is too easy to guess. Use a few uncommon words."

@@ -1,9 +1,7 @@
-// Package picture draws what stands in for a picture: initials for those without
-// an avatar, and a card for a video without a thumbnail. The same input always
-// gives the same picture.
+// Package picture draws placeholders: initials for users without a profile picture, and a card for a video without a
+// thumbnail. The same input always produces the same picture.
 //
-// It does not belong here: pictures that people upload (utils/media), and where a
-// drawing is stored.
+// Does not belong here: pictures that people upload (utils/media), and where a drawing is stored.
 package picture
 
 import (
@@ -18,7 +16,7 @@ import (
 // point is a place on the canvas, in pixels from the top left.
 type point struct{ x, y float64 }
 
-// canvas is what the drawings are made on. All edges are smooth.
+// canvas is what drawings are made on. All edges are antialiased.
 type canvas struct {
 	*image.RGBA
 	w, h float64
@@ -28,12 +26,12 @@ func newCanvas(w, h int) canvas {
 	return canvas{image.NewRGBA(image.Rect(0, 0, w, h)), float64(w), float64(h)}
 }
 
-// paint gives the colour at a place.
+// paint returns the colour at a point.
 type paint func(x, y float64) tint
 
 func plain(t tint) paint { return func(_, _ float64) tint { return t } }
 
-// downward goes through the tints from top to bottom.
+// downward blends through the tints from top to bottom.
 func downward(top, bottom float64, tints ...tint) paint {
 	return func(_, y float64) tint { return along(tints, (y-top)/(bottom-top)) }
 }
@@ -50,8 +48,7 @@ func (c canvas) cover(p paint) {
 // fill paints the area inside the points.
 func (c canvas) fill(points []point, p paint) { c.fillAll([][]point{points}, p) }
 
-// fillAll paints several areas at once, so that they show no seams where they
-// overlap.
+// fillAll paints several areas at once, so that no seams are visible where they overlap.
 func (c canvas) fillAll(areas [][]point, p paint) {
 	box := c.around(slices.Concat(areas...))
 	if box.Empty() {
@@ -110,8 +107,8 @@ func circle(at point, rx, ry float64) []point {
 	return points
 }
 
-// blend mixes the tint into a pixel. A little noise, the same for each place,
-// keeps long gradients from showing steps.
+// blend mixes the tint into a pixel. A little noise, which is always the same at each point, prevents visible steps in
+// long gradients.
 func (c canvas) blend(x, y int, t tint, share float64) {
 	share *= t.a
 	pix := c.Pix[c.PixOffset(x, y):][:4:4]
@@ -123,7 +120,7 @@ func (c canvas) blend(x, y int, t tint, share float64) {
 	pix[3] = 255
 }
 
-// grain is between 0 and 1, scattered.
+// grain is a pseudo-random number between 0 and 1.
 func grain(x, y int) float64 {
 	n := uint32(x)*0x9e3779b1 ^ uint32(y)*0x85ebca77
 	n ^= n >> 15
@@ -131,15 +128,15 @@ func grain(x, y int) float64 {
 	return float64(n>>24) / 256
 }
 
-// tint is a colour whose parts are between 0 and 1.
+// tint is a colour with components between 0 and 1.
 type tint struct{ r, g, b, a float64 }
 
-// hex makes a tint of 0xrrggbb.
+// hex makes a tint from 0xrrggbb.
 func hex(v uint32) tint {
 	return tint{float64(v>>16&255) / 255, float64(v>>8&255) / 255, float64(v&255) / 255, 1}
 }
 
-// hsl makes a tint of a hue in turns, a saturation and a lightness.
+// hsl makes a tint from a hue in turns, a saturation and a lightness.
 func hsl(h, s, l float64) tint {
 	part := func(n float64) float64 {
 		k := math.Mod(n+12*(h-math.Floor(h)), 12)
@@ -159,7 +156,7 @@ func (t tint) color() color.RGBA {
 	return color.RGBA{uint8(t.r*255 + 0.5), uint8(t.g*255 + 0.5), uint8(t.b*255 + 0.5), 255}
 }
 
-// along finds the tint at n, from 0 at the first to 1 at the last.
+// along returns the tint at n, from 0 for the first to 1 for the last.
 func along(tints []tint, n float64) tint {
 	n = max(0, min(1, n)) * float64(len(tints)-1)
 	i := min(int(n), len(tints)-2)

@@ -10,8 +10,8 @@ import (
 
 const avatarSide = 320
 
-// Initials draws the first letters of a name, white on a colour of its own, 320
-// by 320. A name in letters that the font lacks gets the sign of a person.
+// Initials draws the initials of a name, 320 by 320, in white on a colour derived from the name. A name in letters that
+// the font lacks gets a drawing of a person.
 func Initials(name string) image.Image {
 	c := newCanvas(avatarSide, avatarSide)
 	ground := readable(hsl(part(name, 0), 0.45+0.25*part(name, 1), 0.45))
@@ -26,7 +26,7 @@ func Initials(name string) image.Image {
 	return c.RGBA
 }
 
-// initialsOf takes the first letter or digit of the first and the last word.
+// initialsOf returns the first letter or digit of the first and the last word.
 func initialsOf(name string) string {
 	var found []rune
 	for _, word := range strings.FieldsFunc(name, isBetweenWords) {
@@ -57,8 +57,7 @@ func (c canvas) person(t tint) {
 	c.fill(shoulders, plain(t))
 }
 
-// readable darkens a tint until white text on it has the contrast of 4.5 to 1
-// (WCAG 2.2, 1.4.3).
+// readable darkens a tint until white text on it has a contrast of 4.5:1 (WCAG 2.2 §1.4.3).
 func readable(t tint) tint {
 	for 1.05/(luminance(t)+0.05) < 4.6 {
 		t = t.mix(hex(0), 0.04)
@@ -77,17 +76,17 @@ func luminance(t tint) float64 {
 	return 0.2126*linear(t.r) + 0.7152*linear(t.g) + 0.0722*linear(t.b)
 }
 
-// hash is the number of a text.
+// hash is a hash of a text.
 func hash(text string) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(text))
 	n := h.Sum64()
-	n ^= n >> 31 // the last letter alone must also change the high bits
+	n ^= n >> 31 // the last letter must change the high bits too
 	n *= 0x9e3779b97f4a7c15
 	return n ^ n>>29
 }
 
-// part is the i-th of four numbers from 0 to 1 that a text gives.
+// part is the i-th of four numbers from 0 to 1 that are derived from a text.
 func part(text string, i uint) float64 {
 	return float64(hash(text)>>(16*i)&0xffff) / 0x10000
 }

@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 )
 
-// Poster draws a card with a play sign and the title, 640 by 360, for a video
-// that has no picture. A title that the font cannot write is left out.
+// Poster draws a card with a play symbol and the title, 640 by 360, for a video without a thumbnail. A title that the
+// font can't render is left out.
 func Poster(title string) image.Image {
 	c := newCanvas(640, 360)
 	hue := part(title, 0)

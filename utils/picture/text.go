@@ -11,7 +11,7 @@ import (
 	"golang.org/x/image/math/fixed"
 )
 
-// lettering writes in Go Bold, which knows Latin, Greek and Cyrillic.
+// lettering writes in Go Bold, which has Latin, Greek and Cyrillic letters.
 type lettering struct {
 	face font.Face
 }
@@ -39,13 +39,13 @@ func (l lettering) width(text string) float64 {
 	return float64(font.MeasureString(l.face, text)) / 64
 }
 
-// write puts the text with its left end on the base line.
+// write draws the text with its left end on the baseline.
 func (l lettering) write(c canvas, at point, text string, t tint) {
 	d := font.Drawer{Dst: c.RGBA, Src: image.NewUniform(t.color()), Face: l.face, Dot: toFixed(at)}
 	d.DrawString(text)
 }
 
-// center puts the visible shape of the text around the place.
+// center centres the visible shape of the text on a point.
 func (l lettering) center(c canvas, at point, text string, t tint) {
 	b, _ := font.BoundString(l.face, text)
 	middle := point{float64(b.Min.X+b.Max.X) / 128, float64(b.Min.Y+b.Max.Y) / 128}
@@ -56,8 +56,7 @@ func toFixed(p point) fixed.Point26_6 {
 	return fixed.Point26_6{X: fixed.Int26_6(math.Round(p.x * 64)), Y: fixed.Int26_6(math.Round(p.y * 64))}
 }
 
-// wrap breaks the text into at most n lines of the width. What does not fit
-// ends in an ellipsis.
+// wrap breaks the text into at most n lines of the given width. Text that doesn't fit ends in an ellipsis.
 func (l lettering) wrap(text string, width float64, n int) []string {
 	var lines []string
 	line := ""

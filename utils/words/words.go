@@ -1,7 +1,7 @@
-// Package words finds the words of a text, in the form in which words are compared: without accents, case, and the many
-// ways to write one character.
+// Package words splits a text into words, normalized for comparison: without accents, case, and alternative encodings
+// of the same character.
 //
-// Does not belong here: what is searched, and how what was found is ranked (models).
+// Does not belong here: what is searched, and how results are ranked (models).
 package words
 
 import (
@@ -14,13 +14,13 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// longest is how many characters of a word are kept. Longer words are compared by them alone.
+// longest is how many characters of a word are kept. Longer words are only compared by these.
 const longest = 40
 
-// foldings are letters that people type without the stroke, or as two.
+// foldings are letters that people type without the stroke, or as two letters.
 var foldings = strings.NewReplacer("ß", "ss", "æ", "ae", "œ", "oe", "ø", "o", "đ", "d", "ð", "d", "ħ", "h", "ı", "i", "ł", "l", "ŧ", "t", "þ", "th")
 
-// fold puts a text in the form in which it is compared.
+// fold normalizes a text for comparison.
 func fold(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if isAccent(r) {
@@ -31,14 +31,14 @@ func fold(text string) string {
 	return foldings.Replace(norm.NFKC.String(text))
 }
 
-// isAccent tells marks that may be left out. Those that make another letter, such as vowels in Indian scripts or the sounds
-// of Japanese, may not.
+// isAccent reports whether a mark may be ignored. Marks that make a different letter, such as vowels in Indic scripts
+// or voiced sounds in Japanese, may not.
 func isAccent(r rune) bool {
 	return unicode.Is(unicode.Mn, r) && unicode.In(r, unicode.Inherited, unicode.Hebrew) && r != '\u3099' && r != '\u309a'
 }
 
-// Of returns the words of a text in their order. Letters, digits and their marks make words; in scripts that put no spaces
-// between words each character is one, and so is each emoji. All else lies between words.
+// Of returns the words of a text in order. Letters, digits and their marks form words; in scripts without spaces
+// between words, each character is a word, and so is each emoji. Everything else separates words.
 func Of(text string) (list []string) {
 	word := make([]rune, 0, longest)
 	end := func() {
@@ -66,12 +66,12 @@ func alone(r rune) bool {
 	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) && unicode.IsLetter(r) || isSymbol(r)
 }
 
-// isSymbol tells emoji and their like.
+// isSymbol reports whether a character is an emoji or a similar symbol.
 func isSymbol(r rune) bool { return unicode.Is(unicode.So, r) && r != utf8.RuneError }
 
 func joined(r rune) bool { return unicode.In(r, unicode.L, unicode.N, unicode.M) }
 
-// Tag is a tag in the form in which tags are compared: "#" and its letters and digits. Without any it is empty.
+// Tag normalizes a tag for comparison: "#" plus its letters and digits. It is empty if there are none.
 func Tag(tag string) string {
 	tag = strings.Map(func(r rune) rune {
 		if joined(r) || isSymbol(r) {
@@ -100,17 +100,17 @@ func Tags(text string) (tags []string) {
 	return tags
 }
 
-// Query is what somebody searches for.
+// Query is a parsed search query.
 type Query struct {
-	Words  []string // each is to be there, in any order
-	Prefix string   // and a word that begins with this
-	Tags   []string // and these tags, exactly
+	Words  []string // all must occur, in any order
+	Prefix string   // a word must begin with this
+	Tags   []string // these tags must occur exactly
 }
 
-// most is how many words and tags of a query are looked at.
+// most is how many words and tags of a query are used.
 const most = 8
 
-// ParseQuery reads a query. The last word may be unfinished, if no tag comes after it.
+// ParseQuery parses a query. The last word may be unfinished, unless a tag follows it.
 func ParseQuery(text string) (q Query) {
 	for part := range strings.FieldsSeq(text) {
 		if tag := Tag(part); strings.HasPrefix(part, "#") {
@@ -138,5 +138,5 @@ func (q *Query) add(to *[]string, word string) {
 	}
 }
 
-// Empty tells a query that has no words.
+// Empty reports whether a query has no words and no tags.
 func (q Query) Empty() bool { return len(q.Words) == 0 && len(q.Tags) == 0 && q.Prefix == "" }
