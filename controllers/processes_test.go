@@ -3,7 +3,9 @@ package controllers_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -191,5 +193,25 @@ func TestWhenTheCookieOfChangesIsSet(t *testing.T) {
 		if sets := strings.Contains(strings.Join(test.answer.Header.Values("Set-Cookie"), "\n"), "Changed=1; Path=/; Max-Age=10; HttpOnly; Secure; SameSite=Lax"); sets != test.sets {
 			t.Errorf("%s %s: %v", test.answer.Request.Method, test.answer.Request.URL, test.answer.Header)
 		}
+	}
+}
+
+// The button is pressed in both processes at once: one adds the content, and the other reports that it's being added, or was.
+func TestSampleContentIsAddedOnceByTwoProcesses(t *testing.T) {
+	one, two := twoProcesses(t)
+	codes := make([]int, 4)
+	var all sync.WaitGroup
+	for i := range codes {
+		c := here([]*testsite.Site{one, two}[i%2])
+		all.Go(func() { codes[i] = c.PostForm("/sample-content", nil).Code })
+	}
+	all.Wait()
+	for _, code := range codes {
+		if code != http.StatusSeeOther && code != http.StatusConflict && code != http.StatusNotFound {
+			t.Errorf("the responses are %v", codes)
+		}
+	}
+	if n := postsOf(one); n != 40 || !slices.Contains(codes, http.StatusSeeOther) {
+		t.Errorf("%d posts, and the responses are %v", n, codes)
 	}
 }

@@ -44,18 +44,21 @@ func (a *App) offersSamples(c *gin.Context) (bool, error) {
 // sampleTime is generous, for slow machines.
 const sampleTime = 2 * time.Minute
 
-// Create is POST /sample-content: does what the seed command does. Two concurrent requests fill the site once and
-// receive the same login, which is never shown again. It continues even if the client disconnects.
+// Create is POST /sample-content: does what the seed command does. Concurrent requests to one process share one run and its
+// login, which is never shown again; in another process, they get 409. The run continues if its client disconnects.
 func (s Samples) Create(c *gin.Context) error {
 	if !middlewares.Here(c.Request) {
 		return store.ErrNotFound()
 	}
 	added, err, _ := s.filling.Do("", func() (any, error) {
-		if offered, err := s.offersSamples(c); err != nil || !offered {
-			return nil, store.ErrNotFound().Because(err)
-		}
 		_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(sampleTime))
-		return sample.Filler{Site: s.Site, Files: s.Media, Hasher: s.Hasher}.Fill(context.WithoutCancel(c.Request.Context()))
+		wanted := func(context.Context) error {
+			if offered, err := s.offersSamples(c); err != nil || !offered {
+				return store.ErrNotFound().Because(err)
+			}
+			return nil
+		}
+		return sample.Filler{Site: s.Site, Files: s.Media, Hasher: s.Hasher, Wanted: wanted}.Fill(context.WithoutCancel(c.Request.Context()))
 	})
 	if err != nil {
 		return err

@@ -28,6 +28,7 @@ type Site struct {
 	Likes    *PostLikes
 	Views    *Views
 	Requests *Requests
+	Turns    *Turns
 	Mails    *Mails
 	Links    *Links
 	Factors  *Factors
@@ -74,6 +75,7 @@ func New(db *store.DB, s Settings) *Site {
 		Likes:    &PostLikes{NewLikes(db, "likes", "posts", trend(likeHeat), posts.likeable, notifications), posts},
 		Views:    NewViews(db, posts, s.Key),
 		Requests: NewRequests(db, s.Key),
+		Turns:    NewTurns(db),
 		Mails:    NewMails(db, attempts),
 		Links:    NewLinks(db, users),
 		Factors:  factors,

@@ -27,6 +27,8 @@ type Filler struct {
 	Site   *models.Site
 	Files  *media.Store
 	Hasher *password.Hasher
+
+	Wanted func(context.Context) error // called once no other run can start; an error cancels this one; nil: always wanted
 }
 
 // Added is what there was to add, and how to log in as one of the channels.
@@ -51,8 +53,42 @@ const (
 )
 
 // Fill adds what isn't there yet. So it may be stopped at any moment and run again, and a second run adds nothing; each gives
-// the login a new password. It must not run twice at once.
+// the login a new password. While another run is active, in any process, it returns a conflict. A run that died blocks others
+// for models.TurnTime.
 func (f Filler) Fill(ctx context.Context) (Added, error) {
+	turn, err := f.Site.Turns.Take(ctx, "sample content")
+	if err != nil {
+		return Added{}, err
+	}
+	defer func() { _ = f.Site.Turns.Give(context.WithoutCancel(ctx), turn) }()
+	alive, stop := context.WithCancel(ctx)
+	defer stop()
+	go f.keep(alive, turn)
+	ctx = f.Site.Turns.Within(ctx, turn)
+	if f.Wanted != nil {
+		if err := f.Wanted(ctx); err != nil {
+			return Added{}, err
+		}
+	}
+	return f.fill(ctx)
+}
+
+// keep renews the turn until ctx ends, also during long drawing without a write. If another run gets the turn nevertheless,
+// this one can't write anything more.
+func (f Filler) keep(ctx context.Context, turn *models.Turn) {
+	tick := time.NewTicker(models.TurnTime / 3)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			_ = f.Site.Turns.Live(ctx, turn) // the next renewal may succeed
+		}
+	}
+}
+
+func (f Filler) fill(ctx context.Context) (Added, error) {
 	secret := rand.Text()
 	hash, err := f.Hasher.Hash(ctx, secret, password.Turn{})
 	if err != nil {

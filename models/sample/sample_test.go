@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -248,6 +249,52 @@ func TestFillGoesOnWhereItWasStopped(t *testing.T) {
 	}
 	checkFiles(t, s)
 	checkWhole(t, s)
+}
+
+// Runs start at once, in two processes where the engine allows it: one adds everything, once, and the others get a conflict.
+func TestFillTwiceAtOnce(t *testing.T) {
+	one := testsite.New(t)
+	sites := []*testsite.Site{one, one}
+	if one.Config.MongoURI != "" {
+		sites[1] = testsite.Open(t, one.Config, one.Clock)
+	}
+	results := make([]error, 4)
+	var all sync.WaitGroup
+	for i := range results {
+		all.Go(func() { _, results[i] = fill(t.Context(), sites[i%2]) })
+	}
+	all.Wait()
+	done := 0
+	for _, err := range results {
+		switch {
+		case err == nil:
+			done++
+		case !apperr.Is(err, apperr.Conflict):
+			t.Error(err)
+		}
+	}
+	if done == 0 { // more than one if they come one after the other
+		t.Error("no run has added it")
+	}
+	whole := testsite.New(t)
+	filled(t, whole)
+	if got, want := summary(one), summary(whole); got != want {
+		t.Errorf("it is another site:\n%s", differences(want, got))
+	}
+	checkFiles(t, one)
+	checkWhole(t, one)
+}
+
+// A run that was killed blocks others for models.TurnTime, and no longer.
+func TestFillAfterOneThatWasKilled(t *testing.T) {
+	s := testsite.New(t)
+	_, err := s.Turns.Take(t.Context(), "sample content")
+	check(t, err)
+	if _, err := fill(t.Context(), s); !apperr.Is(err, apperr.Conflict) {
+		t.Errorf("a second run started: %v", err)
+	}
+	s.Clock.Advance(models.TurnTime)
+	filled(t, s)
 }
 
 func differences(a, b string) (text string) {
