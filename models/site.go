@@ -29,9 +29,12 @@ type Site struct {
 	Views    *Views
 	Requests *Requests
 	Turns    *Turns
-	Mails    *Mails
-	Links    *Links
-	Factors  *Factors
+
+	Broadcasts *Broadcasts
+
+	Mails   *Mails
+	Links   *Links
+	Factors *Factors
 
 	Addresses *Addresses
 	Devices   *Devices
@@ -76,9 +79,12 @@ func New(db *store.DB, s Settings) *Site {
 		Views:    NewViews(db, posts, s.Key),
 		Requests: NewRequests(db, s.Key),
 		Turns:    NewTurns(db),
-		Mails:    NewMails(db, attempts),
-		Links:    NewLinks(db, users),
-		Factors:  factors,
+
+		Broadcasts: NewBroadcasts(db),
+
+		Mails:   NewMails(db, attempts),
+		Links:   NewLinks(db, users),
+		Factors: factors,
 
 		Addresses: &Addresses{db, users, events},
 		Devices:   NewDevices(db),

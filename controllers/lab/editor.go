@@ -165,7 +165,7 @@ func (e *Editor) Send(l *Lab, c *gin.Context) error {
 	if page.Sent, err = e.send(l, c, raw); err != nil {
 		return err
 	}
-	l.watchers.tell(s.ID, news{})
+	l.watchers.tell(c, s.ID, news{})
 	return respond.Show(c, "lab/editor", page)
 }
 

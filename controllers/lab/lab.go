@@ -52,6 +52,9 @@ func New(app *controllers.App, code *source.Code, site http.Handler) (*Lab, erro
 		return nil, err
 	}
 	l := &Lab{App: playground(app, app.Site), site: site, limits: app.Auth.Limits, target: path + "/target", experiments: all}
+	if app.DB.Shared() {
+		l.watchers.shared, l.watchers.log = app.Broadcasts, app.Log
+	}
 	guests, err := openGuests(app)
 	if err != nil { // no writable folder: with MongoDB and a bucket, nothing else needs one
 		app.Log.Warn("the Token lab is open to users only", "error", err)
@@ -244,7 +247,7 @@ func (l *Lab) beginAgain(c *gin.Context, user *models.User, why models.EndReason
 		if _, err := l.Sessions.End(c, user.ID, s.ID, why); err != nil && !apperr.Is(err, apperr.NotFound) {
 			return nil, middlewares.Pair{}, err
 		}
-		l.watchers.tell(s.ID, news{})
+		l.watchers.tell(c, s.ID, news{})
 	}
 	session, _, err := l.Sessions.Create(c, user.ID, false, middlewares.DeviceOf(c))
 	if err != nil {
@@ -270,7 +273,7 @@ func (l *Lab) player(c *gin.Context) (*models.User, error) {
 	}
 	if before, _ := l.held(c); before != nil {
 		l.guests.remove(c, before.User)
-		l.watchers.tell(before.ID, news{})
+		l.watchers.tell(c, before.ID, news{})
 	}
 	return l.guests.add(c)
 }

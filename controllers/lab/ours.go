@@ -36,7 +36,7 @@ func (o *ours) pass(ctx context.Context, d time.Duration) error { return o.Sleep
 
 func (o *ours) tell(n news) {
 	for _, s := range o.sessions {
-		o.watchers.tell(s.ID, n)
+		o.watchers.tell(o.c, s.ID, n)
 	}
 }
 
