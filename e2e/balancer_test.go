@@ -62,23 +62,115 @@ func TestBehindBalancers(t *testing.T) {
 					"BASE_URL": b.base, "PORT": freePort(t), "TRUSTED_PROXIES": "127.0.0.1,::1", "COOKIE_SECURE": "false", "RATE_LIMIT": "false",
 					"HOST": "127.0.0.1", "DRAIN_SECONDS": "4", "STOP_SECONDS": "30", "DISK_RESERVE_MB": "0",
 				})
-				b.running[i] = b.begin(i)
 			}
+			client, err := mongo.Connect(options.Client().ApplyURI(uri))
+			check(t, err)
 			t.Cleanup(func() {
-				client, err := mongo.Connect(options.Client().ApplyURI(uri))
-				check(t, err)
 				check(t, client.Database(database).Drop(context.Background()))
 				check(t, client.Disconnect(context.Background()))
 			})
+			b.beginAll(env{"RATE_LIMIT": "true", "DRAIN_SECONDS": "0", "REFRESH_TOKEN_GRACE": grace.String()})
 			start(b, port)
+			b.actAsOne(client.Database(database), name == "nginx")
+			b.stopAll()
+			b.beginAll(nil)
+			(&process{t: t, base: b.base}).ready() // the balancer has noticed that an instance is back
 			b.restartUnderLoad()
-			for _, p := range b.running {
-				check(t, p.cmd.Process.Signal(syscall.SIGTERM))
-			}
-			for _, p := range b.running {
-				check(t, p.cmd.Wait())
-			}
+			b.stopAll()
 		})
+	}
+}
+
+// beginAll starts both processes with additional settings.
+func (b *balancer) beginAll(settings env) {
+	b.t.Helper()
+	usual := b.back
+	defer func() { b.back = usual }()
+	for i := range b.back {
+		b.back[i] = b.back[i].with(settings)
+		b.running[i] = b.begin(i)
+	}
+}
+
+func (b *balancer) stopAll() {
+	b.t.Helper()
+	for _, p := range b.running {
+		check(b.t, p.cmd.Process.Signal(syscall.SIGTERM))
+	}
+	for _, p := range b.running {
+		if err := p.cmd.Wait(); err != nil {
+			b.t.Errorf("a process ended with %v: %s", err, p.printed())
+		}
+	}
+}
+
+// actAsOne checks that both processes together behave like one site: sessions, people's own changes and limits. Ending sessions
+// takes long and is checked behind one balancer only.
+func (b *balancer) actAsOne(database *mongo.Database, ends bool) {
+	front := &process{t: b.t, base: b.base}
+	front.register("alice")
+	p := pair{t: b.t, one: front, two: front, database: database}
+	p.renew(b.t)
+	b.seeOwnChanges(p)
+	if ends {
+		b.endSessions(p)
+	}
+	p.limitLogins(b.t)
+}
+
+// seeOwnChanges changes a bio repeatedly, and reads it at once from both processes.
+func (b *balancer) seeOwnChanges(p pair) {
+	v := p.logIn()
+	for i := range 5 {
+		bio := fmt.Sprint("bio ", i)
+		answer, err := v.call(b.t.Context(), "PATCH", b.base+"/api/v1/users/update-user-bio", testsite.M{"bio": bio})
+		check(b.t, err)
+		if answer.StatusCode != http.StatusOK {
+			b.t.Fatal(answer)
+		}
+		for _, process := range append(b.running[:], p.one, p.one) {
+			if answer, err := v.call(b.t.Context(), "GET", process.base+whoAmI, nil); err != nil || !strings.Contains(answer.body, `"`+bio+`"`) {
+				b.t.Errorf("%s isn't there: %v, %v", bio, answer, err)
+			}
+		}
+	}
+}
+
+// endSessions ends one session by logout, and one by replaying its token after the grace period: both processes refuse both.
+func (b *balancer) endSessions(p pair) {
+	leaves, robbed, stays := p.logIn(), p.logIn(), p.logIn()
+	p.runOut(robbed)
+	thief := robbed.copied()
+	for _, v := range []*visitor{leaves, robbed, stays} {
+		for range 4 { // renewed by one process, and in the caches of both
+			if code := p.asks(v, p.one); code != http.StatusOK {
+				b.t.Fatal(code)
+			}
+		}
+	}
+	time.Sleep(grace + time.Second)
+	if code := p.asks(thief, p.one); code != http.StatusUnauthorized {
+		b.t.Errorf("the response to the replay is %d", code)
+	}
+	answer, err := leaves.copied().call(b.t.Context(), "POST", b.base+"/api/v1/users/logout", nil)
+	check(b.t, err)
+	if answer.StatusCode != http.StatusOK {
+		b.t.Error(answer)
+	}
+	for _, process := range b.running {
+		p.ends(leaves, process)
+		p.ends(robbed, process)
+		if code := p.asks(stays, process); code != http.StatusOK {
+			b.t.Errorf("another session of the user: %d", code)
+		}
+	}
+	for _, v := range []*visitor{leaves, robbed} { // their newest refresh tokens are invalid, too
+		p.runOut(v)
+		for range 2 {
+			if code := p.asks(v.copied(), p.one); code != http.StatusUnauthorized {
+				b.t.Errorf("a token of an ended session is renewed: %d", code)
+			}
+		}
 	}
 }
 
@@ -276,14 +368,9 @@ func (l load) use(ctx context.Context, v *visitor) {
 		l.done("renewals", answer, err)
 	}
 	last := fmt.Sprintf(`"bio":"bio %d"`, i-1)
-	for end := time.Now().Add(patience); ; time.Sleep(200 * time.Millisecond) { // a process may remember the user for five seconds
-		answer, err := v.call(whole, "GET", l.b.base+whoAmI, nil)
-		if err == nil && strings.Contains(answer.body, last) {
-			return
-		}
-		if time.Now().After(end) {
+	for range 2 { // in both processes
+		if answer, err := v.call(whole, "GET", l.b.base+whoAmI, nil); err != nil || !strings.Contains(answer.body, last) {
 			l.t.Errorf("the last change was lost: %v, %v", answer, err)
-			return
 		}
 	}
 }
