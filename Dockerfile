@@ -1,5 +1,5 @@
-# The site as an image: the program, the certificates that it trusts, and an empty
-# folder for its data. No shell, not root; the root file system may be read-only.
+# The site as an image: the program, the CA certificates it trusts, and an empty folder
+# for its data. No shell, no root user; the root file system may be read-only.
 #
 #     docker build -t tokentube .
 #     docker run -p 127.0.0.1:8000:8000 -v tokentube:/data --read-only --env-file .env tokentube
@@ -10,7 +10,7 @@ COPY go.mod go.sum ./
 COPY utils/nomsgpack utils/nomsgpack
 COPY utils/noquic utils/noquic
 RUN go mod download
-# Named one by one, so that no data and no .env of this folder gets into the image.
+# Listed one by one, so that no data and no .env from this folder ends up in the image.
 COPY main.go ./
 COPY commands commands
 COPY config config

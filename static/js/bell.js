@@ -1,6 +1,6 @@
 const every = 120_000; // ms
 
-// enhance keeps the number of unread notifications true while the page is looked at.
+// enhance keeps the number of unread notifications up to date while the page is visible.
 export function enhance(bell) {
   const count = bell.querySelector("[data-unread]");
   const words = count.nextElementSibling;
@@ -14,7 +14,7 @@ export function enhance(bell) {
       if (!answer.ok) return;
       show((await answer.json()).data.unreadCount);
     } catch {
-      // the next time
+      // try again next time
     }
   };
   const show = (n) => {
@@ -26,5 +26,5 @@ export function enhance(bell) {
 
   setInterval(ask, every);
   document.addEventListener("visibilitychange", ask);
-  document.addEventListener("unread", (event) => show(event.detail)); // this page changed it
+  document.addEventListener("unread", (event) => show(event.detail)); // changed by this page
 }

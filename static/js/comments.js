@@ -1,5 +1,5 @@
-// Comments without leaving the page: what is done shows at once, and is undone, with a message, if the site refuses. The
-// site makes all the markup: what is new is taken from its pages.
+// Comments without leaving the page: changes show immediately, and are undone, with a message, if the site rejects
+// them. All markup comes from the site: new comments are taken from its pages.
 
 import { clearErrors, showErrors } from "./errors.js";
 import { keep } from "./keep.js";
@@ -8,7 +8,7 @@ import { remove as removeItem } from "./remove.js";
 import { say, toLogin } from "./say.js";
 import { short, toggle } from "./toggle.js";
 
-// enhance takes over the forms and links of a section of comments, those too that come into it later.
+// enhance handles the forms and links in a section of comments, including those added later.
 export function enhance(section) {
   section.addEventListener("submit", (event) => {
     const form = event.target;
@@ -28,7 +28,7 @@ export function enhance(section) {
   });
 }
 
-// add shows the words as they will be, and then the comment as the site shows it.
+// add shows the new comment immediately, and replaces it with the site's markup once it is saved.
 async function add(form, section) {
   if (form.ariaBusy === "true") return;
   clearErrors(form);
@@ -59,10 +59,10 @@ async function add(form, section) {
       showErrors(form, body.message, body.errors);
       return say(body.message);
     }
-    form.elements.idempotencyKey.value = crypto.getRandomValues(new Uint32Array(4)).join("-"); // what comes next is another comment
+    form.elements.idempotencyKey.value = crypto.getRandomValues(new Uint32Array(4)).join("-"); // the next submission is another comment
     const shown = await fromSite(body.data._id).catch(() => null);
     if (shown) sent.replaceWith(shown);
-    else sent.ariaBusy = "false"; // it is posted all the same
+    else sent.ariaBusy = "false"; // it has been posted anyway
     section.querySelector("[data-comments-none]")?.remove();
     count(section, 1);
     form.closest("details")?.removeAttribute("open");
@@ -75,7 +75,7 @@ async function add(form, section) {
   }
 }
 
-// listFor is where a new comment goes: on top of all, or below the one that it replies to.
+// listFor is where a new comment goes: at the top of the list, or below the comment that it replies to.
 function listFor(form, section) {
   const main = section.querySelector("[data-list]");
   const comment = form.closest(".comment");
@@ -105,7 +105,8 @@ function waiting(words) {
   return item;
 }
 
-// fromSite is a comment as its thread shows it. A reply may be on a later page of a long thread: then it is there alone.
+// fromSite is a comment as rendered on its thread's page. In a long thread, a reply may be on a later page: then it is
+// shown alone.
 async function fromSite(id) {
   const thread = await page(`/comments/c/${id}?sortType=desc`);
   const found = thread.getElementById(`comment-${id}`);
@@ -113,7 +114,7 @@ async function fromSite(id) {
   return found;
 }
 
-// remove removes a comment. Where there are replies, a placeholder stays.
+// remove removes a comment. If it has replies, a placeholder remains.
 async function remove(form, section) {
   const comment = form.closest(".comment");
   const removed = await removeItem(form, comment);
@@ -126,7 +127,7 @@ async function remove(form, section) {
   comment.replaceWith(left);
 }
 
-// count adds to the number of comments, where it is shown.
+// count adjusts the number of comments wherever it is shown.
 function count(section, by) {
   const shown = section.querySelector("[data-comments-count]");
   if (!shown) return;
@@ -135,7 +136,7 @@ function count(section, by) {
   shown.textContent = n === 1 ? "1 comment" : `${short(n)} comments`;
 }
 
-// unfold shows the replies below their comment.
+// unfold shows a comment's replies below it.
 async function unfold(link) {
   const comment = link.closest(".comment");
   link.ariaBusy = "true";

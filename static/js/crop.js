@@ -1,18 +1,19 @@
-const side = 512; // pixels of the picture that is sent, at least what the site keeps
+const side = 512; // size in pixels of the picture to upload, at least as large as what the site stores
 
-// enhance lets a square be chosen from a picture. Left alone, the site takes the middle itself, as it does without scripts.
+// enhance lets the user crop a picture to a square. If they don't, the site uses the middle, as it does without
+// scripts.
 export function enhance(input) {
   const field = input.closest(".field");
   const preview = field.querySelector("[data-preview]");
   let box;
-  let pending; // the picture that is being made
+  let pending; // the picture being created
 
   input.addEventListener("change", async () => {
     box?.remove();
     const file = input.files[0];
     const image = file && await load(file);
     if (!image || input.files[0] !== file) return;
-    preview.hidden = true; // the square shows it
+    preview.hidden = true; // the cropper already shows it
     box = cropper(image, (canvas) => {
       const made = new Promise((done) => canvas.toBlob(done, "image/png")).then((blob) => {
         if (pending !== made) return;
@@ -34,7 +35,7 @@ export function enhance(input) {
   }, { capture: true });
 }
 
-// load is the picture, or null if this browser can't show it.
+// load returns the picture, or null if this browser can't display it.
 async function load(file) {
   const image = new Image();
   image.src = URL.createObjectURL(file);
@@ -48,7 +49,7 @@ async function load(file) {
   }
 }
 
-// cropper is the square with its controls: sliders, which keys move too, and the pointer on the picture itself.
+// cropper is the square with its controls: sliders, which also work with the keyboard, and dragging the picture itself.
 function cropper(image, changed) {
   const box = document.createElement("div");
   box.className = "crop";

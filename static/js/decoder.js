@@ -1,6 +1,6 @@
 import { fromBase64url, toText } from "./jwt.js";
 
-// enhance takes apart what is pasted. It sends nothing, and keeps nothing.
+// enhance decodes what is pasted. It sends nothing, and stores nothing.
 export function enhance(page) {
   const input = page.querySelector("#token");
   const out = page.querySelector("[data-decoded]");
@@ -29,12 +29,12 @@ function decode(raw, meanings, now) {
   ];
 }
 
-// object reads a part that is a JSON object.
+// object parses a part that is a JSON object.
 function object(part, name, faults) {
   try {
     const value = JSON.parse(toText(fromBase64url(part)));
     if (value && typeof value === "object" && !Array.isArray(value)) return value;
-  } catch { /* said below */ }
+  } catch { /* reported below */ }
   faults.push(`The ${name} isn’t a JSON object in base64url.`);
   return null;
 }
@@ -82,7 +82,7 @@ function claims(payload, meanings, now) {
   }));
 }
 
-// words is a time from now: "in 10 minutes", "3 hours ago".
+// words describes a time relative to now: "in 10 minutes", "3 hours ago".
 const words = (seconds) => (seconds > 0 ? `in ${span(seconds)}` : `${span(-seconds)} ago`);
 
 function span(seconds) {

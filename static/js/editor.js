@@ -1,6 +1,7 @@
 import { fromBase64url, toBase64url } from "./jwt.js";
 
-// enhance says of the token editor's signature whether it fits, as one types. It is verified here, by the lab's public key.
+// enhance shows, while the user types, whether the signature in the token editor is valid. It is verified here, with
+// the lab's public key.
 export async function enhance(editor) {
   const state = editor.querySelector("[data-signature]");
   const [header, payload, signature] = ["header", "payload", "signature"].map((name) => editor.querySelector(`[name=${name}]`));
@@ -8,7 +9,7 @@ export async function enhance(editor) {
   let key;
   try {
     key = await crypto.subtle.importKey("raw", fromBase64url(editor.dataset.editor), "Ed25519", false, ["verify"]);
-  } catch { // an older browser, or a page over plain HTTP: the server says it after sending
+  } catch { // an older browser, or a page over plain HTTP: the server reports it after sending
     return;
   }
   let last = 0;

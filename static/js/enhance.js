@@ -1,4 +1,4 @@
-// Which module makes what more pleasant. It is fetched only where that thing is.
+// Which module enhances which elements. A module is only fetched if the page has such an element.
 const modules = [
   ["[data-toggle]", "./toggle.js"],
   ["[data-save]", "./save.js"],
@@ -23,9 +23,9 @@ const modules = [
   ["[data-learn], [data-lesson]", "./learn.js"],
 ];
 
-// enhance adds what scripts can to a page, or to a part that came into it later.
+// enhance enhances a page, or a part that was added later.
 export function enhance(root) {
-  // The site tells all faults at once, where a browser would show one after the other.
+  // The site reports all faults at once; a browser would show one at a time.
   root.querySelectorAll("form.form").forEach((form) => { form.noValidate = true; });
   for (const [selector, module] of modules) {
     const found = root.querySelectorAll(selector);

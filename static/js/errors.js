@@ -1,4 +1,4 @@
-// clearErrors takes away what an earlier try left.
+// clearErrors removes the errors of an earlier attempt.
 export function clearErrors(form) {
   form.querySelectorAll(".error, .alert").forEach((e) => e.remove());
   document.title = document.title.replace(/^Error: /, "");
@@ -8,14 +8,14 @@ export function clearErrors(form) {
   }
 }
 
-// showErrors says what is wrong as the site's own pages do: each fault beside its field, and a summary with the focus that
-// leads to them.
+// showErrors shows errors like the site's own pages: each next to its field, and a summary that links to them and gets
+// the focus.
 export function showErrors(form, message, errors) {
   const links = [];
   for (const { field, message } of errors) {
     const found = form.elements[field];
     const input = found instanceof RadioNodeList ? found[0] : found;
-    if (!input?.closest(".field")) continue; // not a field that one could fill in
+    if (!input?.closest(".field")) continue; // not a field that the user can fill in
     const error = line("error", message);
     error.id = `${field}-error`;
     input.closest(".field").append(error);

@@ -1,4 +1,4 @@
-// enhance lets a file be dropped on its field and shows what was chosen.
+// enhance lets users drop a file on its field, and previews the chosen file.
 export function enhance(field) {
   const input = field.querySelector("input[type=file]");
   const preview = field.querySelector("[data-preview]");
@@ -36,9 +36,9 @@ export function enhance(field) {
   });
 }
 
-// broken says so where the browser can't show a file: an empty frame would say nothing.
+// broken says that the browser can't display a file: an empty frame would explain nothing.
 function broken(preview, shown, file) {
-  if (shown.parentElement !== preview) return; // another file was chosen since
+  if (shown.parentElement !== preview) return; // another file has been chosen since
   const words = document.createElement("p");
   words.className = "hint";
   words.dir = "auto";

@@ -1,7 +1,6 @@
-const width = 1280; // pixels of the picture, at most
+const width = 1280; // maximum width of the picture in pixels
 
-// takeFrame draws what the video shows now as a JPEG, or gives null where the
-// browser cannot play it.
+// takeFrame captures the video's current frame as a JPEG, or returns null if the browser cannot play the video.
 export async function takeFrame(video) {
   if (!video.videoWidth) return null;
   const scale = Math.min(1, width / video.videoWidth);
@@ -12,7 +11,7 @@ export async function takeFrame(video) {
   return new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.86));
 }
 
-// goTo waits until the video shows its picture at the time given.
+// goTo waits until the video shows its frame at the given time.
 export function goTo(video, seconds) {
   return new Promise((done, failed) => {
     const start = () => {

@@ -1,37 +1,36 @@
-// What was typed into a form that could not be sent, because the session had
-// ended, is kept until the same user is back at it: in this tab alone, and only
-// text. Passwords and files are never kept.
+// Text typed into a form that could not be sent, because the session had ended, is kept until the same user returns to
+// the form. It is kept in this tab only; passwords and files are never kept.
 
 import { say } from "./say.js";
 
 const slot = "typed";
 const here = () => location.pathname + location.search;
 
-// keep remembers what stands in the form.
+// keep stores the form's values.
 export function keep(form) {
   const viewer = document.body.dataset.viewer;
   if (!viewer) return;
   const values = texts(form).filter((e) => e.type !== "radio" || e.checked).map((e) => [e.name, e.value]);
   try {
     if (values.length) sessionStorage.setItem(slot, JSON.stringify({ viewer, path: here(), action: form.getAttribute("action"), values }));
-  } catch { /* storage is full or forbidden: it is lost */ }
+  } catch { /* storage is full or not allowed: the text is lost */ }
 }
 
-// keepSent keeps what a form sends that no script answers for. If the next page
-// is the login, it was not taken.
+// keepSent stores the values of forms that are sent without a script. If the next page is the login page, the form was
+// rejected.
 export function keepSent() {
   document.addEventListener("submit", (event) => {
     if (event.target.matches(".form:not([data-upload])")) keep(event.target);
   });
 }
 
-// arrive looks, at each page, what was kept: the login leads back to its form,
-// its form gets it back, and every other page means that it is not needed.
+// arrive checks on each page for stored values: the login page is made to lead back to the form, the form gets the
+// values back, and on any other page they are no longer needed.
 export function arrive() {
   let kept;
   try {
     kept = JSON.parse(sessionStorage.getItem(slot));
-  } catch { /* forbidden, or not ours */ }
+  } catch { /* not allowed, or not ours */ }
   if (!kept) return;
   const viewer = document.body.dataset.viewer;
   if (!viewer && location.pathname === "/login") {

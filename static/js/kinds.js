@@ -1,8 +1,8 @@
 import { enhance as enhanceAll } from "./enhance.js";
 import { say } from "./say.js";
 
-// enhance changes the kind of a new post without leaving the page. What was typed stays, and each form comes back as it was
-// left, with the file that was chosen.
+// enhance changes the kind of a new post without leaving the page. Typed text is kept, and each form comes back as it
+// was left, including the chosen file.
 export function enhance(nav) {
   const forms = new Map();
   const button = (kind) => nav.querySelector(`[data-kind="${kind}"]`);
@@ -47,12 +47,12 @@ async function fetchForm(kind) {
   return form;
 }
 
-// carry copies what was typed into the fields that both forms have.
+// carry copies values into the fields that both forms have.
 function carry(from, to) {
   for (const input of from.elements) {
     const same = to.elements[input.name];
     if (!same || input.type === "file" || input.name === "idempotencyKey") continue;
     if (input.type !== "radio") same.value = input.value;
-    else if (input.checked) same.value = input.value; // of the group
+    else if (input.checked) same.value = input.value; // selects the same option of the group
   }
 }

@@ -1,7 +1,7 @@
 import { say, toLogin } from "./say.js";
 
-// enhance makes the Token lab live: what a button does is told as it happens, without
-// leaving the page, and the tokens' time runs down.
+// enhance makes the Token lab live: it shows what a button does while it happens, without leaving the page, and counts
+// down the tokens' lifetimes.
 export function enhance(lab) {
   let stream = listen(lab);
   let busy = false;
@@ -9,10 +9,10 @@ export function enhance(lab) {
   setInterval(() => lab.querySelectorAll("[data-expires], [data-until]").forEach(countDown), 250);
   addEventListener("hashchange", () => arrive(lab));
   arrive(lab);
-  if (document.readyState !== "complete") addEventListener("load", () => arrive(lab), { once: true }); // until then the browser scrolls by itself
+  if (document.readyState !== "complete") addEventListener("load", () => arrive(lab), { once: true }); // until then, the browser scrolls by itself
   lab.dataset.lab = "live";
 
-  // post sends a form and shows the page that comes back.
+  // post sends a form and shows the page in the response.
   async function post(action, body) {
     const answer = await fetch(action, { method: "POST", headers: { Accept: "text/html" }, body });
     if (new URL(answer.url).pathname === "/login") return toLogin();
@@ -37,7 +37,7 @@ export function enhance(lab) {
     form.querySelector("button").setAttribute("aria-busy", "true");
     say("The lab is at work.", true);
     try {
-      // The session is there before anything happens to it, so that it can be watched.
+      // The session must exist before anything happens to it, so that it can be watched.
       if (isExperiment && !stream && !await post("/token-lab/session")) return;
       if (isExperiment) await watch(lab, title, stream);
       if (!await post(form.action, body)) return;
@@ -59,7 +59,7 @@ export function enhance(lab) {
 
 const narrow = () => matchMedia("(max-width: 59.99rem)").matches;
 
-// arrive points at the experiment that the address names, and takes it along to the login.
+// arrive highlights the experiment that the URL names, and adds it to the links to the login page.
 function arrive(lab) {
   for (const link of lab.querySelectorAll("a[data-here]")) link.hash = location.hash;
   const named = location.hash && lab.querySelector(`#experiments [id="${CSS.escape(location.hash.slice(1))}"]`);
@@ -69,7 +69,7 @@ function arrive(lab) {
   named.querySelector("button").focus({ preventScroll: true });
 }
 
-// watch shows the steps of a run as they happen. It waits until the stream is open, for a moment at most.
+// watch shows the steps of a run as they happen. It waits until the stream is open, but only for a moment.
 async function watch(lab, title, stream) {
   const live = lab.querySelector("[data-live]");
   const steps = live.querySelector("ol");
@@ -106,7 +106,7 @@ async function watch(lab, title, stream) {
   }
 }
 
-// countDown writes how long something still takes.
+// countDown shows how much time is left.
 function countDown(e) {
   const token = e.dataset.expires;
   const left = Math.max(0, (token ? new Date(token) : Number(e.dataset.until)) - Date.now());
@@ -117,7 +117,7 @@ function countDown(e) {
   if (bar) bar.value = bar.max - left;
 }
 
-// listen follows the session that the page shows, if it shows one.
+// listen follows the session that the page shows, if there is one.
 function listen(lab) {
   const timeline = lab.querySelector("[data-timeline]");
   if (!timeline) return null;

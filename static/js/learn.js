@@ -1,19 +1,19 @@
-// Learn remembers in this browser, and nowhere else, which lessons were opened and which language the code was read in.
+// Learn remembers, only in this browser, which lessons were opened and in which language the code was read.
 
 const read = (slot) => {
   try {
     return localStorage.getItem(slot) ?? "";
-  } catch { // storage is forbidden: nothing is remembered
+  } catch { // storage is not allowed: nothing is remembered
     return "";
   }
 };
 const write = (slot, value) => {
   try {
     localStorage.setItem(slot, value);
-  } catch { /* storage is full or forbidden */ }
+  } catch { /* storage is full or not allowed */ }
 };
 
-// enhance marks the lessons that were visited, of all links on the page.
+// enhance marks the visited lessons in all links on the page.
 export function enhance(page) {
   const visited = new Set(read("lessons").split(" ").filter(Boolean));
   if (page.dataset.lesson) {
@@ -42,7 +42,7 @@ function languages(page) {
   }
 }
 
-// copyButton copies all of a piece of code, not its decisive lines alone.
+// copyButton copies the whole piece of code, not just its decisive lines.
 function copyButton(figure) {
   const button = document.createElement("button");
   button.type = "button";

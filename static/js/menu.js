@@ -1,4 +1,4 @@
-// menu closes the <details> menu on Escape, on a click elsewhere, and when the focus leaves it.
+// menu closes the <details> menu on Escape, on a click elsewhere, and when it loses the focus.
 export function menu(details) {
   if (!details) return;
   document.addEventListener("click", (event) => {

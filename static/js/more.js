@@ -2,24 +2,23 @@ import { enhance as enhanceAll } from "./enhance.js";
 import { page } from "./page.js";
 import { say } from "./say.js";
 
-// How many pages come by themselves before the reader is asked again, so that
-// the end of the page can be reached.
+// How many pages load automatically before the reader must ask for more, so that they can reach the end of the page.
 const unasked = 4;
 
-// How many pages are brought back at most for somebody who returns to a long list.
+// How many pages are restored at most when somebody returns to a long list.
 const remembered = 20;
 
-// enhance makes the "More" link bring the next page into this one. Back returns to where one was in the list.
+// enhance makes the "More" link load the next page into this one. Going back returns to the same place in the list.
 export async function enhance(link) {
   const list = document.querySelector("[data-list]");
-  let loaded = 0; // since the reader was asked
+  let loaded = 0; // since the reader last asked for more
   let pages = 0;
   let busy = false;
   const watcher = new IntersectionObserver((entries) => {
     if (!entries.at(-1).isIntersecting || loaded >= unasked) return;
     load(false).then(() => {
       watcher.unobserve(link);
-      if (link.isConnected) watcher.observe(link); // on a high screen it may be in sight still
+      if (link.isConnected) watcher.observe(link); // on a tall screen it may still be visible
     }, () => {});
   }, { rootMargin: "600px" });
 
@@ -68,7 +67,7 @@ async function fetchPage(address) {
   return { items: [...fresh.querySelectorAll("[data-list] > *")], next: fresh.querySelector("[data-more]") };
 }
 
-// restore brings back what was there when the reader left, unless the browser kept the whole page.
+// restore reloads what was there when the reader left, unless the browser kept the whole page.
 async function restore(list, load) {
   const returned = performance.getEntriesByType("navigation")[0]?.type === "back_forward";
   const { more, y, at } = (returned && history.state) || {};
@@ -78,5 +77,5 @@ async function restore(list, load) {
     for (let i = 0; i < Math.min(more, remembered); i++) await load();
     scrollTo({ top: y, behavior: "instant" });
     if (at) list.querySelector(`a[href="${CSS.escape(at)}"]`)?.focus({ preventScroll: true });
-  } catch { /* said already */ }
+  } catch { /* already reported */ }
 }

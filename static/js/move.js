@@ -1,6 +1,7 @@
 import { say, send } from "./say.js";
 
-// enhance moves an item of a list up or down in place. Its neighbor may be on another page of the list: then the form does it.
+// enhance moves an item of a list up or down in place. If its neighbor is on another page of the list, the form is
+// submitted normally.
 export function enhance(form) {
   form.addEventListener("submit", async (event) => {
     const item = form.closest("[data-list] > *");

@@ -1,7 +1,7 @@
-// A login leads back to where one came from, and to the same place on that page:
-// browsers keep the fragment of an address when they are redirected to the login.
+// A login leads back to the page the user came from, and to the same place on it: browsers keep a URL's fragment when
+// they are redirected to the login page.
 
-// enhance adds it to where the form leads, and to the links beside it.
+// enhance adds the fragment to the form's destination, and to the links next to the form.
 export function enhance(next) {
   if (!location.hash || next.value.includes("#")) return;
   next.value += location.hash;

@@ -1,17 +1,18 @@
 import { clearErrors, showErrors } from "./errors.js";
 import { toLogin } from "./say.js";
 
-// enhance shows a form that a passkey fills in, in browsers that know passkeys. When it is sent, the site gives a challenge
-// (data-passkey says where), the device signs it, or makes a new key pair (data-passkey-new), and the answer goes with the form.
+// enhance shows a form that a passkey fills in, in browsers that support passkeys. When it is submitted, it gets a
+// challenge from the site (at data-passkey), the device signs it or creates a new key pair (data-passkey-new), and the
+// result is sent with the form.
 export function enhance(form) {
-  if (!window.PublicKeyCredential?.parseRequestOptionsFromJSON) return; // older ones, and pages without HTTPS
+  if (!window.PublicKeyCredential?.parseRequestOptionsFromJSON) return; // older browsers, and pages without HTTPS
   form.hidden = false;
   form.parentElement.querySelector("[data-no-passkeys]")?.remove();
   const answer = form.elements.passkey;
-  addEventListener("pageshow", () => { answer.value = ""; }); // gone back to: it was for the challenge of then
+  addEventListener("pageshow", () => { answer.value = ""; }); // after going back, it belongs to an old challenge
 
   form.addEventListener("submit", async (event) => {
-    if (answer.value || !form.checkValidity()) return; // what is missing, the site tells
+    if (answer.value || !form.checkValidity()) return; // the site reports missing fields
     event.preventDefault();
     event.stopImmediatePropagation();
     if (form.ariaBusy === "true") return;
@@ -30,7 +31,7 @@ export function enhance(form) {
   }, { capture: true });
 }
 
-// ask is what the person's passkey answers to a new challenge, as JSON; empty, if they are led elsewhere.
+// ask returns the passkey's response to a new challenge, as JSON; it is empty if the user was redirected.
 async function ask(form) {
   let body;
   const response = await fetch(form.dataset.passkey, { method: "POST", headers: { Accept: "application/json" } });
@@ -53,7 +54,7 @@ async function ask(form) {
   return JSON.stringify(credential);
 }
 
-// why says what went wrong, as far as browsers tell: they don't tell sites whether there is a passkey.
+// why explains what went wrong, as far as browsers reveal it: they don't tell sites whether a passkey exists.
 function why(error) {
   if (error.told) return error.message;
   if (error.name === "InvalidStateError") return "This device already has a passkey for your account.";
@@ -62,7 +63,7 @@ function why(error) {
   return "Couldn’t reach the server. Try again.";
 }
 
-// remember copies the choice of the form beside it, of whether one stays logged in.
+// remember copies whether to stay logged in from the form next to it.
 function remember(form) {
   const box = document.querySelector("input[type=checkbox][name=remember]");
   if (box && form.elements.remember) form.elements.remember.disabled = !box.checked;

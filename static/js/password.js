@@ -1,4 +1,4 @@
-// enhance adds a button that shows what is typed.
+// enhance adds a button that shows the typed password.
 export function enhance(input) {
   const box = document.createElement("div");
   box.className = "with-button";

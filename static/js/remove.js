@@ -15,8 +15,8 @@ export function enhance(form) {
   });
 }
 
-// remove hides an item until the site has removed it, and moves the focus to its neighbor. If the site refuses, the item
-// and the focus come back, with a message. It is what the site answered, or nothing if the item stays.
+// remove hides an item while the site removes it, and moves the focus to its neighbor. If the site refuses, the item
+// and the focus come back, with a message. It returns the site's response, or nothing if the item stays.
 export async function remove(form, item) {
   if (item.hidden) return null;
   const next = neighbor(item);
@@ -41,7 +41,8 @@ export async function remove(form, item) {
   }
 }
 
-// neighbor is where the focus belongs when an item goes: the next one, else the one before, else what the list belongs to.
+// neighbor is where the focus goes when an item is removed: the next one, else the previous one, else the item or
+// heading that the list belongs to.
 function neighbor(item) {
   const all = [...item.parentElement.children].filter((e) => e === item || !e.hidden);
   const at = all.indexOf(item);
@@ -57,7 +58,7 @@ function focus(element) {
   element.focus();
 }
 
-// again shows the page as the site makes it now: with one item or none, what is around a list changes too.
+// again re-renders the page as the site now shows it: with one item or none left, the parts around the list change too.
 async function again(title) {
   const fresh = await page(location.href);
   const main = document.getElementById("main");

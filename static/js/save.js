@@ -2,18 +2,18 @@ import { enhance as toggle } from "./toggle.js";
 import { page } from "./page.js";
 import { say } from "./say.js";
 
-// enhance opens the page of the link in a dialog, in place.
+// enhance opens the link's page in a dialog.
 export function enhance(link) {
   link.addEventListener("click", async (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     try {
       const saver = (await page(link.href)).querySelector("[data-saver]");
-      if (!saver) return location.assign(link.href); // the login, or an error
+      if (!saver) return location.assign(link.href); // the login page, or an error
       show(saver, link);
     } catch (error) {
       if (error instanceof TypeError) say("Couldn’t reach the server. Try again.");
-      else location.assign(link.href); // the page says what is wrong
+      else location.assign(link.href); // the page shows what is wrong
     }
   });
 }

@@ -1,6 +1,7 @@
 import { say } from "./say.js";
 
-// enhance makes the button copy the page's address, and adds one that hands it on to other programs, where there are any.
+// enhance makes the button copy the page's URL, and adds a button that shares it with other apps, if the browser
+// supports that.
 export function enhance(button) {
   const url = location.origin + location.pathname;
   button.addEventListener("click", async () => {
@@ -8,7 +9,7 @@ export function enhance(button) {
       await navigator.clipboard.writeText(url);
       say("Link copied.");
     } catch {
-      prompt("Copy this link:", url); // browsers lend the clipboard to HTTPS alone
+      prompt("Copy this link:", url); // browsers only allow access to the clipboard over HTTPS
     }
   });
   if (!navigator.share) return;
@@ -18,7 +19,7 @@ export function enhance(button) {
   const use = share.querySelector("use");
   use.setAttribute("href", use.getAttribute("href").replace(/#.*/, "#share"));
   share.addEventListener("click", () => {
-    navigator.share({ title: document.title, url }).catch(() => {}); // changed their mind
+    navigator.share({ title: document.title, url }).catch(() => {}); // the user cancelled
   });
   button.after(share);
 }

@@ -14,7 +14,7 @@ const keys = [
   ["h", "Home", () => location.assign("/")],
 ];
 
-// enhance makes the button list the keys, and the keys work.
+// enhance makes the button list the keyboard shortcuts, and makes them work.
 export function enhance(button) {
   button.addEventListener("click", open);
   document.addEventListener("keydown", (event) => {
@@ -27,7 +27,8 @@ export function enhance(button) {
   });
 }
 
-// off tells whether the reader has turned single keys off: somebody who speaks to their computer must be able to (WCAG 2.1.4).
+// off reports whether the reader has turned single-key shortcuts off: people who use speech input must be able to (WCAG
+// 2.1.4).
 function off() {
   try {
     return localStorage.getItem(slot) === "off";
@@ -66,11 +67,11 @@ function open() {
   button.addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
-  dialog.showModal(); // and gives the focus back when it closes
+  dialog.showModal(); // it restores the focus when it closes
   button.focus();
 }
 
-// step goes to the next or the previous post of a list.
+// step moves to the next or previous post in a list.
 function step(by) {
   const links = [...document.querySelectorAll("[data-list] .card-link, [data-list] .entry-text h2 a")];
   const at = links.findIndex((a) => a.closest("li").contains(document.activeElement));

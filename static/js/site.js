@@ -1,4 +1,4 @@
-// The start of all scripts: every page works without them.
+// The entry point of all scripts. Every page works without them.
 
 import { themeButton } from "./theme-button.js";
 import { menu } from "./menu.js";

@@ -1,7 +1,7 @@
 const names = { auto: "automatic", light: "light", dark: "dark" };
 const next = { auto: "light", light: "dark", dark: "auto" };
 
-// themeButton goes from automatic to light to dark, and keeps the choice.
+// themeButton switches from automatic to light to dark, and stores the choice.
 export function themeButton(button) {
   if (!button) return;
   const root = document.documentElement;
@@ -19,7 +19,7 @@ export function themeButton(button) {
     try {
       if (theme === "auto") localStorage.removeItem("theme");
       else localStorage.setItem("theme", theme);
-    } catch { /* not kept, but shown */ }
+    } catch { /* shown, but not stored */ }
     show();
   });
   show();

@@ -1,9 +1,9 @@
-// Runs before the page is painted, so that a chosen theme does not flash by.
+// Runs before the page is painted, so that it doesn't flash in the wrong theme.
 (function () {
   var root = document.documentElement;
   root.classList.add("js");
   try {
     var theme = localStorage.getItem("theme");
     if (theme === "light" || theme === "dark") root.dataset.theme = theme;
-  } catch (e) { /* storage is forbidden: the system's theme it is */ }
+  } catch (e) { /* storage is not allowed: the system's theme applies */ }
 })();

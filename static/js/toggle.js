@@ -1,8 +1,8 @@
 import { say, toLogin } from "./say.js";
 
-// enhance sends a button that is either pressed or not without leaving the page. The button changes at once, and back if
-// the server refuses. The form says where to send (data-toggle), and what the answer calls the state (data-is) and the
-// count beside it (data-counts).
+// enhance submits a toggle button without leaving the page. The button changes immediately, and changes back if the
+// server refuses. The form's attributes are the URL to send to (data-toggle), and the names in the response of the
+// state (data-is) and of the count next to it (data-counts).
 export function enhance(form) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -10,7 +10,7 @@ export function enhance(form) {
   });
 }
 
-// toggle does it for a form that may have come later.
+// toggle does that for a form, which may have been added later.
 export async function toggle(form) {
   const { toggle: address, is, counts } = form.dataset;
   const button = form.querySelector("button");
@@ -30,7 +30,7 @@ export async function toggle(form) {
   const n = Number(count?.dataset.count ?? 0);
   show(!on, n + (on ? -1 : 1));
   try {
-    const answer = await fetch(address, { method: on ? "DELETE" : "PUT", headers: { Accept: "application/json" }, keepalive: true }); // also if the page is left
+    const answer = await fetch(address, { method: on ? "DELETE" : "PUT", headers: { Accept: "application/json" }, keepalive: true }); // even if the user leaves the page
     if (answer.status === 401) return toLogin();
     const body = await answer.json();
     if (!answer.ok) {
@@ -47,7 +47,7 @@ export async function toggle(form) {
   }
 }
 
-// short writes a count as the pages do: 999, 1.2K, 15K, 3.4M.
+// short formats a count as the pages do: 999, 1.2K, 15K, 3.4M.
 export function short(n) {
   for (const [size, name] of [[1e9, "B"], [1e6, "M"], [1e3, "K"]]) {
     if (n < size) continue;

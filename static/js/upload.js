@@ -5,11 +5,11 @@ import { keep } from "./keep.js";
 
 const pages = { video: "/watch/", photo: "/photos/", text: "/posts/" };
 
-// From this size on (bytes), the words are sent alone first: nobody should wait for an upload to learn that a title is missing.
+// From this size on (bytes), the text is sent first without the files: nobody should wait for an upload to learn that a
+// title is missing.
 const large = 1 << 20;
 
-// enhance sends the form with progress and a way to stop it, and for a video
-// takes a picture from it.
+// enhance sends the form with a progress bar and a way to cancel, and for a video captures a thumbnail from it.
 export function enhance(form) {
   const box = form.querySelector("[data-progress]");
   const bar = box.querySelector("progress");
@@ -18,7 +18,7 @@ export function enhance(form) {
   const frame = videoFrame(form);
   let request;
 
-  const stay = (event) => event.preventDefault(); // the browser asks whether to leave
+  const stay = (event) => event.preventDefault(); // makes the browser ask before leaving
   const busy = (on) => {
     box.hidden = !on;
     submit.disabled = on;
@@ -31,7 +31,7 @@ export function enhance(form) {
     text.textContent = part < 1 ? `Uploading: ${Math.floor(part * 100)}%` : "Processing …";
   };
 
-  // Back may show this page as it was left: sending.
+  // Going back may show this page as it was left, still sending.
   addEventListener("pageshow", (event) => { if (event.persisted) busy(false); });
 
   const refuse = (message, errors = []) => {
@@ -46,7 +46,7 @@ export function enhance(form) {
     }
     if (status >= 300 || !answer?.data) return refuse(answer?.message || "The upload failed. Try again.", answer?.errors);
     busy(false);
-    form.elements.idempotencyKey.value = crypto.getRandomValues(new Uint32Array(4)).join("-"); // who comes back makes another one
+    form.elements.idempotencyKey.value = crypto.getRandomValues(new Uint32Array(4)).join("-"); // the user who returns creates another post
     tell(answer.message);
     location.assign(pages[answer.data.kind] + answer.data._id);
   };
@@ -75,7 +75,7 @@ export function enhance(form) {
     const { words, files } = split(data);
     if (!files.some(([, file]) => file.size > large)) return send(data, answered);
     send(words, (status, answer) => {
-      const faults = (answer?.errors || []).filter(({ field }) => !files.some(([name]) => name === field)); // files that are still to come
+      const faults = (answer?.errors || []).filter(({ field }) => !files.some(([name]) => name === field)); // files that are yet to be sent
       if (status === 422 && !faults.length) return send(data, answered);
       answered(status, answer && { ...answer, errors: faults });
     });
@@ -83,7 +83,7 @@ export function enhance(form) {
   box.querySelector("[data-cancel]").addEventListener("click", () => request?.abort());
 }
 
-// withFrame adds the picture from the video, if none was chosen.
+// withFrame adds the thumbnail captured from the video, if none was chosen.
 function withFrame(data, frame) {
   const given = data.get("thumbnail");
   if (given && !given.size) {
@@ -93,7 +93,7 @@ function withFrame(data, frame) {
   return data;
 }
 
-// split takes the files out of what a form sends.
+// split separates the files of a form from its text.
 function split(data) {
   const words = new FormData();
   const files = [];
@@ -104,15 +104,14 @@ function split(data) {
   return { words, files };
 }
 
-// oversized tells which files the site would not accept.
+// oversized returns the files that are too large for the site.
 function oversized(form) {
   return [...form.querySelectorAll("input[type=file][data-max]")]
     .filter((input) => input.files[0]?.size > Number(input.dataset.max))
     .map((input) => ({ field: input.name, message: `This file is larger than ${Math.floor(input.dataset.max / 2 ** 20)} MB.` }));
 }
 
-// videoFrame watches the video field; its picture is what goes along when the
-// user chooses none.
+// videoFrame watches the video field; the captured frame is uploaded if the user chooses no thumbnail.
 function videoFrame(form) {
   const frame = { picture: null };
   const input = form.elements.videoFile;
@@ -126,7 +125,7 @@ function videoFrame(form) {
   input.addEventListener("change", async () => {
     frame.picture = null;
     const file = input.files[0];
-    await new Promise((done) => setTimeout(done)); // files.js makes the preview on the same event
+    await new Promise((done) => setTimeout(done)); // files.js creates the preview on the same event
     const video = preview.querySelector("video");
     if (!file || !video) return;
     try {
@@ -141,7 +140,7 @@ function videoFrame(form) {
   return frame;
 }
 
-// showFrame shows the picture taken from the video where a chosen one would be.
+// showFrame shows the captured frame where a chosen thumbnail would be.
 function showFrame(input, picture) {
   if (!picture || input.files.length) return;
   const preview = input.closest("[data-drop]").querySelector("[data-preview]");

@@ -1,8 +1,8 @@
-// How often the position is sent at most while a video plays, and between two events of another kind.
+// The shortest intervals between saves of the position: while a video plays, and after other events.
 const every = 15_000;
 const apart = 2_000;
 
-// enhance goes on where the viewer stopped, and remembers where they are: a few times a minute, when they pause, and when
+// enhance resumes where the viewer stopped, and saves their position: a few times a minute, when they pause, and when
 // they leave.
 export function enhance(video) {
   const { watch: address, position } = video.dataset;
@@ -23,7 +23,7 @@ export function enhance(video) {
       });
       stopped = answer.status >= 400 && answer.status < 500 && answer.status !== 429;
     } catch {
-      // the next one says where the video is by then
+      // the next request sends the position by then
     }
   };
 
