@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// An administrator helps somebody who lost their phone and their codes, and ends sessions; the owner sees both.
+// An administrator helps a user who lost their phone and their recovery codes, and ends sessions; the owner sees both.
 func TestAdminsHelpPeopleIn(t *testing.T) {
 	site, _, deliver := withMail(t)
 	boss, alice, bob := adminOf(t, site, "boss"), site.User("alice"), site.User("bob")
@@ -29,7 +29,7 @@ func TestAdminsHelpPeopleIn(t *testing.T) {
 	bob.JSON("DELETE", "/api/v1"+path+"/sessions", nil).Status(http.StatusForbidden)
 	bob.Get("/admin/accounts?username=alice").Status(http.StatusForbidden)
 
-	site.Clock.Advance(11 * time.Minute) // a stolen login of an administrator is not enough
+	site.Clock.Advance(11 * time.Minute) // a stolen administrator session is not enough
 	boss.JSON("DELETE", "/api/v1"+path+"/factors", nil).Status(http.StatusForbidden).Has("confirmation_required")
 	boss.Get("/admin/accounts?username=alice").Status(http.StatusSeeOther)
 	boss.PostForm("/confirm", url.Values{"password": {"correct horse battery staple"}}).Status(http.StatusSeeOther)

@@ -13,7 +13,7 @@ import (
 	"tokentube/utils/mail"
 )
 
-// changeTo asks for another address and returns the link's token.
+// changeTo requests a change of address and returns the link's token.
 func changeTo(t *testing.T, c *testsite.Client, deliver func() []mail.Message, address string) (token string) {
 	t.Helper()
 	c.JSON("PATCH", "/api/v1/users/update-user-email", testsite.M{"email": address, "password": testsite.Password}).Status(200)
@@ -41,7 +41,7 @@ func TestAnAddressIsConfirmed(t *testing.T) {
 	_, again := tokenIn(t, deliver())
 
 	other := site.Client() // another browser, logged out
-	for range 2 {          // a mail scanner's look uses nothing up
+	for range 2 {          // a mail scanner's visit doesn't use up the link
 		page := other.Get(path).Status(200).Has("alice@example.com", token, `action="/confirm-email"`)
 		if policy, cache := page.Header.Get("Referrer-Policy"), page.Header.Get("Cache-Control"); policy != "strict-origin" || !strings.Contains(cache, "no-store") {
 			t.Errorf("Referrer-Policy %q, Cache-Control %q", policy, cache)
@@ -64,7 +64,7 @@ func TestAnAddressIsConfirmed(t *testing.T) {
 	}
 }
 
-// Whoever resets the password by a link has proved the address, too.
+// Resetting the password through a link also proves the address.
 func TestAResetProvesTheAddress(t *testing.T) {
 	site, _, deliver := withMail(t)
 	site.User("alice")
@@ -103,7 +103,7 @@ func TestAChangeOfAddressIsConfirmedAndCanBeCancelled(t *testing.T) {
 	site.Client().JSON("POST", "/api/v1/users/login", testsite.M{"identifier": "new@example.com", "password": testsite.Password}).Status(200)
 	site.Client().JSON("POST", "/api/v1/users/login", testsite.M{"identifier": "alice@example.com", "password": testsite.Password}).Status(401)
 
-	// A new password takes back what whoever knew the old one had asked for.
+	// A new password cancels what somebody who knew the old one requested.
 	site.Clock.Advance(time.Hour)
 	deliver()
 	token = changeTo(t, alice, deliver, "newer@example.com")
@@ -115,7 +115,8 @@ func TestAChangeOfAddressIsConfirmedAndCanBeCancelled(t *testing.T) {
 	}
 }
 
-// The owner of the mailbox that the account had gets it back from a thief who has the password and changed the address twice.
+// The owner of the account's original mailbox recovers the account from a thief who has the password and changed the
+// address twice.
 func TestThisWasntMe(t *testing.T) {
 	site, _, deliver := withMail(t)
 	alice := member(t, site, deliver, "alice")
@@ -159,7 +160,8 @@ func TestThisWasntMe(t *testing.T) {
 	owner.Get("/settings/security").Status(200).Has("“This wasn’t me”")
 }
 
-// A second step that a thief may have added goes; one that was there before keeps out whoever reads the mailbox.
+// A second factor that a thief may have added is removed; one that existed before keeps out anyone who can read the
+// mailbox.
 func TestThisWasntMyFactor(t *testing.T) {
 	for name, test := range map[string]struct {
 		age   time.Duration
@@ -173,7 +175,7 @@ func TestThisWasntMyFactor(t *testing.T) {
 			alice := member(t, site, deliver, "alice")
 			user := userOf(t, site, alice)
 			alice.JSON("PUT", "/api/v1/users/factors/authenticator", nil).Status(200)
-			site.Clock.Advance(models.UndoTime) // being set up for long doesn't make it old
+			site.Clock.Advance(models.UndoTime) // a pending setup doesn't become old with time
 			site.SignIn("alice").TurnOnTwoSteps()
 			deliver()
 			site.Clock.Advance(test.age)
@@ -198,7 +200,7 @@ func TestThisWasntMyFactor(t *testing.T) {
 	}
 }
 
-// A link does what it is for and nothing else.
+// A link only works for its own purpose.
 func TestALinkHasOnePurpose(t *testing.T) {
 	site, _, deliver := withMail(t)
 	alice := site.User("alice")
@@ -232,7 +234,7 @@ func TestALinkHasOnePurpose(t *testing.T) {
 		confirmEmail(site.Client(), odd).Status(422)
 		site.Client().JSON("POST", "/api/v1/users/not-me", testsite.M{"token": odd}).Status(422)
 	}
-	// Of an account that is gone, none opens anything.
+	// After the account is deleted, none of its links works.
 	alice.JSON("DELETE", "/api/v1/users/me", testsite.M{"password": testsite.Password}).Status(200)
 	for page, token := range tokens {
 		site.Client().Get("/" + page + "?token=" + token).Status(422)
@@ -241,7 +243,7 @@ func TestALinkHasOnePurpose(t *testing.T) {
 	site.Client().JSON("POST", "/api/v1/users/not-me", testsite.M{"token": tokens["not-me"]}).Status(422)
 }
 
-// Of the uses of one link at one instant, one succeeds.
+// Of several simultaneous uses of one link, one succeeds.
 func TestLinksAreUsedOnceAtOnce(t *testing.T) {
 	site, _, deliver := withMail(t)
 	alice := site.User("alice")
@@ -269,7 +271,7 @@ func TestLinksAreUsedOnceAtOnce(t *testing.T) {
 	}
 }
 
-// An address that nobody confirms for a week is anybody's who registers with it. The account stays.
+// An address that nobody confirms within a week can be claimed by anyone who registers with it. The account remains.
 func TestAnUnconfirmedAddressIsClaimed(t *testing.T) {
 	site, _, deliver := withMail(t)
 	early := site.User("early")
@@ -282,7 +284,7 @@ func TestAnUnconfirmedAddressIsClaimed(t *testing.T) {
 	if messages := deliver(); len(messages) != 1 || messages[0].To != "early@example.com" || !strings.Contains(messages[0].Text, "late") {
 		t.Errorf("%v", messages)
 	}
-	taken.HasNot("confirm") // how the other account stands is nobody's business
+	taken.HasNot("confirm") // the state of the other account must not be revealed
 
 	login := early.JSON("POST", "/api/v1/users/login", testsite.M{"identifier": "early", "password": testsite.Password}).Status(200)
 	if notice, _ := login.Data()["notice"].(string); !strings.Contains(notice, "email address") {
@@ -302,7 +304,8 @@ func TestAnUnconfirmedAddressIsClaimed(t *testing.T) {
 	early.Get("/").Status(200).HasNot("Your account has no email address")
 }
 
-// Where no mail can be sent, nothing nags, nothing can be claimed, and an address changes at once.
+// If the site can't send mail, nobody is asked to confirm, no address can be claimed, and an address changes
+// immediately.
 func TestWithoutMailAddressesAreAsTheyAre(t *testing.T) {
 	site := testsite.New(t, func(c *config.Config) { c.Env = "production" })
 	alice := site.User("alice")
@@ -352,7 +355,7 @@ func TestNewDevicesAreTold(t *testing.T) {
 	first.Get("/settings/security").Status(200).Has("First login on a new device")
 }
 
-// In the security log, an owner who is logged in ends all other sessions and goes on to a new password.
+// In the security log, an owner who is logged in ends all other sessions and continues to a new password.
 func TestThisWasntMeInTheLog(t *testing.T) {
 	site, _, deliver := withMail(t)
 	alice := member(t, site, deliver, "alice")

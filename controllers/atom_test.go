@@ -10,7 +10,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// feed is a feed as a reader understands it.
+// feed is a feed as parsed by a reader.
 type feed struct {
 	XMLName xml.Name `xml:"http://www.w3.org/2005/Atom feed"`
 	ID      string   `xml:"id"`
@@ -37,7 +37,7 @@ type feed struct {
 	} `xml:"entry"`
 }
 
-// parse reads a feed and checks what RFC 4287 asks of every one.
+// parse parses a feed and checks the requirements of RFC 4287.
 func parse(t *testing.T, a *testsite.Answer) (f feed) {
 	t.Helper()
 	d := xml.NewDecoder(strings.NewReader(a.Status(200).Body)) // strict

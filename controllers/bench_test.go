@@ -13,7 +13,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-const benchCost = 10 // 12 in earnest: each step doubles it
+const benchCost = 10 // 12 in production: each step doubles the work
 
 func benchSite(b *testing.B) *testsite.Site {
 	site := testsite.New(b, func(c *config.Config) { c.BcryptCost, c.RateLimit = benchCost, false })
@@ -21,7 +21,7 @@ func benchSite(b *testing.B) *testsite.Site {
 	return site
 }
 
-// logIn logs in n times by eight clients at once and tells how long it took.
+// logIn logs in n times from eight concurrent clients and returns how long it took.
 func logIn(site *testsite.Site, n int) time.Duration {
 	start := time.Now()
 	var all sync.WaitGroup
@@ -36,8 +36,7 @@ func logIn(site *testsite.Site, n int) time.Duration {
 	return time.Since(start)
 }
 
-// BenchmarkLogin compares logins with the hashes alone, by as many hashers, by
-// turns.
+// BenchmarkLogin compares logins with hashing alone, by as many hashers, alternately.
 func BenchmarkLogin(b *testing.B) {
 	site := benchSite(b)
 	hash, err := bcrypt.GenerateFromPassword([]byte(testsite.Password), benchCost)
@@ -63,8 +62,8 @@ func BenchmarkLogin(b *testing.B) {
 	b.ReportMetric(100*raw.Seconds()/logins.Seconds(), "%-of-raw-bcrypt")
 }
 
-// BenchmarkReadInAStorm compares the slowest hundredth of authenticated reads
-// when all is quiet and while eight clients log in without a pause.
+// BenchmarkReadInAStorm compares the slowest percentile of authenticated reads when idle and while eight clients log in
+// continuously.
 func BenchmarkReadInAStorm(b *testing.B) {
 	site := benchSite(b)
 	reader := site.User("bob") // more than fifty logins would end a session of alice

@@ -10,7 +10,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// Each request on a site of its own, as the API and as a page.
+// Each request on its own site, both through the API and as a page.
 func TestBlockRequests(t *testing.T) {
 	for _, c := range []struct {
 		name, who, method, path string // :bob, :alice, :none are ids; alice has blocked carol
@@ -30,7 +30,7 @@ func TestBlockRequests(t *testing.T) {
 		{"subscribe to whom one has blocked", "alice", "PUT", "/subscriptions/c/:carol", 409, 409},
 		{"comment where one is blocked", "carol", "POST", "/comments/:post", 403, 403},
 		{"block who has blocked one", "carol", "PUT", "/users/blocks/:alice", 200, 303},
-		{"unblock oneself for another", "carol", "DELETE", "/users/blocks/:carol", 200, 303}, // changes nothing of alice's
+		{"unblock oneself for another", "carol", "DELETE", "/users/blocks/:carol", 200, 303}, // doesn't affect alice's
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -90,7 +90,7 @@ func TestBlockedPeople(t *testing.T) {
 	}
 	w.bob.Get("/@alice").Status(200).HasNot("You have", "Unblock")
 
-	// What bob said is out of alice's sight, but not out of others'.
+	// alice no longer sees bob's comment, but others do.
 	w.alice.Get("/posts/"+w.post).Status(200).Has("A comment by someone you have blocked.", "1 reply").HasNot("the first")
 	w.alice.Get("/comments/c/"+w.first).Status(200).Has("Comment by someone you have blocked", "an answer").HasNot("the first")
 	place := w.alice.JSON("GET", "/api/v1/comments/c/"+w.first, nil).Status(200).Data()["comment"].(testsite.M)
@@ -104,7 +104,7 @@ func TestBlockedPeople(t *testing.T) {
 	w.alice.Get("/posts/"+w.post).Status(200).Has("the first", "Block")
 }
 
-// Ten blocks at once are one, and ten ends of it leave none.
+// Ten simultaneous blocks make one, and ten simultaneous removals leave none.
 func TestBlocksTwiceAtOnce(t *testing.T) {
 	site := testsite.New(t)
 	alice, bob := site.User("alice"), site.User("bob")

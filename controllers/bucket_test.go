@@ -18,7 +18,7 @@ func TestFilesInABucket(t *testing.T) {
 	bucket := storage.New(t)
 	site := testsite.New(t, func(c *config.Config) { c.MediaURL = bucket.URL })
 	alice := site.User("alice")
-	own := len(bucket.Names(t)) // the picture that an account begins with
+	own := len(bucket.Names(t)) // the picture that an account starts with
 	part := func(path string, from, to int) *testsite.Answer {
 		t.Helper()
 		r := httptest.NewRequest("GET", "https://localhost"+path, nil)
@@ -26,7 +26,7 @@ func TestFilesInABucket(t *testing.T) {
 		return site.Client().Do(r).Status(http.StatusPartialContent)
 	}
 	short := testsite.Video
-	large := slices.Concat(testsite.VideoBefore(20<<20), bytes.Repeat([]byte("a piece."), 20<<17)) // which is sent in several parts
+	large := slices.Concat(testsite.VideoBefore(20<<20), bytes.Repeat([]byte("a piece."), 20<<17)) // large enough to be sent in several parts
 	for name, content := range map[string][]byte{"a short video": short, "a large video": large} {
 		file := testsite.File{Field: "videoFile", Name: "clip.mp4", Content: content}
 		id := alice.Upload("POST", "/api/v1/videos/publish-video", map[string]string{"title": "A ball"}, file).Status(201).ID()

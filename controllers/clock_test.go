@@ -11,7 +11,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// A clock that is set back makes every fresh token one from the future. It is renewed, and nobody is logged out.
+// If the clock is set back, every recent token is from the future. It is renewed, and nobody is logged out.
 func TestClockSetBackLogsNobodyOut(t *testing.T) {
 	for _, by := range []time.Duration{time.Minute, 30 * 24 * time.Hour} {
 		site := testsite.New(t)

@@ -11,7 +11,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// talk is a site with a post of alice's, a draft, one where comments are turned off, and a comment of bob's with a reply.
+// talk is a site with a post of alice's, a draft, a post with comments turned off, and a comment of bob's with a reply.
 type talk struct {
 	*testsite.Site
 	alice, bob, carol, nobody       *testsite.Client
@@ -34,7 +34,7 @@ func (w *talk) say(c *testsite.Client, post, parent, words string) string {
 	return c.JSON("POST", "/api/v1/comments/"+post, testsite.M{"content": words, "parent": parent}).Status(201).ID()
 }
 
-// words are those of a list of comments.
+// words are the texts of a list of comments.
 func words(data testsite.M) (all []string) {
 	for _, c := range data["comments"].([]any) {
 		all = append(all, c.(testsite.M)["content"].(string))
@@ -50,14 +50,15 @@ func (w *talk) count(c *testsite.Client) string {
 	return fmt.Sprint(c.JSON("GET", "/api/v1/tweets/"+w.post, nil).Status(200).Data()["commentsCount"])
 }
 
-// Each request on a talk of its own, as the API and as a page. The page's status is the one of the form; 303 is done.
+// Each request on its own talk, both through the API and as a page. The page's status is that of the form; 303 means
+// success.
 func TestCommentRequests(t *testing.T) {
 	long := strings.Repeat("é", 2001)
 	for _, c := range []struct {
 		name, who, method, path string // :post, :draft, :off, :first, :answer, :other and :none are ids
 		body                    testsite.M
 		api, page               int
-		field                   string // that is at fault
+		field                   string // the faulty field
 	}{
 		{"comment", "bob", "POST", "/comments/:post", testsite.M{"content": "hi"}, 201, 303, ""},
 		{"the longest", "bob", "POST", "/comments/:post", testsite.M{"content": long[2:]}, 201, 303, ""},
@@ -265,13 +266,14 @@ func TestCommentPages(t *testing.T) {
 	}
 }
 
-// The article's page fields come of the counts, and are right at the end of the list, whatever is in between.
+// The article's page fields are computed from the counts, and are correct at the end of the list, whatever is in
+// between.
 func TestCommentsHaveTheArticlesPages(t *testing.T) {
 	w := newTalk(t)
 	for i := range 6 {
 		w.say(w.bob, w.post, "", fmt.Sprint("more ", i))
 	}
-	w.bob.JSON("DELETE", "/api/v1/comments/c/"+w.first, nil).Status(200) // its reply, and a placeholder, stay: seven listed, seven counted
+	w.bob.JSON("DELETE", "/api/v1/comments/c/"+w.first, nil).Status(200) // its reply and a placeholder remain: seven listed, seven counted
 	for path, want := range map[string]string{
 		w.post + "?limit=3":                         "7 3 1, 3 of them",
 		w.post + "?limit=3&page=1":                  "7 3 1, 3 of them",
@@ -304,7 +306,7 @@ func TestCommentsHaveTheArticlesPages(t *testing.T) {
 	}
 }
 
-// Ten requests at once make one like, and one deletion.
+// Ten simultaneous requests make one like, and one deletion.
 func TestCommentsTwiceAtOnce(t *testing.T) {
 	w := newTalk(t)
 	codes := func(method, path string) map[int]int {

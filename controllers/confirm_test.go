@@ -12,7 +12,8 @@ import (
 
 const export = "/api/v1/users/export"
 
-// A login counts for ten minutes; after that, the secret is asked again, once for the next ten minutes.
+// A login counts as a confirmation for ten minutes; after that the user must confirm again, once for the next ten
+// minutes.
 func TestSensitiveRoutesAskAgain(t *testing.T) {
 	site := testsite.New(t)
 	c := site.User("alice")
@@ -45,11 +46,11 @@ func TestSensitiveRoutesAskAgain(t *testing.T) {
 	if until, _ := time.Parse(time.RFC3339, answer["confirmedUntil"].(string)); until.Sub(site.Clock.Now()).Round(time.Second) != 10*time.Minute {
 		t.Errorf("confirmed until %s", until)
 	}
-	site.Clock.Advance(9 * time.Minute) // the access token expires meanwhile: a renewal keeps the proof
+	site.Clock.Advance(9 * time.Minute) // the access token expires in between: a renewal keeps the proof
 	c.JSON("HEAD", export, nil).Status(http.StatusOK)
 }
 
-// A form that asks for the password in itself is a confirmation: nobody is asked twice.
+// A form that asks for the password itself is a confirmation: nobody is asked twice.
 func TestAFormWithThePasswordConfirms(t *testing.T) {
 	site := testsite.New(t)
 	c := site.User("alice")
@@ -62,7 +63,7 @@ func TestAFormWithThePasswordConfirms(t *testing.T) {
 	c.JSON("HEAD", export, nil).Status(http.StatusOK)
 }
 
-// A stolen token, of whichever kind, confirms nothing without the secret, and doesn't gain from another device's proof.
+// A stolen token of either kind confirms nothing without the secret, and doesn't benefit from another device's proof.
 func TestAStolenTokenConfirmsNothing(t *testing.T) {
 	site := testsite.New(t)
 	owner := site.User("alice")
@@ -79,7 +80,7 @@ func TestAStolenTokenConfirmsNothing(t *testing.T) {
 	site.Client().JSON("POST", "/api/v1/users/confirm", testsite.M{"password": testsite.Password}).Status(http.StatusUnauthorized)
 }
 
-// Whoever stole a session must not guess the password here instead of at the login.
+// The thief of a session must not be able to guess the password here instead of at the login.
 func TestGuessingAtTheConfirmationIsLimited(t *testing.T) {
 	site := testsite.New(t, func(c *config.Config) { c.RateLimit = true })
 	c := site.User("alice")

@@ -10,7 +10,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// What is wrong with a form is told in one round: files, fields and passwords.
+// All faults of a form are reported in one round: files, fields and passwords.
 func TestAllFaultsAreToldAtOnce(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
@@ -48,14 +48,14 @@ func TestAllFaultsAreToldAtOnce(t *testing.T) {
 	}
 }
 
-// A file that is refused comes before what was typed: that is in the form all the same.
+// A rejected file is read before the text fields: the form still contains what was typed.
 func TestARefusedFileKeepsWhatWasTyped(t *testing.T) {
 	site := testsite.New(t)
 	page := site.User("alice").Upload("POST", "/watch", map[string]string{"title": "My words", "visibility": "draft"}, testsite.File{Field: "videoFile", Name: "a.mp4", Content: []byte(strings.Repeat("no video", 1<<16))})
 	page.Status(415).Has(`value="My words"`, `<a href="#videoFile">Video</a>`, `id="videoFile-error"`)
 }
 
-// Another kind of post keeps what was typed, also what that kind has no field for.
+// Switching to another kind of post keeps what was typed, even for fields that the other kind lacks.
 func TestSwitchingTheKindKeepsWhatWasTyped(t *testing.T) {
 	alice := testsite.New(t).User("alice")
 	page := alice.PostForm("/create?kind=photo", url.Values{"title": {"A title"}, "description": {strings.Repeat("ü", 1500)}, "content": {"Some words"}, "tags": {"a, b"}, "alt": {"An alt"}, "visibility": {"draft"}})

@@ -72,7 +72,7 @@ func TestSortOrders(t *testing.T) {
 	}
 }
 
-// The article's page fields stand beside the cursor.
+// The article's page fields are returned next to the cursor.
 func TestNumberedPages(t *testing.T) {
 	site := testsite.New(t)
 	alice, nobody := site.User("alice"), site.Client()

@@ -21,13 +21,13 @@ import (
 	"tokentube/utils/password"
 )
 
-// halves is a site on which requests end after so many calls of the database.
+// halves is a site on which requests end after a given number of database calls.
 type halves struct {
 	*testsite.Site
 	t     *testing.T
 	box   *mailbox
-	links map[models.Purpose]string // the newest of each
-	left  atomic.Int64              // calls
+	links map[models.Purpose]string // the newest link for each purpose
+	left  atomic.Int64              // remaining calls
 	end   atomic.Pointer[context.CancelFunc]
 }
 
@@ -42,7 +42,8 @@ func newHalves(t *testing.T) *halves {
 	return h
 }
 
-// deliver sends what is queued, and tells what that is, but for what is about a login from a new device. It keeps the links.
+// deliver sends the queued mails and returns their subjects, except for mails about a login from a new device. It keeps
+// the links.
 func (h *halves) deliver() (subjects string) {
 	h.t.Helper()
 	h.box.messages = nil
@@ -62,7 +63,7 @@ func (h *halves) deliver() (subjects string) {
 	return subjects
 }
 
-// member has confirmed the address, and been sent all there is to send.
+// member is a user who has confirmed their address and received all pending mails.
 func (h *halves) member(name string) *testsite.Client {
 	h.t.Helper()
 	c := h.User(name)
@@ -72,7 +73,7 @@ func (h *halves) member(name string) *testsite.Client {
 	return c
 }
 
-// told are the types of events in the security log of an account that are among these.
+// told are the types of events in an account's security log that are among the given ones.
 func (h *halves) told(u *models.User, among ...models.EventType) (all []models.EventType) {
 	h.t.Helper()
 	page, err := h.Events.Page(h.t.Context(), u.ID, store.Paging{Limit: store.MaxLimit})
@@ -87,7 +88,7 @@ func (h *halves) told(u *models.User, among ...models.EventType) (all []models.E
 	return all
 }
 
-// is tells all that a change may have made of an account.
+// is describes everything about an account that a change may have affected.
 func (h *halves) is(name string, link models.Purpose) string {
 	h.t.Helper()
 	ctx := h.t.Context()
@@ -125,7 +126,8 @@ func (h *halves) password(u *models.User) string {
 	return "none"
 }
 
-// try sends the request, which ends after so many calls of the database (0: when it is done). It tells whether that came first.
+// try sends the request, which ends after the given number of database calls (0: when it is complete). It returns
+// whether it ended early.
 func (h *halves) try(c *testsite.Client, method, path string, body testsite.M, calls int64) (code int, ended bool) {
 	h.t.Helper()
 	ctx, cancel := context.WithCancel(h.t.Context())
@@ -144,11 +146,12 @@ func (h *halves) try(c *testsite.Client, method, path string, body testsite.M, c
 	return code, ctx.Err() != nil
 }
 
-// half is a change that may be broken off. Begin prepares an account, and returns the request that changes it, and whose.
+// half is a change that may be interrupted. Begin prepares an account, and returns the request that changes it, and the
+// account's name.
 type half struct {
-	link   models.Purpose // whose state matters
+	link   models.Purpose // the kind of link whose state matters
 	begin  func(h *halves, name string) (c *testsite.Client, method, path string, body testsite.M)
-	before string // a part of what there is before, and after
+	before string // a part of the state before, and after
 	after  string
 }
 
@@ -189,8 +192,9 @@ var cutShort = map[string]half{
 	}, "events [password_changed], link true, password new, mails: ", "sessions 0, factors 0, codes 0, events [not_me password_changed], link false, password none, mails: "},
 }
 
-// A change of an account that is broken off after any call of the database has happened wholly, and then its owner is told, or
-// not at all, and then the same request does it. A MongoDB without transactions can't promise that (docs/deployment.md).
+// A change of an account that is interrupted after any database call has either happened completely, and then its owner
+// is notified, or not at all, and then the same request succeeds. MongoDB without transactions can't guarantee that
+// (docs/deployment.md).
 func TestNoChangeOfAnAccountIsHalfDone(t *testing.T) {
 	if !testsite.New(t).DB.Transactions() {
 		t.Skip("this database has no transactions")

@@ -12,7 +12,7 @@ import (
 	"tokentube/models"
 )
 
-// The queries behind pages have their indexes; administrators see that it stays so.
+// The queries behind pages have their indexes; administrators can see that this remains so.
 func TestMetricsAreForAdministrators(t *testing.T) {
 	site := testsite.New(t)
 	alice, bob := site.User("alice"), site.User("bob")
@@ -31,16 +31,16 @@ func TestMetricsAreForAdministrators(t *testing.T) {
 	}
 }
 
-// Machines hear it before people do: what cannot be written to is not ready, though it is alive.
+// Machines learn it before people do: a site that cannot be written to is alive, but not ready.
 func TestReadyTellsThatNothingCanBeWritten(t *testing.T) {
 	site := testsite.New(t)
 	c := site.Client()
 	c.Get("/readyz").Status(http.StatusOK)
 	private := filepath.Join(site.Config.MediaDir(), "private")
-	if err := errors.Join(os.RemoveAll(private), os.WriteFile(private, nil, 0o600)); err != nil { // root may write anywhere else
+	if err := errors.Join(os.RemoveAll(private), os.WriteFile(private, nil, 0o600)); err != nil { // root could write to any other place
 		t.Fatal(err)
 	}
-	c.Get("/readyz").Status(http.StatusOK) // known for five seconds
+	c.Get("/readyz").Status(http.StatusOK) // cached for five seconds
 	site.Clock.Advance(5 * time.Second)
 	for _, path := range []string{"/readyz", "/api/v1/healthcheck"} {
 		if a := c.Get(path); a.Code < 500 {

@@ -12,7 +12,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// png is a picture of this size.
+// png makes a picture of the given size.
 func png(t *testing.T, w, h int) []byte {
 	t.Helper()
 	img := image.NewRGBA(image.Rect(0, 0, w, h))
@@ -26,7 +26,7 @@ func png(t *testing.T, w, h int) []byte {
 	return b.Bytes()
 }
 
-// storedFiles counts what the file storage holds.
+// storedFiles counts the files in the file storage.
 func storedFiles(t *testing.T, site *testsite.Site) int {
 	t.Helper()
 	n := 0

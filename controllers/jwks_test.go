@@ -11,7 +11,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// No secret is ever listed, neither the one that signs nor one before it.
+// No secret is ever listed, neither the current one nor a previous one.
 func TestKeySetIsEmptyUnderHS256(t *testing.T) {
 	site := testsite.New(t, func(c *config.Config) { c.AccessTokenSecretPrevious = "the access secret before 0123456789 abcdefg" })
 	answer := site.User("alice").Get("/.well-known/jwks.json").Status(http.StatusOK)

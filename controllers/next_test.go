@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Wherever next points, nobody is led to another site.
+// Whatever next contains, nobody is redirected to another site.
 func FuzzSafeNext(f *testing.F) {
 	for _, next := range []string{
 		"/", "/@alice?kind=photo", "//evil.example", `/\evil.example`, "https://evil.example", "javascript:alert(1)", "/%2fevil.example",
@@ -21,7 +21,7 @@ func FuzzSafeNext(f *testing.F) {
 		if err != nil || to.Scheme != "https" || to.Host != "localhost" {
 			t.Errorf("%q leads to %v, %v", next, to, err)
 		}
-		// Browsers drop tabs and line ends, and read a backslash as a slash.
+		// Browsers drop tabs and line breaks, and treat a backslash as a slash.
 		read := strings.NewReplacer("\t", "", "\n", "", "\r", "", `\`, "/").Replace(safe)
 		if !strings.HasPrefix(read, "/") || strings.HasPrefix(read, "//") {
 			t.Errorf("%q leads to %q", next, read)

@@ -10,9 +10,9 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// told is what a user's notifications say, and how many are unread by the list's own count.
+// told are the types of a user's notifications, and how many are unread by the list's own count.
 func (w *talk) told(c *testsite.Client) (types []string, list []testsite.M, unread float64) {
-	w.DB.WaitRemovals() // and what else is done in the background
+	w.DB.WaitRemovals() // and other background work
 	data := c.JSON("GET", "/api/v1/notifications", nil).Status(200).Data()
 	for _, n := range data["notifications"].([]any) {
 		list = append(list, n.(testsite.M))
@@ -28,13 +28,13 @@ func (w *talk) wantTold(t *testing.T, c *testsite.Client, want string, unread fl
 	}
 }
 
-// Each request on a talk of its own, as the API and as a page: bob has commented on alice's post.
+// Each request on its own talk, both through the API and as a page: bob has commented on alice's post.
 func TestNotificationRequests(t *testing.T) {
 	for _, c := range []struct {
 		name, who, method, path string // :one is the notification that alice has
 		body                    testsite.M
 		api, page               int
-		field                   string // that is at fault
+		field                   string // the faulty field
 	}{
 		{"list", "alice", "GET", "/notifications", nil, 200, 200, ""},
 		{"list as nobody", "", "GET", "/notifications", nil, 401, 303, ""},
@@ -120,16 +120,16 @@ func TestNotifications(t *testing.T) {
 	w.wantTold(t, w.bob, "[reply reply]", 2)
 	w.bob.Get("/notifications").Status(200).Has("replied to you", `data-unread="2"`)
 
-	// Whatever is opened counts as read.
+	// Opening something marks its notifications as read.
 	w.alice.Get("/subscriptions/c/" + myID(w.alice)).Status(200).Has(`data-unread="4"`)
-	w.alice.Get("/posts/" + w.post).Status(200).Has(`data-unread="2"`) // with the comments that are shown there
+	w.alice.Get("/posts/" + w.post).Status(200).Has(`data-unread="2"`) // including those for the comments shown there
 	w.alice.Get("/comments/c/" + w.first).Status(200).Has(`data-unread="0"`)
 	if _, _, unread := w.told(w.alice); unread != 0 {
 		t.Errorf("%v are unread", unread)
 	}
 	w.nobody.Get("/posts/" + w.post).Status(200).HasNot("data-unread")
 
-	// What is taken back takes itself out.
+	// What is taken back removes its notification.
 	w.carol.JSON("DELETE", "/api/v1/likes/v/"+w.post, nil).Status(200)
 	w.alice.Get("/notifications").Status(200).Has("The bob").HasNot("data-unread=\"1\"")
 	w.bob.JSON("DELETE", "/api/v1/likes/v/"+w.post, nil).Status(200)
@@ -152,7 +152,7 @@ func TestNotificationsTurnedOff(t *testing.T) {
 	w.wantTold(t, w.alice, "[like comment comment]", 3)
 }
 
-// Ten requests at once: one notification, read once, removed once.
+// Ten simultaneous requests: one notification, read once, removed once.
 func TestNotificationsTwiceAtOnce(t *testing.T) {
 	w := newTalk(t)
 	atOnce := func(c *testsite.Client, method, path string) map[int]int {
@@ -190,7 +190,7 @@ func TestNotificationsTwiceAtOnce(t *testing.T) {
 	w.wantTold(t, w.alice, "[comment comment]", 2)
 }
 
-// The page of notifications asks the database as often for three as for thirty, of however many people.
+// The page of notifications makes as many queries for three as for thirty, from however many people.
 func TestNotificationsMakeAFixedNumberOfQueries(t *testing.T) {
 	w := newTalk(t)
 	asked := func(path string) int64 {
@@ -202,7 +202,7 @@ func TestNotificationsMakeAFixedNumberOfQueries(t *testing.T) {
 	paths := []string{"/notifications?limit=100", "/api/v1/notifications?limit=100", "/"}
 	few := map[string]int64{}
 	for _, path := range paths {
-		asked(path) // what is kept from now on
+		asked(path) // cached from now on
 		few[path] = asked(path)
 	}
 	for i := range 10 {

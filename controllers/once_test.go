@@ -23,7 +23,7 @@ import (
 
 const tweets = "/api/v1/tweets"
 
-// keyed is c with a key in the header.
+// keyed is c with an idempotency key in the header.
 func keyed(c *testsite.Client, key string) *testsite.Client {
 	other := c.Copy()
 	other.Header.Set("Idempotency-Key", key)
@@ -45,7 +45,7 @@ func TestAFormSentTwiceMakesOnePost(t *testing.T) {
 		"text": func(f testsite.Form) *testsite.Answer {
 			return alice.Submit(f, map[string]string{"content": "hello", respond.KeyField: f.Fields[0].Value})
 		},
-		"photo": func(f testsite.Form) *testsite.Answer { // the boundary is another one each time
+		"photo": func(f testsite.Form) *testsite.Answer { // the boundary is a different one each time
 			return alice.Submit(f, map[string]string{"title": "A photo", respond.KeyField: f.Fields[0].Value}, testsite.File{Field: "photo", Name: "a.png", Content: testsite.Picture(t)})
 		},
 	} {
@@ -59,12 +59,12 @@ func TestAFormSentTwiceMakesOnePost(t *testing.T) {
 		if alice.Get(again.Header.Get("Location")).Has(`class="flash"`).Code != home.Code {
 			t.Errorf("%s: the second time is another page", kind)
 		}
-		send(newForm(t, alice, kind)).Status(303) // a form that was opened again makes another one
+		send(newForm(t, alice, kind)).Status(303) // a form that was opened again creates another one
 	}
 	wantPosts(t, alice, 4)
 }
 
-// newForm is the form for a post of this kind, whose first field is the key.
+// newForm is the form for a post of this kind. Its first field is the key.
 func newForm(t *testing.T, c *testsite.Client, kind string) testsite.Form {
 	t.Helper()
 	for _, f := range c.Get("/create?kind=" + kind).Status(200).Forms() {
@@ -84,7 +84,7 @@ func TestARequestSentTwiceGetsTheFirstResult(t *testing.T) {
 	alice, bob := site.User("alice"), site.User("bob")
 	body := testsite.M{"content": "hello"}
 	first := keyed(alice, "k-1").JSON("POST", tweets, body).Status(201)
-	again := keyed(alice, `"k-1"`).JSON("POST", tweets, body).Status(201) // in quotes, as the draft has it
+	again := keyed(alice, `"k-1"`).JSON("POST", tweets, body).Status(201) // quoted, as in the draft
 	if again.Body != first.Body || again.Header.Get("Location") != first.Header.Get("Location") || again.Header.Get("Content-Type") != first.Header.Get("Content-Type") {
 		t.Errorf("first %s, then %s", first, again)
 	}
@@ -104,7 +104,7 @@ func TestARequestSentTwiceGetsTheFirstResult(t *testing.T) {
 	keyed(alice, "k-1").JSON("POST", "/api/v1/likes/toggle/t/"+first.ID(), nil).Status(200).Has(`"isLiked":true`)
 	alice.JSON("POST", "/api/v1/likes/toggle/t/"+first.ID(), nil).Status(200).Has(`"isLiked":false`)
 	for range 2 {
-		alice.JSON("POST", tweets, body).Status(201) // without a key, twice is twice
+		alice.JSON("POST", tweets, body).Status(201) // without a key, sending it twice creates two
 	}
 	wantPosts(t, alice, 3)
 }
@@ -150,7 +150,7 @@ func TestKeysThatAreNone(t *testing.T) {
 	}
 }
 
-// An upload has its key before the file, or in the header. What is long is compared by its beginning.
+// An upload has its key before the file, or in the header. Long content is compared by its beginning.
 func TestAnUploadSentTwice(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
@@ -180,13 +180,13 @@ func TestAnUploadSentTwice(t *testing.T) {
 	if to := upload(keyed(alice, "h"), "A video").Status(303).Header.Get("Location"); to == first.Header.Get("Location") {
 		t.Error("two keys are one")
 	}
-	if n := storedFiles(t, site); n != 2*files-1 { // the avatar is there once
+	if n := storedFiles(t, site); n != 2*files-1 { // the avatar is only there once
 		t.Errorf("%d files, with one video %d", n, files)
 	}
 	wantPosts(t, alice, 2)
 }
 
-// mp4Padding is a box that players pass over.
+// mp4Padding is a box that players skip.
 func mp4Padding(n int) []byte {
 	return append([]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n), 'f', 'r', 'e', 'e'}, make([]byte, n-8)...)
 }
@@ -214,11 +214,11 @@ func TestTheSameAtTheSameMoment(t *testing.T) {
 	if len(made) != 1 {
 		t.Errorf("the responses differ: %v", made)
 	}
-	one.Clock.Advance(store.CachedFor) // until then, another process's change may not be seen
+	one.Clock.Advance(store.CachedFor) // until then, another process's change may be invisible
 	wantPosts(t, alice, 1)
 }
 
-// What an action does decides whether its key is free afterwards.
+// The outcome of an action determines whether its key is free afterwards.
 func TestHowARequestEnds(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
@@ -253,7 +253,8 @@ func TestHowARequestEnds(t *testing.T) {
 	}
 }
 
-// A double click in a browser without scripts: the first request loses its client, before or after it did something.
+// A double click in a browser without scripts: the first request loses its client, before or after it changed
+// something.
 func TestTheFirstClientIsGone(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")

@@ -30,7 +30,7 @@ func byPasskey(c *testsite.Client, p *testsite.Passkey) *testsite.Answer {
 	return c.JSON("POST", passkeyLoginAPI, testsite.M{"passkey": p.Get(challenge(c, passkeyLoginAPI))})
 }
 
-// In pages, as the script fills them in: added, used at each place, renamed and removed; and the owner is told.
+// In pages, as filled in by the script: added, used in each place, renamed and removed; and the owner is notified.
 func TestPasskeysInPages(t *testing.T) {
 	site, _, deliver := withMail(t)
 	alice := member(t, site, deliver, "alice")
@@ -96,7 +96,7 @@ func TestPasskeysInPages(t *testing.T) {
 	byPasskey(site.Client(), p).Status(http.StatusUnauthorized)
 }
 
-// By the API: what it answers to programs and browsers, and that a login with a passkey takes no second step.
+// Through the API: the responses to programs and browsers, and that a login with a passkey takes no second step.
 func TestPasskeysByTheAPI(t *testing.T) {
 	site, _, deliver := withMail(t)
 	alice := site.User("alice")
@@ -146,7 +146,7 @@ func TestPasskeysByTheAPI(t *testing.T) {
 	}
 }
 
-// What a passkey signed is good once, soon, for what it was asked for, by whom, and where.
+// A passkey's signature is valid once, for a short time, for one purpose, one user and one site.
 func TestPasskeyChallenges(t *testing.T) {
 	site := testsite.New(t)
 	alice, bob := site.User("alice"), site.User("bob")
@@ -203,7 +203,7 @@ func TestPasskeyChallenges(t *testing.T) {
 	if n := count(alice, "second_step_failed") + count(alice, "confirm_failed"); n != 0 {
 		t.Errorf("%d failures in the log, for challenges that are nobody's", n)
 	}
-	// Somebody else's passkey, for a challenge that was given to her.
+	// Somebody else's passkey, for a challenge that was issued to her.
 	half.JSON("POST", secondAPI, testsite.M{"passkey": other.Get(challenge(half, secondAPI))}).Status(http.StatusUnprocessableEntity)
 	alice.JSON("POST", confirmAPI, testsite.M{"passkey": other.Get(challenge(alice, confirmAPI))}).Status(http.StatusUnprocessableEntity)
 	if count(alice, "second_step_failed") != 1 || count(alice, "confirm_failed") != 1 {
@@ -216,7 +216,8 @@ func TestPasskeyChallenges(t *testing.T) {
 	site.User("carol").JSON("POST", confirmAPI+"/challenge", nil).Status(http.StatusConflict) // has none
 }
 
-// What isn't for this site, or not by somebody whom the device knows, opens nothing (the other checks are in utils/passkey).
+// Signatures that aren't for this site, or by somebody the device didn't verify, are refused (the other checks are in
+// utils/passkey).
 func TestForgedPasskeysOpenNothing(t *testing.T) {
 	site := testsite.New(t)
 	alice, bob := site.User("alice"), site.User("bob")
@@ -251,12 +252,12 @@ func TestForgedPasskeysOpenNothing(t *testing.T) {
 		site.Client().JSON("POST", passkeyLoginAPI, body).Status(http.StatusUnprocessableEntity)
 		alice.JSON("POST", passkeysAPI, body).Status(http.StatusUnprocessableEntity)
 	}
-	copied := *p // of hers: nobody else can add it
+	copied := *p // of alice's: nobody else can add it
 	bob.JSON("POST", passkeysAPI, testsite.M{"name": "mine", "passkey": copied.Create(challenge(bob, passkeysAPI))}).Status(http.StatusConflict)
 	byPasskey(site.Client(), p).Status(http.StatusOK)
 }
 
-// Passkeys are their owner's alone, and adding or removing one asks again who is there.
+// Only their owner can see and change passkeys, and adding or removing one requires a confirmation.
 func TestPasskeysAreTheirOwners(t *testing.T) {
 	site := testsite.New(t)
 	alice, bob := site.User("alice"), site.User("bob")
@@ -278,7 +279,7 @@ func TestPasskeysAreTheirOwners(t *testing.T) {
 	}
 }
 
-// A passkey whose count goes back is refused everywhere, and its owner learns of it.
+// A passkey whose counter goes backwards is refused everywhere, and its owner is notified.
 func TestACopiedPasskeyIsTold(t *testing.T) {
 	site, _, deliver := withMail(t)
 	alice := site.User("alice")
@@ -305,7 +306,7 @@ func TestACopiedPasskeyIsTold(t *testing.T) {
 	byPasskey(site.Client(), p).Status(http.StatusOK)
 }
 
-// One answer, many requests at once: one session. And one passkey, of one answer to one challenge.
+// One signature in many simultaneous requests: one session. And one passkey from one response to one challenge.
 func TestAPasskeyIsUsedOnceAtOnce(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
@@ -392,7 +393,7 @@ func TestThisWasntMyPasskey(t *testing.T) {
 	owner.Get("/settings/security").Status(http.StatusOK).Has("Removed from two-step login: a passkey, “Theirs”")
 }
 
-// At the number of a machine there are none, and pages and API say why.
+// A site at an IP address has none, and pages and the API explain why.
 func TestASiteWithoutANameHasNoPasskeys(t *testing.T) {
 	site := testsite.New(t, func(c *config.Config) { c.BaseURL = "https://192.0.2.7" })
 	alice := site.User("alice")
@@ -415,5 +416,5 @@ func TestChallengesAreLimited(t *testing.T) {
 		challenge(c, passkeyLoginAPI)
 	}
 	c.JSON("POST", passkeyLoginAPI+"/challenge", nil).Status(http.StatusTooManyRequests)
-	site.User("alice").JSON("POST", passkeysAPI+"/challenge", nil).Status(http.StatusOK) // a user's are their own
+	site.User("alice").JSON("POST", passkeysAPI+"/challenge", nil).Status(http.StatusOK) // users have separate quotas
 }

@@ -18,14 +18,14 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// damaged is a picture whose header is good, so that only decoding it tells.
+// damaged is a picture with a valid header, so that only decoding reveals the damage.
 func damaged(t *testing.T, field string) testsite.File {
 	data := png(t, 90, 90)
 	data = data[:len(data)-30]
 	return testsite.File{Field: field, Name: "x.png", Content: data}
 }
 
-// A damaged picture is told together with everything else that is wrong with its form.
+// A damaged picture is reported together with all other faults of its form.
 func TestDamagedPicturesAreToldWithOtherFaults(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
@@ -78,7 +78,7 @@ func TestDamagedPicturesAreToldWithOtherFaults(t *testing.T) {
 	}
 }
 
-// A request whose client has gone stops costing, however its body was sent.
+// A request whose client has disconnected stops using resources, however its body was sent.
 func TestNobodyWaitsForAPicture(t *testing.T) {
 	lists, err := filepath.Glob("/proc/self/task/*/children")
 	if err != nil || len(lists) == 0 {
@@ -134,7 +134,7 @@ func TestNobodyWaitsForAPicture(t *testing.T) {
 	}
 }
 
-// decoders counts the processes that this one started.
+// decoders counts the child processes of this one.
 func decoders() int {
 	n := 0
 	lists, _ := filepath.Glob("/proc/self/task/*/children")

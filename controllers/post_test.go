@@ -70,7 +70,7 @@ func TestPostAPhotoByForm(t *testing.T) {
 	if read["width"] != 80.0 || read["height"] != 60.0 || read["alt"] != "Some <hills>" {
 		t.Errorf("%v", read)
 	}
-	site.Client().Get("/watch/" + id).Status(404) // it is no video
+	site.Client().Get("/watch/" + id).Status(404) // it is not a video
 }
 
 func TestAWidePhotoHasAPreview(t *testing.T) {
@@ -111,7 +111,7 @@ func TestAWidePhotoHasAPreview(t *testing.T) {
 	alice.JSON("PATCH", "/api/v1/photos/"+wide.ID(), testsite.M{"visibility": "draft"}).Status(200)
 	bob.Get(file + "/preview").Status(404)
 
-	// And goes with it.
+	// And is deleted with it.
 	before := storedFiles(t, site)
 	alice.JSON("DELETE", "/api/v1/photos/"+wide.ID(), nil).Status(200)
 	site.DB.WaitRemovals()
@@ -120,7 +120,7 @@ func TestAWidePhotoHasAPreview(t *testing.T) {
 	}
 }
 
-// Photos of former versions have no preview. They are shown as they are, and everything works.
+// Photos from earlier versions have no preview. They are shown as they are, and everything works.
 func TestPhotosWithoutAPreviewStay(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
@@ -242,7 +242,7 @@ func TestDraftsAreNobodyElses(t *testing.T) {
 	}
 }
 
-// Former versions stored thumbnails under public names, which stay known.
+// Earlier versions stored thumbnails under public names, which remain known.
 func TestOldThumbnailsAreNotPublic(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
@@ -339,7 +339,7 @@ func TestViewsCountOncePerViewerAndHour(t *testing.T) {
 		r.Header.Set("Sec-Purpose", purpose)
 		site.Client().Do(r).Status(200)
 	}
-	for i := range 100 { // of one network, under invented names
+	for i := range 100 { // from one network, with made-up names
 		look(fmt.Sprintf("2001:db8:1:%x::1", i), fmt.Sprint("browser ", i), "")
 	}
 	look("192.0.2.1", "browser", "prefetch")
@@ -356,7 +356,7 @@ func TestViewsCountOncePerViewerAndHour(t *testing.T) {
 	}
 }
 
-// What is over the limits of views is shown, and not counted; and a look that is no view writes nothing.
+// Views over the limits are shown but not counted, and a request that isn't a view writes nothing.
 func TestViewsRunOut(t *testing.T) {
 	site := testsite.New(t, func(c *config.Config) { c.RateLimit = true })
 	alice := site.User("alice")
@@ -383,7 +383,7 @@ func TestViewsRunOut(t *testing.T) {
 		t.Errorf("from elsewhere: %v views", got)
 	}
 	if site.Config.MongoURI != "" {
-		return // what follows looks at the file of the embedded engine
+		return // what follows inspects the file of the embedded engine
 	}
 	file := func() string {
 		data, err := os.ReadFile(site.Config.DatabaseFile())
@@ -393,7 +393,7 @@ func TestViewsRunOut(t *testing.T) {
 		return string(data)
 	}
 	before := file()
-	for now := ""; now != before; { // the figures of the day follow in the background
+	for now := ""; now != before; { // the day's statistics are updated in the background
 		now = before
 		time.Sleep(200 * time.Millisecond)
 		before = file()

@@ -17,7 +17,7 @@ import (
 
 const me = "/api/v1/users/get-current-user"
 
-// twoProcesses are two that work on one database, behind something that sends each request to any of them.
+// twoProcesses are two processes that share a database, behind a load balancer that sends each request to either.
 func twoProcesses(t *testing.T, change ...func(*config.Config)) (one, two *testsite.Site) {
 	t.Helper()
 	one = testsite.New(t, change...)
@@ -27,7 +27,8 @@ func twoProcesses(t *testing.T, change ...func(*config.Config)) (one, two *tests
 	return one, testsite.Open(t, one.Config, one.Clock)
 }
 
-// Whatever people change in one process, they see at once in the other, which knew them a moment ago.
+// Changes that people make in one process are visible to them immediately in the other, even if it has just cached the
+// old state.
 func TestOwnChangesAreSeenInAnotherProcess(t *testing.T) {
 	one, two := twoProcesses(t)
 	picture := testsite.File{Field: "coverImage", Name: "a.png", Content: png(t, 60, 40)}
@@ -70,7 +71,7 @@ func TestOwnChangesAreSeenInAnotherProcess(t *testing.T) {
 	}
 }
 
-// userNamed makes a username of a test's name.
+// userNamed makes a username from a test's name.
 func userNamed(name string) string {
 	letters := []rune{}
 	for _, r := range name {
@@ -81,7 +82,7 @@ func userNamed(name string) string {
 	return "person." + string(letters)
 }
 
-// A client without cookies says that it wants no copy, or waits for five seconds.
+// A client without cookies asks for an uncached response, or waits for five seconds.
 func TestOwnChangesOfAClientWithoutCookies(t *testing.T) {
 	one, two := twoProcesses(t)
 	browser := one.User("alice")
@@ -104,7 +105,7 @@ func TestOwnChangesOfAClientWithoutCookies(t *testing.T) {
 	there.JSON("GET", me, nil).Status(200).Has("Third Name")
 }
 
-// Others see a change after five seconds at most, and at once when the author's own request has come by.
+// Others see a change after five seconds at most, and immediately after a request of the author's own.
 func TestOthersSeeChangesOfAnotherProcess(t *testing.T) {
 	one, two := twoProcesses(t)
 	alice := one.User("alice")
@@ -116,15 +117,15 @@ func TestOthersSeeChangesOfAnotherProcess(t *testing.T) {
 	visitor.JSON("GET", page, nil).Status(200).Has("The alice")
 	rename("Second Name")
 	visitor.JSON("GET", page, nil).Status(200).Has("The alice")
-	alice.CopyTo(two).JSON("GET", page, nil).Status(200).Has("Second Name") // on what is theirs too
+	alice.CopyTo(two).JSON("GET", page, nil).Status(200).Has("Second Name") // including what belongs to them
 	visitor.JSON("GET", page, nil).Status(200).Has("Second Name")
 	rename("Third Name")
 	one.Clock.Advance(store.CachedFor)
 	visitor.JSON("GET", page, nil).Status(200).Has("Third Name")
 }
 
-// Whoever is thrown out is refused at once by the process that did it, and wherever a role or an account is asked about; by
-// others after five seconds at most, whatever copies they have.
+// A user who is thrown out is refused immediately by the process that did it, and wherever a role or an account is
+// checked; by other processes after five seconds at most, whatever they have cached.
 func TestWhoIsThrownOutInAnotherProcess(t *testing.T) {
 	for name, end := range map[string]func(one *testsite.Site, alice *testsite.Client){
 		"logged out": func(one *testsite.Site, alice *testsite.Client) {
@@ -149,12 +150,12 @@ func TestWhoIsThrownOutInAnotherProcess(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			one, two := twoProcesses(t)
 			alice := one.User("alice")
-			one.Clock.Advance(time.Minute) // no change of theirs is recent
+			one.Clock.Advance(time.Minute) // none of their changes is recent
 			thief := alice.Copy()
 			thief.CopyTo(two).JSON("GET", me, nil).Status(200)
 			end(one, alice.Copy())
 			thief.CopyTo(one).JSON("GET", me, nil).Status(401)
-			thief.CopyTo(two).JSON("GET", "/api/v1/users/sessions", nil).Status(401) // a route that passes the copies
+			thief.CopyTo(two).JSON("GET", "/api/v1/users/sessions", nil).Status(401) // a route that bypasses the cache
 			renewal := thief.CopyTo(two)
 			delete(renewal.Cookies, "AccessToken")
 			renewal.JSON("POST", "/api/v1/users/regenerate-tokens", nil).Status(401)
@@ -164,7 +165,7 @@ func TestWhoIsThrownOutInAnotherProcess(t *testing.T) {
 	}
 }
 
-// A confirmation that was given to one process holds in the other.
+// A confirmation in one process is valid in the other.
 func TestConfirmationHoldsInAnotherProcess(t *testing.T) {
 	one, two := twoProcesses(t)
 	alice := one.User("alice")
@@ -174,7 +175,7 @@ func TestConfirmationHoldsInAnotherProcess(t *testing.T) {
 	alice.CopyTo(two).JSON("PUT", "/api/v1/users/factors/authenticator", nil).Status(200)
 }
 
-// The cookie is for users' changes. A process that is alone sets none, and what a playing video sends makes nobody pass the copies.
+// The cookie is for users' changes. A single process sets none, and what a playing video sends bypasses nobody's cache.
 func TestWhenTheCookieOfChangesIsSet(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")

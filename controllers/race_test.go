@@ -13,8 +13,8 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// end is what ends the session that alice's tabs renew, done in another process
-// where there are two: by a tab of that session, or by another browser of hers.
+// ends are the ways to end the session that alice's tabs renew, in another process if there are two: from a tab of that
+// session, or from another browser of hers.
 var ends = map[string]func(tab, other *testsite.Client) *testsite.Answer{
 	"logout": func(tab, _ *testsite.Client) *testsite.Answer {
 		return tab.JSON("POST", "/api/v1/users/logout", nil)
@@ -30,8 +30,7 @@ var ends = map[string]func(tab, other *testsite.Client) *testsite.Answer{
 	},
 }
 
-// Whatever ends a session while tabs renew it: afterwards none of the tokens that
-// anybody holds is alive.
+// Whatever ends a session while tabs are renewing it: afterwards, none of the tokens that anybody holds is valid.
 func TestRenewalAgainstTheEndOfTheSession(t *testing.T) {
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
@@ -41,8 +40,8 @@ func TestRenewalAgainstTheEndOfTheSession(t *testing.T) {
 	}
 }
 
-// The same, with tabs in one process and the end in another: there too, five
-// seconds later, that is, when its cache is too old.
+// The same, with the tabs in one process and the end in another: there too, after the five seconds that its cache may
+// be outdated.
 func TestRenewalAgainstTheEndInAnotherProcess(t *testing.T) {
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
@@ -85,10 +84,9 @@ func renewAgainst(t *testing.T, end func(tab, other *testsite.Client) *testsite.
 	two.DB.WaitRemovals()
 }
 
-// A request in the background begins with the cookies of a session that is over,
-// or ends meanwhile, and its answer comes when the same browser has logged in
-// anew: the new cookies stay as they are. What holds it up is the way there, or
-// the way back.
+// A request in the background begins with the cookies of a session that has ended, or ends in between, and its response
+// arrives after the same browser has logged in again: the new cookies must stay unchanged. The request may be delayed
+// on its way there, or on the way back.
 func TestLateAnswerFromBeforeAFreshLogin(t *testing.T) {
 	background := []struct{ method, path string }{
 		{"GET", whoAmI}, {"GET", "/api/v1/feed"}, {"GET", "/"}, {"GET", "/settings/profile"},
@@ -104,10 +102,10 @@ func TestLateAnswerFromBeforeAFreshLogin(t *testing.T) {
 				s.SignIn("alice").JSON("DELETE", "/api/v1/users/sessions", nil).Status(200)
 			},
 			"too old":       func(s *testsite.Site, _ *testsite.Client) { s.Clock.Advance(11 * 24 * time.Hour) },
-			"by that login": nil, // which ends the session whose cookies it brings
+			"by that login": nil, // it ends the session whose cookies it brings
 		} {
 			if over == nil && heldUp == "on the way back" {
-				continue // it was answered while its session lived
+				continue // it was handled while its session was active
 			}
 			t.Run(name+", "+heldUp, func(t *testing.T) {
 				site := testsite.New(t)
@@ -161,8 +159,8 @@ func TestLateAnswerFromBeforeAFreshLogin(t *testing.T) {
 	}
 }
 
-// A slow upload begins with the old tokens and ends when other tabs have long
-// renewed them: it is let in, and its answer sets no cookie.
+// A slow upload begins with the old tokens and ends long after other tabs have renewed them: it succeeds, and its
+// response sets no cookie.
 func TestSlowUploadWhileAnotherTabRenews(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
@@ -175,7 +173,7 @@ func TestSlowUploadWhileAnotherTabRenews(t *testing.T) {
 	done := make(chan *testsite.Answer)
 	go func() { done <- slow.Do(r) }()
 
-	part, err := form.CreateFormFile("photo", "hills.png") // the guard has let it in when this is read
+	part, err := form.CreateFormFile("photo", "hills.png") // the guard has accepted it by the time this is read
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +188,7 @@ func TestSlowUploadWhileAnotherTabRenews(t *testing.T) {
 	_ = form.Close()
 	_ = w.Close()
 	for _, cookie := range (<-done).Status(http.StatusCreated).Cookies() {
-		if cookie.Name != "Changed" { // which has no older value
+		if cookie.Name != "Changed" { // it has no older value
 			t.Errorf("the late answer sets %v", cookie)
 		}
 	}

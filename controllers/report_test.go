@@ -237,7 +237,7 @@ func TestDisabledAccounts(t *testing.T) {
 	if _, err := site.Users.SetRoles(t.Context(), mustID(t, idOf(t, eve)), nil); err != nil {
 		t.Fatal(err)
 	}
-	eve.JSON("PATCH", onAda, act("disable")).Status(403) // demoted: from the next request on
+	eve.JSON("PATCH", onAda, act("disable")).Status(403) // demoted: effective from the next request
 	ada.JSON("GET", onAda, nil).Status(200)
 }
 
@@ -280,7 +280,7 @@ func TestModeratingAtOnce(t *testing.T) {
 	ada.JSON("GET", of, nil).Status(200).Has(`"isOpen":false`)
 }
 
-// stalledVideo is the body of an upload that goes on for as long as the server reads.
+// stalledVideo is the body of an upload that lasts for as long as the server reads.
 type stalledVideo struct {
 	begin   io.Reader
 	reading chan bool
@@ -296,7 +296,7 @@ func (v *stalledVideo) Read(p []byte) (int, error) {
 	return copy(p, "x"), nil
 }
 
-// An upload that is under way ends with the account of whoever sends it.
+// An upload in progress ends when its sender's account is deleted or disabled.
 func TestUploadEndsWithTheAccount(t *testing.T) {
 	site := testsite.New(t)
 	alice, bob := site.User("alice"), site.User("bob")

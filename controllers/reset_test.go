@@ -18,7 +18,7 @@ import (
 	"tokentube/utils/mail"
 )
 
-// mailbox takes what the site sends. It may fail first.
+// mailbox receives what the site sends. It can be made to fail first.
 type mailbox struct {
 	mu       sync.Mutex
 	messages []mail.Message
@@ -37,7 +37,7 @@ func (b *mailbox) Send(_ context.Context, m mail.Message) error {
 	return nil
 }
 
-// withMail is a site that sends into the mailbox, when deliver is called.
+// withMail is a site that sends to the mailbox when deliver is called.
 func withMail(t *testing.T, change ...func(*config.Config)) (site *testsite.Site, box *mailbox, deliver func() []mail.Message) {
 	site, box = testsite.New(t, change...), &mailbox{}
 	site.SendWith(box)
@@ -95,7 +95,7 @@ func TestAForgottenPasswordIsReplaced(t *testing.T) {
 	}
 
 	page := forgetful.Get(path).Status(200).Has("alice", token)
-	forgetful.Get(path).Status(200) // a mail scanner's look uses nothing up
+	forgetful.Get(path).Status(200) // a mail scanner's visit doesn't use up the link
 	if policy := page.Header.Get("Referrer-Policy"); policy != "strict-origin" {
 		t.Errorf("Referrer-Policy %q would pass the token on", policy)
 	}
@@ -156,7 +156,7 @@ func TestLinksAreBoundAndEnd(t *testing.T) {
 	}
 	moveTo("alice@example.com")
 	deliver()
-	site.Clock.Advance(time.Hour) // an address gets a few mails an hour
+	site.Clock.Advance(time.Hour) // an address only gets a few mails per hour
 
 	_, second := ask()
 	_, third := ask() // both are valid, until one is used
@@ -171,7 +171,7 @@ func TestLinksAreBoundAndEnd(t *testing.T) {
 	}
 }
 
-// Of the uses of one link, or of two links of one account, at one instant, one succeeds.
+// Of several simultaneous uses of one link, or of two links of one account, one succeeds.
 func TestALinkIsUsedOnceAtOnce(t *testing.T) {
 	site, _, deliver := withMail(t)
 	member(t, site, deliver, "alice")
@@ -228,7 +228,8 @@ func TestMailsAreTriedAgain(t *testing.T) {
 	}
 }
 
-// Nobody's mailbox is flooded, whatever it is that strangers ask for, and what is dropped is not told. Notices come all the same.
+// No mailbox can be flooded, whatever strangers request, and dropping mails isn't reported to them. Notices are still
+// sent.
 func TestMailsAreFew(t *testing.T) {
 	site, _, deliver := withMail(t)
 	alice := site.User("alice") // one mail
@@ -260,7 +261,7 @@ func TestForgottenPasswordInput(t *testing.T) {
 	}
 }
 
-// A disabled account gets no link, and a link that was made before opens nothing.
+// A disabled account gets no link, and links issued before don't work.
 func TestDisabledAccountsAreNotReset(t *testing.T) {
 	site, _, deliver := withMail(t)
 	alice := mustID(t, idOf(t, member(t, site, deliver, "alice")))
@@ -279,7 +280,7 @@ func TestDisabledAccountsAreNotReset(t *testing.T) {
 	}
 }
 
-// A site that can't send mail says so; only one in development, and only to this machine, shows what it would send.
+// A site that can't send mail says so. Only in development, and only to this machine, it shows what it would send.
 func TestSitesWithoutMail(t *testing.T) {
 	production := testsite.New(t, func(c *config.Config) { c.Env = "production" })
 	production.Client().Get("/forgot-password").Status(200).Has("can’t send email")

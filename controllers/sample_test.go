@@ -17,12 +17,12 @@ import (
 
 const sampleButton = `action="/sample-content"`
 
-// here is a client at the machine of the site.
+// here is a client on the site's machine.
 func here(site *testsite.Site) *testsite.Client {
 	return from(site, "127.0.0.1:4321", "localhost:8000", nil)
 }
 
-// from is a client at an address that opens the site by a name.
+// from is a client at the given address that opens the site under the given host.
 func from(site *testsite.Site, peer, host string, headers http.Header) *testsite.Client {
 	c := site.Client()
 	maps.Copy(c.Header, headers)
@@ -39,7 +39,7 @@ func postsOf(site *testsite.Site) (n int) {
 	return n
 }
 
-// Nobody but somebody at this machine, in development, on an empty site, sees the button or can do what it does.
+// Only somebody on this machine, in development and on an empty site, sees the button or can use it.
 func TestSampleContentIsForWhoeverTriesTheSiteOut(t *testing.T) {
 	site := testsite.New(t)
 	production := testsite.New(t, func(cfg *config.Config) { cfg.Env = "production" })
@@ -74,7 +74,7 @@ func TestSampleContentIsForWhoeverTriesTheSiteOut(t *testing.T) {
 
 var sampleLogin = regexp.MustCompile(`Log in as (\S+) with the password (\S+) `)
 
-// The button is pressed twice at once: both are told the one login.
+// The button is pressed twice simultaneously: both get the same login.
 func TestSampleContentIsAddedOnce(t *testing.T) {
 	site := testsite.New(t)
 	clients := []*testsite.Client{here(site), here(site), here(site)}
@@ -91,12 +91,12 @@ func TestSampleContentIsAddedOnce(t *testing.T) {
 		home := c.Get("/").Status(200).HasNot(sampleButton)
 		login := sampleLogin.FindStringSubmatch(home.Body)
 		if login == nil {
-			refused++ // it came when it was done
+			refused++ // it arrived after the other was done
 			continue
 		}
 		logins[login[0]] = true
 		site.Client().JSON("POST", "/api/v1/users/login", testsite.M{"identifier": login[1], "password": login[2]}).Status(200)
-		c.Get("/").Status(200).HasNot(login[2]) // once
+		c.Get("/").Status(200).HasNot(login[2]) // only once
 	}
 	if len(logins) != 1 || refused == len(clients) {
 		t.Errorf("%d logins were told, %d refused", len(logins), refused)
@@ -104,7 +104,7 @@ func TestSampleContentIsAddedOnce(t *testing.T) {
 	here(site).PostForm("/sample-content", nil).Status(http.StatusNotFound)
 }
 
-// Whoever leaves early finds the site filled all the same.
+// If the client disconnects early, the site is filled nevertheless.
 func TestSampleContentIsAddedForWhoeverLeft(t *testing.T) {
 	site := testsite.New(t)
 	r := httptest.NewRequest("POST", "http://localhost:8000/sample-content", strings.NewReader(""))

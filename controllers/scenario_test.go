@@ -7,7 +7,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// scenario is one request, and what must come of it.
+// scenario is a request and its expected outcome.
 type scenario struct {
 	name   string
 	as     *testsite.Client
@@ -17,10 +17,10 @@ type scenario struct {
 	status int
 	has    []string // in the response
 	hasNot []string
-	fault  string // the field that a refusal names
+	fault  string // the field that the error names
 }
 
-// play makes the requests one after the other: those of the API, and of pages with Accept, as JSON, all others as a browser.
+// play makes the requests in order: those of the API, and of pages with Accept, as JSON, all others like a browser.
 func play(t *testing.T, scenarios []scenario) {
 	t.Helper()
 	for _, s := range scenarios {

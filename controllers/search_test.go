@@ -60,7 +60,7 @@ func TestSearch(t *testing.T) {
 	nobody.Get("/login").Status(200).Has(`action="/search"`)
 }
 
-// A list of what was found goes on as any other list.
+// A list of results continues like any other list.
 func TestSearchPages(t *testing.T) {
 	site := testsite.New(t)
 	alice, nobody := site.User("alice"), site.Client()

@@ -24,7 +24,7 @@ func firstStep(c *testsite.Client, name string) *testsite.Answer {
 	return c.JSON("POST", loginAPI, testsite.M{"identifier": name, "password": testsite.Password})
 }
 
-// twoSteps is a site with an account whose login takes two.
+// twoSteps is a site with an account whose login takes two steps.
 func twoSteps(t *testing.T, change ...func(*config.Config)) (site *testsite.Site, alice *testsite.Client, code func() string, recovery []string) {
 	site = testsite.New(t, change...)
 	alice = site.User("alice")
@@ -32,7 +32,7 @@ func twoSteps(t *testing.T, change ...func(*config.Config)) (site *testsite.Site
 	return site, alice, func() string { return testsite.OneTimeCode(secret, site.Clock.Now()) }, recovery
 }
 
-// In a browser, without a script: the password, the code, and where one wanted to go.
+// In a browser without scripts: the password, the code, and then the requested page.
 func TestLoginInTwoSteps(t *testing.T) {
 	site, alice, code, _ := twoSteps(t)
 	c := site.Client()
@@ -68,7 +68,7 @@ func TestLoginInTwoSteps(t *testing.T) {
 	site.Client().Get("/login/code?next=/liked").Status(http.StatusSeeOther)
 }
 
-// By the API: the shape of the first response, and of programs and browsers.
+// Through the API: the format of the first response, for programs and browsers.
 func TestLoginInTwoStepsByTheAPI(t *testing.T) {
 	site, _, code, recovery := twoSteps(t)
 	program := site.Client()
@@ -94,14 +94,14 @@ func TestLoginInTwoStepsByTheAPI(t *testing.T) {
 	firstStep(program, "alice").Status(http.StatusOK)
 	program.JSON("POST", secondAPI, testsite.M{"method": "magic", "code": code()}).Status(http.StatusUnprocessableEntity)
 	program.JSON("POST", secondAPI, nil).Status(http.StatusUnprocessableEntity)
-	// An account without a second step logs in as ever.
+	// An account without a second step logs in as usual.
 	site.User("bob")
 	if data := firstStep(site.Client(), "bob").Status(http.StatusOK).Data(); data["accessToken"] == "" || data["methods"] != nil {
 		t.Errorf("bob's login answers %v", data)
 	}
 }
 
-// Before the right password, nothing tells whether an account has a second step.
+// Before the correct password, nothing reveals whether an account has a second step.
 func TestWrongPasswordsTellNothingOfTheSecondStep(t *testing.T) {
 	site, _, _, _ := twoSteps(t)
 	site.User("bob")
@@ -115,7 +115,7 @@ func TestWrongPasswordsTellNothingOfTheSecondStep(t *testing.T) {
 	}
 }
 
-// The token between the steps is good for the second step alone, and nothing else is good for that.
+// The token between the steps is only valid for the second step, and no other token is valid there.
 func TestTheTokenBetweenTheSteps(t *testing.T) {
 	site, alice, code, _ := twoSteps(t)
 	c := site.Client()
@@ -147,7 +147,7 @@ func TestTheTokenBetweenTheSteps(t *testing.T) {
 	site.Client().JSON("POST", secondAPI, testsite.M{"token": raw, "code": code()}).Status(http.StatusUnauthorized) // used
 }
 
-// What ends a login between its steps: five minutes, another password, a removed factor, a disabled account.
+// What ends a login between its steps: five minutes, a new password, a removed factor, a disabled account.
 func TestHalfALoginEnds(t *testing.T) {
 	site, alice, code, _ := twoSteps(t)
 	half := func() *testsite.Client {
@@ -178,7 +178,7 @@ func TestHalfALoginEnds(t *testing.T) {
 	}
 }
 
-// One code, one token, many requests at once: one session.
+// One code and one token in many simultaneous requests: one session.
 func TestTheSecondStepIsDoneOnce(t *testing.T) {
 	site, alice, code, _ := twoSteps(t)
 	c := site.Client()
@@ -198,13 +198,13 @@ func TestTheSecondStepIsDoneOnce(t *testing.T) {
 	if won.Load() != 1 || len(sessions(alice)) != 2 {
 		t.Errorf("%d logins, %d sessions", won.Load(), len(sessions(alice)))
 	}
-	// The same code with another login's token: refused too.
+	// The same code with another login's token is refused too.
 	other := site.Client()
 	firstStep(other, "alice").Status(http.StatusOK)
 	other.JSON("POST", secondAPI, body).Status(http.StatusUnprocessableEntity)
 }
 
-// A session that was planted before the login does not survive it (session fixation).
+// A session that was planted before the login doesn't survive it (session fixation).
 func TestTheSecondStepEndsAPlantedSession(t *testing.T) {
 	site, _, code, _ := twoSteps(t)
 	mallory := site.User("mallory")
@@ -239,8 +239,8 @@ func TestTheSecondStepLeadsNowhereElse(t *testing.T) {
 	}
 }
 
-// Whoever knows the password guesses a few codes a day, from however many networks; the owner still gets in, with a recovery
-// code anywhere, and with the app where they have been before.
+// Somebody who knows the password gets only a few guesses at the code per day, from however many networks; the owner
+// can still log in, with a recovery code anywhere, and with the app in known browsers.
 func TestGuessingCodesRunsOut(t *testing.T) {
 	site, alice, code, recovery := twoSteps(t, func(c *config.Config) { c.RateLimit = true })
 	known := alice.Copy()
@@ -267,7 +267,7 @@ func TestGuessingCodesRunsOut(t *testing.T) {
 	known.JSON("POST", secondAPI, testsite.M{"code": code()}).Status(http.StatusOK)
 }
 
-// A new password by mail is no way past the second step (ASVS 6.4.3).
+// Resetting the password by mail doesn't bypass the second step (ASVS 6.4.3).
 func TestAResetLeavesTheSecondStep(t *testing.T) {
 	site, _, deliver := withMail(t)
 	alice := site.User("alice")
@@ -287,7 +287,7 @@ func TestAResetLeavesTheSecondStep(t *testing.T) {
 	c.JSON("POST", secondAPI, testsite.M{"code": testsite.OneTimeCode(secret, site.Clock.Now())}).Status(http.StatusOK)
 }
 
-// Without a script, in pages: an app is set up, its QR code is in the page, and recovery codes are shown once.
+// In pages without scripts: an app is set up, its QR code is in the page, and recovery codes are shown once.
 func TestTwoStepLoginIsTurnedOn(t *testing.T) {
 	site, _, deliver := withMail(t)
 	c := member(t, site, deliver, "alice")
@@ -314,7 +314,7 @@ func TestTwoStepLoginIsTurnedOn(t *testing.T) {
 	c.Get("/settings/factors").Status(http.StatusOK).Has("It’s on", "10 unused codes").HasNot(first)
 	renewed := c.PostForm("/settings/factors/recovery-codes?_method=PUT", nil).Status(http.StatusOK).HasNot(first)
 	c.PostForm("/settings/factors/authenticator?_method=PUT", nil).Status(http.StatusConflict)
-	for _, d := range site.Documents() { // nowhere is a code kept, not even with the results of requests
+	for _, d := range site.Documents() { // no code is stored anywhere, not even with the results of requests
 		for _, code := range []string{first, strings.ReplaceAll(first, "-", ""), renewed.Body[strings.Index(renewed.Body, "<li><code>")+10:][:29]} {
 			if strings.Contains(string(d.Raw), code) {
 				t.Errorf("%s holds a recovery code", d.Collection)
@@ -334,7 +334,7 @@ func TestTwoStepLoginIsTurnedOn(t *testing.T) {
 	c.Get("/settings/security").Status(http.StatusOK).Has("Added to two-step login: an authenticator app", "Removed from two-step login: an authenticator app", "New recovery codes made")
 }
 
-// A recovery code that is used is noted, and its owner is told how many are left.
+// The use of a recovery code is logged, and its owner is notified how many are left.
 func TestAUsedRecoveryCodeIsTold(t *testing.T) {
 	site, _, deliver := withMail(t)
 	alice := site.User("alice")
@@ -349,7 +349,7 @@ func TestAUsedRecoveryCodeIsTold(t *testing.T) {
 	alice.Get("/settings/security").Status(http.StatusOK).Has("Logged in with a recovery code; still unused: 9")
 }
 
-// What changes how one logs in asks again who is there, and a code of the app is an answer.
+// Changing how to log in requires a confirmation, for which a code from the app is enough.
 func TestFactorsAskAgain(t *testing.T) {
 	site, alice, code, _ := twoSteps(t)
 	site.Clock.Advance(time.Hour)
@@ -365,13 +365,13 @@ func TestFactorsAskAgain(t *testing.T) {
 	alice.PostForm("/confirm", url.Values{"code": {used}, "next": {"/settings/factors"}}).Status(http.StatusSeeOther)
 	alice.Get("/settings/factors").Status(http.StatusOK)
 	alice.JSON("POST", "/api/v1/users/confirm", testsite.M{"code": used}).Status(http.StatusUnprocessableEntity)
-	// The code that confirmed is no good for a login either.
+	// The code used for the confirmation isn't valid for a login either.
 	thief := site.Client()
 	firstStep(thief, "alice").Status(http.StatusOK)
 	thief.JSON("POST", secondAPI, testsite.M{"code": used}).Status(http.StatusUnprocessableEntity)
 }
 
-// Two cookies of one name are none: one of them may be another host's.
+// If there are two cookies of the same name, neither counts: another host may have set one of them.
 func TestTwoCookiesOfTheSecondStep(t *testing.T) {
 	site, _, code, _ := twoSteps(t)
 	c := site.Client()

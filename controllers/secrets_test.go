@@ -21,7 +21,7 @@ import (
 	"tokentube/utils/mail"
 )
 
-// journal is a log that a test reads.
+// journal is a log that a test can read.
 type journal struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -39,13 +39,13 @@ func (j *journal) String() string {
 	return j.text.String()
 }
 
-// secretive is a site of which every secret that it tells anybody is noted.
+// secretive is a site that records every secret it reveals to anybody.
 type secretive struct {
 	*testsite.Site
 	t       *testing.T
 	box     *mailbox
 	log     *journal
-	secrets map[string]string // what each is
+	secrets map[string]string // what each of them is
 }
 
 func newSecretive(t *testing.T, format string, change ...func(*config.Config)) *secretive {
@@ -59,7 +59,7 @@ func newSecretive(t *testing.T, format string, change ...func(*config.Config)) *
 	return s
 }
 
-// link takes the link out of the only mail with one that there is now.
+// link returns the link from the only mail that contains one.
 func (s *secretive) link(what string) (path, token string) {
 	s.t.Helper()
 	s.box.messages = nil
@@ -75,7 +75,7 @@ func (s *secretive) link(what string) (path, token string) {
 	return path, token
 }
 
-// spill sends a secret to where it doesn't belong, in every place of a request.
+// spill sends a secret to places where it doesn't belong, in every part of a request.
 func (s *secretive) spill(secret string) {
 	query := "?token=" + url.QueryEscape(secret) + "&code=" + url.QueryEscape(secret)
 	for _, path := range []string{"/", "/login", "/login/code", "/confirm-email", "/reset-password", "/not-me", "/" + url.PathEscape(secret), "/api/v1/users/confirm-email"} {
@@ -90,8 +90,8 @@ func (s *secretive) spill(secret string) {
 	}
 }
 
-// opens checks a page from a mail: it tells nobody its address, asks nobody else for anything, and has the token in its form
-// alone. It is the same page for a link that is used up.
+// opens checks a page linked from a mail: it doesn't leak its URL, loads nothing from elsewhere, and contains the token
+// only in its form. A used link shows the same page.
 func (s *secretive) opens(path, token string) {
 	s.t.Helper()
 	page := s.Client().Get(path)
@@ -114,8 +114,8 @@ func (s *secretive) opens(path, token string) {
 	}
 }
 
-// Whatever opens an account for a while, all that mails, apps and pages tell people, is in no line of the log: neither when it
-// is used rightly, nor when it is used up or sent where it doesn't belong.
+// Nothing that gives temporary access to an account, in mails, apps or pages, appears in the log: neither when it is
+// used correctly, nor when it is already used or sent to the wrong place.
 func TestSecretsOfTheLoginAreNotLogged(t *testing.T) {
 	for _, format := range []string{"text", "json"} {
 		t.Run(format, func(t *testing.T) {
@@ -136,7 +136,7 @@ func TestSecretsOfTheLoginAreNotLogged(t *testing.T) {
 			}
 			for secret, what := range s.secrets {
 				pattern := `(?m)^.*` + regexp.QuoteMeta(secret) + `.*$`
-				if _, err := strconv.Atoi(secret); err == nil { // not as a part of a longer number
+				if _, err := strconv.Atoi(secret); err == nil { // not as part of a longer number
 					pattern = `(?m)^(?:.*[^0-9.])?` + secret + `(?:[^0-9.].*)?$`
 				}
 				if found := regexp.MustCompile(pattern).FindString(text); found != "" {

@@ -25,7 +25,7 @@ func entries(c *testsite.Client) []testsite.M {
 	return all
 }
 
-// count adds up what the log tells of one type.
+// count adds up the log's counts for one type of event.
 func count(c *testsite.Client, kind string) (n int) {
 	for _, e := range entries(c) {
 		if e["type"] == kind {
@@ -44,17 +44,17 @@ func lines(c *testsite.Client, kind string) (n int) {
 	return n
 }
 
-// unlimited lets a test do more than one person may.
+// unlimited turns off the rate limits.
 func unlimited(c *config.Config) { c.RateLimit = false }
 
-// fail tries a wrong password from an address.
+// fail tries a wrong password from the given address.
 func fail(site *testsite.Site, name, ip string) {
 	form := url.Values{"identifier": {name}, "password": {"not the password"}}.Encode()
 	r := httptest.NewRequest(http.MethodPost, "https://localhost/login", strings.NewReader(form))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.RemoteAddr = ip
 	site.Client().Do(r)
-	site.DB.WaitRemovals() // the event is kept in the background
+	site.DB.WaitRemovals() // the event is stored in the background
 }
 
 func TestEveryEventIsLogged(t *testing.T) {
@@ -83,8 +83,8 @@ func TestEveryEventIsLogged(t *testing.T) {
 	c.Get("/settings/security").Status(200).Has("Someone tried to log in with a wrong password", "192.0.2.7", "The email address was changed").HasNot("alice@example.com")
 }
 
-// A logout that ends nothing, a failed login with a name that does not exist,
-// and whatever a stranger does without a token, leave no event.
+// A logout that ends nothing, a failed login with a name that doesn't exist, and anything that a stranger does without
+// a token leave no event.
 func TestEventsCannotBeForged(t *testing.T) {
 	site := testsite.New(t)
 	c := site.User("alice")
@@ -105,7 +105,7 @@ func TestEventsCannotBeForged(t *testing.T) {
 func TestFailedLoginsAreCountedTogether(t *testing.T) {
 	site := testsite.New(t, unlimited)
 	c := site.User("alice")
-	site.Clock.Advance(site.Clock.Now().Truncate(time.Hour).Add(time.Hour).Sub(site.Clock.Now())) // a full hour
+	site.Clock.Advance(site.Clock.Now().Truncate(time.Hour).Add(time.Hour).Sub(site.Clock.Now())) // to the next full hour
 	for i := range 5 {
 		fail(site, "alice", fmt.Sprintf("192.0.2.%d:1", i))
 	}
@@ -125,14 +125,14 @@ func TestFailedLoginsAreCountedTogether(t *testing.T) {
 	}
 }
 
-// Whoever has many networks does not fill the log either.
+// Even somebody with many networks can't flood the log.
 func TestTheLogCannotBeFlooded(t *testing.T) {
 	site := testsite.New(t, unlimited)
 	c := site.User("alice")
 	for i := range 80 {
 		fail(site, "alice", fmt.Sprintf("10.0.%d.1:1", i))
 	}
-	if n := lines(c, "login_failed"); n > 52 || count(c, "login_failed") != 80 { // two days, where midnight passes
+	if n := lines(c, "login_failed"); n > 52 || count(c, "login_failed") != 80 { // two days, if the test runs across midnight
 		t.Errorf("%d entries for %d failed logins", n, count(c, "login_failed"))
 	}
 }
@@ -141,7 +141,7 @@ func TestTheLogHasPages(t *testing.T) {
 	site := testsite.New(t, unlimited)
 	c := site.User("alice")
 	for range 6 {
-		site.SignIn("alice") // some in the same moment
+		site.SignIn("alice") // some at the same moment
 	}
 	var seen []string
 	path := "/api/v1/users/security-log?limit=2"
@@ -171,7 +171,7 @@ func TestTheLogHasPages(t *testing.T) {
 	c.Get("/settings/security?limit=2").Status(200).Has(`rel="next"`)
 }
 
-// steal copies a browser's cookies and uses them after the grace.
+// steal copies a browser's cookies and uses them after the grace period.
 func steal(t *testing.T, site *testsite.Site, owner *testsite.Client) {
 	t.Helper()
 	thief := owner.Copy()
@@ -217,7 +217,7 @@ func TestTheftIsToldAtTheNextLogin(t *testing.T) {
 	c.Get("/settings/security").Has("A replaced token was used again", "curl")
 
 	elsewhere.PostForm("/settings/security/notice?_method=DELETE", nil).Status(http.StatusSeeOther)
-	c.Get("/").Has(stolen) // a session from before cannot put it away
+	c.Get("/").Has(stolen) // an older session cannot dismiss it
 	bob.PostForm("/settings/security/notice?_method=DELETE", nil).Status(http.StatusSeeOther)
 	c.Get("/").Has(stolen)
 	c.PostForm("/settings/security/notice?_method=DELETE", nil).Status(http.StatusSeeOther)
@@ -242,7 +242,7 @@ func TestNewPasswordAnswersTheNotice(t *testing.T) {
 	c.Get("/").HasNot(stolen)
 }
 
-// Within the grace a copy is answered, and the log tells; many times, in one line.
+// Within the grace period a copy gets a response, and the use is logged, many uses in a single line.
 func TestRenewalFromElsewhereIsLogged(t *testing.T) {
 	site := testsite.New(t)
 	owner := site.User("alice")
@@ -254,7 +254,7 @@ func TestRenewalFromElsewhereIsLogged(t *testing.T) {
 		other.Header.Set("User-Agent", "curl/8.5.0")
 		other.JSON("POST", "/api/v1/users/regenerate-tokens", testsite.M{"RefreshToken": copied.Cookies["RefreshToken"]}).Status(200)
 	}
-	if lines(owner, "token_elsewhere") > 2 || count(owner, "token_elsewhere") != 4 { // two, where an hour begins
+	if lines(owner, "token_elsewhere") > 2 || count(owner, "token_elsewhere") != 4 { // two, if the test runs across the hour
 		t.Errorf("%d entries for %d renewals", lines(owner, "token_elsewhere"), count(owner, "token_elsewhere"))
 	}
 }

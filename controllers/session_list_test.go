@@ -15,7 +15,7 @@ const (
 	safari  = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
 )
 
-// signInAs logs in from a browser of this name.
+// signInAs logs in from a browser with the given user agent.
 func signInAs(site *testsite.Site, name, agent string) *testsite.Client {
 	c := site.Client()
 	c.Header.Set("User-Agent", agent)
@@ -32,7 +32,7 @@ func sessions(c *testsite.Client) []testsite.M {
 	return all
 }
 
-// own is the id of the session that asks.
+// own is the id of the current session.
 func own(c *testsite.Client) string { return sessions(c)[0]["_id"].(string) }
 
 func TestSessionsAreListed(t *testing.T) {
@@ -41,7 +41,7 @@ func TestSessionsAreListed(t *testing.T) {
 	site.User("bob")
 	laptop, phone := signInAs(site, "alice", firefox), signInAs(site, "alice", safari)
 	all := sessions(phone)
-	if len(all) != 3 { // and the one of the registration
+	if len(all) != 3 { // including the one from the registration
 		t.Fatalf("%d sessions", len(all))
 	}
 	for i, s := range all {
@@ -93,7 +93,7 @@ func TestEndOneSession(t *testing.T) {
 	if renew(replay) || !renew(keeper) {
 		t.Error("the refresh token lives, or the wrong session ended")
 	}
-	keeper.JSON("DELETE", "/api/v1/users/sessions/"+id, nil).Status(http.StatusNotFound) // it is gone
+	keeper.JSON("DELETE", "/api/v1/users/sessions/"+id, nil).Status(http.StatusNotFound) // it has already ended
 	replay.Get("/settings/sessions").Status(http.StatusSeeOther)
 	if e := entries(keeper)[0]; e["type"] != "session_ended" || e["ended"].(testsite.M)["device"] != "iPhone" || e["device"] != "Unknown device" {
 		t.Errorf("the log says %v", e)
@@ -174,7 +174,7 @@ func TestTooManySessions(t *testing.T) {
 		t.Error("the log does not tell")
 	}
 	form := url.Values{"identifier": {"alice"}, "password": {testsite.Password}}
-	c.PostForm("/login", form).Status(http.StatusSeeOther) // in place of its own: no other ends
+	c.PostForm("/login", form).Status(http.StatusSeeOther) // it replaces its own session: no other ends
 	if count(c, "session_ended") != 1 {
 		t.Error("one more ended")
 	}

@@ -79,8 +79,7 @@ func TestLoginRefusesWhatIsNoText(t *testing.T) {
 	c.JSON("POST", "/api/v1/users/login", nil).Status(422)
 }
 
-// Scripts of a page must not read tokens: only who is no browser finds them in
-// the body.
+// Scripts in a page must not be able to read tokens: only clients that are not browsers get them in the body.
 func TestTokensInTheBodyAreForProgramsOnly(t *testing.T) {
 	site := testsite.New(t)
 	site.User("alice")
@@ -140,7 +139,7 @@ func TestTamperedAccessCookieLeavesTheDecisionToTheRefreshToken(t *testing.T) {
 	program := site.Client()
 	program.Header.Set("Authorization", "Bearer "+c.Cookies["AccessToken"]+"x")
 	program.JSON("GET", whoAmI, nil).Status(401)
-	program.JSON("GET", "/api/v1/feed", nil).Status(401) // it means to be somebody
+	program.JSON("GET", "/api/v1/feed", nil).Status(401) // it claims to be somebody
 }
 
 func TestBearerTokens(t *testing.T) {
@@ -156,17 +155,17 @@ func TestBearerTokens(t *testing.T) {
 		c.Header.Set("Authorization", header)
 		c.JSON("GET", whoAmI, nil).Status(want)
 	}
-	c := site.Client() // the header beats the cookies
+	c := site.Client() // the header takes precedence over the cookies
 	c.Cookies["AccessToken"] = "nonsense"
 	c.Header.Set("Authorization", "Bearer "+access)
 	c.JSON("GET", whoAmI, nil).Status(200)
 }
 
-// renew asks for a page of a user's own and tells whether it came.
+// renew requests a page that requires a login and reports whether it succeeded.
 func renew(c *testsite.Client) bool { return c.JSON("GET", whoAmI, nil).Code == http.StatusOK }
 
-// One rotation, one successor, nobody served as a stranger, no cookie cleared:
-// on private and public routes, of pages and of the API.
+// One rotation and one successor, nobody is served as a stranger, and no cookie is cleared: on private and public
+// routes, for pages and the API.
 func TestSixtyFourRenewalsAtOnce(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
@@ -213,7 +212,7 @@ func TestLostResponseIsAnsweredAgain(t *testing.T) {
 	lost := site.User("alice")
 	site.Clock.Advance(16 * time.Minute)
 	arrived := lost.Copy()
-	renew(arrived) // its answer never reaches "lost"
+	renew(arrived) // its response never reaches "lost"
 	site.Clock.Advance(time.Minute)
 	if !renew(lost) {
 		t.Fatal("a lost response logged the user out")
@@ -249,7 +248,7 @@ func TestReplayAfterTheGraceEndsTheSession(t *testing.T) {
 	delete(thief.Cookies, "AccessToken")
 	site.Clock.Advance(16 * time.Minute)
 	renew(owner)
-	renew(owner) // the successor is in use: the old token's grace begins
+	renew(owner) // the successor is in use: the old token's grace period begins
 	site.Clock.Advance(29 * time.Second)
 	if !renew(thief.Copy()) {
 		t.Error("within the grace the old token must still be answered")
@@ -289,7 +288,7 @@ func TestLogout(t *testing.T) {
 	replay := c.Copy()
 	answer := c.PostForm("/logout", nil).Status(http.StatusSeeOther)
 	delete(c.Cookies, "Changed")
-	if len(c.Cookies) > 1 || c.Cookies["AccessToken"] != "" || c.Cookies["RefreshToken"] != "" { // the flash stays
+	if len(c.Cookies) > 1 || c.Cookies["AccessToken"] != "" || c.Cookies["RefreshToken"] != "" { // the flash remains
 		t.Errorf("cookies left: %v", c.Cookies)
 	}
 	if answer.Header.Get("Clear-Site-Data") != "" {
@@ -373,7 +372,7 @@ func TestRegenerateTokens(t *testing.T) {
 	}
 }
 
-// An answer that may come late must not put its old cookies over newer ones.
+// A slow response must not overwrite newer cookies with its old ones.
 func TestUploadsAndFilesRenewNothing(t *testing.T) {
 	site := testsite.New(t)
 	c := site.User("alice")

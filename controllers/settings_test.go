@@ -160,7 +160,7 @@ func TestDeletedAccountIsGoneWithAllThatWasTheirs(t *testing.T) {
 		t.Error("a session of the deleted account lives on")
 	}
 	for _, path := range []string{"/@alice", "/photos/" + alices, "/media/posts/" + alices} {
-		bob.Get(path).Status(404) // at once, before anything is cleaned
+		bob.Get(path).Status(404) // immediately, before any clean-up
 	}
 	bob.JSON("GET", "/api/v1/feed", nil).Status(200).HasNot(alices)
 	site.Client().JSON("POST", "/api/v1/users/login", testsite.M{"identifier": "alice", "password": testsite.Password}).Status(401)
@@ -172,14 +172,14 @@ func TestDeletedAccountIsGoneWithAllThatWasTheirs(t *testing.T) {
 	if left := storedFiles(t, site); left != 1 {
 		t.Errorf("%d files stored, want bob's avatar alone", left)
 	}
-	site.User("alice") // the name is free again
+	site.User("alice") // the name is available again
 }
 
 func TestGuessingThePasswordInTheSettingsIsLimited(t *testing.T) {
 	site := testsite.New(t, func(c *config.Config) { c.RateLimit = true })
 	c := site.User("alice")
 	right := testsite.M{"email": "new@example.com", "password": testsite.Password}
-	for range 12 { // right ones do not count
+	for range 12 { // correct ones don't count
 		c.JSON("PATCH", "/api/v1/users/update-user-email", right).Status(200)
 	}
 	for range 10 {

@@ -7,7 +7,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// meta is what a page tells search engines and those who show its address.
+// meta is what a page tells search engines and link previews.
 func meta(t *testing.T, a *testsite.Answer) map[string]string {
 	t.Helper()
 	found := map[string]string{}

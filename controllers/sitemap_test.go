@@ -17,7 +17,7 @@ import (
 	"tokentube/models"
 )
 
-// locations are the addresses in a site map, without the site's own.
+// locations are the URLs in a sitemap, without the site's base URL.
 func locations(t *testing.T, c *testsite.Client, path string) []string {
 	t.Helper()
 	var m struct {

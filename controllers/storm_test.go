@@ -16,9 +16,8 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// More logins at once than can be served in time: those that find the queue full
-// are told so, and when to come back; those in it get their answer; and what
-// needs no hash is served as ever.
+// More concurrent logins than can be served in time: those that find the queue full are refused and told when to retry;
+// those in the queue get their response; and requests that need no hash are served as usual.
 func TestStormOfLogins(t *testing.T) {
 	site := testsite.New(t, func(c *config.Config) { c.BcryptCost = 9 })
 	site.User("alice")
@@ -45,8 +44,8 @@ func TestStormOfLogins(t *testing.T) {
 	}
 }
 
-// Somebody who logs in to their own account without a pause, from twenty connections or from twenty networks, keeps nobody
-// else out: places in the queue of hashes are shared.
+// Somebody who continuously logs in to their own account, from twenty connections or twenty networks, keeps nobody else
+// out: the queue for hashes is shared fairly.
 func TestOneAccountKeepsNobodyOut(t *testing.T) {
 	for name, address := range map[string]string{"one network": "192.0.2.1:1", "many networks": "10.0.%d.1:1"} {
 		t.Run(name, func(t *testing.T) {
@@ -62,7 +61,7 @@ func TestOneAccountKeepsNobodyOut(t *testing.T) {
 			}
 			stop := make(chan struct{})
 			var all sync.WaitGroup
-			for i := range 17*max(1, runtime.NumCPU()-1) + 20 { // more than the queue holds
+			for i := range 17*max(1, runtime.NumCPU()-1) + 20 { // more than the queue can hold
 				all.Go(func() {
 					for {
 						select {
@@ -70,7 +69,7 @@ func TestOneAccountKeepsNobodyOut(t *testing.T) {
 							return
 						default:
 							from(strings.Replace(address, "%d", fmt.Sprint(i), 1), "greedy")
-							time.Sleep(20 * time.Millisecond) // the refused are as quick as the processor allows
+							time.Sleep(20 * time.Millisecond) // otherwise, refused requests repeat as fast as the processor allows
 						}
 					}
 				})
@@ -86,7 +85,7 @@ func TestOneAccountKeepsNobodyOut(t *testing.T) {
 	}
 }
 
-// A client that is gone while it waits leaves the queue, and is not worked for.
+// A client that disconnects while waiting leaves the queue, and no work is done for it.
 func TestAClientThatIsGoneIsNotWorkedFor(t *testing.T) {
 	site := testsite.New(t, func(c *config.Config) { c.BcryptCost = 10 })
 	site.User("alice")

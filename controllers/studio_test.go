@@ -17,7 +17,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// titles are what a studio lists, in its order.
+// titles are the titles that a studio lists, in order.
 func titles(a *testsite.Answer) (all []string) {
 	list, _ := a.Status(200).Data()["videos"].([]any)
 	for _, p := range list {
@@ -80,7 +80,7 @@ func TestStudio(t *testing.T) {
 	}
 	want("?state=public", "two", "one")
 
-	// Somebody else's post, and one that is gone, are left alone; the rest is done.
+	// Somebody else's post and a deleted one are skipped; the rest are changed.
 	const gone = "0123456789abcdef01234567"
 	mixed := testsite.M{"ids": []string{one, his, gone, draft, one}, "visibility": "draft"}
 	result := alice.JSON("PATCH", studio, mixed).Status(200).Data()
@@ -133,7 +133,7 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
-// unzipped is what is in an export.
+// unzipped is the content of an export.
 func unzipped(t *testing.T, a *testsite.Answer) map[string]string {
 	t.Helper()
 	z, err := zip.NewReader(bytes.NewReader([]byte(a.Status(200).Body)), int64(len(a.Body)))
@@ -213,7 +213,7 @@ func TestExport(t *testing.T) {
 	alice.Do(other).Status(403)
 }
 
-// heldWriter is a client that takes nothing for now.
+// heldWriter is a client that doesn't read for now.
 type heldWriter struct {
 	*httptest.ResponseRecorder
 	reached, proceed chan struct{}
@@ -246,14 +246,14 @@ func TestOneExportAtATime(t *testing.T) {
 	bob.JSON("GET", "/api/v1/users/export", nil).Status(200)
 	close(w.proceed)
 	<-ended
-	for range 3 { // with the two before: five
+	for range 3 { // five, with the two before
 		alice.JSON("GET", "/api/v1/users/export", nil).Status(200)
 	}
 	alice.JSON("GET", "/api/v1/users/export", nil).Status(429)
 	bob.JSON("GET", "/api/v1/users/export", nil).Status(200)
 }
 
-// A form of the studio that is refused comes back with what was chosen, and says what is wrong.
+// A rejected form of the studio keeps the selection, and shows what is wrong.
 func TestTheStudiosFormComesBack(t *testing.T) {
 	site := testsite.New(t)
 	alice, bob := site.User("alice"), site.User("bob")
@@ -291,7 +291,7 @@ func TestTheStudiosFormComesBack(t *testing.T) {
 		}
 		answer.Has(append(c.has, c.says, `role="alert"`, "<title>Error: Studio")...).HasNot(append(c.hasNot, "bobs words")...)
 	}
-	// Somebody else's is left alone, and said so on the list that the form was on.
+	// Somebody else's post is skipped, which is reported on the list that held the form.
 	to := alice.PostForm("/studio?_method=PATCH&state=public", url.Values{"ids": {one, his}, "visibility": {"draft"}}).Status(303).Header.Get("Location")
 	alice.Get(to).Status(200).Has("Unpublished: 1 post. Left alone, because they are not yours or are gone: 1.", "number two").HasNot("number one")
 	if to != "/studio?state=public" {

@@ -58,7 +58,7 @@ func TestSubscriptions(t *testing.T) {
 	})
 }
 
-// A form leads back to the page it is on, and nowhere else.
+// A form leads back to its page, and nowhere else.
 func TestSubscribeFormLeadsBack(t *testing.T) {
 	site := testsite.New(t)
 	alice, bob := site.User("alice"), site.User("bob")

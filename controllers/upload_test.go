@@ -21,12 +21,12 @@ import (
 	"tokentube/utils/media"
 )
 
-// clip is a video of about so many bytes.
+// clip is a video of about the given size.
 func clip(size int) testsite.File {
 	return testsite.File{Field: "videoFile", Name: "clip.mp4", Content: slices.Concat(testsite.VideoBefore(size), make([]byte, size))}
 }
 
-// filesOf is what the files of the site take, but for avatars.
+// filesOf is the total size of the site's files, except profile pictures.
 func filesOf(t *testing.T, site *testsite.Site) (n int64) {
 	t.Helper()
 	if err := site.Media.Each(t.Context(), "private/", func(i media.Info) error { n += i.Size; return nil }); err != nil {
@@ -96,7 +96,7 @@ func TestUploadsOfOnePersonAtOnceStayWithinTheQuota(t *testing.T) {
 	}
 }
 
-// What must be too much, by what it says itself, is refused before more is read than the key of its form.
+// A request that declares too much is refused before anything after its form's key is read.
 func TestAQuotaIsLookedAtFirst(t *testing.T) {
 	site := testsite.New(t, func(c *config.Config) { c.UserQuota = 1 << 20 })
 	body := &endless{}
@@ -109,7 +109,7 @@ func TestAQuotaIsLookedAtFirst(t *testing.T) {
 	}
 }
 
-// endless is a body that is longer than anybody reads, and tells how much was.
+// endless is a body longer than anybody would read. It counts how much was read.
 type endless struct{ n atomic.Int64 }
 
 func (e *endless) Read(p []byte) (int, error) {
@@ -117,7 +117,7 @@ func (e *endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Below the reserve of free space uploads end, and everything else goes on.
+// Below the reserve of free space, uploads are refused, and everything else continues.
 func TestUploadsLeaveAReserveOnTheDisk(t *testing.T) {
 	cfg := testsite.Config(t)
 	before := testsite.Start(t, cfg)
@@ -155,7 +155,7 @@ func TestUploadsLeaveAReserveOnTheDisk(t *testing.T) {
 	alice.JSON("DELETE", "/api/v1/photos/"+id, nil).Status(200)
 }
 
-// stalled is an upload of a picture whose client stops sending when all but the end has arrived.
+// stalled is the upload of a picture whose client stops sending just before the end.
 type stalled struct {
 	pipe   *io.PipeWriter
 	answer chan int
@@ -187,8 +187,8 @@ func stall(t *testing.T, server *httptest.Server, token string, content []byte) 
 	return s
 }
 
-// A person has a few uploads at once, which take no memory while they wait. Whoever has gone makes room, and others are not
-// held up.
+// A person may have a few concurrent uploads, which take no memory while they wait. Disconnected clients free their
+// places, and nobody else is held up.
 func TestStalledUploads(t *testing.T) {
 	site := testsite.New(t)
 	alice, bob := site.User("alice"), site.User("bob")
@@ -215,7 +215,7 @@ func TestStalledUploads(t *testing.T) {
 	upload(bob).Status(201)
 	alice.JSON("POST", "/api/v1/tweets", testsite.M{"content": "hello"}).Status(201)
 
-	_ = waiting[0].pipe.CloseWithError(io.ErrUnexpectedEOF) // the client has gone
+	_ = waiting[0].pipe.CloseWithError(io.ErrUnexpectedEOF) // the client has disconnected
 	until(t, "a place is free again", func() bool { return upload(alice).Code == 201 })
 	if _, err := waiting[1].pipe.Write([]byte("\r\n--B\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\nHills\r\n--B--\r\n")); err != nil {
 		t.Fatal(err)
@@ -259,7 +259,7 @@ func until(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// Many people at once share a bound, and a network another.
+// All people together share one bound, and each network another.
 func TestUploadsInAll(t *testing.T) {
 	site := testsite.New(t)
 	server := httptest.NewServer(site.Handler)

@@ -48,7 +48,7 @@ func TestRegisterByForm(t *testing.T) {
 	c.Get("/settings/profile").Status(200).Has("Alice")
 }
 
-// Registration leads back to where one came from, and never to another site.
+// Registration leads back to the page the user came from, and never to another site.
 func TestRegisterLeadsBack(t *testing.T) {
 	site, tried := testsite.New(t), 0
 	for next, want := range map[string]string{
@@ -64,12 +64,12 @@ func TestRegisterLeadsBack(t *testing.T) {
 		form := url.Values{"username": {name}, "email": {name + "@example.com"}, "fullName": {name}, "password": {testsite.Password}, "next": {next}}
 		answer := site.Client().PostForm("/register", form).Status(303)
 		if want == "/" {
-			want = "/welcome" // nobody's page: the next steps
+			want = "/welcome" // not a page they came for: the next steps
 		}
 		if got := answer.Header.Get("Location"); got != want {
 			t.Errorf("%q leads to %q", next, got)
 		}
-		refused := site.Client().PostForm("/register", form).Status(409) // the name is taken: the way back stays in the form
+		refused := site.Client().PostForm("/register", form).Status(409) // the name is taken: the form still knows the way back
 		refused.Has(`value="` + html.EscapeString(next) + `"`)
 	}
 }

@@ -6,7 +6,8 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// TestLoginSaysWhy: who was sent to the login learns what for, and the menu marks the section of a page below it.
+// TestLoginSaysWhy: the login page says why the visitor was sent there, and the menu marks the section that a page
+// belongs to.
 func TestLoginSaysWhy(t *testing.T) {
 	site := testsite.New(t)
 	visitor := site.Client()

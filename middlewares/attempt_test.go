@@ -17,7 +17,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// try is a login by the API from this address.
+// try logs in through the API from the given address.
 func try(c *testsite.Client, address, name, password string) *testsite.Answer {
 	body := fmt.Sprintf(`{"identifier": %q, "password": %q}`, name, password)
 	r := httptest.NewRequest(http.MethodPost, "https://localhost/api/v1/users/login", strings.NewReader(body))
@@ -29,11 +29,11 @@ func try(c *testsite.Client, address, name, password string) *testsite.Answer {
 const (
 	here      = "203.0.113.7"
 	neighbour = "203.0.113.200" // in the same /24
-	another   = "203.0.113.9"   // too
+	another   = "203.0.113.9"   // also in it
 	elsewhere = "198.51.100.7"
 )
 
-// fail tries a wrong password so many times, each from a browser without cookies.
+// fail tries a wrong password the given number of times, each from a browser without cookies.
 func fail(site *testsite.Site, address, name string, times int) {
 	for range times {
 		try(site.Client(), address, name, "wrong").Status(http.StatusUnauthorized)
@@ -62,7 +62,7 @@ func TestWrongPasswordsRunOut(t *testing.T) {
 	site.Clock.Advance(89 * time.Second)
 	try(site.Client(), here, "alice", testsite.Password).Status(429)
 	site.Clock.Advance(time.Second)
-	for range 30 { // right ones do not count
+	for range 30 { // correct ones don't count
 		try(site.Client(), here, "alice", testsite.Password).Status(200)
 	}
 	fail(site, here, "alice", 1)
@@ -82,8 +82,7 @@ func TestLimitOnTheLoginPage(t *testing.T) {
 	}
 }
 
-// Neither the answers nor the work tell which names exist: not before the limit,
-// not at it.
+// Neither the responses nor the work reveal which names exist: not before the limit, and not at it.
 func TestUnknownNamesAreAnsweredAndCountedAsKnownOnes(t *testing.T) {
 	site := limited(t)
 	site.User("alice")
@@ -124,7 +123,7 @@ func TestNobodyLocksOutABrowserThatWasHereBefore(t *testing.T) {
 	if got := try(browser, here, "alice", testsite.Password).Status(200).Header.Get("RateLimit"); got != `"login";r=9;t=90` {
 		t.Errorf("RateLimit: %s", got)
 	}
-	// Its own bucket is as large as any other, and goes with it to another network.
+	// Its own bucket is as large as any other, and follows it to another network.
 	for range 10 {
 		try(browser.Copy(), here, "alice", "wrong").Status(401)
 	}
@@ -174,7 +173,7 @@ func TestDeviceCookieRemembersTheLastAccounts(t *testing.T) {
 	}
 	for _, name := range names {
 		own := !strings.Contains(try(browser.Copy(), here, name, testsite.Password).Header.Get("RateLimit"), "network")
-		if own != (name != "alice") { // the first of six is forgotten
+		if own != (name != "alice") { // the first of six has been forgotten
 			t.Errorf("%s has a bucket of its own: %v", name, own)
 		}
 	}
@@ -203,7 +202,7 @@ func TestStuffingRunsOut(t *testing.T) {
 	try(site.Client(), another, "alice", testsite.Password).Status(200)
 }
 
-// However many addresses of one provider's customer somebody has, they guess no more often at one account.
+// However many addresses a provider assigns to one customer, they get no more guesses at one account.
 func TestAddressesOfOneNetworkGuessTogether(t *testing.T) {
 	site := limited(t)
 	site.User("alice")
@@ -224,7 +223,7 @@ func TestAddressesOfOneNetworkGuessTogether(t *testing.T) {
 	try(site.Client(), "2001:db8:3::1", "alice", testsite.Password).Status(200)
 }
 
-// Wherever the guesses come from, one account takes a hundred an hour; and its own browsers are not kept out by that.
+// Wherever guesses come from, one account allows a hundred per hour; that doesn't keep out its own browsers.
 func TestGuessesFromEverywhereRunOut(t *testing.T) {
 	site := limited(t)
 	browser := site.User("alice")
@@ -239,7 +238,7 @@ func TestGuessesFromEverywhereRunOut(t *testing.T) {
 	try(browser, elsewhere, "alice", testsite.Password).Status(200)
 }
 
-// Its name, its address and the settings lead to one account: to one count, also after it is renamed.
+// Its name, its address and the settings all identify the account, and count together, even after it is renamed.
 func TestAnAccountIsCountedUnderAllItsNames(t *testing.T) {
 	site := limited(t)
 	alice := site.User("alice")
@@ -250,7 +249,7 @@ func TestAnAccountIsCountedUnderAllItsNames(t *testing.T) {
 	for _, name := range []string{"alicia", "alice@example.com"} {
 		try(site.Client(), here, name, testsite.Password).Status(429)
 	}
-	// In her own browser, which has a count of its own.
+	// In her own browser, which is counted separately.
 	guess := func() *testsite.Answer {
 		return alice.JSON("PATCH", "/api/v1/users/update-user-email", testsite.M{"email": "new@example.com", "password": "wrong"})
 	}
@@ -261,7 +260,7 @@ func TestAnAccountIsCountedUnderAllItsNames(t *testing.T) {
 	guess().Status(429)
 }
 
-// Right passwords are as much work as wrong ones: they run out too, later.
+// Correct passwords cost as much work as wrong ones: they are limited too, less strictly.
 func TestRightPasswordsRunOut(t *testing.T) {
 	site := limited(t)
 	alice := site.User("alice")
@@ -297,7 +296,7 @@ func TestRightPasswordsFromOneNetworkRunOut(t *testing.T) {
 	try(site.Client(), elsewhere, "user0", testsite.Password).Status(200)
 }
 
-// What is refused, by a limit or by the queue, writes nothing into the database.
+// What a limit or the queue refuses writes nothing to the database.
 func TestRefusedLoginsCostNoDisk(t *testing.T) {
 	site := limited(t)
 	if site.Config.MongoURI != "" {
@@ -314,9 +313,9 @@ func TestRefusedLoginsCostNoDisk(t *testing.T) {
 	fail(site, here, "alice", 10)
 	try(site.Client(), here, "alice", "wrong").Status(429) // the bucket is known to be empty from now on
 	for i := range 40 {
-		fail(site, here, fmt.Sprint("name", i), 1) // the machine's own is empty, too
+		fail(site, here, fmt.Sprint("name", i), 1) // the machine's own bucket is empty too
 	}
-	site.Data.DB.WaitRemovals() // and all that goes on in the background
+	site.Data.DB.WaitRemovals() // and all background work
 	before := file()
 	for i := range 1000 {
 		try(site.Client(), here, []string{"alice", "nobody", fmt.Sprint("name", i)}[i%3], testsite.Password).Status(429)
@@ -327,7 +326,7 @@ func TestRefusedLoginsCostNoDisk(t *testing.T) {
 	}
 }
 
-// Tries that are sent at once are counted before any of them is looked at.
+// Concurrent attempts are counted before any of them is checked.
 func TestTriesAtOncePassNoMoreThanInARow(t *testing.T) {
 	site := limited(t)
 	site.User("alice")

@@ -21,7 +21,7 @@ import (
 	"tokentube/models/store"
 )
 
-// stalled opens requests that last until release is called. It returns when all of them are under way.
+// stalled opens requests that last until release is called. It returns once all of them are in progress.
 func stalled(t *testing.T, site *testsite.Site, address string, n int) (release func()) {
 	t.Helper()
 	var all sync.WaitGroup
@@ -38,7 +38,7 @@ func stalled(t *testing.T, site *testsite.Site, address string, n int) (release 
 	return func() { end(); all.Wait() }
 }
 
-// stalledBody is a body of which nothing comes, read by several requests.
+// stalledBody is a body that never arrives, read by several requests.
 type stalledBody struct {
 	reading sync.WaitGroup
 	over    context.Context
@@ -102,13 +102,13 @@ func TestRequestsUnderWayInAll(t *testing.T) {
 	get(site, "203.0.113.4", "").Status(http.StatusOK)
 }
 
-// Whoever has the most loses the oldest, so that others are served: on a real connection, which ends.
+// Whoever has the most requests loses the oldest, so that others are served: on a real connection, which is closed.
 func TestRequestsUnderWayMakeRoom(t *testing.T) {
 	site := testsite.New(t, func(c *config.Config) {
 		c.MaxPerAddress, c.MaxConnections, c.TrustedProxies = 5, 3, []string{"127.0.0.1"}
 	})
 	server := httptest.NewServer(site.Handler)
-	t.Cleanup(server.Close) // after the connections, for which it would wait
+	t.Cleanup(server.Close) // after the connections, which it would wait for
 	dial := func(head string) net.Conn {
 		conn, err := net.Dial("tcp", server.Listener.Addr().String())
 		if err == nil {
@@ -128,7 +128,7 @@ func TestRequestsUnderWayMakeRoom(t *testing.T) {
 			_, _ = io.Copy(io.Discard, conn)
 			ended <- i
 		}()
-		time.Sleep(200 * time.Millisecond) // until it is under way
+		time.Sleep(200 * time.Millisecond) // until it is in progress
 	}
 	other := dial("GET /readyz HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 203.0.113.8\r\n\r\n")
 	response, err := http.ReadResponse(bufio.NewReader(other), nil)
@@ -173,7 +173,7 @@ func TestSeveralRangesAreServedAsTheWhole(t *testing.T) {
 	site.Client().Do(r).Status(http.StatusOK)
 }
 
-// streaming opens an event stream of the user, and says how it ended.
+// streaming opens an event stream of the user, and reports how it ended.
 func streaming(site *testsite.Site, user *testsite.Client) (ended chan int, opened chan bool) {
 	ended, opened = make(chan int, 1), make(chan bool, 1)
 	go func() {
@@ -233,8 +233,8 @@ func TestEventStreams(t *testing.T) {
 	<-ofBob
 }
 
-// The stream of a user whose account is disabled ends, at the latest when this process has forgotten what it knows of the
-// session; that of somebody else goes on.
+// The stream of a user whose account is disabled ends, at the latest when this process's cache entry for the session
+// expires; other users' streams continue.
 func TestEventStreamsOfTheDisabledEnd(t *testing.T) {
 	site := testsite.New(t)
 	middlewares.NewAccess(site.Engine, site.Auth, nil).Private.Stream().Page(http.MethodGet, "/stream", func(c *gin.Context) error {
@@ -242,7 +242,7 @@ func TestEventStreamsOfTheDisabledEnd(t *testing.T) {
 		<-c.Request.Context().Done()
 		return nil
 	})
-	elsewhere := site.App.Site.At(site.Clock.Now) // keeps its own copies, as another process does
+	elsewhere := site.App.Site.At(site.Clock.Now) // with its own cache, like another process
 	t.Cleanup(func() { _ = elsewhere.DB.Close(context.Background()) })
 	bob := site.User("bob")
 	ofBob, opened := streaming(site, bob)

@@ -14,8 +14,8 @@ import (
 	"tokentube/middlewares"
 )
 
-// Nobody is sent round in a circle: the login says which cookie is there twice, whether it comes twice to the login or only
-// to the page that sent the person there, and takes no login until it is gone.
+// Nobody ends up in a redirect loop: the login page names the cookie that is sent twice, whether it is sent twice to
+// the login page or only to the page that redirected there, and accepts no login until it is gone.
 func TestTheLoginSaysThatACookieIsThereTwice(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
@@ -50,7 +50,8 @@ func TestTheLoginSaysThatACookieIsThereTwice(t *testing.T) {
 			t.Errorf("%s: the login is %s", name, login)
 		}
 	}
-	// The stale cookie is under /settings: the login gets one, which is good, and must not send the person back.
+	// The stale cookie has the path /settings: the login page gets only one cookie, a valid one, and must not redirect
+	// back.
 	alice.Get("/login?next=%2Fsettings%2Fprofile&twice=AccessToken").Status(200).Has("two different cookies named AccessToken")
 	alice.Get("/login?twice=Words").Status(200).HasNot("Words", "two different")
 	alice.Get("/login?next=%2Fsettings%2Fprofile").Status(303)
@@ -63,7 +64,7 @@ func TestTheLoginSaysThatACookieIsThereTwice(t *testing.T) {
 		t.Errorf("a form from nowhere leads to %s", to)
 	}
 	bearer := site.Client().Do(request("GET", whoAmI, "Cookie", access+"; AccessToken=x", "Authorization", "Bearer "+alice.Cookies["AccessToken"]))
-	bearer.Status(200) // what is said on purpose counts
+	bearer.Status(200) // what is sent on purpose counts
 }
 
 func form(path string, fields url.Values, header ...string) *http.Request {
@@ -75,7 +76,7 @@ func form(path string, fields url.Values, header ...string) *http.Request {
 	return r
 }
 
-// Logging out, and opening a page with a session that has ended, takes away each cookie that is ours, and no other.
+// Logging out, and opening a page with an ended session, clear each cookie that is ours, and no others.
 func TestEachCookieIsClearedForItself(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
@@ -110,7 +111,7 @@ func TestEachCookieIsClearedForItself(t *testing.T) {
 			}
 		}
 	}
-	// With nothing of ours, nothing is cleared; and what came twice still ends its session.
+	// If no cookie is ours, none is cleared; and a cookie that was sent twice still ends its session.
 	out := site.Client().Do(form("/logout", nil, "Cookie", "AccessToken=a; RefreshToken=b")).Status(303)
 	if setsCookies(out) {
 		t.Errorf("cookies %v", out.Cookies())
@@ -160,7 +161,7 @@ func TestSecureCookies(t *testing.T) {
 	}
 }
 
-// Where Safari drops Secure cookies, it gets others; the rest of the world doesn't.
+// Where Safari drops Secure cookies, it gets others; other browsers don't.
 func TestSafariOnLocalhostKeepsALogin(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*config.Config)
@@ -190,8 +191,8 @@ func TestSafariOnLocalhostKeepsALogin(t *testing.T) {
 	}
 }
 
-// A browser that keeps no cookies is told so with its form, by whatever way it sends it, and gets no session that it could
-// not use. A program that never opened the form is none.
+// A browser that keeps no cookies is told so in its form, however the form is sent, and gets no session that it
+// couldn't use. Programs that never opened the form are not affected.
 func TestALoginThatWouldNotLastSaysWhy(t *testing.T) {
 	for name, test := range map[string]struct{ base, setting, why string }{
 		"cookies are off":         {"https://localhost", "auto", "Allow cookies for this site"},
@@ -222,7 +223,7 @@ func TestALoginThatWouldNotLastSaysWhy(t *testing.T) {
 			if setsCookies(refused) {
 				t.Errorf("%s: %s logs in: %v", name, path, refused.Cookies())
 			}
-			send(none.Copy()).Status(303) // the cookie of the refused form came back: it was a browser that had been closed
+			send(none.Copy()).Status(303) // the cookie of the rejected form came back: the browser had just been closed
 			forms[path] = fields
 		}
 		site.Client().PostForm("/login", url.Values{"identifier": {"alice"}, "password": {testsite.Password}}).Status(303)

@@ -108,7 +108,7 @@ func TestClientBehindProxies(t *testing.T) {
 	}
 }
 
-// A new address in each request is no way around a limit.
+// A new address in each request doesn't bypass a limit.
 func TestInventedAddressesAreCountedAsOne(t *testing.T) {
 	for trusted, want := range map[string]int{"": http.StatusTooManyRequests, here: http.StatusUnauthorized} {
 		site := testsite.New(t, func(c *config.Config) {

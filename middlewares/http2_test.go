@@ -13,7 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// overHTTP2 runs the action behind Progress, on a server of HTTP/2 with the deadlines of ours.
+// overHTTP2 runs the action behind Progress, on an HTTP/2 server with our deadlines.
 func overHTTP2(t *testing.T, action gin.HandlerFunc, use func(*http.Client, string)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -35,7 +35,7 @@ func overHTTP2(t *testing.T, action gin.HandlerFunc, use func(*http.Client, stri
 	})
 }
 
-// slowly is a body that comes in pieces.
+// slowly is a body that arrives in pieces.
 type slowly struct {
 	pieces, size int
 	every        time.Duration

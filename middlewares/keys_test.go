@@ -16,7 +16,7 @@ const (
 	nextRefresh = "next refresh secret of the tests 0123456789 abcdefg"
 )
 
-// rekey is a restart with other keys.
+// rekey restarts the site with other keys.
 func rekey(t *testing.T, site *testsite.Site, change func(*config.Config)) {
 	t.Helper()
 	change(&site.Config)
@@ -27,8 +27,8 @@ func rekey(t *testing.T, site *testsite.Site, change func(*config.Config)) {
 	site.Auth.Tokens = app.Auth.Tokens
 }
 
-// Secrets can be changed with nobody noticing, as docs/tokens.md says how: the
-// ones before are kept until the last token that they signed has run out.
+// Secrets can be changed without anyone noticing, as docs/tokens.md explains: the previous ones are kept until the last
+// token that they signed has expired.
 func TestSecretsAreRotatedWithNobodyLoggedOut(t *testing.T) {
 	site := testsite.New(t)
 	alice, bob, idle := site.User("alice"), site.User("bob"), site.User("carol")
@@ -39,13 +39,13 @@ func TestSecretsAreRotatedWithNobodyLoggedOut(t *testing.T) {
 	if alice.Get(whoAmI).Status(http.StatusOK); setsCookies(alice.Get(private).Status(http.StatusOK)) {
 		t.Error("a good access token of before was renewed")
 	}
-	site.Clock.Advance(16 * time.Minute) // the access tokens have run out
+	site.Clock.Advance(16 * time.Minute) // the access tokens have expired
 	if !setsCookies(alice.Get(private).Status(http.StatusOK)) {
 		t.Error("nothing was renewed")
 	}
 	old := bob.Copy()
 	bob.JSON("POST", "/api/v1/users/regenerate-tokens", nil).Status(http.StatusOK)
-	old.Get(private).Status(http.StatusOK) // in the grace: the same successor
+	old.Get(private).Status(http.StatusOK) // within the grace period: the same successor
 	rekey(t, site, func(c *config.Config) { c.AccessTokenSecretPrevious, c.RefreshTokenSecretPrevious = "", "" })
 	for name, c := range map[string]*testsite.Client{"renewed": alice, "by the API": bob, "in the grace": old} {
 		if a := c.Get(private); a.Code != http.StatusOK || setsCookies(a) {
@@ -55,8 +55,8 @@ func TestSecretsAreRotatedWithNobodyLoggedOut(t *testing.T) {
 	idle.Get(private).Status(http.StatusSeeOther) // was away: the secret was dropped too early for carol
 }
 
-// The access tokens' key may even change at once: browsers are given a new token
-// within the request, and programs are told to ask for one.
+// The access tokens' key may even be changed without a previous one: browsers are given a new token within the request,
+// and programs are told to request one.
 func TestAccessKeyChangesAtOnce(t *testing.T) {
 	for name, change := range map[string]func(*config.Config){
 		"another secret": func(c *config.Config) { c.AccessTokenSecret = nextAccess },

@@ -46,7 +46,7 @@ func TestFailedRenewalsRunOut(t *testing.T) {
 	renew := func(c *testsite.Client, token string) *testsite.Answer {
 		return c.JSON("POST", "/api/v1/users/regenerate-tokens", testsite.M{"RefreshToken": token})
 	}
-	for range 40 { // good ones do not count
+	for range 40 { // valid ones don't count
 		renew(alice, "").Status(200)
 	}
 	for range 30 {
@@ -56,7 +56,7 @@ func TestFailedRenewalsRunOut(t *testing.T) {
 	if answer.Header.Get("Retry-After") != "10" || answer.Header.Get("RateLimit") != `"renewal";r=0;t=10` {
 		t.Errorf("%v", answer.Header)
 	}
-	// The renewal within a request goes on: a neighbour logs nobody out.
+	// The renewal within a request still works: a neighbour can log nobody out.
 	site.Clock.Advance(16 * time.Minute)
 	for range 30 {
 		renew(site.Client(), "nonsense").Status(401)
@@ -78,7 +78,7 @@ func TestWritesRunOut(t *testing.T) {
 	if got := write(alice).Status(200).Header.Get("RateLimit"); got != `"write";r=119;t=1` {
 		t.Errorf("RateLimit: %s", got)
 	}
-	for range 119 { // pages, Sensitive routes and all the rest count together
+	for range 119 { // pages, Sensitive routes and all others count together
 		alice.JSON("DELETE", "/api/v1/users/me", testsite.M{"password": ""})
 	}
 	if got := write(alice).Status(429).Header.Get("Retry-After"); got != "1" {

@@ -43,7 +43,7 @@ func (l oneConn) Close() error {
 	return nil
 }
 
-// over runs the action behind Progress, on a server with the deadlines of ours, and gives the client its end.
+// over runs the action behind Progress, on a server with our deadlines, and gives the client its end of the connection.
 func over(t *testing.T, action gin.HandlerFunc, client func(net.Conn)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -155,7 +155,7 @@ func TestADownloadMayBeLongAndIsCutOffWhenItStops(t *testing.T) {
 	}
 }
 
-// A body that is announced and never sent must not hold a request that doesn't want it.
+// A body that is announced but never sent must not hold up a request that doesn't need it.
 func TestABodyThatNobodyReadsHoldsNothing(t *testing.T) {
 	over(t, func(c *gin.Context) { c.String(http.StatusOK, "done") }, func(conn net.Conn) {
 		start := time.Now()

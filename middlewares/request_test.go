@@ -27,7 +27,7 @@ func TestMethodOverride(t *testing.T) {
 		{"PUT", "_method=DELETE", "PUT"},
 		{"POST", "x_method=1", "POST"},
 		{"POST", "_method=", "POST"},
-		{"POST", "_method=delete", "UNKNOWN"}, // no route takes it
+		{"POST", "_method=delete", "UNKNOWN"}, // no route accepts it
 		{"POST", "_method=GET", "UNKNOWN"},
 		{"POST", "_method=CONNECT", "UNKNOWN"},
 	} {
@@ -104,7 +104,7 @@ func request(method, path string, header ...string) *http.Request {
 	return r
 }
 
-// A link on another site must not make a user's browser download what is theirs alone.
+// A link on another site must not make a user's browser download their private data.
 func TestDownloadsAreForThisSitesOwnPages(t *testing.T) {
 	site := testsite.New(t, func(c *config.Config) { c.CORSOrigins = []string{"https://app.localhost"} })
 	alice := site.User("alice")
@@ -239,7 +239,7 @@ func TestBodyLimit(t *testing.T) {
 		t.Errorf("%s; %d bytes are unread", answer, big.Len())
 	}
 	r = httptest.NewRequest("POST", "https://localhost/api/v1/users/login", strings.NewReader(strings.Repeat("a", 100_000)))
-	r.ContentLength = -1 // chunked: nothing says beforehand how much it is
+	r.ContentLength = -1 // chunked: nothing declares the size up front
 	r.Header.Set("Content-Type", "application/json")
 	site.Client().Do(r).Status(413)
 }
@@ -247,7 +247,7 @@ func TestBodyLimit(t *testing.T) {
 func TestPanicIsAnErrorLikeAnyOther(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
-	site.Auth.Users = nil // whoever touches it panics
+	site.Auth.Users = nil // any access to it panics
 	for _, path := range []string{"/", "/api/v1/videos"} {
 		alice.Get(path).Status(500).Has("Something went wrong on our side").HasNot("nil pointer", "goroutine")
 	}

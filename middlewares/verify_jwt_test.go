@@ -31,8 +31,7 @@ var testTemplates = fstest.MapFS{
 	"layout.html": {Data: []byte(`{{.Message}}`)}, "partials/p.html": {Data: []byte("")}, "errors/show.html": {Data: []byte("")},
 }
 
-// session is the session that the client's refresh token belongs to, as it
-// stands in the database.
+// session is the session that the client's refresh token belongs to, as stored in the database.
 func session(t *testing.T, site *testsite.Site, c *testsite.Client) *models.Session {
 	t.Helper()
 	claims, err := site.Auth.Tokens.Refresh.Verify(c.Cookies["RefreshToken"])
@@ -101,7 +100,7 @@ func TestQuietRequestsRenewNothing(t *testing.T) {
 			t.Errorf("%s: the refresh token is no proof: %s", name, answer)
 		}
 	}
-	alice.Get("/login").Status(303) // signed in, by the refresh token
+	alice.Get("/login").Status(303) // logged in, by the refresh token
 	if !setsCookies(alice.Get(private).Status(200)) || session(t, site, alice).Current == before {
 		t.Error("nothing was renewed on a page")
 	}
@@ -141,7 +140,7 @@ func TestPrefixIsPartOfTheName(t *testing.T) {
 	site.Client().Do(request("GET", whoAmI, "Cookie", "AccessToken="+alice.Cookies["__Host-AccessToken"])).Status(401)
 }
 
-// A late answer in the background must not wipe out a login made since.
+// A late response in the background must not clear the cookies of a newer login.
 func TestDeadCookiesGoOnlyWhenThePersonGoesToAPage(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
@@ -200,7 +199,7 @@ func TestDeadCredentials(t *testing.T) {
 			}
 		}
 	}
-	// By cookies, a public route is served as to nobody.
+	// With cookies, a public route is served as if nobody were logged in.
 	for _, cookie := range []string{"AccessToken=" + dead.Cookies["AccessToken"], "RefreshToken=" + dead.Cookies["RefreshToken"], "AccessToken=" + dead.Cookies["AccessToken"] + "; RefreshToken=" + dead.Cookies["RefreshToken"]} {
 		nobody.Do(request("GET", public, "Cookie", cookie)).Status(200)
 		answer := nobody.Do(request("GET", whoAmI, "Cookie", cookie)).Status(401)
@@ -212,7 +211,7 @@ func TestDeadCredentials(t *testing.T) {
 			t.Errorf("%s: Location %s", cookie, got)
 		}
 	}
-	// The header goes first, whatever the cookies say, and is never renewed.
+	// The header takes precedence, whatever the cookies contain, and is never renewed.
 	alice.Do(request("GET", whoAmI, "Authorization", "Bearer x")).Status(401)
 	alice.Do(request("GET", whoAmI, "Authorization", "Basic x")).Status(200)
 	site.Clock.Advance(16 * time.Minute)
@@ -221,7 +220,7 @@ func TestDeadCredentials(t *testing.T) {
 	}
 }
 
-// Cookies ignore ports: what another program on this host set under our names is as if it were not there, and stays.
+// Cookies ignore ports: what another program on this host has set under our names is ignored, and stays.
 func TestCookiesThatWeDidNotSignAreLeftAlone(t *testing.T) {
 	site := testsite.New(t)
 	alice, other := site.User("alice"), testsite.New(t, func(c *config.Config) {
@@ -247,11 +246,11 @@ func TestCookiesThatWeDidNotSignAreLeftAlone(t *testing.T) {
 			}
 		}
 	}
-	// Beside a foreign access cookie our refresh cookie works as always.
+	// Next to a foreign access cookie, our refresh cookie works as usual.
 	site.Client().Do(request("GET", whoAmI, "Cookie", "AccessToken=x; RefreshToken="+good)).Status(200)
 }
 
-// A database that cannot be reached logs nobody out.
+// An unreachable database logs nobody out.
 func TestFailingDatabaseKeepsTheCookies(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
@@ -265,12 +264,12 @@ func TestFailingDatabaseKeepsTheCookies(t *testing.T) {
 	alice.Get(private).Status(200)
 }
 
-// BenchmarkVerifyJWT is what VerifyJWT costs a request with a good access cookie
-// and a warm cache: verified less bare.
+// BenchmarkVerifyJWT measures the cost of VerifyJWT for a request with a valid access cookie and a warm cache: verified
+// minus bare.
 func BenchmarkVerifyJWT(b *testing.B) {
 	site := testsite.New(b)
 	alice := site.User("alice")
-	alice.Get("/").Status(200) // the session notes that its tokens have arrived
+	alice.Get("/").Status(200) // the session records that its tokens have arrived
 	gin.SetMode(gin.ReleaseMode)
 	pages, err := respond.NewRenderer(testTemplates, nil)
 	if err != nil {

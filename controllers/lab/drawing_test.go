@@ -13,7 +13,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// Every run is drawn, from what happened, with its words for those who do not see it.
+// Every run is drawn from what happened, and described in words for screen readers.
 func TestEveryRunIsDrawn(t *testing.T) {
 	site := testsite.New(t)
 	visitor := site.Client()
@@ -56,7 +56,7 @@ func staysInside(t *testing.T, name string, drawing lab.Drawing) {
 	}
 }
 
-// Eight requests at once are eight arrows, which all lead to the place of one successor.
+// Eight concurrent requests are eight arrows, all of which lead to the one successor.
 func TestEightArrowsMeet(t *testing.T) {
 	drawing := press(t, testsite.New(t).Client(), "eight-at-once").Ours.Drawing
 	starts, ends := map[int]bool{}, map[string]bool{}
@@ -70,7 +70,8 @@ func TestEightArrowsMeet(t *testing.T) {
 	}
 }
 
-// The page holds both drawings without scripts, each with a title, a description and heads of its own, and no style.
+// The page contains both drawings without scripts, each with its own title, description and arrowheads, and without
+// inline styles.
 func TestTheDrawingsOnThePage(t *testing.T) {
 	answer := testsite.New(t).Client().PostForm(page+"/experiments/eight-at-once", nil).Status(http.StatusOK)
 	texts, drawings := map[string]string{}, 0

@@ -36,7 +36,7 @@ func editorPage(t *testing.T, a *testsite.Answer) lab.EditorPage {
 	return body.Data
 }
 
-// begun starts a session, and is the valid token that the editor begins with.
+// begun starts a session, and returns the valid token that the editor starts with.
 func begun(t *testing.T, c *testsite.Client) url.Values {
 	t.Helper()
 	c.PostForm(editor, url.Values{"preset": {""}}).Status(http.StatusSeeOther)
@@ -52,7 +52,7 @@ func people(site *testsite.Site) map[string]*testsite.Client {
 	return map[string]*testsite.Client{"user": site.User("alice"), "visitor": site.Client()}
 }
 
-// Each preset is refused, by the line that its name promises; an untouched token is accepted.
+// Each preset is refused by the line that its name promises; an unmodified token is accepted.
 func TestEditorPresets(t *testing.T) {
 	for who, c := range people(testsite.New(t)) {
 		valid := begun(t, c)
@@ -85,7 +85,7 @@ func TestEditorPresets(t *testing.T) {
 	}
 }
 
-// with is a draft with a change, signed as said.
+// with is a draft with a change, signed as requested.
 func with(valid url.Values, field, old, new, sign string) url.Values {
 	draft := maps.Clone(valid)
 	draft[field] = []string{strings.Replace(valid.Get(field), old, new, 1)}
@@ -93,7 +93,7 @@ func with(valid url.Values, field, old, new, sign string) url.Values {
 	return draft
 }
 
-// What else one may write: each is decided by a line that the page can show, and only a valid token is accepted.
+// Other drafts: each is decided by a line that the page can show, and only a valid token is accepted.
 func TestEditorDecides(t *testing.T) {
 	site := testsite.New(t)
 	c := site.User("alice")
@@ -148,7 +148,7 @@ func TestEditorDecides(t *testing.T) {
 	}
 }
 
-// The lab's key signs for one's own session alone, however the payload is written: nobody reaches another one's.
+// The lab's key only signs for the visitor's own session, however the payload is written: nobody gets into another's.
 func TestEditorSignsForOwnSessionOnly(t *testing.T) {
 	site := testsite.New(t)
 	alice, bob := site.Client(), site.Client()
@@ -177,8 +177,8 @@ func TestEditorSignsForOwnSessionOnly(t *testing.T) {
 	alice.PostForm(editor, url.Values{"payload": {strings.Repeat("A", 30<<10)}}).Status(http.StatusRequestEntityTooLarge)
 }
 
-// The editor's tokens open nothing of the site and nothing of the rest of the lab, and theirs nothing here; it stores nothing
-// of a visitor's, and the key is nobody else's.
+// The editor's tokens give no access to the site or to the rest of the lab, and their tokens give none here. The editor
+// stores nothing of a visitor's, and its key is used nowhere else.
 func TestEditorsTokensOpenNothingElse(t *testing.T) {
 	site := testsite.New(t)
 	before := kept(t, site)
@@ -206,7 +206,7 @@ func TestEditorsTokensOpenNothingElse(t *testing.T) {
 		outside.JSON("GET", target+"/editor", nil).Status(http.StatusUnauthorized)
 		outside.Get("/.well-known/jwks.json").HasNot(edit(t, c, valid).PublicKey)
 	}
-	// The audience of the site does not help: the key is not one of the site's.
+	// The audience of the site doesn't help: the key is not one of the site's.
 	alice := site.SignIn("alice")
 	valid := begun(t, alice)
 	raw := strings.Join(partsOf(edit(t, alice, with(valid, "payload", "tokentube-lab-editor", "tokentube", "key"))), ".")
@@ -217,7 +217,7 @@ func TestEditorsTokensOpenNothingElse(t *testing.T) {
 
 func partsOf(p lab.EditorPage) []string { return p.Sent.Parts[:] }
 
-// Without a session, or after its end, one is started, and the preset that was asked for is not forgotten.
+// Without a session, or after its end, a new one is started, and the requested preset still applies.
 func TestEditorStartsASession(t *testing.T) {
 	site := testsite.New(t)
 	c := site.Client()
@@ -247,7 +247,7 @@ func TestEditorIsLimited(t *testing.T) {
 	c.Get(editor).Status(http.StatusOK)
 }
 
-// Each line that may decide is in the code, once.
+// Each line that may decide occurs in the code exactly once.
 func TestDecidingLines(t *testing.T) {
 	code := testsite.Code(t)
 	decisions := lab.Decisions(t)
@@ -274,7 +274,7 @@ func TestDecidingLines(t *testing.T) {
 	}
 }
 
-// The decoder has no form, so that nothing of it can be sent, and says so without scripts.
+// The decoder has no form, so that nothing in it can be sent, and says so without scripts.
 func TestDecoder(t *testing.T) {
 	body := testsite.New(t).Client().Get(page+"/decoder").Status(http.StatusOK).Has("Nothing is sent", "needs JavaScript, because it never sends", "<dt>exp</dt>").Body
 	_, main, _ := strings.Cut(body, "<main")

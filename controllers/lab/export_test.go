@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// NewSession gives tests the life of a session that no click leads to at once.
+// NewSession lets tests see states of a session that no click reaches immediately.
 var NewSession = (*Lab).newSession
 
 // For tests of the visitors' identities.
@@ -19,7 +19,7 @@ var (
 // MostGuests is the bound.
 const MostGuests = mostGuests
 
-// Here is how many guests are there by now.
+// Here is how many guests there currently are.
 func (g *guests) Here(ctx context.Context) int {
 	g.removeOld(ctx)
 	g.DB.WaitRemovals()
@@ -32,10 +32,10 @@ type Usual = usual
 // NewUsual makes it.
 var NewUsual = newUsual
 
-// Pass sets its clock ahead.
+// Pass advances its clock.
 func (u *usual) Pass(d time.Duration) { _ = u.pass(context.Background(), d) }
 
-// Decisions are the lines that may decide about a token of the editor.
+// Decisions are the lines that may decide about a token in the editor.
 func Decisions(t testing.TB) (all []Decision) {
 	if err := json.Unmarshal(decisionTable, &all); err != nil {
 		t.Fatal(err)

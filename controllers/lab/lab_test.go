@@ -30,7 +30,7 @@ const page, whoAmI = "/token-lab", "/api/v1/users/get-current-user"
 
 var experiments = strings.Fields("expire tamper-header tamper-cookie eight-at-once lost-response replay-in-grace replay-after-grace logout-replay password-change")
 
-// press presses a button of the lab and returns what it did.
+// press presses a button of the lab and returns the result.
 func press(t *testing.T, c *testsite.Client, name string) lab.Result {
 	t.Helper()
 	c.Header.Set("Accept", "application/json")
@@ -43,7 +43,7 @@ func press(t *testing.T, c *testsite.Client, name string) lab.Result {
 	return *body.Data.Result
 }
 
-// holds checks that everything that an experiment shows is so, here and in the model.
+// holds checks that all findings of an experiment hold, here and in the model.
 func holds(t *testing.T, result lab.Result) {
 	t.Helper()
 	for who, column := range map[string]lab.Column{"this site": result.Ours, "the usual way": result.Usual} {
@@ -68,7 +68,7 @@ func holds(t *testing.T, result lab.Result) {
 	}
 }
 
-// labSession is the user's lab session that is alive, or nil.
+// labSession is the user's active lab session, or nil.
 func labSession(t *testing.T, site *testsite.Site, c *testsite.Client) *models.Session {
 	t.Helper()
 	id, err := bson.ObjectIDFromHex(c.JSON("GET", whoAmI, nil).Status(http.StatusOK).Data()["_id"].(string))
@@ -94,8 +94,7 @@ func labSession(t *testing.T, site *testsite.Site, c *testsite.Client) *models.S
 	return found[0]
 }
 
-// Every button shows what it says, one after the other in any order, and all of
-// it leaves the person's own session and log alone.
+// Every button shows what it claims, in any order, and all of them leave the user's own session and log alone.
 func TestButtons(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
@@ -119,7 +118,7 @@ func TestButtons(t *testing.T) {
 	alice.Get("/").Status(http.StatusOK).HasNot("used twice")
 }
 
-// What the database has after eight requests at once is one rotation.
+// After eight concurrent requests, the database shows a single rotation.
 func TestCountsInTheDatabase(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
@@ -136,7 +135,7 @@ func TestCountsInTheDatabase(t *testing.T) {
 	}
 }
 
-// tokensSet counts the cookies with tokens that an answer sets.
+// tokensSet counts the token cookies that a response sets.
 func tokensSet(a *testsite.Answer) (n int) {
 	for _, cookie := range a.Cookies() {
 		if strings.HasSuffix(cookie.Name, "Token") {
@@ -146,8 +145,7 @@ func tokensSet(a *testsite.Answer) (n int) {
 	return n
 }
 
-// The lab's target answers as the site's own route does in the same state: only
-// cookies and sessions differ.
+// The lab's target responds like the site's own route in the same state: only cookies and sessions differ.
 func TestAnswersAsTheSite(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
@@ -181,14 +179,14 @@ func TestAnswersAsTheSite(t *testing.T) {
 	}
 }
 
-// Tokens of the lab open nothing of the site, wherever they are shown, and those
-// of the site nothing of the lab.
+// The lab's tokens are not accepted anywhere on the site, nor the site's tokens in the lab.
 func TestTokensOpenNothingOutside(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
 	alice.PostForm(page+"/session", nil)
 	access, refresh := alice.Cookies["LabAccessToken"], alice.Cookies["LabRefreshToken"]
-	// Another service verifies access tokens by the key and the audience, without asking us: to it, too, they are none.
+	// Another service verifies access tokens by the key and the audience, without asking us: it must not accept them
+	// either.
 	if claims, err := site.Auth.Tokens.Access.Verify(access); err == nil || errors.Is(err, token.ErrExpired) {
 		t.Errorf("an access token of the lab is one of the site: %+v", claims)
 	}
@@ -220,8 +218,8 @@ func TestTokensOpenNothingOutside(t *testing.T) {
 	alice.JSON("GET", whoAmI, nil).Status(http.StatusOK)
 }
 
-// Cookies that are not one's own, spoilt ones, and a session that was ended
-// elsewhere: a session of one's own is started, and nothing of another's is touched.
+// With another user's cookies, damaged ones, or a session that was ended elsewhere: a new session of the user's own is
+// started, and nobody else's is touched.
 func TestWithStrangeCookies(t *testing.T) {
 	site := testsite.New(t)
 	alice, bob := site.User("alice"), site.User("bob")
@@ -246,8 +244,7 @@ func TestWithStrangeCookies(t *testing.T) {
 	alice.PostForm(page+"/experiments/no-such", nil).Status(http.StatusNotFound)
 }
 
-// Two presses at once end as two tabs do: both are answered, and the session is
-// never taken for stolen.
+// Two simultaneous presses behave like two tabs: both get a response, and the session is never considered stolen.
 func TestPressedTwiceAtOnce(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")
@@ -263,7 +260,7 @@ func TestPressedTwiceAtOnce(t *testing.T) {
 	}
 }
 
-// With a prefix for the site's cookies, the lab's have one that their path allows.
+// If the site's cookies have a prefix, the lab's have one that their path allows.
 func TestCookies(t *testing.T) {
 	site := testsite.New(t, func(c *config.Config) { c.CookiePrefix = "__Host-" })
 	alice := site.User("alice")
@@ -284,7 +281,7 @@ func TestCookies(t *testing.T) {
 	}
 }
 
-// What a run says of waiting is the time that passed, and no more: quick presses wait for nothing that is already there.
+// A run reports waiting exactly as long as time passed: quick presses don't wait for what is already there.
 func TestWaitsAreTrue(t *testing.T) {
 	site := testsite.New(t)
 	visitor := site.Client()
@@ -310,7 +307,7 @@ func TestWaitsAreTrue(t *testing.T) {
 	}
 }
 
-// How the experiments before went comes with the form, and says nothing else.
+// The outcomes of earlier experiments are sent with the form, and can contain nothing else.
 func TestExperimentsKeepTheirState(t *testing.T) {
 	visitor := testsite.New(t).Client()
 	form := url.Values{"done": {`expire.failed lost-response.held tamper-header.perhaps no-such.held "><script>.held`}}
@@ -329,7 +326,7 @@ func TestExperimentsKeepTheirState(t *testing.T) {
 	answer.Has(`name="done" value="expire.failed eight-at-once.held lost-response.held "`)
 }
 
-// The timeline is in the order of time, and says of everything later than now that it is still ahead.
+// The timeline is in chronological order, and marks everything in the future as still ahead.
 func TestTimelineIsInOrder(t *testing.T) {
 	visitor := testsite.New(t).Client()
 	for range 3 {
@@ -347,13 +344,14 @@ func TestTimelineIsInOrder(t *testing.T) {
 				ahead++
 			}
 		}
-		if ahead < 2 { // a grace, and the end
+		if ahead < 2 { // a grace period, and the end
 			t.Errorf("%d entries are ahead: %+v", ahead, timeline)
 		}
 	}
 }
 
-// Each claim that the lab's tokens have is explained: we set no nbf, and remember is for the token between the two steps of a login.
+// Each claim in the lab's tokens is explained: we set no nbf, and remember is only in the token between the two steps
+// of a login.
 func TestExplainsEveryClaim(t *testing.T) {
 	alice := testsite.New(t).User("alice")
 	alice.PostForm(page+"/session", nil)
@@ -366,7 +364,7 @@ func TestExplainsEveryClaim(t *testing.T) {
 	}
 }
 
-// Whatever ended a session, its timeline says it.
+// The timeline shows why a session ended, whatever the reason.
 func TestTimelineTellsWhyTheSessionEnded(t *testing.T) {
 	site := testsite.New(t)
 	now, told := site.App.Now(), map[string]bool{}
@@ -380,7 +378,7 @@ func TestTimelineTellsWhyTheSessionEnded(t *testing.T) {
 	}
 }
 
-// The site does not start with a button whose code is gone.
+// The site doesn't start if a button's code no longer exists.
 func TestNeedsItsCode(t *testing.T) {
 	empty, err := source.New(fstest.MapFS{})
 	if err != nil {

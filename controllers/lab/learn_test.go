@@ -35,8 +35,7 @@ func lessons(t *testing.T, c *testsite.Client) []lesson {
 	return all
 }
 
-// Every page has its words, its diagram with a text in its place, and its code as
-// it stands in the file.
+// Every page has its text, its diagram with an alternative text, and its code as it is in the file.
 func TestLessons(t *testing.T) {
 	site := testsite.New(t)
 	for who, c := range map[string]*testsite.Client{"guest": site.Client(), "user": site.User("alice")} {
@@ -75,7 +74,7 @@ func TestLessons(t *testing.T) {
 	}
 }
 
-// checkQuestions: at the end of each lesson are three questions with their answers in place.
+// checkQuestions: at the end of each lesson are three questions with answers.
 func checkQuestions(t *testing.T, slug string, doc *html.Node) {
 	n := 0
 	for section := range doc.Descendants() {
@@ -97,7 +96,7 @@ func checkQuestions(t *testing.T, slug string, doc *html.Node) {
 	}
 }
 
-// The lines that a lesson calls decisive are in the code, each once, and there are as many as one can take in.
+// A lesson's decisive lines occur in the code exactly once each, and are few enough to take in.
 func TestDecisiveLines(t *testing.T) {
 	for _, l := range lessons(t, testsite.New(t).Client()) {
 		n := 0
@@ -126,7 +125,7 @@ func TestDecisiveLines(t *testing.T) {
 	}
 }
 
-// The code in Express is correct JavaScript.
+// The Express code is valid JavaScript.
 func TestExpressParses(t *testing.T) {
 	node, err := exec.LookPath("node")
 	if err != nil {
@@ -144,7 +143,7 @@ func TestExpressParses(t *testing.T) {
 	}
 }
 
-// The list works with a slash at its end, and what is called what is there to be read.
+// The list also works with a trailing slash, and /learn/from-express and the glossary can be read there.
 func TestLearnsOtherPages(t *testing.T) {
 	c := testsite.New(t).Client()
 	if a, b := c.Get("/learn").Status(http.StatusOK).Body, c.Get("/learn/").Status(http.StatusOK).Body; a != strings.Replace(b, `href="/learn" aria-current="true"`, `href="/learn" aria-current="page"`, -1) {
@@ -180,7 +179,7 @@ func textOf(doc *html.Node, id string) string {
 	return ""
 }
 
-// texts is what stands in all elements of a name.
+// texts are the texts of all elements of a name.
 func texts(doc *html.Node, name string) string {
 	var all strings.Builder
 	for n := range doc.Descendants() {
@@ -210,8 +209,7 @@ func value(n *html.Node, name string) string {
 	return ""
 }
 
-// Whoever follows "next" from the first page reads all of them in order, and
-// every link to a page of Learn leads to one.
+// Following "next" from the first page visits all of them in order, and every link to a page of Learn works.
 func TestLinksBetweenLessons(t *testing.T) {
 	c := testsite.New(t).Client()
 	all := lessons(t, c)
@@ -231,7 +229,7 @@ func TestLinksBetweenLessons(t *testing.T) {
 	}
 }
 
-// Each "Try it" leads to a place on the lab's page.
+// Each "Try it" leads to an element of the lab's page.
 func TestExperimentsAreInTheLab(t *testing.T) {
 	alice := testsite.New(t).User("alice")
 	buttons := alice.Get("/token-lab")
@@ -248,7 +246,7 @@ func TestExperimentsAreInTheLab(t *testing.T) {
 	}
 }
 
-// The site does not start with a page whose code is gone.
+// The site doesn't start if a page's code no longer exists.
 func TestLessonsNeedTheirCode(t *testing.T) {
 	empty, err := source.New(fstest.MapFS{})
 	if err != nil {
@@ -259,7 +257,7 @@ func TestLessonsNeedTheirCode(t *testing.T) {
 	}
 }
 
-// Each button of the lab says why: it leads to a lesson that leads back.
+// Each button of the lab links to a lesson, which links back.
 func TestEveryExperimentHasItsLesson(t *testing.T) {
 	c := testsite.New(t).Client()
 	buttons := regexp.MustCompile(`(?s)<li id="([\w-]+)">.*?</li>`).FindAllStringSubmatch(c.Get("/token-lab").Status(http.StatusOK).Body, -1)
@@ -276,7 +274,7 @@ func TestEveryExperimentHasItsLesson(t *testing.T) {
 	}
 }
 
-// The pages that tell what happened to one's sessions lead to what explains it.
+// The pages that show what happened to a user's sessions link to the explanation.
 func TestPagesLeadToLessons(t *testing.T) {
 	alice := testsite.New(t).User("alice")
 	alice.Get("/settings/sessions").Status(http.StatusOK).Has(`href="/learn/refresh"`, `href="/learn/logout"`)

@@ -13,7 +13,7 @@ import (
 	"tokentube/middlewares"
 )
 
-// model is the model of the usual way with its user logged in, a second ago.
+// model is the model of the usual way, whose user logged in a second ago.
 type model struct {
 	*lab.Usual
 	t    *testing.T
@@ -25,7 +25,7 @@ func newModel(t *testing.T) *model {
 	return &model{u, t, pair}
 }
 
-// ask sends a request with cookies, and returns the answer's status, its body, and the tokens that it sets.
+// ask sends a request with cookies, and returns the status, the body, and the tokens that the response sets.
 func (m *model) ask(method, path string, pair middlewares.Pair, header ...string) (int, string, map[string]*http.Cookie) {
 	m.t.Helper()
 	r := httptest.NewRequest(method, "/usual"+path, nil)
@@ -56,7 +56,7 @@ func (m *model) renew(refresh string) (int, middlewares.Pair) {
 	return status, middlewares.Pair{Access: set["AccessToken"].Value, Refresh: set["RefreshToken"].Value}
 }
 
-// The model answers as the article's backend did when it was run. The letters are those of our record of it: 1.1 is what all
+// The model responds as the article's backend did when we ran it. The labels are those of our record: 1.1 is what all
 // routes share, B login, C logout, D renewal, E the profile.
 func TestTheUsualWayIsAsRecorded(t *testing.T) {
 	t.Run("1.1: answers have these forms", func(t *testing.T) {
@@ -202,7 +202,7 @@ func TestTheUsualWayIsAsRecorded(t *testing.T) {
 	})
 }
 
-// No route leads to the model, and its tokens open nothing here.
+// No route leads to the model, and its tokens are not accepted here.
 func TestTheUsualWayOpensNothing(t *testing.T) {
 	site := testsite.New(t)
 	for _, route := range site.Engine.Routes() {

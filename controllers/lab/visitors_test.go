@@ -20,7 +20,7 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// kept is all that a site has stored: documents by their bytes, and files by name and size.
+// kept is everything that a site has stored: documents by their bytes, and files by name and size.
 func kept(t *testing.T, site *testsite.Site) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -39,8 +39,8 @@ func kept(t *testing.T, site *testsite.Site) map[string]string {
 	return all
 }
 
-// A visitor presses every button, and each shows what it says. Then the database, the media folder and the site's cookies
-// are as before.
+// A visitor presses every button, and each shows what it claims. Afterwards, the database, the media folder and the
+// site's cookies are unchanged.
 func TestVisitorsLeaveNothingBehind(t *testing.T) {
 	site := testsite.New(t)
 	site.User("alice")
@@ -51,7 +51,7 @@ func TestVisitorsLeaveNothingBehind(t *testing.T) {
 	for _, name := range experiments {
 		holds(t, press(t, visitor, name))
 	}
-	press(t, visitor, "expire") // which leaves a session alive
+	press(t, visitor, "expire") // it leaves a session active
 	if after := kept(t, site); !maps.Equal(before, after) {
 		t.Errorf("before %v\nafter %v", slices.Sorted(maps.Keys(before)), slices.Sorted(maps.Keys(after)))
 	}
@@ -62,7 +62,7 @@ func TestVisitorsLeaveNothingBehind(t *testing.T) {
 	}
 }
 
-// A visitor's tokens open nothing of the site, nothing of a user's lab, and no other visitor's session.
+// A visitor's tokens give no access to the site, to a user's lab, or to another visitor's session.
 func TestVisitorsTokensOpenNothing(t *testing.T) {
 	site := testsite.New(t)
 	visitor, other := site.Client(), site.Client()
@@ -86,13 +86,13 @@ func TestVisitorsTokensOpenNothing(t *testing.T) {
 	if login.Code != http.StatusUnauthorized {
 		t.Errorf("a visitor logs in: %s", login)
 	}
-	// After a login the lab is the user's: what the visitor held is not theirs.
+	// After a login, the lab is the user's: the visitor's session is not theirs.
 	alice := site.User("alice")
 	alice.Cookies["LabAccessToken"], alice.Cookies["LabRefreshToken"] = access, refresh
 	alice.Get(page).Status(http.StatusOK).HasNot("visitor-").Has("No session yet")
 	press(t, alice, "logout-replay")
 	visitor.JSON("GET", page+"/visitor", nil).Status(http.StatusOK)
-	// And the other way round.
+	// And vice versa.
 	alice.PostForm(page+"/session", nil)
 	other.Cookies["LabAccessToken"], other.Cookies["LabRefreshToken"] = alice.Cookies["LabAccessToken"], alice.Cookies["LabRefreshToken"]
 	other.Get(page).Status(http.StatusOK).HasNot("alice")
@@ -103,7 +103,7 @@ func TestVisitorsTokensOpenNothing(t *testing.T) {
 	other.JSON("GET", page+"/events", nil)
 }
 
-// An identity goes after ten minutes, with its session, and there are never more than so many.
+// An identity is deleted after ten minutes, with its session, and their number is bounded.
 func TestVisitorsAreBounded(t *testing.T) {
 	site := testsite.New(t)
 	guests, err := lab.OpenGuests(site.App)
@@ -145,7 +145,7 @@ func TestVisitorsAreBounded(t *testing.T) {
 	}
 }
 
-// "Start over" replaces a visitor's identity: the tokens of the one before open nothing any more.
+// "Start over" replaces a visitor's identity: the tokens of the previous one no longer work.
 func TestStartingOverReplacesTheVisitor(t *testing.T) {
 	site := testsite.New(t)
 	visitor := site.Client()
@@ -156,7 +156,7 @@ func TestStartingOverReplacesTheVisitor(t *testing.T) {
 	before.JSON("GET", page+"/visitor", nil).Status(http.StatusUnauthorized)
 }
 
-// Visitors are limited by their network, users by their name, and one doesn't use up what the other has.
+// Visitors are limited by network, users by account, and neither uses up the other's quota.
 func TestVisitorsAreLimited(t *testing.T) {
 	site := testsite.New(t, func(c *config.Config) { c.RateLimit = true })
 	alice, visitor := site.User("alice"), site.Client()
@@ -173,7 +173,7 @@ func TestVisitorsAreLimited(t *testing.T) {
 	alice.PostForm(page+"/session", nil).Status(http.StatusSeeOther)
 }
 
-// Without a folder to write in, the lab is there for users.
+// Without a writable folder, the lab is available to users only.
 func TestWithoutAFolder(t *testing.T) {
 	site := testsite.New(t)
 	file := filepath.Join(t.TempDir(), "file")
@@ -190,7 +190,7 @@ func TestWithoutAFolder(t *testing.T) {
 	}
 }
 
-// claim reads a text out of a token.
+// claim returns a text claim of a token.
 func claim(t *testing.T, raw, name string) string {
 	t.Helper()
 	var claims map[string]any

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// file is as much of openapi.json as the page shows.
+// file is the part of openapi.json that the page shows.
 type file struct {
 	Info struct {
 		Description string
@@ -64,7 +64,7 @@ type media struct {
 type schema struct {
 	Ref                  string `json:"$ref"`
 	Description          string
-	Type                 any // a string, or a list of them
+	Type                 any // a string, or an array of strings
 	Properties           ordered[schema]
 	Required             []string
 	AllOf, AnyOf         []schema
@@ -75,7 +75,7 @@ type schema struct {
 	ContentMediaType     string
 }
 
-// ordered is an object of JSON, in the order of the file.
+// ordered is a JSON object that keeps the file's order.
 type ordered[T any] []entry[T]
 
 type entry[T any] struct {
@@ -83,7 +83,7 @@ type entry[T any] struct {
 	Value T
 }
 
-// UnmarshalJSON reads the object.
+// UnmarshalJSON parses the object.
 func (o *ordered[T]) UnmarshalJSON(text []byte) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	if start, err := d.Token(); err != nil || start != json.Delim('{') {
@@ -94,7 +94,7 @@ func (o *ordered[T]) UnmarshalJSON(text []byte) error {
 		if err != nil {
 			return err
 		}
-		e := entry[T]{Name: name.(string)} // in an object, every second one is
+		e := entry[T]{Name: name.(string)} // in an object, every second token is a name
 		if err := d.Decode(&e.Value); err != nil {
 			return fmt.Errorf("%s: %w", e.Name, err)
 		}
@@ -112,7 +112,7 @@ func (o ordered[T]) find(name string) (found T) {
 	return found
 }
 
-// refName is the last part of a reference: all of ours are to components of the same file.
+// refName is the last part of a reference: all of ours refer to components of the same file.
 func refName(ref string) string { return ref[strings.LastIndex(ref, "/")+1:] }
 
 func (f *file) parameter(p parameter) parameter {

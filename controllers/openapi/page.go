@@ -9,7 +9,7 @@ import (
 
 const base = "/api/v1"
 
-// docsPage is what the page shows.
+// docsPage is the content of the page.
 type docsPage struct {
 	About   []words       `json:"about"` // paragraphs
 	Groups  []group       `json:"groups"`
@@ -39,7 +39,7 @@ type operationShown struct {
 	Curl       string   `json:"curl"`
 }
 
-// result is a response: its data has a type, or fields of its own.
+// result is a response: its data has a type, or its own fields.
 type result struct {
 	Status string  `json:"status"`
 	About  words   `json:"about"`
@@ -61,13 +61,13 @@ type field struct {
 	About    words  `json:"about"`
 }
 
-// typed is a type in words. Where it is a schema of the page, that is the last word.
+// typed is a type in words. If it is a schema on the page, the last word is its name.
 type typed struct {
 	Words  string `json:"words,omitempty"`
 	Schema string `json:"schema,omitempty"`
 }
 
-// words are a text, some pieces of which are code.
+// words are a text, parts of which are code.
 type words []piece
 
 type piece struct {
@@ -84,7 +84,7 @@ func wordsOf(text string) (all words) {
 	return all
 }
 
-// newPage makes the page of the file. Its examples are for the site at siteURL.
+// newPage builds the page from the file. Its examples are for the site at siteURL.
 func newPage(text []byte, siteURL string) (docsPage, error) {
 	var f file
 	if err := json.Unmarshal(text, &f); err != nil {
@@ -131,7 +131,7 @@ func (p pathItem) operations() (all ordered[operation]) {
 
 func isError(status string) bool { return status[0] == '4' || status[0] == '5' }
 
-// noteErrors adds the errors of an operation that no other one had: a status means the same everywhere.
+// noteErrors adds an operation's errors that no earlier operation had: a status means the same everywhere.
 func (p *docsPage) noteErrors(f *file, o operation) {
 	for _, r := range o.Responses {
 		if isError(r.Name) && !slices.ContainsFunc(p.Errors, func(e result) bool { return e.Status == r.Name }) {
@@ -156,7 +156,7 @@ func (f *file) operation(item entry[pathItem], o entry[operation], siteURL strin
 		for _, content := range body.Content {
 			shown.BodyTypes = append(shown.BodyTypes, content.Name)
 		}
-		shown.Body = f.fields(body.Content[len(body.Content)-1].Value.Schema, "") // the last type takes files too
+		shown.Body = f.fields(body.Content[len(body.Content)-1].Value.Schema, "") // the last type can contain files too
 	}
 	for _, r := range o.Value.Responses {
 		if isError(r.Name) {
@@ -169,7 +169,7 @@ func (f *file) operation(item entry[pathItem], o entry[operation], siteURL strin
 	return shown
 }
 
-// The words for who may call.
+// Who may call an operation.
 const (
 	anybody   = "Anybody."
 	asUser    = "Logged-in users."
@@ -207,7 +207,7 @@ func (f *file) result(r entry[response]) result {
 	return out
 }
 
-// fields are those of an object, with what it is put together of, and with those of objects inside that have no name.
+// fields are an object's fields, including those of the schemas it combines and of unnamed objects inside it.
 func (f *file) fields(s schema, prefix string) (all []field) {
 	if s.Ref != "" {
 		return f.fields(f.schema(s), prefix)
@@ -258,7 +258,7 @@ func (f *file) typed(s schema) typed {
 	return typed{Words: "anything"}
 }
 
-// about is a description with the rules that the schema has.
+// about is a description plus the schema's rules.
 func (f *file) about(text string, s schema) words {
 	target := f.schema(s)
 	if text == "" && len(f.fields(target, "")) == 0 {
@@ -277,7 +277,7 @@ func (f *file) about(text string, s schema) words {
 	return wordsOf(strings.TrimSpace(strings.Join(parts, " ")))
 }
 
-// curl is a command line that makes the request.
+// curl is a command line that sends the request.
 func curl(method, url, access string, body *requestBody) string {
 	line := "curl"
 	switch {

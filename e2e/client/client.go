@@ -1,6 +1,5 @@
-// Package client shows how a program that is no browser keeps itself logged in:
-// it sends the access token, renews at a 401, and tries once more. client.mjs is
-// the same in JavaScript.
+// Package client shows how a program that is not a browser stays logged in: it sends the access token, renews the
+// tokens after a 401, and retries once. client.mjs is the same in JavaScript.
 package client
 
 import (
@@ -11,7 +10,7 @@ import (
 	"sync"
 )
 
-// Client calls the API as one user. It may be used by many goroutines at once.
+// Client calls the API as one user. It is safe for concurrent use.
 type Client struct {
 	Base string // such as https://tube.example.com/api/v1
 	HTTP *http.Client
@@ -34,8 +33,7 @@ func (c *Client) Login(identifier, password string) error {
 	return c.exchange("/users/login", map[string]string{"identifier": identifier, "password": password})
 }
 
-// Do calls the API. A call whose access token has run out is made once more, with
-// a new one.
+// Do calls the API. A call whose access token has expired is repeated once with a new one.
 func (c *Client) Do(method, path string, body any) (*http.Response, error) {
 	c.mu.Lock()
 	used := c.access
@@ -52,8 +50,8 @@ func (c *Client) Do(method, path string, body any) (*http.Response, error) {
 	return c.send(method, path, body, fresh)
 }
 
-// renew exchanges the tokens, once for all callers: whoever waited for the lock
-// finds that the token that failed has been replaced already.
+// renew exchanges the tokens, once for all callers: those that waited for the lock find that the failed token has
+// already been replaced.
 func (c *Client) renew(failed string) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

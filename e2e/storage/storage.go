@@ -1,5 +1,4 @@
-// Package storage is an S3-compatible storage for tests, with one bucket and, on
-// demand, with faults.
+// Package storage is an S3-compatible storage for tests, with one bucket and, if requested, with faults.
 package storage
 
 import (
@@ -17,7 +16,7 @@ import (
 
 const bucket = "tokentube"
 
-// The key that the URL of a storage has. It needs escaping, as Amazon's do.
+// The key in the URL of a storage. It needs escaping, as Amazon's keys do.
 const (
 	Key    = "key-of-the-tests"
 	Secret = "secret/of+the tests"
@@ -30,10 +29,10 @@ type S3 struct {
 	fault   atomic.Pointer[Fault]
 }
 
-// Fault stands before the storage and may pass a request on.
+// Fault handles requests instead of the storage, and may pass them on to it.
 type Fault func(w http.ResponseWriter, r *http.Request, next http.Handler)
 
-// New starts a storage that ends with the test.
+// New starts a storage that is closed at the end of the test.
 func New(t testing.TB) *S3 {
 	t.Helper()
 	s := &S3{backend: s3mem.New()}
@@ -48,7 +47,7 @@ func New(t testing.TB) *S3 {
 		}
 		handler.ServeHTTP(w, r)
 	}))
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it says much of readers that stop early
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it logs readers that stop early
 	server.Start()
 	t.Cleanup(server.Close)
 	s.URL = URL(server.URL)
@@ -63,7 +62,7 @@ func Handler(backend *s3mem.Backend) (http.Handler, error) {
 	return gofakes3.New(backend).Server(), nil
 }
 
-// URL is the MEDIA_URL of a storage at an address.
+// URL is the MEDIA_URL for a storage at the given address.
 func URL(address string) string {
 	u := url.URL{Scheme: "s3", User: url.UserPassword(Key, Secret), Host: bucket, RawQuery: url.Values{
 		"region": {"eu-central-1"}, "use_path_style": {"true"}, "endpoint": {address},
@@ -71,7 +70,7 @@ func URL(address string) string {
 	return u.String()
 }
 
-// Break puts a fault before the storage; nil ends it.
+// Break puts a fault in front of the storage; nil removes it.
 func (s *S3) Break(fault Fault) {
 	if fault == nil {
 		s.fault.Store(nil)
@@ -80,7 +79,7 @@ func (s *S3) Break(fault Fault) {
 	s.fault.Store(&fault)
 }
 
-// Names lists what is in the bucket.
+// Names lists the content of the bucket.
 func (s *S3) Names(t testing.TB) []string {
 	t.Helper()
 	list, err := s.backend.ListBucket(bucket, &gofakes3.Prefix{}, gofakes3.ListBucketPage{})

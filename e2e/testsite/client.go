@@ -21,30 +21,28 @@ import (
 // M is a JSON object.
 type M = map[string]any
 
-// Client sends requests to a site, keeps the cookies that come back, and does
-// not follow redirects.
+// Client sends requests to a site, keeps the cookies it gets, and doesn't follow redirects.
 type Client struct {
 	site    *Site
 	Cookies map[string]string
 	Header  http.Header // sent with every request
 	Change  func(*http.Request)
-	until   map[string]time.Time // of cookies for a moment; others are sent for longer than a browser would, to see them refused
+	until   map[string]time.Time // of short-lived cookies; others are kept longer than in a browser, to see them refused
 }
 
-// Answer is what came back.
+// Answer is a recorded response.
 type Answer struct {
 	*http.Response
 	Code int
 	Body string
-	page *html.Node // once it was asked for
+	page *html.Node // once it has been parsed
 	t    testing.TB
 }
 
-// Copy is another program that holds the same cookies.
+// Copy is another client with the same cookies.
 func (c *Client) Copy() *Client { return c.CopyTo(c.site) }
 
-// CopyTo is another program that holds the same cookies, and whose requests
-// another process answers.
+// CopyTo is another client with the same cookies, whose requests go to another process.
 func (c *Client) CopyTo(site *Site) *Client {
 	other := site.Client()
 	maps.Copy(other.Cookies, c.Cookies)
@@ -52,9 +50,8 @@ func (c *Client) CopyTo(site *Site) *Client {
 	return other
 }
 
-// Do sends a request. The cookies that the answer sets are kept. An answer that
-// goes on and on, as server-sent events do, is cut off after its first part. A
-// response of the API must be one that openapi.json describes.
+// Do sends a request, and keeps the cookies that the response sets. An endless response, such as server-sent events, is
+// cut off after its first part. A response of the API must match openapi.json.
 func (c *Client) Do(r *http.Request) *Answer {
 	c.site.t.Helper()
 	for name, values := range c.Header {
@@ -92,7 +89,7 @@ func (c *Client) Do(r *http.Request) *Answer {
 	return a
 }
 
-// recorder hangs up on a stream when its first part is there.
+// recorder disconnects from a stream after its first part.
 type recorder struct {
 	*httptest.ResponseRecorder
 	hangUp func()
@@ -119,7 +116,7 @@ func (c *Client) PostForm(path string, fields url.Values) *Answer {
 	return c.Do(r)
 }
 
-// JSON calls the API, or a page as a script does.
+// JSON calls the API, or a page as a script would.
 func (c *Client) JSON(method, path string, body any) *Answer {
 	c.site.t.Helper()
 	var content io.Reader
@@ -142,7 +139,7 @@ type File struct {
 	Content     []byte
 }
 
-// Upload sends a multipart form: first the files, then the fields.
+// Upload sends a multipart form: the files first, then the fields.
 func (c *Client) Upload(method, path string, fields map[string]string, files ...File) *Answer {
 	c.site.t.Helper()
 	var body bytes.Buffer
@@ -162,7 +159,7 @@ func (c *Client) Upload(method, path string, fields map[string]string, files ...
 	return c.Do(r)
 }
 
-// Status fails the test if the answer has another status.
+// Status fails the test if the response has another status.
 func (a *Answer) Status(want int) *Answer {
 	a.t.Helper()
 	if a.Code != want {
@@ -171,7 +168,7 @@ func (a *Answer) Status(want int) *Answer {
 	return a
 }
 
-// Has fails the test if the body lacks one of the texts.
+// Has fails the test if the body lacks any of the texts.
 func (a *Answer) Has(texts ...string) *Answer {
 	a.t.Helper()
 	for _, text := range texts {
@@ -182,7 +179,7 @@ func (a *Answer) Has(texts ...string) *Answer {
 	return a
 }
 
-// HasNot fails the test if the body has one of the texts.
+// HasNot fails the test if the body contains any of the texts.
 func (a *Answer) HasNot(texts ...string) *Answer {
 	a.t.Helper()
 	for _, text := range texts {
@@ -193,7 +190,7 @@ func (a *Answer) HasNot(texts ...string) *Answer {
 	return a
 }
 
-// Envelope is the whole JSON answer.
+// Envelope is the whole JSON response.
 func (a *Answer) Envelope() M {
 	a.t.Helper()
 	var m M
@@ -203,14 +200,14 @@ func (a *Answer) Envelope() M {
 	return m
 }
 
-// Data is the data of the envelope.
+// Data is the data in the envelope.
 func (a *Answer) Data() M {
 	a.t.Helper()
 	data, _ := a.Envelope()["data"].(M)
 	return data
 }
 
-// Fault is the message of a field of the error envelope, or "".
+// Fault is the message for a field in the error envelope, or "".
 func (a *Answer) Fault(field string) string {
 	a.t.Helper()
 	list, _ := a.Envelope()["errors"].([]any)

@@ -14,8 +14,9 @@ import (
 	"tokentube/utils/source"
 )
 
-// Code is the program's own source as main embeds it: here it is read, once, from the folder of the module, above that of the
-// test. A page that shows what main does not embed is found by every test, and not by the first start of the program.
+// Code is the program's own source as embedded by main: here it is read, once, from the module's folder above the
+// test's. So every test notices if a page shows code that main doesn't embed, rather than only the program's first
+// start.
 func Code(t testing.TB) *source.Code {
 	t.Helper()
 	code, err := readCode()
@@ -42,7 +43,7 @@ var readCode = sync.OnceValues(func() (*source.Code, error) {
 
 var directive = regexp.MustCompile(`(?m)^//go:embed (.*)$`)
 
-// embedded reads the files that main.go names.
+// embedded reads the files that main.go embeds.
 func embedded(module fs.FS) (*source.Code, error) {
 	main, err := fs.ReadFile(module, "main.go")
 	if err != nil {

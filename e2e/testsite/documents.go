@@ -12,14 +12,13 @@ import (
 	"tokentube/utils/localdb"
 )
 
-// Document is a document as the database keeps it.
+// Document is a document as stored in the database.
 type Document struct {
 	Collection string
 	bson.Raw
 }
 
-// ID is the document's _id as addresses write it. Ids that no address can name
-// give "".
+// ID is the document's _id as it appears in URLs. For ids that can't appear in a URL it is "".
 func (d Document) ID() string {
 	id, _ := d.Lookup("_id").ObjectIDOK()
 	if id.IsZero() {
@@ -28,11 +27,10 @@ func (d Document) ID() string {
 	return id.Hex()
 }
 
-// Key tells the document from all others of the database.
+// Key identifies the document in the whole database.
 func (d Document) Key() string { return d.Collection + " " + d.Lookup("_id").String() }
 
-// Documents reads the whole database, whatever collections it has, when what is
-// being removed is gone.
+// Documents reads the whole database, whatever collections it has, after pending removals are complete.
 func (s *Site) Documents() []Document {
 	s.t.Helper()
 	s.DB.WaitRemovals()

@@ -22,7 +22,7 @@ import (
 
 const apiBase = "/api/v1"
 
-// Described is the API as openapi.json describes it.
+// Described is the API according to openapi.json.
 var Described = sync.OnceValues(func() (*openapi3.T, error) {
 	doc, err := openapi3.NewLoader().LoadFromData(openapi.File)
 	if err != nil {
@@ -31,8 +31,8 @@ var Described = sync.OnceValues(func() (*openapi3.T, error) {
 	return doc, doc.Validate(context.Background())
 })
 
-// checkDescribed fails the test where a response of the API isn't one that openapi.json describes. That every route is in
-// that file is tested with the routes.
+// checkDescribed fails the test if a response of the API doesn't match openapi.json. That the file describes every
+// route is tested with the routes.
 func (c *Client) checkDescribed(a *Answer) {
 	c.site.t.Helper()
 	if err := described(a); err != nil {
@@ -40,7 +40,7 @@ func (c *Client) checkDescribed(a *Answer) {
 	}
 }
 
-// described tells what is wrong with a response, if it is of an operation that openapi.json has.
+// described returns what is wrong with a response, if openapi.json has its operation.
 func described(a *Answer) error {
 	doc, err := Described()
 	if err != nil {
@@ -64,7 +64,7 @@ func described(a *Answer) error {
 	return describedBody(a, route)
 }
 
-// describedBody tells what is wrong with the body of a response.
+// describedBody returns what is wrong with the body of a response.
 func describedBody(a *Answer, route *routers.Route) error {
 	place, response := describedResponse(route, a.Code)
 	if len(response.Content) == 0 {
@@ -88,7 +88,7 @@ func describedBody(a *Answer, route *routers.Route) error {
 	return schema.Validate(body)
 }
 
-// describedResponse is what an operation says about a status, and the place of it in openapi.json (RFC 6901).
+// describedResponse is the description of an operation's status, and its position in openapi.json (RFC 6901).
 func describedResponse(route *routers.Route, status int) (place string, of *openapi3.Response) {
 	for _, name := range []string{strconv.Itoa(status), strconv.Itoa(status/100) + "XX", "default"} {
 		if response := route.Operation.Responses.Value(name); response != nil {
@@ -101,7 +101,7 @@ func describedResponse(route *routers.Route, status int) (place string, of *open
 
 var pointer = strings.NewReplacer("~", "~0", "/", "~1")
 
-// schemas compiles the schema at a place in openapi.json, each once: it takes much longer than to check a response.
+// schemas compiles the schema at a position in openapi.json once: compiling takes much longer than checking a response.
 var schemas = func() func(place string) (*jsonschema.Schema, error) {
 	var lock sync.Mutex
 	compiled := map[string]*jsonschema.Schema{}
@@ -140,7 +140,7 @@ func describedRoute(doc *openapi3.T, r *http.Request) *routers.Route {
 	return found
 }
 
-// matches tells whether a path is of a template, such as /videos/{id}.
+// matches reports whether a path matches a template such as /videos/{id}.
 func matches(template, path string) bool {
 	want, have := strings.Split(template, "/"), strings.Split(path, "/")
 	if len(want) != len(have) {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// OneTimeCode is what an authenticator app shows at a time (RFC 6238, RFC 4226 §5.3): by hand, so that the tests don't depend on the
-// library that the site uses.
+// OneTimeCode is the code that an authenticator app shows at a given time (RFC 6238, RFC 4226 §5.3). It is implemented
+// here so that the tests don't depend on the library that the site uses.
 func OneTimeCode(secret string, at time.Time) string {
 	key, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(secret)
 	if err != nil {
@@ -24,8 +24,8 @@ func OneTimeCode(secret string, at time.Time) string {
 	return fmt.Sprintf("%06d", (binary.BigEndian.Uint32(sum[offset:])&0x7fffffff)%1_000_000)
 }
 
-// TurnOnTwoSteps sets up an authenticator app for the client's account. A code is good once: the next one is there half a
-// minute later.
+// TurnOnTwoSteps sets up an authenticator app for the client's account. Each code is valid once: the next one follows
+// half a minute later.
 func (c *Client) TurnOnTwoSteps() (secret string, recoveryCodes []string) {
 	c.site.t.Helper()
 	const app = "/api/v1/users/factors/authenticator"

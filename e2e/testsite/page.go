@@ -10,7 +10,7 @@ import (
 	"golang.org/x/net/html"
 )
 
-// Form is a form of a page.
+// Form is a form on a page.
 type Form struct {
 	Method    string // GET or POST
 	Action    string
@@ -22,10 +22,10 @@ type Form struct {
 type Field struct {
 	Name, Type, Value string
 	Accept            string   // of a file
-	Options           []string // the values to choose from, if it is a choice
+	Options           []string // the options, if it is a choice
 }
 
-// Page is the answer as a browser reads it.
+// Page is the response, parsed as HTML.
 func (a *Answer) Page() *html.Node {
 	a.t.Helper()
 	if a.page == nil {
@@ -36,13 +36,13 @@ func (a *Answer) Page() *html.Node {
 	return a.page
 }
 
-// IsPage tells an answer that a browser shows as a page.
+// IsPage reports whether a browser shows the response as a page.
 func (a *Answer) IsPage() bool {
 	return strings.HasPrefix(a.Header.Get("Content-Type"), "text/html")
 }
 
-// Addresses are the values of an attribute of all elements with this name that
-// lead to this site, each once, without its fragment.
+// Addresses are the values of an attribute, on all elements of this name, that link to this site, without duplicates
+// and fragments.
 func (a *Answer) Addresses(element, attribute string) []string {
 	a.t.Helper()
 	var all []string
@@ -58,8 +58,7 @@ func (a *Answer) Addresses(element, attribute string) []string {
 	return all
 }
 
-// resolve makes an address of the page a path of the site, if it is one. A place
-// on the same page is none.
+// resolve turns a URL on the page into a path of the site, if it is one. A link within the same page isn't.
 func (a *Answer) resolve(address string) (string, bool) {
 	to, err := a.Request.URL.Parse(address)
 	if err != nil || strings.HasPrefix(address, "#") || to.Host != a.Request.URL.Host || to.Scheme != a.Request.URL.Scheme {
@@ -68,7 +67,7 @@ func (a *Answer) resolve(address string) (string, bool) {
 	return to.RequestURI(), true
 }
 
-// Forms are the forms of the page that lead to this site.
+// Forms are the forms on the page that are sent to this site.
 func (a *Answer) Forms() []Form {
 	a.t.Helper()
 	var all []Form
@@ -109,7 +108,7 @@ func fields(form *html.Node) []Field {
 			field.Type, field.Value = "textarea", strings.TrimPrefix(text(n), "\n")
 		case "select":
 			field.Type, field.Options = "select", choices(n)
-		default: // what a button sends is not typed in
+		default: // a button's value is not typed in
 			continue
 		}
 		if _, checked := Attribute(n, "checked"); kind == "radio" || kind == "checkbox" {
@@ -123,7 +122,7 @@ func fields(form *html.Node) []Field {
 	return all
 }
 
-// merge adds a field, or what one of several inputs of the same name says.
+// merge adds a field, or merges it with other inputs of the same name.
 func merge(all []Field, field Field) []Field {
 	i := slices.IndexFunc(all, func(f Field) bool { return f.Name == field.Name })
 	if i < 0 {
@@ -148,7 +147,7 @@ func choices(list *html.Node) []string {
 	return all
 }
 
-// Attribute is the value of an element's attribute, if it has it.
+// Attribute is the value of an element's attribute, if it has one.
 func Attribute(n *html.Node, name string) (string, bool) {
 	for _, a := range n.Attr {
 		if a.Key == name {
@@ -168,7 +167,7 @@ func text(n *html.Node) string {
 	return b.String()
 }
 
-// Submit sends a form of a page as a browser does.
+// Submit sends a form as a browser would.
 func (c *Client) Submit(f Form, values map[string]string, files ...File) *Answer {
 	c.site.t.Helper()
 	query := url.Values{}

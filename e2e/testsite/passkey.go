@@ -12,16 +12,16 @@ import (
 	"testing"
 )
 
-// Passkey is a key pair on a device that signs whatever a test wants to see refused, too.
+// Passkey is a key pair on a device. It also signs whatever a test wants to see refused.
 type Passkey struct {
 	ID     []byte
-	Owner  []byte // as the site knows them
+	Owner  []byte // the owner's id, as the site knows it
 	Origin string
 	RPID   string
 	Flags  byte
 	Count  uint32
-	Type   string // of the ceremony; empty: the right one
-	Cross  bool   // asked from within another site's page
+	Type   string // of the ceremony; empty: the correct one
+	Cross  bool   // requested from inside another site's page
 	key    *ecdsa.PrivateKey
 	t      testing.TB
 }
@@ -33,7 +33,7 @@ const (
 	attested byte = 64
 )
 
-// NewPasskey makes one for a site.
+// NewPasskey makes a passkey for a site.
 func NewPasskey(t testing.TB, origin, rpID string) *Passkey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -65,7 +65,7 @@ func (p *Passkey) answer(response M) string {
 	return string(raw)
 }
 
-// Create is what navigator.credentials.create answers: CBOR, with a key in COSE (RFC 9052).
+// Create is the result of navigator.credentials.create: CBOR, with a COSE key (RFC 9052).
 func (p *Passkey) Create(challenge string) string {
 	p.t.Helper()
 	public, err := p.key.PublicKey.Bytes()
@@ -80,7 +80,7 @@ func (p *Passkey) Create(challenge string) string {
 	})
 }
 
-// Get is what navigator.credentials.get answers.
+// Get is the result of navigator.credentials.get.
 func (p *Passkey) Get(challenge string) string {
 	p.t.Helper()
 	client, data := p.clientData("webauthn.get", challenge), p.data(p.Flags)
@@ -91,19 +91,19 @@ func (p *Passkey) Get(challenge string) string {
 	return p.answer(M{"clientDataJSON": b64(client), "authenticatorData": b64(data), "signature": b64(signature), "userHandle": b64(p.Owner)})
 }
 
-// AskedKey is the publicKey of a response that asks for a passkey.
+// AskedKey is the publicKey in a response that requests a passkey.
 func (a *Answer) AskedKey() M {
 	a.t.Helper()
 	return a.Status(http.StatusOK).Data()["publicKey"].(M)
 }
 
-// Challenge is the challenge of a response that asks for a passkey.
+// Challenge is the challenge in a response that requests a passkey.
 func (a *Answer) Challenge() string {
 	a.t.Helper()
 	return a.AskedKey()["challenge"].(string)
 }
 
-// AddPasskey gives the client's account one, and returns its id, and recovery codes if it is the first factor.
+// AddPasskey adds a passkey to the client's account, and returns its id, and recovery codes if it is the first factor.
 func (c *Client) AddPasskey(name string) (p *Passkey, id string, recoveryCodes []string) {
 	c.site.t.Helper()
 	const passkeys = "/api/v1/users/factors/passkeys"

@@ -1,6 +1,5 @@
-// Package testsite gives tests a whole site, on a database and a file storage of
-// its own, with a clock that the test sets, and clients that keep cookies as a
-// browser does.
+// Package testsite gives tests a complete site with its own database and file storage, a clock that the test sets, and
+// clients that keep cookies like a browser.
 package testsite
 
 import (
@@ -33,25 +32,25 @@ type Site struct {
 	*controllers.App
 	Clock   *Clock
 	Engine  *gin.Engine  // knows all routes
-	Handler http.Handler // answers the clients' requests
+	Handler http.Handler // handles the clients' requests
 	Data    *commands.Data
 	t       testing.TB
 }
 
-// Close stops the site, as at the end of the process.
+// Close stops the site, as when the process ends.
 func (s *Site) Close() { s.Data.Close() }
 
-// Clock is the site's time. It stands still until it is moved on.
+// Clock is the site's clock. It only moves when a test advances it.
 type Clock struct {
-	Slow atomic.Bool // sleeping takes its time
+	Slow atomic.Bool // sleeping takes real time
 	mu   sync.Mutex
 	now  time.Time
 }
 
-// ClockAt is a clock that stands at a time.
+// ClockAt is a clock set to the given time.
 func ClockAt(now time.Time) *Clock { return &Clock{now: now} }
 
-// Sleep moves the time on.
+// Sleep advances the clock.
 func (c *Clock) Sleep(_ context.Context, d time.Duration) error {
 	if c.Slow.Load() {
 		time.Sleep(d)
@@ -60,27 +59,27 @@ func (c *Clock) Sleep(_ context.Context, d time.Duration) error {
 	return nil
 }
 
-// Now is the time.
+// Now is the current time.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
 }
 
-// Advance moves the time on.
+// Advance moves the clock forward.
 func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
 }
 
-// Config is the configuration that tests start from.
+// Config is the default configuration for tests.
 func Config(t testing.TB) config.Config {
 	t.Helper()
 	cfg, err := config.Load(map[string]string{
 		"DATA_DIR": t.TempDir(), "BCRYPT_COST": "4", "BASE_URL": "https://localhost", "LOG_LEVEL": "error",
 		"RATE_LIMIT":           "false", // tests log in more often than people do
-		"DISK_RESERVE_MB":      "0",     // tests run where little is free, too
+		"DISK_RESERVE_MB":      "0",     // tests must also run where little space is free
 		"ACCESS_TOKEN_SECRET":  "access secret of the tests 0123456789 abcdefghij",
 		"REFRESH_TOKEN_SECRET": "refresh secret of the tests 0123456789 abcdefghij",
 		"MONGODB_URI":          os.Getenv("MONGODB_URI"),
@@ -92,8 +91,8 @@ func Config(t testing.TB) config.Config {
 	return cfg
 }
 
-// New starts a site: on the MongoDB of MONGODB_URI where that is set, on the
-// embedded engine otherwise. The configuration may be changed before.
+// New starts a site: on the MongoDB of MONGODB_URI if that is set, otherwise on the embedded engine. The configuration
+// can be changed first.
 func New(t testing.TB, change ...func(*config.Config)) *Site {
 	t.Helper()
 	cfg := Config(t)
@@ -109,14 +108,13 @@ func Start(t testing.TB, cfg config.Config) *Site {
 	return Open(t, cfg, &Clock{now: time.Now()})
 }
 
-// Open starts a site on what cfg names, which may be what another one left or
-// works on.
+// Open starts a site on the data that cfg names, which another site may have left or be using.
 func Open(t testing.TB, cfg config.Config, clock *Clock) *Site {
 	t.Helper()
 	return Logged(t, cfg, clock, slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelError})))
 }
 
-// Logged is Open with a log of the test's own, and with a clock that begins now if there is none.
+// Logged is Open with the test's own log, and with a clock that begins now if none is given.
 func Logged(t testing.TB, cfg config.Config, clock *Clock, log *slog.Logger) *Site {
 	t.Helper()
 	ctx := context.Background()
@@ -159,7 +157,7 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// testLog shows what the site logs where the test fails.
+// testLog shows what the site logs if the test fails.
 type testLog struct{ t testing.TB }
 
 func (l testLog) Write(p []byte) (int, error) {
@@ -167,7 +165,7 @@ func (l testLog) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Password is the password of every user that User makes.
+// Password is the password of every user that User creates.
 const Password = "correct horse battery staple"
 
 // User registers a user and returns a client that is logged in.
@@ -188,12 +186,12 @@ func (s *Site) SignIn(name string) *Client {
 	return c
 }
 
-// Client is a browser, or another program, that keeps its cookies.
+// Client is a browser or another program that keeps its cookies.
 func (s *Site) Client() *Client {
 	return &Client{site: s, Cookies: map[string]string{}, Header: http.Header{}, until: map[string]time.Time{}}
 }
 
-// ID reads the _id out of an answer.
+// ID returns the _id in a response.
 func (a *Answer) ID() string {
 	a.t.Helper()
 	id, _ := a.Data()["_id"].(string)
@@ -203,5 +201,5 @@ func (a *Answer) ID() string {
 	return id
 }
 
-// Pretty names an answer in a failure.
+// String describes a response in a failure message.
 func (a *Answer) String() string { return fmt.Sprintf("%d %s", a.Code, a.Body) }

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/text/unicode/bidi"
 )
 
-// Disturbs says what text that is shown would do to its surroundings (UAX #9), or "".
+// Disturbs describes how a displayed text would disturb its surroundings (UAX #9), or returns "".
 func Disturbs(shown string) string {
 	for line := range strings.FieldsFuncSeq(shown, func(r rune) bool { return class(r) == bidi.B }) {
 		if fault := disturbs(line); fault != "" {
@@ -23,11 +23,11 @@ func class(r rune) bidi.Class {
 	return p.Class()
 }
 
-// steers are the characters that change the direction, or are written from right to left.
+// steers are the classes of characters that change the direction, or are written from right to left.
 var steers = []bidi.Class{bidi.R, bidi.AL, bidi.AN, bidi.LRE, bidi.RLE, bidi.LRO, bidi.RLO, bidi.PDF}
 
 func disturbs(line string) string {
-	isolates, embeddings, marks := 0, []int{0}, 0 // embeddings: how many are open in each isolate, and outside
+	isolates, embeddings, marks := 0, []int{0}, 0 // embeddings: how many are open in each isolate, and outside of any
 	for _, r := range line {
 		if marks++; !unicode.In(r, unicode.Mn, unicode.Me) {
 			marks = 0

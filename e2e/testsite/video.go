@@ -17,7 +17,8 @@ import (
 //go:embed video.mp4
 var Video []byte
 
-// VideoBefore is the beginning of a larger video: it needs so many bytes more, which are its last picture.
+// VideoBefore is the beginning of a larger video: it must be followed by this many more bytes, which are its last
+// picture.
 func VideoBefore(more int) []byte {
 	word := func(n int) []byte { return binary.BigEndian.AppendUint32(nil, uint32(n)) } // #nosec G115 -- tests use small ones
 	box := func(kind string, body ...[]byte) []byte {
