@@ -12,7 +12,7 @@ import (
 	"tokentube/utils/archive"
 )
 
-// deleteWhileHeld deletes the account and waits until only its files are left of it.
+// deleteWhileHeld deletes the account and waits until only its files are left.
 func deleteWhileHeld(t *testing.T, site *testsite.Site, name string, c *testsite.Client) {
 	t.Helper()
 	c.JSON("DELETE", "/api/v1/users/me", testsite.M{"password": testsite.Password}).Status(200)
@@ -27,7 +27,7 @@ func deleteWhileHeld(t *testing.T, site *testsite.Site, name string, c *testsite
 	t.Fatalf("%s is still there", name)
 }
 
-// What is deleted while a backup is made is still in it.
+// Files that are deleted while a backup is being made are still in it.
 func TestBackupHasTheFilesThatItsDatabaseNames(t *testing.T) {
 	t.Setenv("MONGODB_URI", "")
 	site := testsite.New(t)
@@ -49,8 +49,8 @@ func TestBackupHasTheFilesThatItsDatabaseNames(t *testing.T) {
 	}
 }
 
-// A process that ends while a backup holds the files leaves none behind that was deleted, or replaced: the next start
-// removes them.
+// If the process ends while a backup holds files, those deleted or replaced in the meantime are removed at the next
+// start.
 func TestFilesDeletedDuringABackupGoAtTheNextStart(t *testing.T) {
 	cfg := testsite.Config(t)
 	site := testsite.Start(t, cfg)

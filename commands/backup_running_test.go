@@ -18,7 +18,7 @@ import (
 	"tokentube/utils/archive"
 )
 
-// serving starts a site as the program does, with its socket for backups.
+// serving starts a site as the program does, including its socket for backups.
 func serving(t *testing.T, cfg config.Config, log io.Writer) *testsite.Site {
 	t.Helper()
 	site := testsite.Start(t, cfg)
@@ -30,7 +30,7 @@ func serving(t *testing.T, cfg config.Config, log io.Writer) *testsite.Site {
 func TestBackupOfTheRunningSite(t *testing.T) {
 	cfg := embedded(t)
 	socket := filepath.Join(cfg.DataDir, "backup.sock")
-	check(t, os.WriteFile(socket, nil, 0o600)) // a killed process left one
+	check(t, os.WriteFile(socket, nil, 0o600)) // left by a killed process
 	site := serving(t, cfg, io.Discard)
 	if info, err := os.Stat(socket); err != nil || info.Mode()&os.ModeSocket == 0 || info.Mode().Perm() != 0o600 {
 		t.Fatalf("others may open the socket: %v, %v", info, err)
@@ -48,7 +48,7 @@ func TestBackupOfTheRunningSite(t *testing.T) {
 			t.Errorf("%s is left", name)
 		}
 	}
-	site.SignIn("alice") // it still serves
+	site.SignIn("alice") // it keeps serving
 	site.Close()
 	if _, err := os.Lstat(socket); err == nil {
 		t.Error("the stopped site leaves its socket")
@@ -61,7 +61,8 @@ func TestBackupOfTheRunningSite(t *testing.T) {
 	hasAliceAndHerPhoto(t, other)
 }
 
-// A reader that goes away in the middle keeps nobody else from a backup, and stopping does not wait for one that reads nothing.
+// A reader that disconnects halfway doesn't keep others from making a backup, and stopping the site doesn't wait for
+// one that reads nothing.
 func TestBackupReadersThatStop(t *testing.T) {
 	cfg := embedded(t)
 	site := serving(t, cfg, io.Discard)
@@ -92,13 +93,13 @@ func TestBackupReadersThatStop(t *testing.T) {
 	}
 }
 
-// A backup that the site cannot make is refused, and nothing of it is left.
+// A backup that the site cannot make fails, and nothing of it is left.
 func TestBackupThatTheRunningSiteCannotMake(t *testing.T) {
 	cfg := embedded(t)
 	var log bytes.Buffer // read once the site is closed
 	site := serving(t, cfg, &log)
 	check(t, os.Remove(cfg.SecretsFile()))
-	check(t, os.Mkdir(cfg.SecretsFile(), 0o700)) // what cannot be read as a file
+	check(t, os.Mkdir(cfg.SecretsFile(), 0o700)) // it cannot be read as a file
 	folder := t.TempDir()
 	refused(t, cfg, []string{"backup", filepath.Join(folder, "site.tar")}, "could not be written")
 	if left := tree(t, folder); len(left) > 0 {

@@ -19,8 +19,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// embedded is a stopped site on the embedded engine, with a photo of alice's and
-// generated secrets.
+// embedded is a stopped site on the embedded engine, with a photo of alice's and generated secrets.
 func embedded(t *testing.T) config.Config {
 	t.Helper()
 	t.Setenv("MONGODB_URI", "")
@@ -51,7 +50,7 @@ func elsewhere(t *testing.T, cfg config.Config) config.Config {
 	return cfg
 }
 
-// tree lists what is in a folder, with the contents of files.
+// tree lists a folder's contents, including the contents of files.
 func tree(t *testing.T, folder string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -83,7 +82,7 @@ func same(t *testing.T, what string, before, after map[string]string) {
 	}
 }
 
-// hasAliceAndHerPhoto looks at a site by its own pages.
+// hasAliceAndHerPhoto checks a site through its own pages.
 func hasAliceAndHerPhoto(t *testing.T, cfg config.Config) {
 	t.Helper()
 	site := testsite.Start(t, cfg)
@@ -131,8 +130,8 @@ func TestBackupAndRestoreBringTheSiteBack(t *testing.T) {
 	hasAliceAndHerPhoto(t, other)
 	old := other
 	old.DataDir = aside
-	testsite.Start(t, old).SignIn("carol") // nothing of the old one is lost
-	for range 3 {                          // also within one second
+	testsite.Start(t, old).SignIn("carol") // nothing of the old site is lost
+	for range 3 {                          // even within one second
 		done(t, other, []string{"restore", "--force", path}, "What was there before is in ")
 	}
 }
@@ -170,7 +169,7 @@ func TestBackupRefusesWhatWouldGoWrong(t *testing.T) {
 	}
 	site := testsite.Start(t, cfg)
 	refused(t, cfg, []string{"backup", filepath.Join(folder, "x")}, "the site is running", "/api/v1/admin/backup") // it has no socket
-	check(t, os.WriteFile(filepath.Join(cfg.DataDir, "backup.sock"), nil, 0o600))                                  // nobody listens there
+	check(t, os.WriteFile(filepath.Join(cfg.DataDir, "backup.sock"), nil, 0o600))                                  // nothing listens there
 	refused(t, cfg, []string{"backup", filepath.Join(folder, "x")}, "the site is running")
 	check(t, os.Remove(filepath.Join(cfg.DataDir, "backup.sock")))
 	refused(t, cfg, []string{"restore", "--force", path}, "the site is running")
@@ -181,7 +180,7 @@ func TestBackupRefusesWhatWouldGoWrong(t *testing.T) {
 	done(t, elsewhere(t, cfg), []string{"restore", path}, "Restored")
 }
 
-// A damaged database is not passed on as a good backup.
+// A damaged database is not passed off as a valid backup.
 func TestBackupChecksTheDatabase(t *testing.T) {
 	cfg := embedded(t)
 	content, err := os.ReadFile(cfg.DatabaseFile())
@@ -189,7 +188,7 @@ func TestBackupChecksTheDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := []byte("hello from alice")
-	for at := bytes.Index(content, text); at >= 0; at = bytes.Index(content, text) { // also on pages that are free
+	for at := bytes.Index(content, text); at >= 0; at = bytes.Index(content, text) { // including free pages
 		for i := at - 600; i < at+len(text); i++ {
 			content[i] ^= 0x5a
 		}

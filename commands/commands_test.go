@@ -31,7 +31,7 @@ func runUnder(ctx context.Context, t *testing.T, cfg config.Config, args ...stri
 	return out.String(), err
 }
 
-// done runs a command that must succeed and print all of the texts.
+// done runs a command that must succeed and print all the texts.
 func done(t *testing.T, cfg config.Config, args []string, texts ...string) string {
 	t.Helper()
 	out, err := run(t, cfg, args...)
@@ -46,7 +46,7 @@ func done(t *testing.T, cfg config.Config, args []string, texts ...string) strin
 	return out
 }
 
-// refused runs a command that must fail and say all of the texts.
+// refused runs a command that must fail with all the texts in its error.
 func refused(t *testing.T, cfg config.Config, args []string, texts ...string) {
 	t.Helper()
 	out, err := run(t, cfg, args...)
@@ -60,7 +60,7 @@ func refused(t *testing.T, cfg config.Config, args []string, texts ...string) {
 	}
 }
 
-// prepared is a site with alice and bob, who posted something, which is stopped.
+// prepared is a stopped site with alice and bob, who have posted something.
 func prepared(t *testing.T, change ...func(*testsite.Site)) config.Config {
 	t.Helper()
 	cfg := testsite.Config(t)

@@ -39,7 +39,7 @@ func doctor(t *testing.T, cfg config.Config, faults error, args ...string) (stri
 	return out.String(), err
 }
 
-// contents are the bytes, modes and times of everything in a folder, and of itself.
+// contents are the bytes, modes and times of a folder and everything in it.
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -79,7 +79,7 @@ func noPort(t *testing.T) string {
 	return port
 }
 
-// The doctor changes nothing: no byte, no time, no file, whether the site is stopped, runs, or was never started.
+// The doctor changes nothing: no byte, no time, no file, whether the site is stopped, running, or was never started.
 func TestDoctorChangesNothing(t *testing.T) {
 	cfg := prepared(t)
 	before := contents(t, cfg.DataDir)
@@ -101,7 +101,7 @@ func TestDoctorChangesNothing(t *testing.T) {
 		t.Errorf("%v, %s", err, out)
 	}
 	if after := contents(t, cfg.DataDir); cfg.MongoURI == "" && !maps.Equal(before, after) {
-		t.Errorf("the folder of a running site has changed:\n%v\n%v", before, after) // a folder too: a file came and went
+		t.Errorf("the folder of a running site has changed:\n%v\n%v", before, after) // the folder itself too: a file came and went
 	}
 	site.Client().Get("/").Status(200)
 
@@ -136,7 +136,7 @@ func TestDoctorFindsFaults(t *testing.T) {
 	production := "APP_ENV=production"
 	for name, test := range map[string]struct {
 		set  []string
-		want string // level, about and a part of the text
+		want string // level, subject and a part of the text
 	}{
 		"wrong setting":     {[]string{"BCRYPT_COST=99"}, "fault  BCRYPT_COST: must be a whole number"},
 		"two wrong ones":    {[]string{"BCRYPT_COST=99", "JWT_ALG=none"}, "fault  JWT_ALG: must be one of"},
@@ -228,7 +228,7 @@ func TestDoctorInJSON(t *testing.T) {
 	}
 }
 
-// On a MongoDB, the doctor reads its indexes, whether it has transactions, and its clock.
+// On MongoDB, the doctor checks the indexes, whether transactions work, and the clock.
 func TestDoctorLooksIntoMongoDB(t *testing.T) {
 	cfg := testsite.Config(t)
 	if cfg.MongoURI == "" {
@@ -242,7 +242,7 @@ func TestDoctorLooksIntoMongoDB(t *testing.T) {
 	if err != nil || !strings.Contains(out, "all indexes are there") {
 		t.Errorf("%v: %s", err, out)
 	}
-	// The stand-in tells its time only as a replica set; a MongoDB always does.
+	// The stand-in only reports its time as a replica set; MongoDB always does.
 	if !strings.Contains(out, "no transactions") && !strings.Contains(out, "ok     clock") {
 		t.Error(out)
 	}

@@ -15,7 +15,7 @@ func Names() (list []string) {
 	return list
 }
 
-// RestoreTo is a restore with a known name for what is put aside.
+// RestoreTo is a restore with a given name for the folder of replaced files.
 func RestoreTo(ctx context.Context, cfg config.Config, path, aside string) error {
 	if err := stageFrom(ctx, cfg, path); err != nil {
 		return err
@@ -23,7 +23,7 @@ func RestoreTo(ctx context.Context, cfg config.Config, path, aside string) error
 	return commitRestore(cfg.DataDir, aside)
 }
 
-// RestoreKilled is a restore of which so many moves were made, and half of the next.
+// RestoreKilled is a restore that is killed after this many moves and half of the next.
 func RestoreKilled(ctx context.Context, cfg config.Config, path, aside string, moves int) error {
 	if err := errors.Join(stageFrom(ctx, cfg, path), commit(cfg.DataDir, aside)); err != nil {
 		return err

@@ -42,7 +42,7 @@ func TestHealthTellsASiteWithoutItsDatabase(t *testing.T) {
 	plain := httptest.NewServer(server.Config.Handler)
 	defer plain.Close()
 	refused(t, at(t, cfg, plain.URL), []string{"health"}, "503", "no database")
-	cfg.TLSCertFile = "cert.pem" // by HTTPS now; nobody vouches for this certificate
+	cfg.TLSCertFile = "cert.pem" // HTTPS from here on, with a certificate that nobody trusts
 	refused(t, cfg, []string{"health"}, "certificate")
 }
 

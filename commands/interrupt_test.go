@@ -10,8 +10,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// countdown is a context that ends, as by Ctrl-C, when it has been asked so many
-// times whether it has.
+// countdown is a context that is cancelled, as by Ctrl-C, after it has been checked a number of times.
 type countdown struct {
 	context.Context
 	left atomic.Int64
@@ -24,8 +23,7 @@ func (c *countdown) Err() error {
 	return nil
 }
 
-// interrupted runs a command that is stopped at more and more places, until it
-// comes to its end.
+// interrupted runs a command that is stopped later and later, until it completes.
 func interrupted(t *testing.T, do func(ctx context.Context) error, after func(stopped bool)) {
 	t.Helper()
 	for asked := int64(0); ; asked++ {
@@ -43,7 +41,7 @@ func interrupted(t *testing.T, do func(ctx context.Context) error, after func(st
 			return
 		}
 		if asked > 10 {
-			asked += asked / 3 // the places are alike
+			asked += asked / 3 // the places are similar
 		}
 	}
 }

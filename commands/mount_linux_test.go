@@ -15,7 +15,7 @@ import (
 
 const mountsAt = "COMMANDS_TEST_MOUNTS"
 
-// mayMount runs the rest of a test in a process of its own, where it is root enough to mount. It returns true there.
+// mayMount runs the rest of the test in a separate process in which it is root enough to mount. It returns true there.
 func mayMount(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(mountsAt) != "" {
@@ -42,7 +42,7 @@ func mayMount(t *testing.T) bool {
 	return false
 }
 
-// mount mounts, until the test ends.
+// mount mounts until the test ends.
 func mount(t *testing.T, from, at, kind string, flags uintptr, options string) {
 	t.Helper()
 	check(t, os.MkdirAll(at, 0o700))
@@ -54,7 +54,7 @@ func mount(t *testing.T, from, at, kind string, flags uintptr, options string) {
 
 func tmpfs(t *testing.T, at, options string) { t.Helper(); mount(t, "tmpfs", at, "tmpfs", 0, options) }
 
-// bind shows a folder in another place as well, as a Docker volume does.
+// bind makes a folder appear in a second place, like a Docker volume.
 func bind(t *testing.T, from, at string, flags uintptr) {
 	t.Helper()
 	mount(t, from, at, "", syscall.MS_BIND, "")
@@ -65,7 +65,7 @@ func bind(t *testing.T, from, at string, flags uintptr) {
 	}
 }
 
-// A media folder that is a mount cannot be renamed. Its files are replaced all the same, and the old ones kept.
+// A media folder that is a mount point cannot be renamed. Its files are replaced nevertheless, and the old ones kept.
 func TestRestoreWhereMediaIsAMount(t *testing.T) {
 	if !mayMount(t) {
 		return
@@ -87,7 +87,7 @@ func TestRestoreWhereMediaIsAMount(t *testing.T) {
 	}
 }
 
-// Whatever stops a restore, the old site is what it was, and starts.
+// Whatever prevents a restore, the old site is unchanged and starts.
 func TestRestoreThatCannotWork(t *testing.T) {
 	if !mayMount(t) {
 		return
@@ -145,7 +145,7 @@ func TestRestoreThatCannotWork(t *testing.T) {
 	}
 }
 
-// What only reads works on a read-only mount; what writes says what to do.
+// Commands that only read work on a read-only mount; commands that write explain what to do.
 func TestCommandsOnAReadOnlyMount(t *testing.T) {
 	if !mayMount(t) {
 		return

@@ -18,12 +18,13 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// madeAt is when the folders in testdata/older were made, by the versions of the days that they are named after: two users with
-// a text and a photo, which bob likes; and in the later one, a comment and a subscription of bob's. Beside the data folder are
-// the tokens of a login of alice's. The first knows neither comments nor moderation, the second neither mail nor second steps.
+// madeAt is when the folders in testdata/older were made, by the versions of the days they are named after: two users
+// with a text post and a photo, which bob likes; in the later one, also a comment and a subscription of bob's. Next to
+// the data folder are the tokens of one of alice's logins. The first version has no comments or moderation, the second
+// no mail or second steps.
 var madeAt = time.Date(2026, time.November, 27, 5, 40, 0, 0, time.UTC)
 
-// older unpacks what an earlier version left.
+// older unpacks the data of an earlier version.
 func older(t *testing.T, archive string) (cfg config.Config, tokens testsite.M) {
 	t.Helper()
 	t.Setenv("MONGODB_URI", "")
@@ -78,7 +79,7 @@ func TestDataOfEarlierVersions(t *testing.T) {
 			for line := range strings.Lines(done(t, cfg, []string{"repair"})) {
 				told := strings.HasSuffix(line, "was missing\n") || strings.Contains(line, "removed what an earlier version kept")
 				if !told && !strings.HasPrefix(line, "Fixed ") && !strings.HasPrefix(line, "Nothing ") {
-					t.Errorf("repair: %s", line) // more than what that version didn't count yet, or counted otherwise
+					t.Errorf("repair: %s", line) // more than what that version didn't count yet, or counted differently
 				}
 			}
 			done(t, cfg, []string{"repair"}, "Nothing needed repair.")
@@ -90,12 +91,12 @@ func TestDataOfEarlierVersions(t *testing.T) {
 			done(t, cfg, []string{"backup", backup}, "is whole")
 			other := elsewhere(t, cfg)
 			done(t, other, []string{"restore", backup}, "Restored")
-			testsite.Start(t, other).SignIn("alice") // today, when the session of that time is long over
+			testsite.Start(t, other).SignIn("alice") // today, when that session is long over
 		})
 	}
 }
 
-// stillLoggedIn uses the tokens of a login before the update.
+// stillLoggedIn uses the tokens of a login from before the update.
 func stillLoggedIn(t *testing.T, site *testsite.Site, tokens testsite.M) {
 	t.Helper()
 	alice := site.Client()

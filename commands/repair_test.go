@@ -40,13 +40,13 @@ func TestRepairPrintsWhatItMended(t *testing.T) {
 		refused(t, cfg, []string{"seed"}, "the site is running", "stop it first")
 		refused(t, cfg, []string{"admin", "list"}, "the site is running", "stop it first")
 	} else {
-		done(t, cfg, []string{"repair"}, "Nothing needed repair") // while it runs
+		done(t, cfg, []string{"repair"}, "Nothing needed repair") // while the site is running
 	}
 	site.Close()
 }
 
-// What a kill left half-written goes at the start and by repair. Where other processes may be at work, what is young stays,
-// and repair says so.
+// Partial files left by a kill are removed at the start and by repair. If other processes may be working, recent ones
+// stay, and repair says so.
 func TestHalfWrittenFilesGo(t *testing.T) {
 	cfg := prepared(t)
 	draft := filepath.Join(cfg.MediaDir(), "private", fmt.Sprintf("%032x.mp4.tmp", 1))

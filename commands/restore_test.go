@@ -47,7 +47,7 @@ func TestRestoreChecksTheWholeFileFirst(t *testing.T) {
 		try("cut off", content[:n], "not a whole backup")
 		flipped := bytes.Clone(content)
 		for n < len(content) && flipped[n] == 0 {
-			n++ // what fills up a block of the tar file means nothing
+			n++ // padding of the tar file has no meaning
 		}
 		if n == len(content) {
 			continue
@@ -98,8 +98,8 @@ func tarOf(t *testing.T, h tar.Header, content ...string) []byte {
 	return out.Bytes()
 }
 
-// sparse is a small archive whose database has a hole of 800 MB, as GNU tar writes it (format 0.1). The package that we
-// read with makes none: it is given names of its own for the records, as long as the real ones.
+// sparse is a small archive whose database has a hole of 800 MB, as written by GNU tar (format 0.1). The package that
+// we read with can't write one: it is given placeholder names for the records, as long as the real ones.
 func sparse(t *testing.T) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -130,13 +130,13 @@ func sparse(t *testing.T) []byte {
 	return made
 }
 
-// The parts of a restored site are moved to their places one after the other. Wherever a kill cuts that off, the site does
-// not start with one half of each, and the same command finishes it.
+// The parts of a restored site are moved to their places one after another. Wherever a kill interrupts that, the site
+// doesn't start with half of each, and the same command completes it.
 func TestRestoreCutOffIsFinished(t *testing.T) {
 	for moves := range 5 {
 		t.Run(fmt.Sprint(moves), func(t *testing.T) {
 			path, other := overAnother(t)
-			check(t, os.MkdirAll(filepath.Join(other.DataDir, "restoring", "junk"), 0o700)) // of one that was killed earlier
+			check(t, os.MkdirAll(filepath.Join(other.DataDir, "restoring", "junk"), 0o700)) // left by an earlier killed restore
 			check(t, commands.RestoreKilled(t.Context(), other, path, "kept", moves))
 			refused(t, other, []string{"admin", "list"}, "a restore was cut off", `"restore"`)
 			refused(t, other, []string{"backup", path + "2"}, "a restore was cut off")
@@ -147,7 +147,7 @@ func TestRestoreCutOffIsFinished(t *testing.T) {
 	}
 }
 
-// What keeps a part from moving does not go away by itself: everything moves back, and the old site starts.
+// Whatever keeps a part from being moved doesn't go away by itself: everything is moved back, and the old site starts.
 func TestRestoreThatCannotBeFinishedIsUndone(t *testing.T) {
 	for _, part := range []string{"media/kept/private", "media/kept/public", "kept/tokentube.db"} {
 		t.Run(part, func(t *testing.T) {
@@ -167,7 +167,7 @@ func TestRestoreThatCannotBeFinishedIsUndone(t *testing.T) {
 	}
 }
 
-// overAnother is a backup of alice's site, and carol's stopped site to restore it over.
+// overAnother is a backup of alice's site, and carol's stopped site to restore it onto.
 func overAnother(t *testing.T) (path string, other config.Config) {
 	t.Helper()
 	cfg := embedded(t)
@@ -188,8 +188,8 @@ func hasCarol(t *testing.T, dataDir string, cfg config.Config) {
 	site.Close()
 }
 
-// The backup knows nothing of what was ended since: a token that was stolen, and ended by a change of the password, must
-// not live again, and nobody is told that theirs was stolen because it was renewed since.
+// The backup doesn't contain what was ended since: a stolen token that was ended by a password change must not become
+// valid again, and nobody is told that their token was stolen because it was renewed since.
 func TestRestoreEndsEverySession(t *testing.T) {
 	cfg := embedded(t)
 	site := testsite.Start(t, cfg)
@@ -207,7 +207,7 @@ func TestRestoreEndsEverySession(t *testing.T) {
 	alice.Get("/settings/sessions").Status(200)
 }
 
-// A database that cannot even be opened is what one restores for.
+// A database that cannot even be opened is a reason to restore.
 func TestRestoreOverADamagedSite(t *testing.T) {
 	cfg := embedded(t)
 	path := filepath.Join(t.TempDir(), "site.tar")

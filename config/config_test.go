@@ -16,7 +16,7 @@ const (
 	goodRefresh = "ZKD7YB3MLGSFEPRA6UIOQHJ4WVTN2C5X"
 )
 
-// with is an environment that Load takes, with some variables changed.
+// with is a valid environment with some variables changed.
 func with(changes map[string]string) map[string]string {
 	env := map[string]string{accessSecret: goodAccess, refreshSecret: goodRefresh}
 	maps.Copy(env, changes)
@@ -133,7 +133,7 @@ func TestOneFaultIsNamed(t *testing.T) {
 		for _, value := range values {
 			wanted := name
 			if value == "10m" {
-				wanted = "ACCESS_TOKEN_EXPIRY" // is the longer one then
+				wanted = "ACCESS_TOKEN_EXPIRY" // it is longer then
 			}
 			_, err := Load(with(map[string]string{name: value}))
 			if err == nil || !strings.HasPrefix(err.Error(), wanted+" must ") || strings.Contains(err.Error(), "\n") {

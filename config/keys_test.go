@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// keyFiles are files of every kind that somebody might name.
+// keyFiles are files of every kind that somebody might configure.
 type keyFiles struct {
 	t   *testing.T
 	dir string

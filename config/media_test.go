@@ -21,7 +21,7 @@ func TestMediaURL(t *testing.T) {
 		{"s3://bucket", "s3://key:a%2Fb+c@bucket?endpoint=https%3A%2F%2Fstorage.example.com&region=eu-west-1&session_token=token", aws},
 		{"s3://own:secret@bucket?region=us-east-1&endpoint=http://here", "s3://own:secret@bucket?endpoint=http%3A%2F%2Fhere&region=us-east-1", aws},
 		{"s3://bucket", "s3://bucket?region=eu-west-2", map[string]string{"AWS_DEFAULT_REGION": "eu-west-2"}},
-		{"s3://bucket", "s3://key:@bucket", map[string]string{"AWS_ACCESS_KEY_ID": "key"}}, // the storage says that a half is missing
+		{"s3://bucket", "s3://key:@bucket", map[string]string{"AWS_ACCESS_KEY_ID": "key"}}, // the storage reports that half is missing
 	} {
 		env := map[string]string{"DATA_DIR": t.TempDir(), "MEDIA_URL": c.url}
 		maps.Copy(env, c.env)

@@ -198,8 +198,8 @@ func TestPreviousSecretsMustBeGoodAndDifferent(t *testing.T) {
 	}
 }
 
-// With a private key the access secret is not used: it need not be there, and
-// what it was may be given as the previous one.
+// With a private key the access secret is unused: it may be missing, and its earlier value may be given as the previous
+// one.
 func TestAccessSecretIsNotNeededWithAPrivateKey(t *testing.T) {
 	f := newKeyFiles(t)
 	env := map[string]string{

@@ -20,15 +20,15 @@ import (
 	"tokentube/config"
 )
 
-// closing is how long the program takes at most to close the database, after the requests.
+// closing is how long the program takes at most to close the database, after the last request.
 const closing = 10 * time.Second
 
-// unit is a file for systemd, by section and name. A name can have several values.
+// unit is a systemd unit, by section and name. A name can have several values.
 type unit map[string]map[string][]string
 
 var unitFile = regexp.MustCompile("(?ms)^```ini\n# /etc/systemd/system/(\\S+)\n(.*?)^```")
 
-// units are the files that deployment.md has.
+// units are the unit files in deployment.md.
 func units(t *testing.T) (parsed map[string]unit, texts map[string]string) {
 	t.Helper()
 	parsed, texts = map[string]unit{}, map[string]string{}
@@ -68,7 +68,7 @@ func (u unit) one(t *testing.T, section, name string) string {
 	return u[section][name][0]
 }
 
-// environment are the variables of a unit: its own, and those of the file that stands above it.
+// environment are the variables of a unit: its own, and those of the file that is shown above it.
 func (u unit) environment(t *testing.T) map[string]string {
 	t.Helper()
 	own, err := godotenv.Unmarshal(strings.Join(u["[Service]"]["Environment"], "\n"))
@@ -105,7 +105,7 @@ func variables(t *testing.T) (names []string) {
 	return names
 }
 
-// usable checks that the program has all settings and accepts them.
+// usable checks that the program accepts the settings and that none is missing.
 func usable(t *testing.T, what string, env map[string]string) config.Config {
 	t.Helper()
 	all := variables(t)
@@ -121,7 +121,7 @@ func usable(t *testing.T, what string, env map[string]string) config.Config {
 	return cfg
 }
 
-// stopsInTime checks how long whoever stops the program waits before killing it.
+// stopsInTime checks that whatever stops the program waits long enough before killing it.
 func stopsInTime(t *testing.T, what, waits string, cfg config.Config) {
 	t.Helper()
 	d, err := config.ParseDuration(strings.TrimSuffix(waits, "s") + "s")
@@ -157,7 +157,7 @@ func TestUnitsAreTrueToTheProgram(t *testing.T) {
 	}
 }
 
-// systemd itself reads the units, where its tool is.
+// systemd itself checks the units, if its tool is installed.
 func TestUnitsAreReadBySystemd(t *testing.T) {
 	tool, err := exec.LookPath("systemd-analyze")
 	if err != nil {
@@ -183,7 +183,7 @@ func TestUnitsAreReadBySystemd(t *testing.T) {
 	}
 }
 
-// parseYAML reads what the library behind Gin reads.
+// parseYAML parses YAML with the library that Gin depends on.
 func parseYAML(t *testing.T, text string) map[string]any {
 	t.Helper()
 	parsed := map[string]any{}
@@ -193,7 +193,7 @@ func parseYAML(t *testing.T, text string) map[string]any {
 	return parsed
 }
 
-// in follows names through maps.
+// in follows names through nested maps.
 func in(t *testing.T, from any, names ...string) map[string]any {
 	t.Helper()
 	for _, name := range names {
@@ -212,7 +212,7 @@ func in(t *testing.T, from any, names ...string) map[string]any {
 
 var variable = regexp.MustCompile(`\$\{([A-Z0-9_]+)(?::([-?])([^}]*))?\}`)
 
-// filled replaces ${NAME:-default} as Compose does.
+// filled replaces ${NAME:-default} like Compose.
 func filled(text string, env map[string]string) (string, error) {
 	var err error
 	text = variable.ReplaceAllStringFunc(text, func(whole string) string {
@@ -269,7 +269,7 @@ func TestComposeIsTrueToTheProgram(t *testing.T) {
 		}
 		stopsInTime(t, "stop_grace_period", site["stop_grace_period"].(string), cfg)
 	}
-	// What can be set for the site in .env must have a use.
+	// Settings for the site in .env must have an effect.
 	for _, name := range []string{"BASE_URL", "COOKIE_PREFIX", "TRUSTED_PROXIES", "SMTP_URL", "MAIL_FROM"} {
 		if value, _ := in(t, site, "environment")[name].(string); !strings.Contains(value, "${"+name+":-") {
 			t.Errorf("%s is %q", name, value)
@@ -277,7 +277,7 @@ func TestComposeIsTrueToTheProgram(t *testing.T) {
 	}
 }
 
-// Whatever a service names is there, and what only it may reach is not published.
+// Everything that a service names exists, and what only services may reach is not published.
 func TestComposeHoldsTogether(t *testing.T) {
 	compose := parseYAML(t, read(t, "../compose.yaml"))
 	services := in(t, compose, "services")

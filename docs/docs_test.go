@@ -1,4 +1,4 @@
-// Package docs_test checks what the documents say that a program can check.
+// Package docs_test checks the parts of the documents that a program can check.
 package docs_test
 
 import (
@@ -12,7 +12,7 @@ import (
 	"unicode"
 )
 
-// documents are README.md and everything in this folder, by their paths.
+// documents are README.md and everything in this folder, by path.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	paths, err := filepath.Glob("*.md")
@@ -68,8 +68,8 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
-// anchors are the names that headings get where Markdown is shown: lower case,
-// hyphens for spaces, nothing else but letters and digits; repeated ones numbered.
+// anchors are the anchors that Markdown renderers give to headings: lower case, hyphens for spaces, nothing else but
+// letters and digits; repeated ones are numbered.
 func anchors(text string) []string {
 	var all []string
 	seen := map[string]int{}
@@ -95,9 +95,9 @@ func anchors(text string) []string {
 var (
 	// known are the variables that the program reads.
 	known = regexp.MustCompile(`r\.\w+\("([A-Z0-9_]+)"`)
-	// named are those that a text names: two words in capitals at least, or one of these.
+	// named matches variables named in a text: at least two words in capitals, or one of these.
 	named = regexp.MustCompile(`\b(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|PORT|HOST)\b`)
-	// others belong to what stands beside the program.
+	// others belong to other programs.
 	others = regexp.MustCompile(`^(AWS_\w+|ROOT_\w+_KEY|CLOUDINARY_\w+|NODE_ENV|X_TOKEN_SECRET(_PREVIOUS)?|CAP_\w+|AF_\w+|CGO_ENABLED|LOCALDB_\w+)$`)
 )
 

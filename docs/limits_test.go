@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// limits.md has each rate limit of the code, with its quota.
+// limits.md lists each rate limit of the code, with its quota.
 func TestLimitsAreTheOnesInTheCode(t *testing.T) {
 	table, code := read(t, "limits.md"), read(t, "../middlewares/limits.go")
 	found := regexp.MustCompile(`(?m)^\t(\w+Limit) += ratelimit\.Limit\{Name: "[\w-]+", Quota: ([\d_]+),`).FindAllStringSubmatch(code, -1)
@@ -24,7 +24,7 @@ func TestLimitsAreTheOnesInTheCode(t *testing.T) {
 	}
 }
 
-// numbers are those of a cell: "100, among the latest 1 000" has two.
+// numbers are the numbers in a cell: "100, among the latest 1 000" has two.
 func numbers(cell string) (all []string) {
 	for _, n := range regexp.MustCompile(`\d+(?: \d{3})*`).FindAllString(cell, -1) {
 		all = append(all, strings.ReplaceAll(n, " ", ""))
@@ -32,13 +32,13 @@ func numbers(cell string) (all []string) {
 	return all
 }
 
-// The rows of the table that name a constant of a file say its value.
+// The rows of the table that name a constant state its value.
 func TestBoundsAreTheOnesInTheCode(t *testing.T) {
 	rows := regexp.MustCompile("(?m)^\\|[^|]+\\|[^|]+\\|([^|]+)\\|[^|]*\\| `(\\w+)` in `([\\w/.]+)` \\|").FindAllStringSubmatch(read(t, "limits.md"), -1)
 	compared := map[string]bool{}
 	for _, row := range rows {
 		value := regexp.MustCompile(`(?m)^(?:const|\t)\s*` + row[2] + `\s+= ([\d_]+)\s*(?://.*)?$`).FindStringSubmatch(read(t, "../"+row[3]))
-		if value == nil { // a function, or worked out
+		if value == nil { // a function, or computed
 			continue
 		}
 		compared[row[2]] = true

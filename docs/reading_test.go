@@ -16,12 +16,12 @@ import (
 	"tokentube/utils/source"
 )
 
-// way is one of the four things that reading.md leads through.
+// way is one of the four walkthroughs in reading.md.
 type way struct {
 	title  string
-	files  []string // to be opened, in this order
-	named  []string // functions to look at
-	passed []string // called on the way, and not to be opened
+	files  []string // to open, in this order
+	named  []string // functions to read
+	passed []string // called along the way, but not to be opened
 }
 
 var (
@@ -30,7 +30,7 @@ var (
 	passed    = regexp.MustCompile(`(?s)\nNo need to open: (.*?)\.\n`)
 )
 
-// most is how many files may have to be opened for each.
+// most is how many files each of them may require opening.
 var most = map[string]int{"Login": 7, "Renewal": 7, "Logout": 6, "Liking a post": 6}
 
 func ways(t *testing.T) (all []way) {
@@ -68,8 +68,8 @@ func names(text string) (all []string) {
 	return all
 }
 
-// reading.md leads from the route to the database: each step names functions that are in its file, and no way is longer
-// than it may be.
+// reading.md leads from the route to the database: each step names functions that exist in its file, and no walkthrough
+// is longer than allowed.
 func TestReadingGuideNamesWhatIsThere(t *testing.T) {
 	code, err := source.New(os.DirFS(".."))
 	if err != nil {
@@ -99,9 +99,9 @@ func TestReadingGuideNamesWhatIsThere(t *testing.T) {
 	}
 }
 
-// Nothing else is called on the way: what the named functions call, and what that calls in the same files, is in one of
-// them, or is listed as not to be opened. The packages under utils and models/store are tools whose methods are
-// documented.
+// Nothing else is called along the way: everything that the named functions call, and what that calls in the same
+// files, is in one of the files, or is listed as not to be opened. The packages under utils and models/store are tools
+// with documented methods.
 func TestReadingGuideNamesAllThatIsCalled(t *testing.T) {
 	declared := declarations(t, "../routes", "../controllers", "../middlewares", "../models")
 	for _, w := range ways(t) {
@@ -129,13 +129,13 @@ func TestReadingGuideNamesAllThatIsCalled(t *testing.T) {
 	}
 }
 
-// function is a declared one, with what it calls or hands on.
+// function is a declared function, with what it calls or passes on.
 type function struct {
 	file, pkg, variable, receiver string
 	calls                         []call
 }
 
-// call is a name and what it is selected from, as far as one word says.
+// call is a name and what it is selected from, if that is a single identifier.
 type call struct{ base, name string }
 
 func declarations(t *testing.T, folders ...string) map[string]*function {
@@ -204,7 +204,7 @@ func calls(body ast.Node) []call {
 		add(c.Fun)
 		for _, arg := range c.Args {
 			if method, ok := arg.(*ast.SelectorExpr); ok {
-				add(method) // handed on
+				add(method) // passed on
 			}
 		}
 		return true
@@ -212,7 +212,7 @@ func calls(body ast.Node) []call {
 	return slices.Collect(maps.Keys(found))
 }
 
-// resolve finds what a call means, as far as names tell; "" is a function of another package or of the language.
+// resolve finds what a call refers to, as far as names tell; "" is a function of another package or of the language.
 func resolve(declared map[string]*function, from *function, c call) string {
 	own := func(of string) string {
 		if name := from.pkg + "." + of + c.name; declared[name] != nil {
@@ -235,7 +235,7 @@ func resolve(declared map[string]*function, from *function, c call) string {
 			continue
 		}
 		if strings.EqualFold(f.receiver, c.base) {
-			return name // of a field that is named like its type
+			return name // of a field named like its type
 		}
 		candidates = append(candidates, name)
 	}

@@ -22,7 +22,7 @@ func testsOf(t *testing.T, folder string) map[string]bool {
 	return found
 }
 
-// tokens.md says which test holds each rule: that test is there.
+// tokens.md names the test for each rule: those tests exist.
 func TestEveryRuleHasTheTestThatTheDocsName(t *testing.T) {
 	text := read(t, "tokens.md")
 	everywhere := map[string]bool{}
@@ -46,8 +46,8 @@ func TestEveryRuleHasTheTestThatTheDocsName(t *testing.T) {
 	}
 }
 
-// No requirement of levels 1 and 2 is left out: the sections of ASVS 5.0 with how
-// many requirements each has, and those of level 3 alone among them.
+// No requirement of levels 1 and 2 is missing: the sections of ASVS 5.0 with the number of requirements in each, and
+// those that are level 3 only.
 func TestASVSTableIsComplete(t *testing.T) {
 	text := read(t, "tokens.md")
 	rows := map[string]int{}

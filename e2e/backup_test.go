@@ -12,7 +12,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// Each backup of a site that is being written to is whole: it is restored, and repair finds nothing to mend in it.
+// Each backup of a site that is being written to is consistent: after restoring it, repair finds nothing to fix.
 func TestBackupOfARunningSite(t *testing.T) {
 	b, settings := build(t), quiet(t, t.TempDir())
 	p := b.start(t, settings)
@@ -34,7 +34,7 @@ func TestBackupOfARunningSite(t *testing.T) {
 		}
 		before := c.acknowledged.Load()
 		backups = append(backups, p.backup(admin))
-		c.wait(before + 20) // they go on between two
+		c.wait(before + 20) // writing continues between two backups
 	}
 	leave()
 	p.stop()
@@ -64,7 +64,7 @@ func TestBackupOfARunningSite(t *testing.T) {
 	t.Logf("%d backups with %d posts and %d unfinished removals, %d changes acknowledged, %d files shown", n, posts, removals, c.acknowledged.Load(), files)
 }
 
-// backup downloads one.
+// backup downloads a backup.
 func (p *process) backup(admin tokens) (path string) {
 	p.t.Helper()
 	r, err := http.NewRequest(http.MethodGet, p.base+"/api/v1/admin/backup", nil)

@@ -30,19 +30,20 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// balancer spreads requests over two processes, as docs/deployment.md configures it.
+// balancer distributes requests over two processes, configured as in docs/deployment.md.
 type balancer struct {
 	t       *testing.T
 	program binary
 	base    string
 	back    [2]env
 	running [2]*process
-	// leave tells it, where it doesn't find out, that a process gets no more requests; take, that it gets them again.
+	// leave tells a balancer that can't find out by itself that a process gets no more requests; take, that it gets
+	// them again.
 	leave, take func(i int)
 }
 
-// TestBehindBalancers restarts two processes in turn, behind the nginx and the Caddy that NGINX_BIN and CADDY_BIN name, while people use
-// the site. No request may be lost.
+// TestBehindBalancers restarts two processes in turn, behind the nginx and the Caddy in NGINX_BIN and CADDY_BIN, while
+// people use the site. No request may be lost.
 func TestBehindBalancers(t *testing.T) {
 	uri := os.Getenv("MONGODB_URI")
 	if uri == "" || os.Getenv("NGINX_BIN") == "" || os.Getenv("CADDY_BIN") == "" {
@@ -184,7 +185,7 @@ func (b *balancer) begin(i int) *process {
 	return p
 }
 
-// documented is the configuration in docs/deployment.md that this is in.
+// documented is the configuration in docs/deployment.md that contains this part.
 func documented(t *testing.T, part string) string {
 	t.Helper()
 	text, err := os.ReadFile("../docs/deployment.md")
@@ -198,7 +199,7 @@ func documented(t *testing.T, part string) string {
 	return ""
 }
 
-// replaced replaces each first with its second, which must be there.
+// replaced replaces each first text with the second; the first must occur.
 func replaced(t *testing.T, text string, pairs ...string) string {
 	t.Helper()
 	for i := 0; i < len(pairs); i += 2 {
@@ -230,7 +231,7 @@ func (b *balancer) startNginx(port string) {
 			temp += kind + "_temp_path " + filepath.Join(folder, kind) + "; "
 		}
 		all := "user root; pid " + filepath.Join(folder, "pid") + "; daemon off; error_log stderr; events {}\nhttp { access_log off; " + temp + upstream + server + "}"
-		// nginx may still be reading the file after the reload before.
+		// nginx may still be reading the file after the previous reload.
 		check(b.t, os.WriteFile(file+".new", []byte(all), 0o600))
 		check(b.t, os.Rename(file+".new", file))
 	}
@@ -257,12 +258,12 @@ func (b *balancer) startCaddy(port string) {
 	check(b.t, os.WriteFile(file, []byte("{\nadmin off\ndefault_bind 127.0.0.1 ::1\n}\n"+site), 0o600))
 	cmd := exec.Command(os.Getenv("CADDY_BIN"), "run", "--config", file, "--adapter", "caddyfile")
 	cmd.Env = []string{"HOME=" + folder, "XDG_DATA_HOME=" + folder, "XDG_CONFIG_HOME=" + folder}
-	// It finds out by itself, within one look and a little.
+	// It finds out by itself, within one check and a little more.
 	b.leave, b.take = func(int) {}, func(int) { time.Sleep(3 * time.Second) }
 	b.spread(cmd)
 }
 
-// spread starts the balancer, and waits until it answers.
+// spread starts the balancer, and waits until it responds.
 func (b *balancer) spread(cmd *exec.Cmd) {
 	b.t.Helper()
 	var said output
@@ -270,7 +271,7 @@ func (b *balancer) spread(cmd *exec.Cmd) {
 	check(b.t, cmd.Start())
 	b.t.Cleanup(func() {
 		check(b.t, cmd.Process.Signal(syscall.SIGTERM))
-		_ = cmd.Wait() // some end with a status of their own
+		_ = cmd.Wait() // some end with their own status
 		if b.t.Failed() {
 			said.mu.Lock()
 			defer said.mu.Unlock()
@@ -322,7 +323,7 @@ func (b *balancer) restartUnderLoad() {
 	}
 }
 
-// load is people who use the site. Whatever they are refused is a fault.
+// load simulates people who use the site. Any refusal is a fault.
 type load struct {
 	b      *balancer
 	t      *testing.T
@@ -332,8 +333,8 @@ type load struct {
 func (l load) member(name string) *visitor {
 	l.t.Helper()
 	v := newVisitor()
-	// nginx closes the browsers' idle connections when it reloads, and with them a request that has just been sent on one.
-	// Browsers send it again, http.Client only a GET: each request has a connection of its own.
+	// nginx closes the browsers' idle connections when it reloads, and with them a request that has just been sent on
+	// one. Browsers resend it, http.Client only resends a GET: so each request uses a separate connection.
 	v.client.Transport = &http.Transport{DisableKeepAlives: true}
 	answer, err := v.call(l.t.Context(), "POST", l.b.base+"/api/v1/users/register",
 		testsite.M{"username": name, "email": name + "@example.com", "fullName": name, "password": testsite.Password})
@@ -357,7 +358,7 @@ func (l load) done(kind string, answer *reply, err error) {
 }
 
 func (l load) use(ctx context.Context, v *visitor) {
-	whole := context.Background() // a request that was begun is finished
+	whole := context.Background() // a request that has begun is completed
 	i := 0
 	for ; ctx.Err() == nil; i++ {
 		answer, err := v.open(whole, l.b.base+"/")
@@ -375,7 +376,7 @@ func (l load) use(ctx context.Context, v *visitor) {
 	}
 }
 
-// upload sends pictures, each over some seconds.
+// upload sends pictures, each over several seconds.
 func (l load) upload(ctx context.Context, v *visitor) {
 	picture := image.NewGray(image.Rect(0, 0, 700, 700))
 	for i := range picture.Pix {
@@ -417,7 +418,7 @@ func (l load) uploadSlowly(v *visitor, content []byte) (*reply, error) {
 	return &reply{answer, string(body)}, errors.Join(err, answer.Body.Close())
 }
 
-// watch opens the events of a session of the lab, again each time that they end, as a browser does.
+// watch opens the event stream of a lab session, and reopens it whenever it ends, like a browser.
 func (l load) watch(ctx context.Context, v *visitor) {
 	answer, err := v.send(ctx, http.MethodPost, l.b.base+"/token-lab/session", nil,
 		http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Origin": {l.b.base}, "Accept": {"text/html"}})

@@ -1,5 +1,5 @@
-// Package e2e_test drives a real Chromium over a real port: whole journeys, and
-// every page for accessibility and fit. It is skipped where there is no browser.
+// Package e2e_test drives a real Chromium over a real port: complete user journeys, and every page's accessibility and
+// layout. It is skipped if there is no browser.
 package e2e_test
 
 import (
@@ -24,18 +24,18 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// patience is how long a page may take to become what a test waits for.
+// patience is how long a test waits for a page to reach a state.
 const patience = 20 * time.Second
 
 // site is a site under test that listens on a port.
 type site struct {
 	*testsite.Site
 	t    *testing.T
-	base string // its address
+	base string // its base URL
 }
 
-// open starts a site, whose requests first pass what is given. Chromium takes
-// Secure cookies by plain HTTP from localhost.
+// open starts a site, whose requests first pass through the given handlers. Chromium accepts Secure cookies over plain
+// HTTP from localhost.
 func open(t *testing.T, before ...func(http.Handler) http.Handler) *site {
 	t.Helper()
 	findBrowser(t)
@@ -56,8 +56,7 @@ func open(t *testing.T, before ...func(http.Handler) http.Handler) *site {
 	return s
 }
 
-// findBrowser skips the test where there is no browser, but not where all
-// checks must run.
+// findBrowser skips the test if there is no browser, except where all checks must run.
 func findBrowser(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -69,7 +68,7 @@ func findBrowser(t *testing.T) string {
 	return ""
 }
 
-// skip leaves a test out and says why; where CI=true it fails instead.
+// skip skips a test and gives the reason; with CI=true it fails instead.
 func skip(t *testing.T, why string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
@@ -78,8 +77,7 @@ func skip(t *testing.T, why string) {
 	t.Skip(why)
 }
 
-// Browser starts a browser of its own, with an empty profile, and returns its
-// first tab.
+// Browser starts a separate browser with an empty profile, and returns its first tab.
 func (s *site) Browser() *tab {
 	s.t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
@@ -92,7 +90,7 @@ func (s *site) Browser() *tab {
 	return s.tab(ctx)
 }
 
-// Tab opens another tab beside this one: they share their cookies.
+// Tab opens another tab next to this one; they share their cookies.
 func (p *tab) Tab() *tab { return p.site.tab(p.ctx) }
 
 // Stranger opens a window of the same browser that shares nothing with this one.
@@ -109,7 +107,7 @@ func (s *site) tab(parent context.Context, options ...chromedp.ContextOption) *t
 	return p
 }
 
-// tab is a page as a person has it before them.
+// tab is a page as a person sees it.
 type tab struct {
 	*site
 	t   *testing.T
@@ -120,10 +118,10 @@ type tab struct {
 	mu       sync.Mutex
 	faults   []string // exceptions, console errors, refused or failed loads
 	expected []string
-	requests []string // the addresses of all, to this site or any other
+	requests []string // the URLs of all requests, to this site or any other
 }
 
-// listen collects what must not happen in a page.
+// listen collects what must not happen on a page.
 func (p *tab) listen(event any) {
 	switch e := event.(type) {
 	case *runtime.EventExceptionThrown:
@@ -151,7 +149,7 @@ func (p *tab) listen(event any) {
 	}
 }
 
-// sent are the addresses of the requests so far.
+// sent are the URLs of the requests so far.
 func (p *tab) sent() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

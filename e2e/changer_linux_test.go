@@ -18,12 +18,12 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// changer is a user who changes their password again and again, with two logins, and knows which of these each change
-// must have ended.
+// changer is a user who keeps changing their password, with two logins, and knows which of these each change must have
+// ended.
 type changer struct {
 	t        *testing.T
 	name, id string
-	current  int  // how often the password was changed
+	current  int  // how many times the password has been changed
 	doubt    bool // it may have been changed once more
 	logins   []*heldLogin
 }
@@ -32,7 +32,7 @@ type changer struct {
 type heldLogin struct {
 	tokens
 	session  string
-	password int // the change that it followed
+	password int // the change before it
 }
 
 func newChanger(p *process, name string) *changer {
@@ -46,7 +46,7 @@ func newChanger(p *process, name string) *changer {
 	return c
 }
 
-// secret is the password after so many changes.
+// secret is the password after n changes.
 func (c *changer) secret(n int) string {
 	if n == 0 {
 		return testsite.Password
@@ -54,7 +54,7 @@ func (c *changer) secret(n int) string {
 	return fmt.Sprintf("correct horse %d battery staple", n)
 }
 
-// change changes the password until the time is over, or until it left before it was told whether that was done.
+// change changes the password until time is up, or until it disconnects before learning whether that succeeded.
 func (c *changer) change(p *process, over *atomic.Bool) {
 	for !over.Load() && !c.doubt && !c.t.Failed() {
 		held := 0
@@ -86,7 +86,7 @@ func (c *changer) logIn(p *process) {
 	}
 }
 
-// once changes the password once, if all goes well, and leaves after a while, if that is not zero.
+// once changes the password once, if all goes well, and disconnects after a while if that is not zero.
 func (c *changer) once(p *process, leave time.Duration) {
 	var with *heldLogin
 	for _, l := range c.logins {
@@ -117,7 +117,7 @@ func (c *changer) once(p *process, leave time.Duration) {
 	c.checkLogins(p)
 }
 
-// checkLogins looks whether exactly those are over that a change has ended.
+// checkLogins checks that exactly those logins are over that a change has ended.
 func (c *changer) checkLogins(p *process) {
 	for _, l := range c.logins {
 		if l.AccessToken == "" || l.password < c.current-1 {
@@ -128,7 +128,7 @@ func (c *changer) checkLogins(p *process) {
 			want = http.StatusUnauthorized
 		}
 		status, end := 0, time.Now().Add(patience)
-		for status == 0 || noRoom(status) && time.Now().Before(end) { // the first use of a token is noted, which takes room
+		for status == 0 || noRoom(status) && time.Now().Before(end) { // the first use of a token is recorded, which takes space
 			status, _ = c.call(context.Background(), p, http.MethodGet, whoAmI, l.AccessToken, nil)
 		}
 		if status != want {
@@ -162,8 +162,8 @@ func (c *changer) call(ctx context.Context, p *process, method, path, token stri
 	return answer.StatusCode, got
 }
 
-// compare tells whether the password, the logins and the security log agree. From then on it is known what had been in
-// doubt.
+// compare checks that the password, the logins and the security log agree. Afterwards, everything that was in doubt is
+// known.
 func (c *changer) compare(s stored) (faults []string) {
 	changed, known := c.doubt && c.isSecret(s, c.current+1), map[string]bool{}
 	if changed {
@@ -218,7 +218,8 @@ func (s stored) liveSessions(user string) map[string]bool {
 	return live
 }
 
-// passwordEvents counts the changes in the security log, which from the fiftieth of a day on counts them in one entry.
+// passwordEvents counts the changes in the security log, which from the fiftieth of a day counts them in a single
+// entry.
 func (s stored) passwordEvents(user string) (n int64) {
 	for _, doc := range s["events"] {
 		if doc.Lookup("user").ObjectID().Hex() == user && doc.Lookup("type").StringValue() == "password_changed" {

@@ -22,7 +22,7 @@ func (p *tab) subscribed(pressed, count string) {
 		` && b.querySelector("[data-count]").textContent === `+quote(count)+`)(`+subscribeButton+`)`)
 }
 
-// TestSubscribing does it with scripts, without, and where the server refuses.
+// TestSubscribing subscribes with scripts, without, and where the server refuses.
 func TestSubscribing(t *testing.T) {
 	s := open(t)
 	s.User("alice").JSON("POST", "/api/v1/tweets", testsite.M{"content": "Hello from alice"}).Status(201)
@@ -45,7 +45,7 @@ func TestSubscribing(t *testing.T) {
 	p.click(subscribeButton)
 	p.subscribed("false", "0")
 
-	// Refused: the button goes back, and the page says why.
+	// Refused: the button changes back, and the page says why.
 	carol := s.User("carol")
 	p.Go("/@carol")
 	p.enhanced(subscribeForm, "submit")
@@ -67,7 +67,7 @@ func TestSubscribing(t *testing.T) {
 	q.Sees("No subscriptions yet")
 }
 
-// TestHistory watches a part of a video, and goes on there.
+// TestHistory watches a part of a video, and resumes there.
 func TestHistory(t *testing.T) {
 	s := open(t)
 	alice := s.User("alice")
@@ -127,7 +127,7 @@ func TestPlaylists(t *testing.T) {
 	p.enhanced(later, "submit")
 	p.click(later + `?.querySelector("button")`)
 	p.until("a pressed button", later+`.querySelector("button").getAttribute("aria-pressed") === "true"`)
-	p.Sees("Saved to “Watch later”.") // the server says so too
+	p.Sees("Saved to “Watch later”.") // the server confirms it
 
 	p.enhanced(`document.querySelector("[data-save]")`, "click")
 	p.Follow("Save to playlist")
@@ -173,7 +173,7 @@ func TestPlaylists(t *testing.T) {
 	q.Sees("Playlist deleted.")
 }
 
-// TestSharing copies the links of a channel and of a post, and sees a notification arrive without a reload.
+// TestSharing copies the links of a channel and of a post, and sees a notification arrive without reloading.
 func TestSharing(t *testing.T) {
 	s := open(t)
 	alice := s.User("alice")
@@ -193,7 +193,7 @@ func TestSharing(t *testing.T) {
 	}
 
 	bob.JSON("POST", "/api/v1/comments/"+post, testsite.M{"content": "Hi"}).Status(201)
-	s.DB.WaitRemovals()                                                                 // people are told in the background
-	evaluate[chromedp.Void](p, `document.dispatchEvent(new Event("visibilitychange"))`) // as when the tab is looked at again
+	s.DB.WaitRemovals()                                                                 // notifications are sent in the background
+	evaluate[chromedp.Void](p, `document.dispatchEvent(new Event("visibilitychange"))`) // as when the user returns to the tab
 	p.until("the bell to tell", `((b) => b && !b.hidden && b.textContent === "1")(document.querySelector("[data-unread]"))`)
 }

@@ -12,7 +12,7 @@ const (
 	commentLike = `document.querySelector(".comment-bar [data-toggle] button")`
 )
 
-// shown waits for the words of the comments, in their order, with the number above them.
+// shown waits for the texts of the comments, in order, with their number above them.
 func (p *tab) shown(title string, words ...string) {
 	p.t.Helper()
 	list := ""
@@ -23,7 +23,7 @@ func (p *tab) shown(title string, words ...string) {
 		` && JSON.stringify([...document.querySelectorAll(".comment:not([aria-busy=true], [hidden]) .comment-text, .comment-gone > p:first-child")].map((c) => c.textContent)) === JSON.stringify([`+list+`])`)
 }
 
-// TestComments talks about a post with scripts: nothing loads a page anew, and what the site refuses is undone.
+// TestComments comments on a post with scripts: nothing reloads a page, and what the site refuses is undone.
 func TestComments(t *testing.T) {
 	s := open(t)
 	alice, bob := s.User("alice"), s.User("bob")

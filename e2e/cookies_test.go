@@ -13,7 +13,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// TestLostCookies logs in with a browser that does not keep what the form brought, with scripts and without.
+// TestLostCookies logs in with a browser that drops the form's cookie, with scripts and without.
 func TestLostCookies(t *testing.T) {
 	s := open(t)
 	s.User("alice")
@@ -37,7 +37,7 @@ func TestLostCookies(t *testing.T) {
 	}
 }
 
-// TestCookieThereTwice has a stale cookie under the path of the settings: nobody is sent back and forth without a word.
+// TestCookieThereTwice has a stale cookie under the settings' path: nobody ends up in an unexplained redirect loop.
 func TestCookieThereTwice(t *testing.T) {
 	s := open(t)
 	s.User("alice")
@@ -55,7 +55,7 @@ func TestCookieThereTwice(t *testing.T) {
 	p.Sees("two different cookies named AccessToken", "Delete this site's cookies")
 }
 
-// TestSentAgain sends a form, and again before the response is there, as by a double click: one post comes of it.
+// TestSentAgain submits a form twice before the response arrives, like a double click: it creates one post.
 func TestSentAgain(t *testing.T) {
 	var sent atomic.Int64
 	made := make(chan struct{})

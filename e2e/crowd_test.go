@@ -23,12 +23,12 @@ import (
 
 const (
 	crowdUsers   = 4
-	crowdWriters = 8 // two of each user
+	crowdWriters = 8 // two for each user
 	ownPosts     = 10
 )
 
-// crowd are writers who change a site at the same time. Each remembers what it was told, and what it was not told the
-// outcome of.
+// crowd are writers who change a site concurrently. Each remembers the responses, and the requests whose outcome is
+// unknown.
 type crowd struct {
 	t       *testing.T
 	base    string
@@ -36,7 +36,7 @@ type crowd struct {
 	writers []*writer
 
 	brittle func(status int) bool // which failures are expected; 0 is no response
-	leave   bool                  // some leave before the response
+	leave   bool                  // some disconnect before the response
 	over    atomic.Bool
 
 	mu           sync.Mutex
@@ -58,8 +58,8 @@ type writer struct {
 	made   int
 }
 
-// postFact is what a writer knows of one of its posts: nobody else changes it. While it is not sure, the last change may
-// have happened or not. A post that was never acknowledged has no id.
+// postFact is what a writer knows about one of its posts, which nobody else changes. While it is uncertain, the last
+// change may have happened or not. A post that was never acknowledged has no id.
 type postFact struct {
 	text       string
 	at         address
@@ -67,7 +67,7 @@ type postFact struct {
 	gone, sure bool
 }
 
-// address is where the API has a post.
+// address is the path of a post in the API.
 type address struct{ folder, id string }
 
 func (a address) String() string { return a.folder + a.id }
@@ -95,7 +95,7 @@ func newCrowd(t *testing.T, p *process) *crowd {
 	return c
 }
 
-// whoIs is the id of whose tokens these are.
+// whoIs is the id of the user with these tokens.
 func (p *process) whoIs(who tokens) string {
 	p.t.Helper()
 	var answer struct {
@@ -107,7 +107,7 @@ func (p *process) whoIs(who tokens) string {
 	return answer.Data.ID
 }
 
-// begin lets all of them write until end is called, or the test is over.
+// begin lets all of them write until end is called, or the test ends.
 func (c *crowd) begin() (end func()) {
 	c.over.Store(false)
 	var all sync.WaitGroup
@@ -148,7 +148,7 @@ func (w *writer) act() {
 	}
 }
 
-// anyOwn is a post of the writer's that is there for sure.
+// anyOwn is one of the writer's posts that certainly exists.
 func (w *writer) anyOwn() *postFact {
 	var known []*postFact
 	for _, p := range w.posts {
@@ -202,7 +202,7 @@ func fileForm(t testing.TB, field string, picture []byte, title, visibility stri
 	return form.FormDataContentType(), b.Bytes()
 }
 
-// flip publishes a draft, or the other way round.
+// flip publishes a draft, or unpublishes a post.
 func (w *writer) flip(p *postFact) {
 	to := map[string]string{"draft": "public", "public": "draft"}[p.visibility]
 	p.sure = false
@@ -218,7 +218,8 @@ func (w *writer) remove(p *postFact) {
 	}
 }
 
-// target is any post, often one of the first ones, which many like. Of two writers of one user, one may like it.
+// target is any post, often one of the first ones, which many people like. Of two writers of one user, only one may
+// like it.
 func (w *writer) target() (post address, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -232,7 +233,7 @@ func (w *writer) target() (post address, ok bool) {
 	return post, int(post.id[len(post.id)-1])%2 == w.number/crowdUsers
 }
 
-// like likes a post, or takes that back. Where the post is not there or not to be seen, the like may be as it was, or
+// like likes a post, or withdraws the like. If the post doesn't exist or isn't visible, the like may be unchanged, or
 // changed the moment before.
 func (w *writer) like(method string) {
 	post, ok := w.target()
@@ -256,7 +257,7 @@ func (w *writer) look() {
 	}
 }
 
-// ask sends a request and returns the status, or 0 where there is no response.
+// ask sends a request and returns the status, or 0 without a response.
 func (w *writer) ask(method, path, kind string, body []byte, into any, also ...int) int {
 	ctx := context.Background()
 	if w.leave && rand.IntN(6) == 0 {
@@ -305,8 +306,8 @@ func (w *writer) exchange(ctx context.Context, method, path, kind string, body [
 	return answer.StatusCode, text, nil
 }
 
-// compare tells what was acknowledged and is not there, and what is there and was not asked for. From then on the writers
-// know what had been in doubt.
+// compare reports what was acknowledged but is missing, and what exists but was never requested. Afterwards, the
+// writers know everything that was in doubt.
 func (c *crowd) compare(s stored) (faults []string) {
 	byText, likes := map[string]bson.Raw{}, map[string]bool{}
 	for _, doc := range s["posts"] {
@@ -340,7 +341,7 @@ func (c *crowd) compare(s stored) (faults []string) {
 	return faults
 }
 
-// comparePosts takes the writer's posts off the list, and keeps those that are there.
+// comparePosts takes the writer's posts off the list, and keeps those that exist.
 func (w *writer) comparePosts(byText map[string]bson.Raw) (faults []string) {
 	var left []*postFact
 	for _, p := range w.posts {
@@ -376,7 +377,7 @@ func (w *writer) compareLikes(likes, there map[string]bool) (faults []string) {
 	return faults
 }
 
-// wait waits until so many changes were acknowledged.
+// wait waits until this many changes have been acknowledged.
 func (c *crowd) wait(changes int64) {
 	c.t.Helper()
 	for end := time.Now().Add(patience); c.acknowledged.Load() < changes && !c.t.Failed(); time.Sleep(5 * time.Millisecond) {
@@ -386,7 +387,7 @@ func (c *crowd) wait(changes int64) {
 	}
 }
 
-// show opens every file that a document names, and tells how many there are.
+// show opens every file that a document names, and returns how many there are.
 func (c *crowd) show(s stored) (files int) {
 	c.t.Helper()
 	owners := map[string]*writer{}

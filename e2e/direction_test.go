@@ -8,7 +8,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// TestDirections: each line of what people write begins at the side where its language begins, wherever it is shown.
+// TestDirections: each line that people write starts at the side where its language starts, wherever it is shown.
 func TestDirections(t *testing.T) {
 	const mixed, other = "A line in English.\n\n#بحر ثم سطر بالعربية", "سطر بالعربية\nA line in English."
 	s := open(t)
@@ -36,7 +36,7 @@ func TestDirections(t *testing.T) {
 	}
 }
 
-// sides tells at which side of its line each line of a text touches: its letters stand there.
+// sides returns the side that each line of a text touches: that is where its letters are.
 const sides = `(text) => [...document.querySelectorAll(text + " .line")].map((line) => {
   const range = document.createRange();
   range.selectNodeContents(line);

@@ -21,19 +21,21 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// The test that runs in a process of its own, where it may mount a disk, is told where, and which program to run.
+// Tell the test that runs in a separate process, where it may mount a disk, the path of the disk and the program to
+// run.
 const smallDiskAt, smallDiskProgram = "E2E_SMALL_DISK", "E2E_PROGRAM"
 
 const changers = 3
 
-// TestFullDisk fills and frees the disk of a site that is written to, while some clients leave before they are answered.
-// Each change has happened as a whole or not at all.
+// TestFullDisk fills and frees the disk of a site that is being written to, while some clients disconnect before the
+// response. Each change has happened completely or not at all.
 func TestFullDisk(t *testing.T) { onSmallDisk(t, "size=12m", binary.outlivesFullDisk) }
 
-// TestFullDiskMakesRoom: people read, log in and delete on a full disk, until there is room again. Anything else is told why not.
+// TestFullDiskMakesRoom: people read, log in and delete on a full disk, until there is space again. Everything else is
+// refused with an explanation.
 func TestFullDiskMakesRoom(t *testing.T) { onSmallDisk(t, "size=12m", binary.makesRoom) }
 
-// onSmallDisk runs a test in a process of its own, which may mount a disk.
+// onSmallDisk runs a test in a separate process, which may mount a disk.
 func onSmallDisk(t *testing.T, size string, test func(b binary, t *testing.T, disk string)) {
 	t.Helper()
 	if disk := os.Getenv(smallDiskAt); disk != "" {
@@ -64,7 +66,7 @@ func onSmallDisk(t *testing.T, size string, test func(b binary, t *testing.T, di
 	t.Logf("%s", out)
 }
 
-// noRoom tells the statuses of what a full disk refuses; 503 is a write beside it that was not tried.
+// noRoom reports whether the status is one that a full disk causes; 503 is a concurrent write that was not attempted.
 func noRoom(status int) bool {
 	return status == http.StatusInsufficientStorage || status == http.StatusServiceUnavailable
 }
@@ -98,7 +100,7 @@ func (b binary) makesRoom(t *testing.T, disk string) {
 	fill(t, disk)
 	tweet := testsite.M{"content": strings.Repeat("text ", 300)}
 	status, text := 0, ""
-	for range 5000 { // into what is free in the file
+	for range 5000 { // into the free space within the file
 		if status, text = call(http.MethodPost, "/api/v1/tweets", tweet); status != http.StatusCreated {
 			break
 		}
@@ -154,7 +156,7 @@ func (b binary) makesRoom(t *testing.T, disk string) {
 
 var photoIDs = regexp.MustCompile(`/media/posts/([0-9a-f]{24})"`)
 
-// fill takes what room there is left.
+// fill uses up the remaining space.
 func fill(t *testing.T, disk string) {
 	t.Helper()
 	f, err := os.OpenFile(filepath.Join(disk, "ballast"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -220,7 +222,7 @@ func (b binary) outlivesFullDisk(t *testing.T, disk string) {
 	}
 }
 
-// flicker fills the disk and frees it, for a second and a half.
+// flicker fills the disk and frees it, repeatedly for a second and a half.
 func flicker(t *testing.T, disk string) {
 	t.Helper()
 	ballast := filepath.Join(disk, "ballast")

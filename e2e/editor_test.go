@@ -62,7 +62,7 @@ func TestTokenEditor(t *testing.T) {
 	}
 }
 
-// TestDecoder takes tokens apart. The page makes no request for it, to nobody, and keeps nothing.
+// TestDecoder decodes tokens. The page makes no request for it, and stores nothing.
 func TestDecoder(t *testing.T) {
 	part := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 	now := time.Now().Unix()
@@ -116,7 +116,8 @@ func TestDecoder(t *testing.T) {
 	}
 }
 
-// TestLearnRemembers: with scripts, lessons that were opened are marked and the language stays; without, all of it is there.
+// TestLearnRemembers: with scripts, visited lessons are marked and the language is remembered; without, all the content
+// is there.
 func TestLearnRemembers(t *testing.T) {
 	s := open(t)
 	p := s.Browser()

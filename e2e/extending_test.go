@@ -20,8 +20,8 @@ import (
 	"tokentube/utils/localdb"
 )
 
-// TestExtending does what docs/extending.md says, in a copy of the project, and
-// uses the feature that comes of it. It fails when that page is out of date.
+// TestExtending follows docs/extending.md in a copy of the project, and uses the resulting feature. It fails if that
+// page is out of date.
 func TestExtending(t *testing.T) {
 	tree := copyOfProject(t)
 	text, err := os.ReadFile("../docs/extending.md")
@@ -41,7 +41,7 @@ func TestExtending(t *testing.T) {
 	}
 	program := buildIn(t, tree)
 	t.Run("tests", func(t *testing.T) {
-		cmd := exec.Command("go", append([]string{"test", "-short"}, testsOf(t, tree, changed)...)...) // short: not this test again, nor the browser's
+		cmd := exec.Command("go", append([]string{"test", "-short"}, testsOf(t, tree, changed)...)...) // short: excludes this test, and the browser tests
 		cmd.Dir, cmd.Env = tree, append(os.Environ(), "MONGODB_URI=")
 		out, err := cmd.CombinedOutput()
 		if err != nil {
@@ -51,7 +51,7 @@ func TestExtending(t *testing.T) {
 	t.Run("in use", program.bookmarks)
 }
 
-// testsOf names the packages whose tests use what was changed, and the one that reads all files.
+// testsOf names the packages whose tests use the changed files, and the one that reads all files.
 func testsOf(t *testing.T, tree string, changed []string) []string {
 	t.Helper()
 	cmd := exec.Command("go", "list", "-test", "-f", `{{.ImportPath}} {{join .Deps " "}}`, "./...")
@@ -73,10 +73,10 @@ func testsOf(t *testing.T, tree string, changed []string) []string {
 	return packages
 }
 
-// blocks are the file's path and, as the next thing, a fenced block.
+// blocks are a file's path directly followed by a fenced block.
 var blocks = regexp.MustCompile("(?s)\n`([^`\n ]+)`\n\n```(\\w+)\n(.*?\n)```\n")
 
-// copyOfProject copies what the project consists of, and not what it has stored.
+// copyOfProject copies the project, without stored data.
 func copyOfProject(t *testing.T) string {
 	t.Helper()
 	tree := t.TempDir()
@@ -97,8 +97,7 @@ func copyOfProject(t *testing.T) string {
 	return tree
 }
 
-// apply makes a new file, or changes one by a diff, whose unchanged lines must
-// stand in the file once.
+// apply creates a file, or changes one by a diff, whose unchanged lines must occur in the file once.
 func apply(t *testing.T, tree, name, kind, text string) {
 	t.Helper()
 	path := filepath.Join(tree, filepath.FromSlash(name))
@@ -146,7 +145,7 @@ func (b binary) bookmarks(t *testing.T) {
 	if page := p.as(alice, http.MethodGet, "/posts/"+kept, http.StatusOK); !strings.Contains(page, "/bookmarks/"+kept) {
 		t.Errorf("no button: %s", page)
 	}
-	p.bookmarked(alice, other, kept) // the latest first
+	p.bookmarked(alice, other, kept) // latest first
 	p.bookmarked(bob, kept)
 
 	p.as(alice, http.MethodPut, "/api/v1/bookmarks/"+draft, http.StatusNotFound)
@@ -162,7 +161,7 @@ func (b binary) bookmarks(t *testing.T) {
 
 	p.as(bob, http.MethodDelete, "/api/v1/tweets/"+other, http.StatusOK)
 	p.bookmarked(alice, kept)
-	p.remove("bob", bob) // his bookmark, and his posts with what hangs on them
+	p.remove("bob", bob) // his bookmark, and his posts with everything attached to them
 	p.bookmarked(alice)
 	mine := p.post(alice, "my own", "public")
 	p.as(alice, http.MethodPut, "/api/v1/bookmarks/"+mine, http.StatusOK)
@@ -180,7 +179,7 @@ func (b binary) bookmarks(t *testing.T) {
 	}
 }
 
-// as sends a request as whose tokens these are, or as nobody.
+// as sends a request with these tokens, or with none.
 func (p *process) as(who tokens, method, path string, want int) string {
 	p.t.Helper()
 	header := http.Header{}
@@ -230,8 +229,7 @@ func (p *process) bookmarked(who tokens, want ...string) {
 	}
 }
 
-// remove deletes an account, and waits until all of it is gone: then its name
-// can be taken again.
+// remove deletes an account, and waits until all of it is gone: then its name is available again.
 func (p *process) remove(name string, who tokens) {
 	p.t.Helper()
 	code, body := p.send(http.MethodDelete, "/api/v1/users/me", testsite.M{"password": testsite.Password},

@@ -9,7 +9,7 @@ import (
 	"tokentube/models/sample"
 )
 
-// observe notes what Chromium's performance APIs tell about a page, from its beginning.
+// observe records what Chromium's performance APIs report about a page, from its beginning.
 const observe = `window.seen = { shift: 0, moved: [], long: 0 };
 new PerformanceObserver((list) => {
   for (const e of list.getEntries()) {
@@ -22,7 +22,7 @@ new PerformanceObserver((list) => {
   for (const e of list.getEntries()) seen.long = Math.max(seen.long, e.duration);
 }).observe({ type: "longtask", buffered: true });`
 
-// figures adds up what was sent for the page besides pictures and videos: with heads, and as long as it was on the way.
+// figures adds up what was transferred for the page besides pictures and videos: including headers, and compressed.
 const figures = `(() => {
   const all = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
   const kind = (e) => /\/media\//.test(e.name) || ["img", "video"].includes(e.initiatorType) ? "pictures"
@@ -43,7 +43,7 @@ type firstView struct {
 	Besides  int     `json:"besides"`
 	Shift    float64 `json:"shift"`
 	Moved    string  `json:"moved"`
-	Photo    string  `json:"photo"` // the address of the one that the page shows
+	Photo    string  `json:"photo"` // the URL of the one that the page shows
 	Long     float64 `json:"long"`  // the longest task of the main thread, in milliseconds; 0: none took 50
 }
 
@@ -58,8 +58,8 @@ const (
 })()`
 )
 
-// TestFirstView measures what a visitor's first look at the main pages of a site with sample content takes. It fails for what
-// is the same each time: bytes, and what moves. How long something takes it only tells.
+// TestFirstView measures what a visitor's first view of the main pages costs on a site with sample content. It fails on
+// what is the same each time: bytes, and layout shifts. Times are only reported.
 func TestFirstView(t *testing.T) {
 	s := open(t)
 	_, err := sample.Filler{Site: s.Data.Site, Files: s.Media, Hasher: s.Hasher}.Fill(t.Context())
@@ -85,8 +85,8 @@ func TestFirstView(t *testing.T) {
 	}
 }
 
-// firstView opens a page in a window that has seen nothing yet, with so many pixels of the screen for each of a page, and
-// scrolls through it.
+// firstView opens a page in a fresh window, with the given ratio of screen pixels to page pixels, and scrolls through
+// it.
 func (p *tab) firstView(path string, width int64, density float64) firstView {
 	p.t.Helper()
 	fresh := p.Stranger()
@@ -99,7 +99,7 @@ func (p *tab) firstView(path string, width int64, density float64) firstView {
 	pictures := evaluate[firstView](fresh, figures).Pictures // before more of them are loaded
 	evaluate[bool](fresh, scrollThrough)
 	fresh.until("the pictures", `[...document.images].every((i) => i.complete)`)
-	got := evaluate[firstView](fresh, figures) // with the scripts that come later
+	got := evaluate[firstView](fresh, figures) // with the scripts that load later
 	got.Pictures = pictures
 	return got
 }

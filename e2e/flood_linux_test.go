@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// stalls are the ways to occupy a server with next to nothing: what is sent of a request, and then nothing more.
+// stalls are ways to occupy a server with next to nothing: the part of a request that is sent before going silent.
 var stalls = []string{
 	"",
 	"GET / HTTP/1.1\r\nHost: loc",
@@ -26,15 +26,15 @@ var stalls = []string{
 	"POST /watch HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000000\r\n\r\n--x\r\n",
 	"POST /register HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000000\r\n\r\n--x\r\n",
 	"HEAD /static/icons.svg HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n",
-	"GET /static/icons.svg HTTP/1.1\r\nHost: localhost\r\n\r\n", // whose response nobody takes
+	"GET /static/icons.svg HTTP/1.1\r\nHost: localhost\r\n\r\n", // whose response nobody reads
 }
 
-// from opens connections from an address of this machine (127.0.0.0/8).
+// from opens connections from one of this machine's addresses (127.0.0.0/8).
 func from(address string) *net.Dialer {
 	return &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}, Timeout: 10 * time.Second}
 }
 
-// flood keeps so many stalled connections open from each address: the one that is closed is opened again, until end is called.
+// flood keeps this many stalled connections open from each address: closed ones are reopened, until end is called.
 func flood(t *testing.T, port string, addresses []string, each int) (end func()) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -55,7 +55,7 @@ func flood(t *testing.T, port string, addresses []string, each int) (end func())
 	return func() { stop(); all.Wait() }
 }
 
-// stall opens a connection and says no more than this, until the server closes it.
+// stall opens a connection and sends no more than this, until the server closes it.
 func stall(ctx context.Context, address, port, says string, opened func()) {
 	conn, err := from(address).DialContext(ctx, "tcp4", "127.0.0.1:"+port)
 	if err == nil {
@@ -67,7 +67,7 @@ func stall(ctx context.Context, address, port, says string, opened func()) {
 		_, err = io.Copy(io.Discard, conn)
 		_ = conn.Close()
 	}
-	if err != nil { // refused: not at once again, or the test itself would take the machine
+	if err != nil { // refused: wait before retrying, or the test itself would exhaust the machine
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Second):
@@ -75,7 +75,7 @@ func stall(ctx context.Context, address, port, says string, opened func()) {
 	}
 }
 
-// comes opens pages as one does who comes for the first time, and tells how long each took.
+// comes opens pages like a first-time visitor, and returns how long each took.
 func comes(t *testing.T, address, port string, visits int) []time.Duration {
 	t.Helper()
 	var took []time.Duration

@@ -9,17 +9,18 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// items are what a list shows, in which nothing waits to be removed.
+// items are what a list shows, without items that are being removed.
 const items = `[...document.querySelectorAll("[data-list] > li:not([hidden])")]`
 
-// focusIn waits until the focus is on the element, which is not a whole page, and a live region says the sentence.
+// focusIn waits until the focus is on the element, which is not a whole page, and a live region contains the message.
 func (p *tab) focusIn(element, said string) {
 	p.t.Helper()
 	p.until("the focus on "+element, `((e) => e && e !== document.body && document.activeElement === e)(`+element+`)`)
 	p.until("a live region that says "+said, `[...document.querySelectorAll("[role=status]")].some((e) => e.innerText.includes(`+quote(said)+`))`)
 }
 
-// listsOfThree makes lists for bob from which things can be removed, with three each, by what the site says then.
+// listsOfThree makes lists for bob from which items can be removed, with three items each, and the messages that the
+// site shows then.
 func (s *site) listsOfThree() map[string]string {
 	s.t.Helper()
 	bob := s.User("bob")
@@ -27,7 +28,7 @@ func (s *site) listsOfThree() map[string]string {
 	for _, name := range []string{"one", "two", "three"} {
 		other := s.User(name)
 		post := other.JSON("POST", "/api/v1/tweets", testsite.M{"content": "Words of " + name}).Status(http.StatusCreated).ID()
-		bob.Get("/posts/" + post).Status(http.StatusOK) // which is in the history then
+		bob.Get("/posts/" + post).Status(http.StatusOK) // it is in the history then
 		bob.JSON("PATCH", "/api/v1/playlist/add/"+post+"/"+playlist, nil).Status(http.StatusOK)
 		bob.PostForm("/playlists/watch-later/"+post+"?_method=PUT", nil).Status(http.StatusSeeOther)
 		own := bob.JSON("POST", "/api/v1/tweets", testsite.M{"content": "Words for " + name}).Status(http.StatusCreated).ID()
@@ -45,8 +46,8 @@ func (s *site) listsOfThree() map[string]string {
 	}
 }
 
-// TestFocusAfterRemoval removes item after item of every list: the focus goes to the next one, at the end of the list to
-// the one before, and at last to the heading. A live region says what happened.
+// TestFocusAfterRemoval removes all items of every list one by one: the focus moves to the next one, at the end of the
+// list to the previous one, and finally to the heading. A live region announces what happened.
 func TestFocusAfterRemoval(t *testing.T) {
 	s := open(t)
 	lists := s.listsOfThree()
@@ -66,12 +67,12 @@ func TestFocusAfterRemoval(t *testing.T) {
 		remove(0)
 		p.focusIn(`document.querySelector("[data-was='1']")`, said)
 		remove(-1)
-		p.until("one item", items+".length === 1 && !document.querySelector('[data-was]')") // the site made it anew
+		p.until("one item", items+".length === 1 && !document.querySelector('[data-was]')") // the site has re-rendered it
 		p.focusIn(items+"[0]", said)
 		remove(0)
 		p.until("none", items+".length === 0")
 		p.focusIn(`document.querySelector(":is(h1, h2)[tabindex]")`, said)
-		p.At(path) // without a script, the answer would lead to a page
+		p.At(path) // without a script, the response would lead to a page
 	}
 
 	for range 2 {
@@ -91,7 +92,7 @@ func TestFocusAfterRemoval(t *testing.T) {
 	p.focusIn(items+"[0]", "Device signed out.")
 }
 
-// TestRemovalRefused takes an item away that the site then does not remove: it comes back with the focus.
+// TestRemovalRefused removes an item, which the site then refuses: the item comes back with the focus.
 func TestRemovalRefused(t *testing.T) {
 	s := open(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -117,7 +118,7 @@ func TestRemovalRefused(t *testing.T) {
 	p.until("three items", items+".length === 3")
 }
 
-// TestFocusAfterMove sorts a playlist with keys: the focus stays on the button of what was moved.
+// TestFocusAfterMove sorts a playlist with the keyboard: the focus stays on the moved item's button.
 func TestFocusAfterMove(t *testing.T) {
 	s := open(t)
 	s.listsOfThree()
@@ -137,7 +138,8 @@ func TestFocusAfterMove(t *testing.T) {
 	p.until("the same order", fmt.Sprintf(`%s[2].querySelector("h2").innerText === %s`, items, quote(first)))
 }
 
-// TestFocusAfterForms removes things without scripts, and by forms that lead to another page: that page starts at its message.
+// TestFocusAfterForms removes things without scripts, and by forms that lead to another page: that page starts at its
+// message.
 func TestFocusAfterForms(t *testing.T) {
 	s := open(t)
 	lists := s.listsOfThree()
@@ -164,7 +166,7 @@ func TestFocusAfterForms(t *testing.T) {
 	p.Press("Sign out")
 	p.focusIn(`document.querySelector(".flash")`, "Device signed out.")
 
-	// In the middle of a page, at a comment, the message is in sight all the same.
+	// In the middle of a page, at a comment, the message is visible nevertheless.
 	path := p.writes(strings.Repeat("A line.\n", 150))
 	p.Go(path)
 	p.Fill("Your comment", "A comment")

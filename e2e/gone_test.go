@@ -23,10 +23,10 @@ import (
 
 const (
 	leavers     = 3 // accounts that are deleted at the same time
-	slowUploads = 2 // of each
+	slowUploads = 2 // for each of them
 )
 
-// TestNothingIsKeptOfAnAccount deletes accounts while their requests are under way. Nothing is left that names them.
+// TestNothingIsKeptOfAnAccount deletes accounts while their requests are in progress. Nothing is left that names them.
 func TestNothingIsKeptOfAnAccount(t *testing.T) {
 	b := build(t)
 	t.Run("stopped", func(t *testing.T) { b.goneAccounts(t, false) })
@@ -38,12 +38,12 @@ type leaver struct {
 	*process
 	tokens
 	name, id string
-	host     string // a post of somebody who stays
+	host     string // a post of a user who stays
 	picture  []byte
 	client   *http.Client
 	killed   *atomic.Bool
-	ended    chan struct{} // closed when the answer is there to the request that the account be deleted
-	gone     atomic.Bool   // and it was acknowledged
+	ended    chan struct{} // closed once the request to delete the account has a response
+	gone     atomic.Bool   // it was acknowledged
 
 	done, refused, unanswered atomic.Int64
 }
@@ -87,7 +87,7 @@ func (b binary) goneAccounts(t *testing.T, kill bool) {
 		}
 		s := b.settled(t, settings)
 		b.mends(t, settings)
-		if kill { // what a killed upload leaves goes when it is old enough
+		if kill { // what a killed upload leaves behind is removed once it is old enough
 			age(t, settings["DATA_DIR"])
 			s = b.settled(t, settings)
 		}
@@ -117,7 +117,7 @@ func report(t *testing.T, gone []*leaver) {
 	}
 }
 
-// traces finds what is left of accounts that are gone.
+// traces finds what is left of deleted accounts.
 func (s stored) traces(gone []*leaver) (faults []string) {
 	left := map[string]bool{}
 	for _, user := range s["users"] {
@@ -142,7 +142,7 @@ func (s stored) traces(gone []*leaver) (faults []string) {
 	return faults
 }
 
-// age makes all files older than anything may take.
+// age makes all files older than any request can take.
 func age(t *testing.T, data string) {
 	t.Helper()
 	then := time.Now().Add(-25 * time.Hour)
@@ -151,7 +151,7 @@ func age(t *testing.T, data string) {
 	}
 }
 
-// use lets the account do everything that may still be under way when it ends, and ends it in the midst of that.
+// use lets the account do everything that may still be in progress when it ends, and ends it in the middle of that.
 func (l *leaver) use(all *sync.WaitGroup) {
 	var underWay sync.WaitGroup
 	for range slowUploads {
@@ -164,7 +164,7 @@ func (l *leaver) use(all *sync.WaitGroup) {
 				try()
 			}
 			for range 3 {
-				try() // with the tokens of before
+				try() // with the old tokens
 			}
 		})
 	}
@@ -190,7 +190,7 @@ func (l *leaver) tries() []func() {
 			}
 			r := l.request(http.MethodPost, "/api/v1/users/login", "application/json",
 				bytes.NewReader(asJSON(testsite.M{"identifier": l.name, "password": password})))
-			r.Header.Del("Authorization") // or this login would replace that session
+			r.Header.Del("Authorization") // otherwise this login would replace that session
 			l.do(r)
 		}
 	}
@@ -223,8 +223,8 @@ func (l *leaver) over() bool {
 	}
 }
 
-// uploadSlowly sends half of a photo, and the other half when the account is gone. The site lets it begin, which it says
-// by asking for the body, and must not keep it.
+// uploadSlowly sends half of a photo, and the other half after the account is deleted. The site lets it begin, which it
+// shows by requesting the body, and must not store it.
 func (l *leaver) uploadSlowly(begun func()) {
 	defer begun()
 	kind, body := fileForm(l.t, "photo", l.picture, "a slow photo", "draft")
@@ -237,7 +237,7 @@ func (l *leaver) uploadSlowly(begun func()) {
 	}
 }
 
-// halves are a body whose second half comes later.
+// halves is a body whose second half comes later.
 type halves struct {
 	first, second []byte
 	wait          <-chan struct{}
@@ -277,7 +277,7 @@ func (l *leaver) request(method, path, kind string, body io.Reader) *http.Reques
 	return r
 }
 
-// do sends a request and notes what became of it: it was done, or refused as that of an account that is gone. Without a
+// do sends a request and records its outcome: it succeeded, or was refused because the account is gone. Without a
 // response the status is 0.
 func (l *leaver) do(r *http.Request) int {
 	answer, err := l.client.Do(r)

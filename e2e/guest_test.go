@@ -9,8 +9,8 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// TestGuest is the site for somebody who has no account yet: looks around, wants to like something, joins for it, and is
-// back where they were.
+// TestGuest uses the site as somebody without an account: they look around, want to like something, sign up for it, and
+// return to where they were.
 func TestGuest(t *testing.T) {
 	s := open(t)
 	alice := s.User("alice")
@@ -71,12 +71,12 @@ func TestGuest(t *testing.T) {
 	p.Press("Create account")
 	p.At(words)
 	p.enhanced(likeForm, "submit")
-	p.likes("false", "0") // joining likes nothing by itself
+	p.likes("false", "0") // signing up alone likes nothing
 	p.click(likeButton)
 	p.likes("true", "1")
 }
 
-// TestStudio is a creator who puts things in order: unpublishes and deletes several posts at once, after choosing none by
+// TestStudio is a creator who tidies up: unpublishes and deletes several posts at once, after selecting none by
 // mistake.
 func TestStudio(t *testing.T) {
 	s := open(t)

@@ -8,7 +8,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// TestJourney is the site as a new user meets it, with all its scripts.
+// TestJourney uses the site like a new user, with all its scripts.
 func TestJourney(t *testing.T) {
 	s := open(t)
 	p := s.Browser()
@@ -55,7 +55,7 @@ func TestJourney(t *testing.T) {
 	p.until("the new picture", pictureAddress+" !== "+quote(before))
 
 	access, refresh := p.Cookie("AccessToken"), p.Cookie("RefreshToken")
-	s.Clock.Advance(16 * time.Minute) // the access token runs out
+	s.Clock.Advance(16 * time.Minute) // the access token expires
 	p.Follow("Account")
 	p.At("/settings/account")
 	if got := p.Value("Email"); got != "alice@example.com" {
@@ -80,7 +80,7 @@ func TestJourney(t *testing.T) {
 	p.SeesNot("alice@example.com")
 }
 
-// register fills in and sends the form of /register.
+// register fills in and submits the form of /register.
 func (p *tab) register(name string) {
 	p.t.Helper()
 	p.At("/register")
@@ -91,7 +91,7 @@ func (p *tab) register(name string) {
 	p.Press("Create account")
 }
 
-// logIn fills in and sends the form of /login.
+// logIn fills in and submits the form of /login.
 func (p *tab) logIn(name, password string) {
 	p.t.Helper()
 	p.Fill("Username or email", name)
@@ -112,7 +112,7 @@ func (p *tab) likes(pressed, count string) {
 		` && b.textContent.replace(/\D/g, "") === `+quote(count)+`)(`+likeButton+`)`)
 }
 
-// plays starts the page's video and waits until its time goes on.
+// plays starts the page's video and waits until it advances.
 func (p *tab) plays() {
 	p.t.Helper()
 	p.until("a video that can be played", `document.querySelector("video")?.readyState >= 2`)

@@ -10,13 +10,13 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// quiet are the settings of a site that many use at once.
+// quiet are the settings of a site with many users.
 func quiet(t *testing.T, data string) env {
 	t.Helper()
 	return env{"DATA_DIR": data, "PORT": freePort(t), "BCRYPT_COST": "4", "RATE_LIMIT": "false", "DISK_RESERVE_MB": "0", "ACCESS_TOKEN_EXPIRY": "5h", "LOG_LEVEL": "warn"}
 }
 
-// kill ends the process as a failing machine does.
+// kill ends the process like a machine failure.
 func (p *process) kill() {
 	p.t.Helper()
 	check(p.t, p.cmd.Process.Kill())
@@ -24,7 +24,7 @@ func (p *process) kill() {
 }
 
 // A process is killed while eight writers change posts and likes. After the next start, without any repair, every count
-// is what it counts, and everything that was acknowledged is there.
+// is correct, and everything that was acknowledged is there.
 func TestKill(t *testing.T) {
 	b, settings := build(t), quiet(t, t.TempDir())
 	p := b.start(t, settings)

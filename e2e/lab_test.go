@@ -9,7 +9,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// labButtons are the buttons of the Token lab, and what each shows at its end, of this site and of the usual way.
+// labButtons are the buttons of the Token lab, and what each shows at the end, for this site and for the usual way.
 var labButtons = []struct{ name, ours, usual string }{
 	{"tamper-header", "refused with 401", "Refused, but with 500"},
 	{"tamper-cookie", "The tampered token is ignored", "The refresh token beside it is valid, and isn't looked at."},
@@ -29,14 +29,14 @@ func (p *tab) try(experiment string) {
 	p.until("the result of "+experiment, `document.querySelector("#experiments [id=`+experiment+`] button[aria-current]") !== null && document.getElementById("result-title") !== null`)
 }
 
-// live waits until the lab's script is there.
+// live waits until the lab's script has loaded.
 func (p *tab) live() {
 	p.t.Helper()
 	p.until("the lab to be live", `document.querySelector("[data-lab=live]") !== null`)
 }
 
-// TestLab presses every button of the Token lab, as a user and as a visitor, with
-// scripts and without. What happens there leaves the person's own login alone.
+// TestLab presses every button of the Token lab, as a user and as a visitor, with scripts and without. It doesn't
+// affect the user's own login.
 func TestLab(t *testing.T) {
 	s := open(t)
 	s.User("alice")
@@ -79,7 +79,7 @@ func TestLab(t *testing.T) {
 	}
 }
 
-// pressEach presses each button once. That a session is there is up to the lab.
+// pressEach presses each button once. The lab starts sessions as needed.
 func (p *tab) pressEach(t *testing.T) {
 	for i, button := range labButtons {
 		p.try(button.name)
@@ -94,8 +94,8 @@ func (p *tab) pressEach(t *testing.T) {
 	}
 }
 
-// TestLabTellsAsItHappens: with scripts, the session and its tokens are there first, a wait is counted down, and the steps before
-// it can be read meanwhile.
+// TestLabTellsAsItHappens: with scripts, the session and its tokens appear first, a wait is counted down, and the steps
+// before it can be read in the meantime.
 func TestLabTellsAsItHappens(t *testing.T) {
 	s := open(t)
 	p := s.Browser()
@@ -126,7 +126,7 @@ func TestLabDeepLink(t *testing.T) {
 	p.At("/token-lab")
 	p.live()
 	p.until("the experiment in sight", there)
-	// After a run the experiments are behind a button that stays in sight, also at the end of the page.
+	// After a run the experiments are behind a button that stays visible, even at the end of the page.
 	p.try("lost-response")
 	p.do("go to the end", chromedp.Evaluate[chromedp.Void]("scrollTo(0, document.body.scrollHeight)"))
 	p.until("the way to the next one in sight", `(() => { const { top, bottom } = document.querySelector(".lab-picker").getBoundingClientRect(); return top > 0 && bottom < innerHeight; })()`)
@@ -135,8 +135,7 @@ func TestLabDeepLink(t *testing.T) {
 	p.until("the sheet to be closed", `!document.querySelector("#experiments").matches(":popover-open")`)
 }
 
-// TestLabIsLive looks at the lab in one tab while another one plays: the session
-// is told as it changes, and that it ends.
+// TestLabIsLive watches the lab in one tab while another one uses it: changes of the session are shown, and its end.
 func TestLabIsLive(t *testing.T) {
 	s := open(t)
 	s.User("alice")
@@ -152,7 +151,7 @@ func TestLabIsLive(t *testing.T) {
 	other.logIn("alice", testsite.Password)
 	other.At("/settings/sessions")
 	other.Sees("Token lab")
-	// A request of the lab, from elsewhere.
+	// A request of the lab, sent by another client.
 	client := s.Client()
 	for _, name := range []string{"AccessToken", "RefreshToken"} {
 		client.Cookies[name] = p.Cookie(name)
@@ -164,7 +163,7 @@ func TestLabIsLive(t *testing.T) {
 	p.Sees("The session was ended by logging out")
 }
 
-// inspectLab inspects what the lab shows before and after its buttons.
+// inspectLab inspects what the lab shows before and after its buttons are pressed.
 func (p *tab) inspectLab(axe string) {
 	p.t.Helper()
 	p.Go("/token-lab")

@@ -7,7 +7,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// TestLogin goes to a private page, is asked who it is, errs once, and arrives.
+// TestLogin opens a private page, is asked to log in, makes one mistake, and arrives.
 func TestLogin(t *testing.T) {
 	s := open(t)
 	s.User("alice")
@@ -28,10 +28,10 @@ func TestLogin(t *testing.T) {
 	p.Press("Log in")
 	p.At("/settings/profile")
 	p.Go("/login")
-	p.At("/") // who is logged in has nothing to do there
+	p.At("/") // logged-in users are redirected
 }
 
-// TestNext comes back to where it wanted to go, by way of the registration, and to the same place on the page.
+// TestNext returns to the requested page by way of the registration, and to the same place on it.
 func TestNext(t *testing.T) {
 	s := open(t)
 	p := s.Browser()
@@ -52,7 +52,7 @@ func TestNext(t *testing.T) {
 	p.until("the page", `location.pathname === "/settings/profile" && location.hash === "#bio"`)
 }
 
-// TestFieldErrors puts each fault beside its field, and keeps what was typed.
+// TestFieldErrors shows each fault at its field, and keeps what was typed.
 func TestFieldErrors(t *testing.T) {
 	s := open(t)
 	s.User("alice")
@@ -71,14 +71,14 @@ func TestFieldErrors(t *testing.T) {
 	}
 }
 
-// faultAt waits until the field says that it is wrong, and points to why.
+// faultAt waits until the field is marked as invalid, with a reference to the error.
 func (p *tab) faultAt(label, text string) {
 	p.t.Helper()
 	p.until("a fault at "+label+" about "+text, `((e) => e?.getAttribute("aria-invalid") === "true" && e.getAttribute("aria-describedby").split(" ")
 		.some((id) => id.endsWith("error") && document.getElementById(id).innerText.includes(`+quote(text)+`)))(`+named("field", label)+")")
 }
 
-// TestLikeAfterTheEnd clicks in a page whose session has run out meanwhile.
+// TestLikeAfterTheEnd clicks in a page whose session has expired in the meantime.
 func TestLikeAfterTheEnd(t *testing.T) {
 	s := open(t)
 	s.User("alice")
@@ -98,7 +98,7 @@ func TestLikeAfterTheEnd(t *testing.T) {
 	p.likes("true", "1")
 }
 
-// TestRevokedElsewhere logs out in one tab and goes on in another.
+// TestRevokedElsewhere logs out in one tab and continues in another.
 func TestRevokedElsewhere(t *testing.T) {
 	s := open(t)
 	s.User("alice")

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestMain leaves out all of these tests, which need a browser or build the program, where only short ones are wanted.
+// TestMain skips all these tests, which need a browser or build the program, if only short ones are wanted.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if testing.Short() {

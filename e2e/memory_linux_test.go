@@ -24,12 +24,12 @@ import (
 
 const (
 	uploadSize = 400 << 20
-	// roomForUpload is what an upload of any size may add to the resident memory.
+	// roomForUpload is how much resident memory an upload of any size may add.
 	roomForUpload = 32 << 20
 )
 
-// TestProcessMemory uploads a long video to the program, on both kinds of storage,
-// and watches how much memory that takes.
+// TestProcessMemory uploads a long video to the program, on both kinds of storage, and measures how much memory that
+// takes.
 func TestProcessMemory(t *testing.T) {
 	program := build(t)
 	t.Run("folder", func(t *testing.T) { program.uploadsInLittleMemory(t, env{}) })
@@ -40,7 +40,7 @@ func (b binary) uploadsInLittleMemory(t *testing.T, settings env) {
 	p := b.start(t, settings.with(env{"DATA_DIR": t.TempDir(), "PORT": freePort(t), "BCRYPT_COST": "4"}))
 	p.ready()
 	login := p.register("alice")
-	p.upload(login, 0) // so that what any first upload takes is there
+	p.upload(login, 0) // so that what every first upload allocates is there
 	before := p.memory("VmRSS")
 	p.forgetPeak()
 	id := p.upload(login, uploadSize)
@@ -67,7 +67,7 @@ func (noise) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// upload posts a video with a last picture of so many bytes, as a stream.
+// upload posts a video with a last picture of this many bytes, as a stream.
 func (p *process) upload(login tokens, size int) string {
 	p.t.Helper()
 	body, pipe := io.Pipe()
@@ -126,17 +126,17 @@ func (p *process) memory(field string) int64 {
 	return n << 10
 }
 
-// forgetPeak makes VmHWM begin at what is resident now.
+// forgetPeak resets VmHWM to the current resident size.
 func (p *process) forgetPeak() {
 	p.t.Helper()
 	check(p.t, os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0))
 }
 
-// storageAddress tells the test's own program that it is to be a storage.
+// storageAddress tells the test's own program to be a storage.
 const storageAddress = "TEST_STORAGE_ADDRESS"
 
-// storageProcess starts an S3-compatible storage in a process of its own, whose
-// memory is not counted, and returns its address.
+// storageProcess starts an S3-compatible storage in a separate process, whose memory is not counted, and returns its
+// address.
 func storageProcess(t *testing.T) string {
 	t.Helper()
 	address := "127.0.0.1:" + freePort(t)
@@ -157,7 +157,7 @@ func storageProcess(t *testing.T) string {
 	return ""
 }
 
-// TestBeStorage is no test: it serves until the process is killed.
+// TestBeStorage is not a test: it serves until the process is killed.
 func TestBeStorage(t *testing.T) {
 	address := os.Getenv(storageAddress)
 	if address == "" {

@@ -11,7 +11,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// TestWithoutScripts does everything by plain forms and links.
+// TestWithoutScripts does everything with plain forms and links.
 func TestWithoutScripts(t *testing.T) {
 	s := open(t)
 	p := s.Browser().withoutScripts()
@@ -81,7 +81,7 @@ func TestTwoStepsWithoutScripts(t *testing.T) {
 	p.Press("Your menu")
 	p.Press("Log out")
 	p.Sees("You are logged out.")
-	p.Clock.Advance(30 * time.Second) // each code works once
+	p.Clock.Advance(30 * time.Second) // each code works only once
 	p.Go("/login?next=/liked")
 	p.logIn("alice", testsite.Password)
 	p.At("/login/code?next=%2Fliked")
@@ -102,7 +102,7 @@ func (p *tab) withoutScripts() *tab {
 	return p
 }
 
-// writes publishes a text post and returns its address.
+// writes publishes a text post and returns its path.
 func (p *tab) writes(text string) string {
 	p.t.Helper()
 	p.Go("/create?kind=text")
@@ -113,7 +113,7 @@ func (p *tab) writes(text string) string {
 	return evaluate[string](p, "location.pathname")
 }
 
-// reads goes through the pages of Learn by their links.
+// reads visits the pages of Learn by their links.
 func (p *tab) reads(paths []string) {
 	p.t.Helper()
 	p.Follow("Learn")

@@ -13,7 +13,7 @@ import (
 	"tokentube/models/store"
 )
 
-// checkUnavailable looks whether a 503 is in the site's own words.
+// checkUnavailable checks that a 503 is the site's own.
 func (o *outage) checkUnavailable(answer *reply) {
 	const says = "The database can't be reached right now. Try again in a moment."
 	if strings.HasPrefix(answer.Header.Get("Content-Type"), "text/html") {
@@ -33,8 +33,8 @@ func (o *outage) checkUnavailable(answer *reply) {
 	}
 }
 
-// repair mends the counts that a standalone server leaves wrong when it is lost between a document and its count. With
-// transactions nothing may be wrong.
+// repair fixes the counts that a standalone server leaves wrong if it is lost between a document and its count. With
+// transactions, nothing may be wrong.
 func (o *outage) repair() {
 	o.t.Helper()
 	transactions := o.DB.Transactions()
@@ -51,7 +51,7 @@ func (o *outage) repair() {
 	o.t.Logf("transactions: %v; repair mended %d", transactions, done.Mended)
 }
 
-// checkPosts compares the posts that are there with those that were asked for.
+// checkPosts compares the existing posts with those that were requested.
 func (o *outage) checkPosts() {
 	o.t.Helper()
 	ctx, there := o.t.Context(), map[string]int{}

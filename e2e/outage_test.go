@@ -15,10 +15,10 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// The time-outs of the site under test are short, so that faults are told soon.
+// The timeouts of the site under test are short, so that faults are reported soon.
 const shortTimeouts = "timeoutMS=2000&serverSelectionTimeoutMS=1000&connectTimeoutMS=1000"
 
-// longest is how long one request may take: a handful of time-outs, on a slow machine.
+// longest is how long one request may take: a few timeouts, on a slow machine.
 const longest = 30 * time.Second
 
 const (
@@ -27,8 +27,7 @@ const (
 	sharedPosts = 3
 )
 
-// outage is a site whose connection to its database suffers, and what its
-// visitors were told meanwhile.
+// outage is a site whose database connection is disturbed, and the responses that its visitors got.
 type outage struct {
 	*testsite.Site
 	t      *testing.T
@@ -44,10 +43,9 @@ type outage struct {
 	liked           map[string]bool // user/post: as last acknowledged
 }
 
-// The connection to MongoDB is cut, stalled, slowed and reset while people use
-// the site and their access tokens run out. Every answer is right or says to try
-// again; nobody is logged out; what was acknowledged is there, and counted once:
-// at once with transactions, after a repair without.
+// The connection to MongoDB is cut, stalled, slowed and reset while people use the site and their access tokens expire.
+// Every response is correct or says to try again; nobody is logged out; everything that was acknowledged is there, and
+// counted once: immediately with transactions, after a repair without.
 func TestOutage(t *testing.T) {
 	line := openDatabaseLine(t)
 	o := &outage{t: t, line: line, posted: map[string]bool{}, liked: map[string]bool{}}
@@ -76,7 +74,7 @@ func TestOutage(t *testing.T) {
 		{"cut off in the middle of answers", false, func() { line.disturb("limit_data", "downstream", "bytes", 3000) }},
 		{"flickers", false, line.flicker},
 		{"flickers while answers are slow", false, func() {
-			line.disturb("latency", "downstream", "latency", 30) // most cuts fall between a write and its answer
+			line.disturb("latency", "downstream", "latency", 30) // most cuts hit between a write and its response
 			line.flicker()
 		}},
 	} {
@@ -121,8 +119,8 @@ func (o *outage) must(answer *reply, err error) *reply {
 	return answer
 }
 
-// round lets all access tokens run out, and everybody use the site while the
-// fault begins and ends. Afterwards everything works again by itself.
+// round lets all access tokens expire, and everybody use the site while the fault begins and ends. Afterwards
+// everything recovers by itself.
 func (o *outage) round(name string, early bool, begin func()) {
 	o.t.Helper()
 	o.Clock.Advance(16 * time.Minute)
@@ -141,7 +139,7 @@ func (o *outage) round(name string, early bool, begin func()) {
 	if !early {
 		begin()
 	}
-	time.Sleep(2500 * time.Millisecond) // the length of the outage, not a time that anything must keep
+	time.Sleep(2500 * time.Millisecond) // the length of the outage, not a deadline
 	o.line.restore()
 	o.over.Store(true)
 	all.Wait()
@@ -158,8 +156,7 @@ func (o *outage) wait(requests int64) {
 	}
 }
 
-// use is what one tab does until the fault has ended, and once more after that.
-// Each step is asked for until it is done.
+// use is what one tab does until the fault has ended, and once more after that. Each step is retried until it succeeds.
 func (o *outage) use(fault string, user, tab int) {
 	v, name := o.users[user], fmt.Sprint("user", user)
 	for n, last := 0, false; !last; n++ {
@@ -180,7 +177,7 @@ func (o *outage) use(fault string, user, tab int) {
 	}
 }
 
-// post asks once: a text is posted or it is not.
+// post makes a single attempt: a text is posted or it is not.
 func (o *outage) post(v *visitor, text string) {
 	o.mu.Lock()
 	o.posted[text] = false
@@ -193,7 +190,7 @@ func (o *outage) post(v *visitor, text string) {
 	o.mu.Unlock()
 }
 
-// like likes, or takes back, the post of this tab.
+// like likes the post of this tab, or withdraws the like.
 func (o *outage) like(v *visitor, user, tab, n int) {
 	method, want := "PUT", `"isLiked":true`
 	if n/4%2 == 1 {
@@ -207,7 +204,7 @@ func (o *outage) like(v *visitor, user, tab, n int) {
 	o.mu.Unlock()
 }
 
-// do asks until it is done.
+// do retries until it succeeds.
 func (o *outage) do(send func(context.Context) (*reply, error), status int, text string) {
 	for end := time.Now().Add(2 * longest); !o.ask(send, status, text); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -220,7 +217,7 @@ func (o *outage) do(send func(context.Context) (*reply, error), status int, text
 	}
 }
 
-// ask sends a request, whose answer must be right, or 503 and complete.
+// ask sends a request, whose response must be correct, or a complete 503.
 func (o *outage) ask(send func(context.Context) (*reply, error), status int, text string) bool {
 	ctx, cancel := context.WithTimeout(o.t.Context(), longest)
 	defer cancel()

@@ -15,8 +15,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// find looks up what a person would name: a field by its label, a button or a
-// link by its words. The whole name wins over its beginning.
+// find looks up an element as a person would: a field by its label, a button or a link by its text. A full match takes
+// precedence over a prefix.
 const find = `((kind, name) => {
   const words = (e) => (e.getAttribute("aria-label") || e.innerText).replace(/\s+/g, " ").trim();
   const all = [...document.querySelectorAll({ button: "button, summary", link: "a[href]", field: "label", choice: "label" }[kind])]
@@ -25,7 +25,7 @@ const find = `((kind, name) => {
   return kind === "field" ? found && found.control : found;
 })`
 
-// quote writes a text as JavaScript.
+// quote encodes a text as JavaScript.
 func quote(text string) string {
 	b, _ := json.Marshal(text)
 	return string(b)
@@ -51,13 +51,13 @@ func (p *tab) Back() {
 	p.do("go back", chromedp.Evaluate[chromedp.Void]("history.back()"))
 }
 
-// At waits until the tab shows this address.
+// At waits until the tab shows this path.
 func (p *tab) At(path string) {
 	p.t.Helper()
 	p.until("the address "+path, `document.readyState === "complete" && location.pathname + location.search === `+quote(path))
 }
 
-// Sees waits until each text can be read in the page.
+// Sees waits until each text is visible on the page.
 func (p *tab) Sees(texts ...string) {
 	p.t.Helper()
 	for _, text := range texts {
@@ -65,7 +65,7 @@ func (p *tab) Sees(texts ...string) {
 	}
 }
 
-// SeesNot fails if one of the texts is anywhere in the page, shown or not.
+// SeesNot fails if any of the texts is on the page, visible or not.
 func (p *tab) SeesNot(texts ...string) {
 	p.t.Helper()
 	source := evaluate[string](p, `document.documentElement.outerHTML`)
@@ -94,8 +94,8 @@ func (p *tab) Choose(label string) {
 	p.click(named("choice", label))
 }
 
-// click waits until the element is there, stands still and has nothing over it, and clicks it. If it moves at the last moment, whatever is
-// in its place doesn't notice the click, and it is tried again.
+// click waits until the element exists, has stopped moving and has nothing over it, and clicks it. If it moves at the
+// last moment, the element now in its place ignores the click, and it is tried again.
 func (p *tab) click(element string) {
 	p.t.Helper()
 	const place = `((e) => {
@@ -127,12 +127,12 @@ func (p *tab) click(element string) {
 		}
 		p.do("click", chromedp.MouseClickXY(at[0], at[1]))
 		missed, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`window.clicked?.missed === true`))
-		return err != nil || !missed, nil // no answer: the click led to another page
+		return err != nil || !missed, nil // no response: the click led to another page
 	})
 }
 
-// Fill types into a field, in place of what is there. A script may put the field
-// into another place meanwhile, which takes the focus away: then again.
+// Fill replaces the content of a field. If a script moves the field in the meantime, which takes the focus away, it
+// tries again.
 func (p *tab) Fill(label, text string) {
 	p.t.Helper()
 	field := named("field", label)
@@ -148,7 +148,7 @@ func (p *tab) Fill(label, text string) {
 	})
 }
 
-// Value is what stands in a field.
+// Value is the content of a field.
 func (p *tab) Value(label string) string {
 	p.t.Helper()
 	return evaluate[string](p, named("field", label)+".value")
@@ -164,7 +164,7 @@ func (p *tab) Upload(label, file string) {
 	check(p.t, err)
 }
 
-// enhanced waits until a script listens to such events of the element.
+// enhanced waits until a script listens to these events of the element.
 func (p *tab) enhanced(element, event string) {
 	p.t.Helper()
 	p.poll("a script for the "+event+" of "+element, func(ctx context.Context) (bool, error) {
@@ -177,13 +177,13 @@ func (p *tab) enhanced(element, event string) {
 	})
 }
 
-// Cookie is the value of a cookie, which scripts need not be able to read.
+// Cookie is the value of a cookie, even if scripts can't read it.
 func (p *tab) Cookie(name string) string {
 	p.t.Helper()
 	return p.cookieFor("/", name)
 }
 
-// labCookie is the value of a cookie that is sent to the Token lab alone.
+// labCookie is the value of a cookie that is only sent to the Token lab.
 func (p *tab) labCookie(name string) string {
 	p.t.Helper()
 	return p.cookieFor("/token-lab", name)
@@ -201,7 +201,7 @@ func (p *tab) cookieFor(path, name string) string {
 	return ""
 }
 
-// until waits until the expression is true in the page.
+// until waits until the expression is true on the page.
 func (p *tab) until(what, expression string) {
 	p.t.Helper()
 	p.poll(what, func(ctx context.Context) (bool, error) {
@@ -209,8 +209,7 @@ func (p *tab) until(what, expression string) {
 	})
 }
 
-// poll asks until the answer is yes. Errors come while one page makes place for
-// the next, so that they count only at the end.
+// poll repeats until the result is true. Errors occur while one page replaces another, so they only count at the end.
 func (p *tab) poll(what string, ask func(context.Context) (bool, error)) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)

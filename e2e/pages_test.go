@@ -23,7 +23,7 @@ import (
 // pages are the site's pages as guests and as users see them.
 type pages struct{ guest, user []string }
 
-// furnish makes content of every kind, and lists the pages that show it.
+// furnish creates content of every kind, and lists the pages that show it.
 func (s *site) furnish() pages {
 	s.t.Helper()
 	alice := s.User("alice")
@@ -78,7 +78,7 @@ func (s *site) furnish() pages {
 	}
 }
 
-// reported makes the user an administrator, to whom somebody else reports a post, and is the id of the case.
+// reported makes the user an administrator and lets somebody else report a post; it returns the id of the case.
 func (s *site) reported(admin, post string) string {
 	s.t.Helper()
 	id, err := bson.ObjectIDFromHex(admin)
@@ -90,18 +90,18 @@ func (s *site) reported(admin, post string) string {
 	return cases[0].(testsite.M)["_id"].(string)
 }
 
-// resetLink has somebody forget their password, and is the link that they are sent.
+// resetLink requests a password reset, and returns the link in the mail.
 func (s *site) resetLink(user string) string {
 	s.t.Helper()
 	c := s.Client()
-	c.Change = func(r *http.Request) { r.RemoteAddr = "127.0.0.1:1" } // the emails are shown to this machine
+	c.Change = func(r *http.Request) { r.RemoteAddr = "127.0.0.1:1" } // mails are shown to this machine
 	c.PostForm("/forgot-password", url.Values{"email": {user + "@example.com"}}).Status(http.StatusSeeOther)
 	_, err := s.DeliverDue(s.t.Context())
 	check(s.t, err)
 	return regexp.MustCompile(`/reset-password\?token=\w+`).FindString(c.Get("/dev/mail").Status(http.StatusOK).Body)
 }
 
-// passkeyPage gives a user a passkey, and is its page.
+// passkeyPage gives a user a passkey, and returns its page.
 func (s *site) passkeyPage(user string) string {
 	s.t.Helper()
 	u, err := s.Users.ByUsername(s.t.Context(), user)
@@ -112,13 +112,13 @@ func (s *site) passkeyPage(user string) string {
 	return "/settings/factors/passkeys/" + key.ID.Hex()
 }
 
-// link is the secret of a link of this purpose.
+// link is the secret in a link for this purpose.
 func (s *site) link(user string, purpose models.Purpose) string {
 	s.t.Helper()
 	return s.linkTo(user, purpose, "")
 }
 
-// linkTo is a link that was sent to an address which the account may not have any more; without one, to that which it has.
+// linkTo is a link sent to an address which the account may no longer have; without one, to its current address.
 func (s *site) linkTo(user string, purpose models.Purpose, address string) string {
 	s.t.Helper()
 	id, err := bson.ObjectIDFromHex(user)
@@ -130,14 +130,14 @@ func (s *site) linkTo(user string, purpose models.Purpose, address string) strin
 	return secret
 }
 
-// noPages are the addresses that bring something else than a page to look at, or one that is looked at elsewhere.
+// noPages are paths that don't return a page to inspect, or one that is inspected elsewhere.
 var noPages = []string{
 	"/.well-known/jwks.json", "/api/openapi.json", "/sitemap.xml", "/robots.txt", "/@:username/feed.atom", "/healthz", "/readyz", "/static/*name", "/media/public/:name", "/media/posts/:id", "/media/posts/:id/preview", "/media/posts/:id/thumbnail",
 	"/settings", "/settings/data/export", "/learn/", "/learn/from-express", "/token-lab/events", "/token-lab/target", "/token-lab/target/editor", "/token-lab/visitor", "/token-lab/visitor/editor",
-	"/login/code", // which takes half a login
+	"/login/code", // requires half a login
 }
 
-// unseen are the site's pages that none of these addresses opens.
+// unseen are the site's pages that none of these paths opens.
 func (s *site) unseen(paths []string) (routes []string) {
 	parameter := regexp.MustCompile(`[:*]\w+`)
 	for _, r := range s.Engine.Routes() {
@@ -162,7 +162,7 @@ func (s *site) lessons() []string {
 	return paths
 }
 
-// TestPages looks at every page, narrow and wide, in light and dark.
+// TestPages inspects every page, narrow and wide, in light and dark.
 func TestPages(t *testing.T) {
 	s := open(t)
 	all := s.furnish()
@@ -220,7 +220,7 @@ func loadAxe(t *testing.T) string {
 	return string(source)
 }
 
-// inspect checks that the page fits and has one heading, and what axe-core finds.
+// inspect checks the page's width, its single heading, and the findings of axe-core.
 func (p *tab) inspect(name, axe string) {
 	p.t.Helper()
 	if axe != "" {
@@ -254,13 +254,12 @@ func (p *tab) look(width int64, scheme string) {
 		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
 	}})
 	check(p.t, err)
-	if !p.plain { // otherwise nothing that the page promises comes
+	if !p.plain { // otherwise nothing that the page promises arrives
 		evaluate[chromedp.Void](p, painted)
 	}
 }
 
-// painted waits until no colour changes any more: a transition of a parent may
-// start those of its children.
+// painted waits until colours stop changing: a parent's transition may start those of its children.
 const painted = `(async () => {
   const changing = () => document.getAnimations().filter((a) => a.effect.getComputedTiming().endTime !== Infinity);
   for (let quiet = 0; quiet < 3; quiet = changing().length ? 0 : quiet + 1) {
@@ -274,7 +273,7 @@ type violation struct {
 	Nodes            []struct{ HTML, FailureSummary string }
 }
 
-// check runs axe-core by the rules of WCAG 2.2 AA.
+// check runs axe-core with the rules of WCAG 2.2 AA.
 func (p *tab) check(at string) {
 	p.t.Helper()
 	const run = `axe.run(document, { resultTypes: ["violations"], runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] }).then((r) => JSON.stringify(r.violations))`

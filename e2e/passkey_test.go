@@ -10,7 +10,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// TestPasskeyInABrowser adds a passkey that the browser itself keeps, and uses it everywhere.
+// TestPasskeyInABrowser adds a passkey that the browser itself stores, and uses it everywhere.
 func TestPasskeyInABrowser(t *testing.T) {
 	s := open(t)
 	s.User("alice")
@@ -65,7 +65,7 @@ func (p *tab) logOut() {
 	p.Sees("You are logged out.")
 }
 
-// addAuthenticator gives the tab a device for passkeys, which says at once that its owner is there.
+// addAuthenticator gives the tab a virtual authenticator, which confirms its owner's presence immediately.
 func (p *tab) addAuthenticator() {
 	p.t.Helper()
 	_, err := chromedp.Call(p.ctx, webauthn.Enable, webauthn.EnableParams{})

@@ -16,14 +16,14 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// TestPeople is the site as different people use it, in one browser. (An owner of several devices: TestEndOtherDevice; a
+// TestPeople uses the site as different people, in one browser. (An owner of several devices: TestEndOtherDevice; a
 // session that ends in the middle of a long form: TestTypedTextOutlivesTheSession.)
 func TestPeople(t *testing.T) {
-	var held atomic.Bool // uploads get stuck
+	var held atomic.Bool // uploads hang
 	s := open(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if held.Load() && r.Method == http.MethodPost && r.URL.Path == "/photos" {
-				_, _ = io.Copy(io.Discard, r.Body) // only then the server notices that the client leaves
+				_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that the client disconnects
 				<-r.Context().Done()
 				return
 			}
@@ -52,7 +52,7 @@ func TestPeople(t *testing.T) {
 	}
 }
 
-// joins makes an account with this name.
+// joins creates an account with this name.
 func (p *tab) joins(name string) {
 	p.t.Helper()
 	p.Go("/register")
@@ -66,7 +66,7 @@ func (p *tab) key(keys string, options ...chromedp.KeyOption) {
 	p.do("press a key", chromedp.KeyEvent(keys, options...))
 }
 
-// tabTo presses Tab until the focus is on what is called so.
+// tabTo presses Tab until the focus is on the element of this name.
 func (p *tab) tabTo(name string) {
 	p.t.Helper()
 	const focused = `((e) => (e.labels?.[0]?.innerText || e.getAttribute("aria-label") || e.innerText || "").replace(/\s+/g, " ").trim())(document.activeElement)`
@@ -87,7 +87,7 @@ func (p *tab) types(text string) {
 	p.key(text)
 }
 
-// joinsByKeyboard goes the main way without a pointer: signs up, publishes, likes, comments and logs out.
+// joinsByKeyboard completes the main journey without a pointer: signs up, publishes, likes, comments and logs out.
 func (p *tab) joinsByKeyboard() {
 	p.Go("/")
 	p.key(kb.Tab)
@@ -138,7 +138,7 @@ func (p *tab) comesBack() {
 	p.joins("reader")
 	p.Go("/?kind=text")
 	p.until("the list to go on", `(scrollTo(0, document.body.scrollHeight), document.querySelectorAll("[data-list] > *").length > 60)`)
-	evaluate[chromedp.Void](p, `addEventListener("unload", () => {})`) // the browser keeps no such page whole
+	evaluate[chromedp.Void](p, `addEventListener("unload", () => {})`) // the browser keeps no such page in memory
 	const link = `[...document.querySelectorAll("[data-list] .card-link")].find((a) => a.textContent.startsWith("Words, number 15."))`
 	p.click(link)
 	p.until("the post", `location.pathname.startsWith("/posts/")`)
@@ -167,7 +167,7 @@ func (p *tab) usesShortcuts() {
 	p.until("the second post", `[...document.querySelectorAll("[data-list] .card-link")].indexOf(document.activeElement) === 1`)
 	p.key("k")
 	p.until("the first post", `[...document.querySelectorAll("[data-list] .card-link")].indexOf(document.activeElement) === 0`)
-	p.key("n", chromedp.KeyModifiers(2)) // Ctrl+N is the browser's
+	p.key("n", chromedp.KeyModifiers(2)) // Ctrl+N belongs to the browser
 	p.key("?")
 	p.until("the list of keys", `document.querySelector("dialog[open] kbd") !== null`)
 	p.Sees("Next post in a list")
@@ -186,7 +186,7 @@ func (p *tab) usesShortcuts() {
 	p.At("/create")
 }
 
-// creates switches between the kinds, stops an upload and makes another.
+// creates switches between the kinds, cancels an upload and makes another.
 func (p *tab) creates(held *atomic.Bool) {
 	p.joins("creator")
 	p.Go("/create?kind=photo")
@@ -229,7 +229,7 @@ func (p *tab) creates(held *atomic.Bool) {
 	p.Sees("Draft saved. Only you can see it.", "Across the bay")
 }
 
-// forgets goes back, clicks twice and loads a refused form again.
+// forgets goes back, double-clicks and reloads a rejected form.
 func (p *tab) forgets() {
 	p.joins("forgetful")
 	p.Go("/settings/account")
@@ -258,7 +258,7 @@ func (p *tab) forgets() {
 	p.Sees("Once is enough")
 }
 
-// crops chooses a square of a picture, with keys.
+// crops chooses a square of a picture, using the keyboard.
 func (p *tab) crops() {
 	p.joins("portrait")
 	p.Go("/settings/profile")
@@ -274,7 +274,7 @@ func (p *tab) crops() {
 	p.until("the new picture", pictureAddress+" !== "+quote(before))
 }
 
-// TestZoom looks at every page as it is at 200 % and at 400 % in a window of 1280 pixels.
+// TestZoom inspects every page at 200% and at 400% zoom in a window of 1280 pixels.
 func TestZoom(t *testing.T) {
 	s := open(t)
 	all := s.furnish()
@@ -292,7 +292,7 @@ func TestZoom(t *testing.T) {
 	}
 }
 
-// zoom checks that a page fits, and keeps still where less motion is wanted.
+// zoom checks that a page fits, and doesn't move if reduced motion is requested.
 func (p *tab) zoom(path string) {
 	p.t.Helper()
 	p.Go(path)

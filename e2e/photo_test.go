@@ -15,8 +15,8 @@ import (
 	"tokentube/models"
 )
 
-// A browser takes the width of a photo that its screen needs, and shows it in the same place. The figures are for
-// docs/performance.md: what a phone loads, and what it loads of a photo that has no preview.
+// A browser chooses the width of a photo that its screen needs, and shows it in the same place. The figures are for
+// docs/performance.md: what a phone downloads, with and without a preview.
 func TestAPhotoFitsTheScreen(t *testing.T) {
 	s := open(t)
 	alice := s.User("alice")
@@ -78,7 +78,8 @@ func TestAPhotoFitsTheScreen(t *testing.T) {
 	}
 }
 
-// detailed is a JPEG with as much to see at every scale, as nature has it: other pictures shrink too well, or hardly.
+// detailed is a JPEG with detail at every scale, like natural photos: other pictures compress too well, or hardly at
+// all.
 func detailed(t testing.TB, w, h int) []byte {
 	t.Helper()
 	random := rand.New(rand.NewPCG(1, 2))

@@ -7,7 +7,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// TestDraft shows a draft, and its file, to its owner alone.
+// TestDraft checks that only its owner can see a draft and its file.
 func TestDraft(t *testing.T) {
 	s := open(t)
 	s.User("bob")
@@ -40,7 +40,7 @@ func TestDraft(t *testing.T) {
 	}
 }
 
-// statusOf asks for an address from within the page, with the page's cookies.
+// statusOf requests a path from within the page, with the page's cookies.
 func (p *tab) statusOf(path string, want int) {
 	p.t.Helper()
 	if got := evaluate[int](p, "fetch("+quote(path)+").then((answer) => answer.status)"); got != want {

@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// secrets are a pair for the processes that are not given one.
+// secrets are used by processes that are not given any.
 var secrets = env{
 	"ACCESS_TOKEN_SECRET":  "access secret of the processes 0123456789 abcdef",
 	"REFRESH_TOKEN_SECRET": "refresh secret of the processes 0123456789 abcdef",
 }
 
-// TestProcess runs the program itself, as a person at a terminal does.
+// TestProcess runs the program itself, like a person at a terminal.
 func TestProcess(t *testing.T) {
 	program := build(t)
 	t.Run("serves and stops", program.servesAndStops)
@@ -51,11 +51,11 @@ func (b binary) servesAndStops(t *testing.T) {
 	}
 	again := b.start(t, settings)
 	again.ready()
-	again.is("alice", login) // the login outlives the process
+	again.is("alice", login) // the login survives the process
 	again.stop()
 }
 
-// A process that drains tells balancers at once, and serves everybody until they have noticed.
+// A draining process tells load balancers immediately, and serves everybody until they have noticed.
 func (b binary) drains(t *testing.T) {
 	p := b.start(t, env{"PORT": freePort(t), "BCRYPT_COST": "4", "DRAIN_SECONDS": "3"})
 	p.ready()
@@ -110,7 +110,7 @@ func (b binary) refuses(t *testing.T) {
 	}
 }
 
-// explains needs no settings that are right, and opens nothing.
+// explains needs no valid settings, and opens nothing.
 func (b binary) explains(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	for _, args := range [][]string{{"help"}, {"--help"}, {"help", "backup"}, {"backup", "--help"}} {
@@ -171,7 +171,7 @@ func build(t *testing.T) binary {
 	return buildIn(t, ".")
 }
 
-// buildIn compiles the program from the tree that the folder is in.
+// buildIn compiles the program from the tree that contains the folder.
 func buildIn(t *testing.T, folder string) binary {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "tokentube")

@@ -8,7 +8,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// Guesses at a password count in both processes together.
+// Guesses at a password count together in both processes.
 func (p pair) limitLogins(t *testing.T) {
 	p.with(t).one.register("bob")
 	guesses := make([]int, 24)

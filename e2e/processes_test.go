@@ -48,10 +48,10 @@ func (b binary) shareMongoDB(t *testing.T) {
 	})
 	settings := shared.with(secrets).with(env{"REFRESH_TOKEN_GRACE": grace.String(), "COOKIE_SECURE": "false"})
 	p.one = b.start(t, settings.with(env{"PORT": freePort(t)}))
-	p.two = b.start(t, settings.with(env{"PORT": freePort(t)})) // both make the indexes at once
+	p.two = b.start(t, settings.with(env{"PORT": freePort(t)})) // both create the indexes at the same time
 	p.one.ready()
 	p.two.ready()
-	p.two.is("alice", p.one.register("alice")) // what one process let in, the other knows
+	p.two.is("alice", p.one.register("alice")) // a login in one process is valid in the other
 	t.Run("renew at the same moment", p.renew)
 	t.Run("end a session in both", p.end)
 	t.Run("a replay in the other process", p.replay)
@@ -60,7 +60,7 @@ func (b binary) shareMongoDB(t *testing.T) {
 	p.two.stop()
 }
 
-// with is the same pair in a part of the test.
+// with is the same pair in a subtest.
 func (p pair) with(t *testing.T) pair {
 	p.t = t
 	return p
@@ -79,7 +79,7 @@ func (p pair) logIn() *visitor {
 	return v
 }
 
-// asks tells who a process takes a browser for, as a status.
+// asks returns the status with which a process responds to a browser.
 func (p pair) asks(v *visitor, process *process) int {
 	p.t.Helper()
 	answer, err := v.call(p.t.Context(), "GET", process.base+whoAmI, nil)
@@ -87,7 +87,7 @@ func (p pair) asks(v *visitor, process *process) int {
 	return answer.StatusCode
 }
 
-// runOut makes of an access token the same one some time later.
+// runOut replaces an access token by the same one some time later.
 func (p pair) runOut(v *visitor) {
 	p.t.Helper()
 	tokens, err := token.New(token.Config{
@@ -116,9 +116,8 @@ func (p pair) session(v *visitor) (s struct {
 	return s
 }
 
-// 64 requests, split over both processes, find at the same moment that their
-// access token has run out: one rotation, of which all are given the one
-// successor.
+// 64 requests, split over both processes, find at the same moment that their access token has expired: one rotation,
+// and all of them get the same successor.
 func (p pair) renew(t *testing.T) {
 	p = p.with(t)
 	browser := p.logIn()
@@ -161,8 +160,7 @@ func (p pair) renew(t *testing.T) {
 	}
 }
 
-// ends waits until a process lets a browser in no more: five seconds, and what a
-// busy machine takes.
+// ends waits until a process no longer accepts a browser: five seconds, plus some time for a busy machine.
 func (p pair) ends(v *visitor, process *process) {
 	p.t.Helper()
 	end := time.Now().Add(5*time.Second + patience)
@@ -174,8 +172,8 @@ func (p pair) ends(v *visitor, process *process) {
 	}
 }
 
-// A session that ends in one process ends in the other: at once for whoever
-// renews, within five seconds for whoever holds an access token.
+// A session that ends in one process ends in the other: immediately for clients that renew, within five seconds for
+// those that hold an access token.
 func (p pair) end(t *testing.T) {
 	p = p.with(t)
 	browser := p.logIn()
@@ -198,8 +196,8 @@ func (p pair) end(t *testing.T) {
 	p.ends(browser, p.two)
 }
 
-// A token that was used in one process, and whose successor is in use, comes
-// back in the other after the grace: theft, which ends the session in both.
+// A token that was used in one process, and whose successor is in use, is replayed in the other after the grace period:
+// theft, which ends the session in both.
 func (p pair) replay(t *testing.T) {
 	p = p.with(t)
 	browser := p.logIn()

@@ -19,7 +19,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// env are the variables of a process. It gets no others.
+// env are the environment variables of a process. It gets no others.
 type env map[string]string
 
 func (e env) with(more env) env {
@@ -45,8 +45,8 @@ func (b binary) command(t *testing.T, variables env, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// fails runs the program and returns what it says. It must end with status 1,
-// 2 where the arguments were wrong, or 78 where the configuration was.
+// fails runs the program and returns its output. It must end with status 1, 2 if the arguments were wrong, or 78 if the
+// configuration was.
 func (b binary) fails(t *testing.T, variables env, args ...string) string {
 	t.Helper()
 	out, err := b.command(t, variables, args...).CombinedOutput()
@@ -57,7 +57,7 @@ func (b binary) fails(t *testing.T, variables env, args ...string) string {
 	return string(out)
 }
 
-// process is the program while it serves.
+// process is the program while it is serving.
 type process struct {
 	t    *testing.T
 	cmd  *exec.Cmd
@@ -65,7 +65,7 @@ type process struct {
 	base string
 }
 
-// output is what a process printed so far.
+// output is what a process has printed so far.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -91,7 +91,7 @@ func (b binary) start(t *testing.T, variables env) *process {
 	return p
 }
 
-// ready waits until the process answers.
+// ready waits until the process responds.
 func (p *process) ready() {
 	p.t.Helper()
 	client := http.Client{Timeout: time.Second}
@@ -117,7 +117,7 @@ func (p *process) stop() {
 	}
 }
 
-// get opens an address. A page takes well under a second.
+// get opens a path. A page takes well under a second.
 func (p *process) get(path string, want int) string {
 	p.t.Helper()
 	start := time.Now()

@@ -15,8 +15,8 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// live is a site on a real port that counts its renewals. Calling /hour lets an
-// hour pass, /logout-all ends every session of alice.
+// live is a site on a real port that counts its renewals. Calling /hour advances the clock by an hour, /logout-all ends
+// every session of alice.
 func live(t *testing.T) (address string, renewals *atomic.Int32) {
 	t.Helper()
 	site := testsite.New(t)

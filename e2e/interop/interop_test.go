@@ -1,6 +1,5 @@
-// Package interop shows that other services can verify our access tokens with
-// the libraries that they use anyway, and that those refuse what is no good
-// access token. It needs node and npm.
+// Package interop shows that other services can verify our access tokens with the libraries they use anyway, and that
+// these reject what is not a valid access token. It needs node and npm.
 package interop
 
 import (
@@ -36,7 +35,7 @@ func TestLibrariesVerifyAccessTokens(t *testing.T) {
 	for _, test := range []struct {
 		alg       string
 		key       crypto.Signer
-		previous  crypto.Signer // is in the key set too: the kid must choose
+		previous  crypto.Signer // is in the key set too: the kid must select
 		libraries []string
 	}{
 		{"HS256", nil, nil, []string{"jsonwebtoken", "jose"}},
@@ -66,7 +65,7 @@ func TestLibrariesVerifyAccessTokens(t *testing.T) {
 	}
 }
 
-// site is a site that is served over HTTPS.
+// site is a site served over HTTPS.
 type site struct {
 	*testsite.Site
 	*httptest.Server
@@ -134,8 +133,7 @@ func (s site) post(path string, body testsite.M) *http.Response {
 // node is a folder with the libraries and the script.
 type node struct{ dir string }
 
-// install gets the libraries. Without npm, or where it gets nothing, the test is
-// skipped, but not in the CI.
+// install installs the libraries. Without npm, or if that fails, the test is skipped, except in CI.
 func install(t *testing.T) node {
 	t.Helper()
 	dir := t.TempDir()
@@ -155,7 +153,7 @@ func install(t *testing.T) node {
 	return node{dir}
 }
 
-// run asks the script, which believes the site's certificate.
+// run runs the script, which trusts the site's certificate.
 func (n node) run(t *testing.T, s site, question map[string]string) string {
 	t.Helper()
 	text, err := json.Marshal(question)
