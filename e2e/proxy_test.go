@@ -19,7 +19,7 @@ type databaseLine struct {
 	proxy *toxiproxy.Proxy
 }
 
-// openDatabaseLine skips the test where there is no MongoDB.
+// openDatabaseLine skips the test if there is no MongoDB.
 func openDatabaseLine(t *testing.T) *databaseLine {
 	t.Helper()
 	uri := os.Getenv("MONGODB_URI")
@@ -40,8 +40,8 @@ func (l *databaseLine) uri(opts string) string {
 	return "mongodb://" + l.proxy.Listen + "/?directConnection=true&" + opts
 }
 
-// disturb adds a fault (a toxic of toxiproxy) to a direction: upstream for what
-// the site asks, downstream for what it is answered.
+// disturb adds a fault (a toxic of toxiproxy) in one direction: upstream for the site's requests, downstream for the
+// responses.
 func (l *databaseLine) disturb(kind, direction, attribute string, value int) {
 	l.t.Helper()
 	_, err := l.proxy.Toxics.AddToxicJson(strings.NewReader(fmt.Sprintf(
@@ -49,10 +49,10 @@ func (l *databaseLine) disturb(kind, direction, attribute string, value int) {
 	check(l.t, err)
 }
 
-// cut breaks all connections and takes no new ones.
+// cut breaks all connections and accepts no new ones.
 func (l *databaseLine) cut() { l.proxy.Stop() }
 
-// flicker cuts all connections again and again, and takes new ones at once.
+// flicker repeatedly cuts all connections, and accepts new ones immediately.
 func (l *databaseLine) flicker() {
 	l.t.Helper()
 	for range 12 {
@@ -62,7 +62,7 @@ func (l *databaseLine) flicker() {
 	}
 }
 
-// restore ends every fault.
+// restore ends all faults.
 func (l *databaseLine) restore() {
 	l.t.Helper()
 	l.proxy.Toxics.ResetToxics(context.Background())

@@ -15,8 +15,8 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// TestTabsRace lets the tabs of one browser find at the same moment that the
-// access token has run out. All stay signed in, by one rotation.
+// TestTabsRace lets the tabs of one browser find at the same moment that the access token has expired. All stay logged
+// in, through a single rotation.
 func TestTabsRace(t *testing.T) {
 	var start line
 	s := open(t, start.holds)
@@ -25,7 +25,7 @@ func TestTabsRace(t *testing.T) {
 	p.Go("/login")
 	p.logIn("alice", testsite.Password)
 	p.At("/")
-	// Four addresses, because the browser's cache asks for one only once at a time.
+	// Four different URLs, because the browser's cache requests each only once at a time.
 	tabs := map[string]*tab{"profile": p, "account": p.Tab(), "password": p.Tab(), "delete": p.Tab()}
 	for name, one := range tabs {
 		one.Go("/settings/" + name)
@@ -67,7 +67,7 @@ func reloadAll(t *testing.T, tabs map[string]*tab) {
 	all.Wait()
 }
 
-// line is where requests for settings wait until all of them are there.
+// line is where requests for settings wait until all of them have arrived.
 type line struct {
 	mu      sync.Mutex
 	missing int
@@ -108,7 +108,7 @@ type refreshClaims struct {
 	Session string `json:"sid"`
 }
 
-// claims reads a token as anybody can.
+// claims decodes a token, as anybody can.
 func claims(t *testing.T, token string) refreshClaims {
 	t.Helper()
 	parts := strings.Split(token, ".")

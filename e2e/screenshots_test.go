@@ -18,8 +18,8 @@ import (
 	"tokentube/models/store"
 )
 
-// TestScreenshots photographs the main pages of a site with sample content into
-// the folder that SCREENSHOTS names, to look at them.
+// TestScreenshots takes screenshots of the main pages of a site with sample content, in the folder that SCREENSHOTS
+// names, for people to look at.
 func TestScreenshots(t *testing.T) {
 	folder := os.Getenv("SCREENSHOTS")
 	if folder == "" {
@@ -94,8 +94,8 @@ func TestScreenshots(t *testing.T) {
 	p.photograph(folder, "not-found")
 }
 
-// TestScreenshotsOfStates photographs what is met seldom: large numbers, names and texts of all kinds, what is gone, and the
-// pages that emails lead to.
+// TestScreenshotsOfStates takes screenshots of rare states: large numbers, all kinds of names and texts, deleted
+// content, and the pages that emails link to.
 func TestScreenshotsOfStates(t *testing.T) {
 	folder := os.Getenv("SCREENSHOTS")
 	if folder == "" {
@@ -202,7 +202,7 @@ func TestScreenshotsOfStates(t *testing.T) {
 	plain.photograph(folder, "plain-liked")
 }
 
-// set writes fields of a document past all rules.
+// set writes fields of a document, bypassing all rules.
 func (s *site) set(kind, id string, fields bson.D) {
 	s.t.Helper()
 	oid, err := bson.ObjectIDFromHex(id)
@@ -214,7 +214,7 @@ func (s *site) set(kind, id string, fields bson.D) {
 	check(s.t, err)
 }
 
-// photographFactors turns two-step login on.
+// photographFactors turns on two-step login.
 func (p *tab) photographFactors(folder string) {
 	p.t.Helper()
 	p.Expect("status of 422")
@@ -268,7 +268,7 @@ func (p *tab) photographFactors(folder string) {
 	plain.logIn("alice", testsite.Password)
 	plain.Sees("Second step")
 	plain.photograph(folder, "plain-second-step")
-	p.Clock.Advance(time.Minute) // a code opens once
+	p.Clock.Advance(time.Minute) // each code works only once
 	plain.Fill("Code from your authenticator app", testsite.OneTimeCode(secret, p.Clock.Now()))
 	plain.Press("Log in")
 	plain.At("/settings/factors")
@@ -277,7 +277,7 @@ func (p *tab) photographFactors(folder string) {
 	plain.photograph(folder, "plain-confirm")
 }
 
-// first is the first link of the page that begins so.
+// first is the first link of the page with this prefix.
 func (p *tab) first(prefix string) string {
 	p.t.Helper()
 	return evaluate[string](p, `document.querySelector("main a[href^="+JSON.stringify(`+quote(prefix)+`)+"]").getAttribute("href")`)

@@ -8,8 +8,8 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// TestEndOtherDevice looks, in one browser, where else one is logged in, and
-// ends that: the other browser is asked who it is at its next page.
+// TestEndOtherDevice looks, in one browser, where else the user is logged in, and ends that session: the other browser
+// must log in again at its next page.
 func TestEndOtherDevice(t *testing.T) {
 	s := open(t)
 	s.User("alice")
@@ -45,8 +45,7 @@ func TestEndOtherDevice(t *testing.T) {
 	here.Sees("You are logged out.")
 }
 
-// TestTheftIsTold steals the cookies of a browser. Its owner learns of it at the
-// next login, and puts the notice away.
+// TestTheftIsTold steals the cookies of a browser. Its owner is notified at the next login, and dismisses the notice.
 func TestTheftIsTold(t *testing.T) {
 	s := open(t)
 	s.User("alice")
@@ -59,7 +58,7 @@ func TestTheftIsTold(t *testing.T) {
 	s.Clock.Advance(16 * time.Minute)
 	p.Follow("Account")
 	p.At("/settings/account")
-	p.Follow("Profile") // with the new tokens: the old one's grace begins
+	p.Follow("Profile") // with the new tokens: the old one's grace period begins
 	p.At("/settings/profile")
 	s.Clock.Advance(time.Minute)
 	thief.JSON("GET", "/api/v1/users/get-current-user", nil).Status(http.StatusUnauthorized)
@@ -77,8 +76,8 @@ func TestTheftIsTold(t *testing.T) {
 	p.SeesNot("Someone may have copied your login")
 }
 
-// TestTypedTextOutlivesTheSession sends a form whose session has ended. After
-// the login the text is there again, but for the same user only.
+// TestTypedTextOutlivesTheSession sends a form whose session has ended. After the login the text is back, but only for
+// the same user.
 func TestTypedTextOutlivesTheSession(t *testing.T) {
 	s := open(t)
 	s.User("alice")
@@ -105,7 +104,7 @@ func TestTypedTextOutlivesTheSession(t *testing.T) {
 	}
 }
 
-// TestTypedPostOutlivesTheSession does so with a form that no script sends.
+// TestTypedPostOutlivesTheSession does that with a form that no script sends.
 func TestTypedPostOutlivesTheSession(t *testing.T) {
 	s := open(t)
 	s.User("alice")

@@ -17,8 +17,8 @@ import (
 	"tokentube/utils/media"
 )
 
-// stored is what the data file of a stopped site holds, by collection. It is read without the site's own code, which
-// would look for what it expects.
+// stored is the content of a stopped site's data file, by collection. It is read without the site's own code, which
+// would only find what it expects.
 type stored map[string][]bson.Raw
 
 func readStored(t *testing.T, data string) stored {
@@ -42,7 +42,7 @@ func readStored(t *testing.T, data string) stored {
 	return s
 }
 
-// settled starts and stops a site until what it removes in the background is gone.
+// settled starts and stops a site until its background removals are complete.
 func (b binary) settled(t *testing.T, settings env) stored {
 	t.Helper()
 	for end := time.Now().Add(patience); ; {
@@ -68,7 +68,7 @@ func (b binary) mends(t *testing.T, settings env) {
 	}
 }
 
-// counted says what the counts of documents count. One that is not here must be zero.
+// counted lists what the counters in documents count. A counter that is not listed must be zero.
 var counted = []struct {
 	kind, field      string
 	children, parent string
@@ -78,8 +78,7 @@ var counted = []struct {
 	{"posts", "likesCount", "likes", "target", bson.E{}},
 }
 
-// faults tells what is wrong in itself: counts that are not what they count, ids that name nothing, and removals that were
-// not finished.
+// faults reports internal inconsistencies: wrong counters, ids that refer to nothing, and unfinished removals.
 func (s stored) faults() (faults []string) {
 	for kind, docs := range s {
 		for _, doc := range docs {
@@ -123,9 +122,9 @@ func (s stored) count(children, parent string, id bson.RawValue, only bson.E) (n
 	return n
 }
 
-// dangling finds ids, in any field of any document, that no document has.
+// dangling finds ids, in any field of any document, that belong to no document.
 func (s stored) dangling() (faults []string) {
-	there := map[bson.ObjectID]bool{bson.NilObjectID: true} // which stands for none
+	there := map[bson.ObjectID]bool{bson.NilObjectID: true} // stands for none
 	for _, docs := range s {
 		for _, doc := range docs {
 			if id, ok := doc.Lookup("_id").ObjectIDOK(); ok {
@@ -145,7 +144,7 @@ func (s stored) dangling() (faults []string) {
 	return faults
 }
 
-// walk visits the values of a document, those inside others too.
+// walk visits the values of a document, including nested ones.
 func walk(doc bson.Raw, visit func(field string, value bson.RawValue)) {
 	elements, _ := doc.Elements()
 	for _, e := range elements {
@@ -159,7 +158,7 @@ func walk(doc bson.Raw, visit func(field string, value bson.RawValue)) {
 	}
 }
 
-// files are the names of the files that documents name.
+// files are the names of the files that documents refer to.
 func (s stored) files() map[string]bool {
 	named := map[string]bool{}
 	for _, docs := range s {
@@ -174,7 +173,7 @@ func (s stored) files() map[string]bool {
 	return named
 }
 
-// lostFiles are those that documents name and that are not there.
+// lostFiles are files that documents refer to but that don't exist.
 func (s stored) lostFiles(t *testing.T, data string) (faults []string) {
 	t.Helper()
 	there := mediaFiles(t, data)
@@ -186,7 +185,7 @@ func (s stored) lostFiles(t *testing.T, data string) (faults []string) {
 	return faults
 }
 
-// strayFiles are those that no document names, half-written ones too.
+// strayFiles are files that no document refers to, including partial ones.
 func (s stored) strayFiles(t *testing.T, data string) (faults []string) {
 	t.Helper()
 	named := s.files()
@@ -205,7 +204,7 @@ func mediaFiles(t *testing.T, data string) (names []string) {
 	return names
 }
 
-// complain reports faults, the first of many.
+// complain reports the first few faults.
 func complain(t *testing.T, when string, faults []string) {
 	t.Helper()
 	for i, fault := range faults {
@@ -217,7 +216,7 @@ func complain(t *testing.T, when string, faults []string) {
 	}
 }
 
-// rounds is how often a test repeats what depends on the moment: E2E_ROUNDS times, where that is set.
+// rounds is how often a test repeats something that depends on timing: E2E_ROUNDS times, if that is set.
 func rounds(t *testing.T, fallback int) int {
 	t.Helper()
 	n := fallback

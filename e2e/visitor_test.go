@@ -13,17 +13,17 @@ import (
 	"time"
 )
 
-// visitor is a browser as far as cookies go, whose tabs send real requests at
-// the same time, to any process of a site.
+// visitor is a browser as far as cookies are concerned. Its tabs send real requests concurrently, to any process of a
+// site.
 type visitor struct {
 	client  *http.Client
 	mu      sync.Mutex
 	cookies map[string]string
-	cleared bool // an answer has taken a cookie away
+	cleared bool // a response has cleared a cookie
 }
 
 func newVisitor() *visitor {
-	// No redirect is followed, and no answer waited for longer than any can take.
+	// Redirects are not followed, and no response is waited for longer than any can take.
 	return &visitor{cookies: map[string]string{}, client: &http.Client{
 		Timeout:       time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -39,7 +39,7 @@ func (v *visitor) copied() *visitor {
 	return other
 }
 
-// reply is an answer that was read to its end.
+// reply is a response that has been read to its end.
 type reply struct {
 	*http.Response
 	body string
@@ -49,7 +49,7 @@ func (r *reply) String() string {
 	return fmt.Sprintf("%s %s: %d %s", r.Request.Method, r.Request.URL.Path, r.StatusCode, r.body)
 }
 
-// data reads the data of the envelope.
+// data decodes the data in the envelope.
 func (r *reply) data(into any) error {
 	return json.Unmarshal([]byte(r.body), &struct {
 		Data any `json:"data"`

@@ -9,7 +9,7 @@ import (
 	"tokentube/routes"
 )
 
-// Every line of the table is about a route that a feature registers, and each of its paths is served.
+// Every line of the table is for a route that a feature registers, and each of its paths is served.
 func TestArticlePathsAreServed(t *testing.T) {
 	found := allRoutes(testsite.New(t))
 	for name, paths := range routes.Article {

@@ -15,8 +15,8 @@ import (
 	"tokentube/utils/respond"
 )
 
-// BenchmarkHTTP compares one JSON answer over real HTTP, open to everybody and
-// behind VerifyJWT, by turns, since a machine's speed changes.
+// BenchmarkHTTP compares a JSON response over real HTTP, public and behind VerifyJWT, alternately, because a machine's
+// speed varies.
 func BenchmarkHTTP(b *testing.B) {
 	site := testsite.New(b)
 	alice := site.User("alice")
@@ -39,7 +39,7 @@ func BenchmarkHTTP(b *testing.B) {
 	b.ReportMetric(100*open.Seconds()/private.Seconds(), "%-of-open-rate")
 }
 
-// requests sends 400 requests by 8 clients and tells how long that took.
+// requests sends 400 requests from 8 clients and returns how long that took.
 func requests(b *testing.B, client *http.Client, address string, header http.Header) time.Duration {
 	start := time.Now()
 	var all sync.WaitGroup

@@ -9,7 +9,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// patience says whether a response was given other deadlines than the server gives every request.
+// patience records whether a response was given other deadlines than the server's default.
 type patience struct {
 	http.ResponseWriter
 	given *bool
@@ -19,7 +19,7 @@ func (p patience) SetReadDeadline(time.Time) error  { *p.given = true; return ni
 func (p patience) SetWriteDeadline(time.Time) error { *p.given = true; return nil }
 func (p patience) Flush()                           { p.ResponseWriter.(http.Flusher).Flush() }
 
-// patiently tells who is given time.
+// patiently returns a function that reports whether a request is given more time.
 func patiently(site *testsite.Site) func(*testsite.Client, *http.Request) bool {
 	handler, given := site.Handler, false
 	site.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(patience{w, &given}, r) })
@@ -34,7 +34,7 @@ func request(method, path string) *http.Request {
 	return httptest.NewRequest(method, "https://localhost"+path, nil)
 }
 
-// TestWhoIsRefusedGetsNoTime: the server's deadlines are short, and only those who may be somewhere get longer ones.
+// TestWhoIsRefusedGetsNoTime: the server's deadlines are short, and only authorized requests get longer ones.
 func TestWhoIsRefusedGetsNoTime(t *testing.T) {
 	site := testsite.New(t)
 	alice := site.User("alice")

@@ -1,4 +1,4 @@
 package routes
 
-// Article is the table, for the tests.
+// Article exports the table to the tests.
 var Article = article

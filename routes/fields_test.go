@@ -17,8 +17,7 @@ import (
 
 var formTag = regexp.MustCompile("(\\S+)\\s+`form:\"(\\w+)\"")
 
-// fields are those of every input struct, with their types, as the source has
-// them now.
+// fields are the fields of all input structs, with their types, as currently in the source.
 var fields = sync.OnceValue(func() map[string]string {
 	found := map[string]string{}
 	err := filepath.WalkDir("../controllers", func(path string, d fs.DirEntry, err error) error {
@@ -37,8 +36,7 @@ var fields = sync.OnceValue(func() map[string]string {
 	return found
 })
 
-// fill gives every field there is a value of its type; what an action does not
-// know, it does not look at.
+// fill gives every existing field a value of its type; actions ignore fields that they don't know.
 func fill(words, visibility string) url.Values {
 	form := url.Values{}
 	for name, kind := range fields() {
@@ -52,14 +50,14 @@ func fill(words, visibility string) url.Values {
 		}
 	}
 	form.Set("visibility", visibility)
-	form.Set("commentsOff", "false") // or there would be no comments
-	form.Set("parent", "")           // nor would there be in reply to what is none
+	form.Set("commentsOff", "false") // otherwise there would be no comments
+	form.Set("parent", "")           // nor replies
 	return form
 }
 
 var fileField = regexp.MustCompile(`"file" \(dict "Name" "(\w+)".*?"Accept" "(\w+)/`)
 
-// allFiles are the file fields of all forms, each with a file that it takes.
+// allFiles are the file fields of all forms, each with a file that it accepts.
 func allFiles(t testing.TB) (files []testsite.File) {
 	t.Helper()
 	content := map[string][]byte{"image": testsite.Picture(t), "video": testsite.Video}

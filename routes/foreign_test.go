@@ -15,11 +15,11 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// secret is in every text that is alice's alone.
+// secret is in every text that only alice may see.
 const secret = "onlyalice"
 
-// givePrivateThings tells which routes give somebody else what is private to
-// alice, or change it. Her things are whatever the site's own routes make for
+// givePrivateThings reports routes that reveal alice's private data to somebody else, or change it. Her data is
+// everything that the site's own routes create for her; each id is used for every parameter of every route.
 // her; the id of each stands in every parameter of every route.
 func givePrivateThings(t testing.TB, site *testsite.Site) (faults []string) {
 	alice, bob := site.User("alice"), site.User("bob")
@@ -53,8 +53,8 @@ func givePrivateThings(t testing.TB, site *testsite.Site) (faults []string) {
 	return faults
 }
 
-// changePublicThings tells which routes let somebody change what another user has
-// published. Its numbers may change: they count what others do.
+// changePublicThings reports routes that let somebody change what another user has published. Its counters may change:
+// they count what others do.
 func changePublicThings(t testing.TB, site *testsite.Site) (faults []string) {
 	alice, bob := site.User("alice"), site.User("bob")
 	useEverything(t, site, alice, "words", "public")
@@ -74,15 +74,15 @@ func changePublicThings(t testing.TB, site *testsite.Site) (faults []string) {
 	return faults
 }
 
-// endBlocks lets bob see everything again, after he has blocked alice: what a block hides from him proves nothing.
+// endBlocks lets bob see everything again after he has blocked alice: what a block hides from him proves nothing.
 func endBlocks(r route, bob, alice *testsite.Client) {
 	if strings.Contains(r.path, "/blocks/") {
 		bob.JSON("DELETE", "/api/v1/users/blocks/"+userID(alice), nil).Status(http.StatusOK)
 	}
 }
 
-// refused tells an answer that gives nothing. What is private to somebody is not
-// there for anybody else; a route that takes a body may find a fault in that first.
+// refused reports whether a response reveals nothing. Private data doesn't exist for anybody else; a route with a body
+// may find a fault in that first.
 func refused(r route, answer *testsite.Answer) bool {
 	switch answer.Code {
 	case http.StatusNotFound, http.StatusForbidden, http.StatusUnauthorized:
@@ -95,8 +95,8 @@ func refused(r route, answer *testsite.Answer) bool {
 	return false
 }
 
-// tries calls a route as nobody and as a user, as a page and as a script, without
-// and with a body. Of pairs there are many: those only as a user's script.
+// tries calls a route with and without a login, as a page and as a script, without and with a body. There are many
+// pairs of ids: those are only tried as a logged-in user's script.
 func tries(nobody, user *testsite.Client, r route, values []string) (answers []*testsite.Answer) {
 	bodies := []string{""}
 	if !r.safe() {
@@ -121,14 +121,13 @@ func tries(nobody, user *testsite.Client, r route, values []string) (answers []*
 	return answers
 }
 
-// brief is the beginning of an answer.
+// brief is the beginning of a response.
 func brief(answer *testsite.Answer) string {
 	text := answer.String()
 	return text[:min(len(text), 200)]
 }
 
-// tuples are the values that the route's parameters are given: at least one of
-// them is foreign.
+// tuples are the values for the route's parameters: at least one of them belongs to another user.
 func tuples(r route, foreign, own []string) (all [][]string) {
 	switch r.params() {
 	case 0:
@@ -150,13 +149,12 @@ func tuples(r route, foreign, own []string) (all [][]string) {
 	return all
 }
 
-// useEverything calls, as a user, all routes that make something, with every field
-// filled in, and then again with the ids of what came of it. It finds them in the
-// engine: what a new feature keeps is made here too.
+// useEverything calls, as a user, all routes that create something, with every field filled in, and then again with the
+// ids of the results. It finds the routes in the engine, so the data of new features is created too.
 func useEverything(t testing.TB, site *testsite.Site, c *testsite.Client, words string, visibilities ...string) {
 	t.Helper()
 	files := allFiles(t)
-	for _, again := range []bool{false, true, true} { // the last time with what came of the second
+	for _, again := range []bool{false, true, true} { // the last time with the results of the second
 		var mine []string
 		if again {
 			mine = ids(belongings(site, c, nil))
@@ -174,12 +172,11 @@ func useEverything(t testing.TB, site *testsite.Site, c *testsite.Client, words 
 			}
 		}
 	}
-	c.PostForm("/token-lab/session", nil).Status(http.StatusSeeOther) // which visitors have too, without leaving anything
+	c.PostForm("/token-lab/session", nil).Status(http.StatusSeeOther) // visitors have it too, and it leaves nothing behind
 	c.Get("/settings/profile").Status(http.StatusOK)
 }
 
-// use calls a route with the first of the visibilities that it takes, and with
-// files where it does not work without.
+// use calls a route with the first visibility that it accepts, and with files if it doesn't work without.
 func use(c *testsite.Client, r route, values []string, words string, visibilities []string, files []testsite.File) {
 	path := r.to(append(values, "")...)
 	for _, visibility := range visibilities {
@@ -192,8 +189,7 @@ func use(c *testsite.Client, r route, values []string, words string, visibilitie
 	}
 }
 
-// upload sends the files that the action takes: one that it does not know is a
-// fault, and is left out the next time.
+// upload sends the files that the action accepts: an unknown one is a fault, and is left out next time.
 func upload(c *testsite.Client, method, path string, form url.Values, files []testsite.File) bool {
 	fields := map[string]string{}
 	for name := range form {
@@ -218,7 +214,7 @@ func userID(c *testsite.Client) string {
 	return c.JSON("GET", "/api/v1/users/get-current-user", nil).Status(http.StatusOK).ID()
 }
 
-// stillIn is the client, or, if one of the routes ended its session, a new one.
+// stillIn is the client or, if one of the routes ended its session, a new one.
 func stillIn(site *testsite.Site, c *testsite.Client, name string) *testsite.Client {
 	if c.JSON("GET", "/api/v1/users/get-current-user", nil).Code == http.StatusOK {
 		return c
@@ -226,8 +222,8 @@ func stillIn(site *testsite.Site, c *testsite.Client, name string) *testsite.Cli
 	return site.SignIn(name)
 }
 
-// belongings are the documents of a user: those that name them, those that name
-// one of these, and so on, unless they name the other user too.
+// belongings are a user's documents: those that refer to the user, those that refer to one of these, and so on, unless
+// they refer to the other user too.
 func belongings(site *testsite.Site, of, other *testsite.Client) (found []testsite.Document) {
 	named, strangers := map[string]bool{userID(of): true}, map[string]bool{}
 	if other != nil {
@@ -248,7 +244,7 @@ func belongings(site *testsite.Site, of, other *testsite.Client) (found []testsi
 	return found
 }
 
-// names tells whether one of the ids stands anywhere in the document.
+// names reports whether any of the ids occurs in the document.
 func names(d testsite.Document, ids map[string]bool) bool {
 	for hex := range ids {
 		if id, err := bson.ObjectIDFromHex(hex); err == nil && bytes.Contains(d.Raw, id[:]) {
@@ -258,13 +254,13 @@ func names(d testsite.Document, ids map[string]bool) bool {
 	return false
 }
 
-// kindOf tells apart what of one collection is treated differently.
+// kindOf distinguishes documents of one collection that are treated differently.
 func kindOf(d testsite.Document) string {
 	kind, _ := d.Lookup("kind").StringValueOK()
 	return strings.TrimSpace(d.Collection + " " + kind)
 }
 
-// ids names a document of each kind but the user, whom everybody knows.
+// ids names one document of each kind except the user, whom everybody may know.
 func ids(documents []testsite.Document) (all []string) {
 	seen := map[string]bool{"users": true}
 	for _, d := range documents {
@@ -276,7 +272,7 @@ func ids(documents []testsite.Document) (all []string) {
 	return all
 }
 
-// checkVariety fails where useEverything made less than the site has long had.
+// checkVariety fails if useEverything created less than the site is known to have.
 func checkVariety(t testing.TB, documents []testsite.Document) {
 	t.Helper()
 	for _, want := range []string{"posts video", "posts photo", "posts text", "sessions lab", "events", "likes", "comments", "commentLikes"} {
@@ -286,7 +282,7 @@ func checkVariety(t testing.TB, documents []testsite.Document) {
 	}
 }
 
-// watched are documents that must stay as they are.
+// watched are documents that must not change.
 type watched struct {
 	site  *testsite.Site
 	known []testsite.Document
@@ -297,8 +293,7 @@ func watch(site *testsite.Site, documents []testsite.Document, same func(before,
 	return &watched{site, documents, same}
 }
 
-// changes tells what has changed since the last time, which was before r was
-// called.
+// changes reports what has changed since the last check, which was before r was called.
 func (w *watched) changes(r route) (faults []string) {
 	now := map[string]testsite.Document{}
 	for _, d := range w.site.Documents() {

@@ -14,14 +14,13 @@ import (
 	"tokentube/utils/respond"
 )
 
-// A feature that forgot one of its guards is found by the checks, which know
-// nothing of it.
+// The checks, which don't know the features, detect a feature without one of its guards.
 func TestForgottenGuardsAreFound(t *testing.T) {
 	show := func(c *gin.Context) error { return respond.Show(c, "learn/index", gin.H{"lessons": nil}) }
 	for name, mistake := range map[string]struct {
 		check  string
 		add    func(*testsite.Site, middlewares.Access)
-		faults []string // what each of them begins with
+		faults []string // the beginning of each
 	}{
 		"in no group": {"the anonymous are refused", func(site *testsite.Site, _ middlewares.Access) {
 			site.Engine.DELETE("/boards/:boardId", site.Auth.VerifyJWT, respond.Handle(show))
@@ -74,8 +73,8 @@ func TestForgottenGuardsAreFound(t *testing.T) {
 	}
 }
 
-// asOwner is an action that asks nobody whose it is: it does to the text post that
-// its last parameter names what alice may do.
+// asOwner is an action that doesn't check ownership: it does to the text post in its last parameter what only alice may
+// do.
 func asOwner(site *testsite.Site, method string) respond.Action {
 	alice := sync.OnceValue(func() *testsite.Client { return site.SignIn("alice") })
 	return func(c *gin.Context) error {

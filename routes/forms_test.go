@@ -9,7 +9,8 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// Every address that a form is sent to can be opened: after a refusal it is in the address bar, after a login in "next".
+// Every path that a form is sent to can be opened: after a rejected form it is in the address bar, after a login in
+// "next".
 func TestAFormsAddressLeadsToItsPage(t *testing.T) {
 	site := testsite.New(t)
 	clients := map[string]*testsite.Client{"a user": site.User("alice"), "a visitor": site.Client()}
@@ -27,14 +28,14 @@ func TestAFormsAddressLeadsToItsPage(t *testing.T) {
 					}
 					answer = client.Do(httptest.NewRequest(method, "https://localhost"+answer.Header.Get("Location"), nil))
 				}
-				// The id is nobody's, so that a page about something is not found; but it is a page.
+				// The id belongs to nothing, so the page may be "not found"; but it is a page.
 				if answer.Code != http.StatusOK && answer.Code != http.StatusNotFound && answer.Code != http.StatusForbidden || strings.Contains(answer.Body, "no page at this address") {
 					t.Errorf("%s %s as %s: %s", method, path, name, brief(answer))
 				}
 			}
 		}
 	}
-	clients["a user"].JSON(http.MethodGet, "/likes/v/"+someID, nil).Status(http.StatusMethodNotAllowed) // programs are told
+	clients["a user"].JSON(http.MethodGet, "/likes/v/"+someID, nil).Status(http.StatusMethodNotAllowed) // programs get an error
 }
 
 func TestWhereFormsAre(t *testing.T) {

@@ -17,8 +17,8 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// stage gives a site that outlives one input of the fuzzer a place to fail: the
-// fuzz test must not be touched while it runs an input.
+// stage lets a site that is reused for many fuzzer inputs fail: the fuzz test itself must not be used while it runs an
+// input.
 type stage struct {
 	testing.TB
 	input testing.TB
@@ -36,12 +36,11 @@ func (s *stage) Fatal(args ...any)               { s.on().Fatal(args...) }
 func (s *stage) Fatalf(form string, args ...any) { s.on().Fatalf(form, args...) }
 func (s *stage) Logf(form string, args ...any)   { s.on().Logf(form, args...) }
 
-// target is a whole site that takes whatever bodies come, from a user and from
-// nobody.
+// target is a whole site that receives arbitrary bodies, with and without a login.
 type target struct {
 	site   *testsite.Site
 	stage  *stage
-	routes []route // that take a body
+	routes []route // those with a body
 	fields []string
 	files  []string // the file fields of all forms
 	user   *testsite.Client
@@ -64,7 +63,7 @@ func newTarget(f *testing.F) *target {
 	return x
 }
 
-// signedIn is a user's browser. When the last one was logged out, or its account
+// signedIn is a logged-in browser. If the last one was logged out, or its account deleted, it is another user's.
 // is gone, it is another user's.
 func (x *target) signedIn() *testsite.Client {
 	if x.user == nil || x.user.JSON("GET", "/api/v1/users/get-current-user", nil).Code != http.StatusOK {
@@ -76,7 +75,7 @@ func (x *target) signedIn() *testsite.Client {
 
 func (x *target) route(n uint8) route { return x.routes[int(n)%len(x.routes)] }
 
-// send calls the route as a user and as nobody, each as a page and as a script.
+// send calls the route with and without a login, as a page and as a script.
 func (x *target) send(t *testing.T, r route, contentType string, body []byte) {
 	t.Helper()
 	x.stage.input = t
@@ -96,8 +95,8 @@ func (x *target) send(t *testing.T, r route, contentType string, body []byte) {
 	}
 }
 
-// checkAnswer fails unless the answer is one of ours: a page, an envelope, or a
-// way to a page of ours, and no failure of the server.
+// checkAnswer fails unless the response is one of ours: a page, an envelope, or a redirect to one of our pages, and not
+// a server error.
 func checkAnswer(t *testing.T, r route, answer *testsite.Answer, sent string) {
 	t.Helper()
 	if answer.Code >= 500 {
@@ -134,7 +133,7 @@ func checkAnswer(t *testing.T, r route, answer *testsite.Answer, sent string) {
 	}
 }
 
-// FuzzBodies sends any body of any type to every route that takes one.
+// FuzzBodies sends arbitrary bodies of any type to every route that accepts one.
 func FuzzBodies(f *testing.F) {
 	x := newTarget(f)
 	for n := range x.routes {
@@ -146,8 +145,7 @@ func FuzzBodies(f *testing.F) {
 	})
 }
 
-// FuzzFields fills in the fields of every input struct, in each of the three
-// ways to send them.
+// FuzzFields fills in the fields of every input struct, in each of the three encodings.
 func FuzzFields(f *testing.F) {
 	x := newTarget(f)
 	for n := range x.routes {
@@ -156,8 +154,7 @@ func FuzzFields(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, n, encoding uint8, one, two, three string) {
 		values := [3]string{one, two, three}
-		// Which field gets which value depends on the encoding's number, so that
-		// each comes to each.
+		// Which field gets which value depends on the encoding's number, so that every field gets every value.
 		value := func(i int) string { return values[(i+int(encoding)/3)%3] }
 		var body bytes.Buffer
 		var contentType string

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// layers are the folders in the order in which they may import each other. The commands need no more than the models; of
-// docs, a page shows one document.
+// layers are the folders in the order in which they may import each other. Commands need nothing above the models; docs
+// is imported by a page that shows a document.
 var layers = []string{"docs", "config", "utils", "models", "middlewares", "controllers", "routes"}
 
 func TestFoldersImportOnlyThoseAboveThem(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// BenchmarkPriceOfALogin logs in with the password at bcrypt's cost 12, as in earnest, and at its least, 4, and makes other
-// requests, by turns. It says how many of them take as long as a login.
+// BenchmarkPriceOfALogin logs in at bcrypt cost 12, as in production, and at the minimum, 4, and makes other requests,
+// alternately. It reports how many of them take as long as a login.
 func BenchmarkPriceOfALogin(b *testing.B) {
 	site, users := busySite(b, func(c *config.Config) { c.BcryptCost = 12 })
 	cheap := testsite.New(b)
@@ -19,7 +19,7 @@ func BenchmarkPriceOfALogin(b *testing.B) {
 	ask(b, site, users[0], "PUT", liked)
 	acts := []struct {
 		name  string
-		times int // in a round
+		times int // per round
 		do    func()
 	}{
 		{"login", 1, func() { site.SignIn("user9") }},

@@ -18,7 +18,7 @@ import (
 	"tokentube/utils/logs"
 )
 
-// written is a log that a test reads.
+// written is a log that a test can read.
 type written struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -36,7 +36,7 @@ func (w *written) String() string {
 	return w.text.String()
 }
 
-// logged is a site with a log of its own, of everything.
+// logged is a site with a separate log, at all levels.
 func logged(t *testing.T, format string, change ...func(*config.Config)) (*testsite.Site, *written) {
 	t.Helper()
 	log := new(written)
@@ -48,7 +48,7 @@ func logged(t *testing.T, format string, change ...func(*config.Config)) (*tests
 	return testsite.Logged(t, cfg, nil, logs.New(log, format, "debug")), log
 }
 
-// Whatever is secret, sent anywhere with any request, is in no line of the log, at no level, in neither format.
+// No secret, sent anywhere in any request, appears in the log, at any level or in either format.
 func TestLogHasNoSecrets(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"text", "json"} {
@@ -63,7 +63,7 @@ func TestLogHasNoSecrets(t *testing.T) {
 				for _, who := range []*testsite.Client{site.Client(), alice} {
 					for _, kind := range []string{"application/x-www-form-urlencoded", "application/json", "multipart/form-data; boundary=" + marker} {
 						who.Do(poisoned(r, kind, marker))
-						if alice.JSON("GET", "/api/v1/users/get-current-user", nil).Code != http.StatusOK { // changed, logged out or gone
+						if alice.JSON("GET", "/api/v1/users/get-current-user", nil).Code != http.StatusOK { // changed, logged out or deleted
 							users++
 							alice = site.User(fmt.Sprint("alice", users))
 						}
@@ -89,7 +89,7 @@ func TestLogHasNoSecrets(t *testing.T) {
 	}
 }
 
-// poisoned is a request with a secret in every place.
+// poisoned is a request with a secret in every possible place.
 func poisoned(r route, contentType, marker string) *http.Request {
 	form := fill(marker, "public")
 	form.Set("password", testsite.Password)
@@ -153,10 +153,10 @@ func TestLogHasALineForEachRequest(t *testing.T) {
 	}
 }
 
-// What the site refuses as it should is no error of its own.
+// Correct refusals are not logged as errors.
 func TestRefusalsAreNoErrors(t *testing.T) {
 	t.Parallel()
-	site, log := logged(t, "json", func(cfg *config.Config) { cfg.Env = "production" }) // which sends no mail here, and says so
+	site, log := logged(t, "json", func(cfg *config.Config) { cfg.Env = "production" }) // it can't send mail here, and says so
 	for _, r := range allRoutes(site) {
 		request := httptest.NewRequest(r.method, "https://localhost"+r.to(someID), strings.NewReader("{"))
 		request.Header.Set("Content-Type", "application/json")

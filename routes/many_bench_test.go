@@ -14,8 +14,8 @@ import (
 	"tokentube/utils/localdb"
 )
 
-// BenchmarkFeedOfMany reads the API's feed of 20 posts, of which the reader likes some, on a site of 1 000 posts with 10 000
-// likes and on one of 100 000 posts with 1 000 000 likes, by turns. It must not cost more when there are more.
+// BenchmarkFeedOfMany reads the API's feed of 20 posts, some of which the reader likes, on a site of 1,000 posts with
+// 10,000 likes and on one of 100,000 posts with 1,000,000 likes, alternately. It must not become more expensive.
 func BenchmarkFeedOfMany(b *testing.B) {
 	few, many := likedSite(b, 1_000), likedSite(b, 100_000)
 	for _, path := range []string{"/api/v1/feed?limit=20", "/api/v1/feed?limit=20&sortBy=likes", "/api/v1/likes/videos?limit=20"} {
@@ -34,7 +34,7 @@ func BenchmarkFeedOfMany(b *testing.B) {
 
 const likesOfPost = 10
 
-// likedSite is a site with so many posts, each liked by ten users, whose reader likes each. It returns how to read it.
+// likedSite is a site with this many posts, each liked by ten users and by the reader. It returns how to read it.
 func likedSite(b *testing.B, posts int) func(b *testing.B, path string) time.Duration {
 	cfg := testsite.Config(b)
 	if cfg.MongoURI != "" {
@@ -54,7 +54,8 @@ func likedSite(b *testing.B, posts int) func(b *testing.B, path string) time.Dur
 	}
 }
 
-// multiply copies the only post and the only like of a database. Counters of the user stay as they are, for no list reads them.
+// multiply copies the only post and the only like in a database. The user's counters stay unchanged, because no list
+// reads them.
 func multiply(b *testing.B, path string, posts int) {
 	ctx := context.Background()
 	db, err := localdb.Open(path)

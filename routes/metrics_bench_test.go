@@ -9,8 +9,8 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// BenchmarkMetrics compares the same requests to a site that counts and to one that doesn't, by turns, since a machine's
-// speed changes.
+// BenchmarkMetrics compares the same requests to a site with metrics and to one without, alternately, because a
+// machine's speed varies.
 func BenchmarkMetrics(b *testing.B) {
 	plain, counting := testsite.New(b), testsite.New(b, measured)
 	var servers [2]*httptest.Server

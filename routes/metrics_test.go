@@ -24,7 +24,7 @@ import (
 
 func measured(cfg *config.Config) { cfg.MetricsAddr, cfg.RateLimit = "127.0.0.1:0", true }
 
-// scrape reads a site's metrics as a Prometheus server does.
+// scrape reads a site's metrics like a Prometheus server.
 func scrape(t testing.TB, site *testsite.Site) (families map[string]*dto.MetricFamily, text string) {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -41,7 +41,7 @@ func scrape(t testing.TB, site *testsite.Site) (families map[string]*dto.MetricF
 	return families, text
 }
 
-// value adds up the samples of a metric that have these labels, names and values in turn.
+// value sums the samples of a metric with these labels, given as alternating names and values.
 func value(families map[string]*dto.MetricFamily, name string, labels ...string) (sum float64) {
 	for _, m := range families["tokentube_"+name].GetMetric() {
 		has := map[string]string{}
@@ -59,7 +59,7 @@ func value(families map[string]*dto.MetricFamily, name string, labels ...string)
 	return sum
 }
 
-// used is a site on which everything was done that the metrics tell of.
+// used is a site on which everything that the metrics cover has happened.
 func used(t testing.TB) (*testsite.Site, *testsite.Client) {
 	t.Helper()
 	site := testsite.New(t, measured)
@@ -138,7 +138,7 @@ func checkLint(t *testing.T, text string) {
 	}
 }
 
-// Theft, limits and the database's faults come from elsewhere than a used site.
+// Theft, limits and database faults don't occur on a used site.
 func TestMetricsOfWhatGoesWrong(t *testing.T) {
 	t.Parallel()
 	site := testsite.New(t, measured)
@@ -168,7 +168,7 @@ func TestMetricsOfWhatGoesWrong(t *testing.T) {
 	}
 }
 
-// Whatever clients invent, there are no more series.
+// Whatever clients send, the number of series doesn't grow.
 func TestMetricsAreBounded(t *testing.T) {
 	t.Parallel()
 	site, alice := used(t)
@@ -194,10 +194,10 @@ func TestMetricsAreBounded(t *testing.T) {
 		}
 		return names
 	}
-	for n := range 50 { // which meet every limit
+	for n := range 50 { // enough to reach every limit
 		odd(n)
 	}
-	series() // which counts, too
+	series() // the scrape itself counts too
 	before := series()
 	for n := range 1000 {
 		odd(1000 + n)
@@ -241,7 +241,7 @@ func TestMetricsAnswerOnlyWhatTheyAreFor(t *testing.T) {
 
 var metricNames = regexp.MustCompile(`\b(?:tokentube|go|process)_[a-z_]+`)
 
-// The dashboard shows what there is: each metric of its queries, also in a scrape.
+// The dashboard only queries existing metrics, which also appear in a scrape.
 func TestDashboardNamesMetricsThatExist(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../docs/dashboard.json")

@@ -14,8 +14,8 @@ import (
 
 var ginParameter = regexp.MustCompile(`[:*](\w+)`)
 
-// The routes under /api/v1 are those of openapi.json, which says for each of them whether anybody may call it. That
-// responses are as it says is checked wherever a test gets one (e2e/testsite).
+// The routes under /api/v1 are those in openapi.json, which says for each of them whether anybody may call it.
+// Responses are checked against it wherever a test gets one (e2e/testsite).
 func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 	doc, err := testsite.Described()
 	if err != nil {
@@ -55,7 +55,7 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 	}
 }
 
-// A list that takes a cursor takes the number of a page too, and openapi.json says so.
+// A list with a cursor also accepts a page number, and openapi.json says so.
 func TestListsTakeThePagesThatAreDescribed(t *testing.T) {
 	doc, err := testsite.Described()
 	if err != nil {

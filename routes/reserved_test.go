@@ -9,8 +9,8 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// No channel is named like an address of the site: like the first part of any route, of a page or of the API, nor like one
-// who runs it.
+// No channel can be named like a path of the site (the first segment of any route of a page or of the API), nor like
+// somebody who runs it.
 func TestNamesOfAddressesAreReserved(t *testing.T) {
 	site := testsite.New(t)
 	words := map[string]bool{"admin": true, "adm1n": true, "support.": true}

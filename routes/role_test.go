@@ -14,7 +14,7 @@ import (
 	"tokentube/models"
 )
 
-// admin is a user with that role, logged in.
+// admin is a logged-in user with that role.
 func admin(t testing.TB, site *testsite.Site, name string) *testsite.Client {
 	t.Helper()
 	site.User(name)
@@ -28,9 +28,8 @@ func admin(t testing.TB, site *testsite.Site, name string) *testsite.Client {
 	return site.SignIn(name)
 }
 
-// letUsersAdminister tells which routes below an "admin" let a user in who is no
-// administrator, and which that keep users out let one in who was one a moment
-// ago. Those that are for administrators are found by calling them as both.
+// letUsersAdminister reports routes below an "admin" group that let in a user who is not an administrator, or one who
+// was an administrator until a moment ago. It finds the administrators' routes by calling all of them as both.
 func letUsersAdminister(t testing.TB, site *testsite.Site) (faults []string) {
 	alice, bob := admin(t, site, "alice"), site.User("bob")
 	allows := func(c *testsite.Client, r route, accept string) bool {
@@ -75,13 +74,12 @@ func TestRequireRole(t *testing.T) {
 	site.Client().Get("/admin").Status(http.StatusSeeOther)
 }
 
-// Who was an administrator a moment ago is none now, in every process, whatever
-// the access token says.
+// A user who was an administrator a moment ago no longer is, in every process, whatever the access token says.
 func TestDemotedAdminIsRefusedAtOnce(t *testing.T) {
 	const adminsOnly = "/api/v1/admin/backup"
 	one := testsite.New(t)
 	sites := []*testsite.Site{one}
-	if one.Config.MongoURI != "" { // the embedded engine is for one process
+	if one.Config.MongoURI != "" { // the embedded engine supports only one process
 		sites = append(sites, testsite.Open(t, one.Config, one.Clock))
 	}
 	ctx := t.Context()
@@ -97,7 +95,7 @@ func TestDemotedAdminIsRefusedAtOnce(t *testing.T) {
 	for i, site := range sites { // all caches are warm
 		let := http.StatusOK
 		if one.Config.MongoURI != "" {
-			let = http.StatusConflict // let in, and told that a MongoDB has its own backups
+			let = http.StatusConflict // let in, and told that MongoDB has its own backups
 		}
 		alice.CopyTo(site).JSON("HEAD", adminsOnly, nil).Status(let)
 		alice.CopyTo(site).JSON("GET", "/api/v1/users/get-current-user", nil).Status(http.StatusOK)

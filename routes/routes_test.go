@@ -12,8 +12,8 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// public are the routes that anybody may call, and why where it is not plain.
-// Every other one must refuse: the tests find those in the engine.
+// public are the routes that anybody may call, and why, unless that is obvious. All others must refuse: the tests find
+// them in the engine.
 const public = `
 GET    /
 GET    /.well-known/jwks.json               other services verify our tokens with these keys
@@ -102,10 +102,10 @@ type route struct{ method, path string }
 
 func (r route) String() string { return r.method + " " + r.path }
 
-// safe tells a route that only reads.
+// safe reports whether a route only reads.
 func (r route) safe() bool { return r.method == http.MethodGet || r.method == http.MethodHead }
 
-// isAPI tells a route whose answers are JSON, whoever asks.
+// isAPI reports whether a route always responds with JSON.
 func (r route) isAPI() bool { return strings.HasPrefix(r.path, "/api/v1/") }
 
 // params counts the route's parameters.
@@ -113,8 +113,7 @@ func (r route) params() int {
 	return strings.Count(r.path, "/:") + strings.Count(r.path, "/*") + strings.Count(r.path, "@:")
 }
 
-// to fills in the route's parameters, whatever they are called; the last value
-// stands for all that follow.
+// to fills in the route's parameters, whatever their names; the last value is used for all remaining ones.
 func (r route) to(values ...string) string {
 	segments := strings.Split(r.path, "/")
 	for i, segment := range segments {
@@ -139,7 +138,7 @@ func publicRoutes() []route {
 	return all
 }
 
-// allRoutes are those of the site's engine, in the order of their paths.
+// allRoutes are the engine's routes, sorted by path.
 func allRoutes(site *testsite.Site) []route {
 	var all []route
 	for _, r := range site.Engine.Routes() {
@@ -149,8 +148,7 @@ func allRoutes(site *testsite.Site) []route {
 	return all
 }
 
-// privateRoutes are all but those of the public list, which takes GET for HEAD as
-// well.
+// privateRoutes are all except those in the public list, in which GET includes HEAD.
 func privateRoutes(site *testsite.Site) []route {
 	open := publicRoutes()
 	return slices.DeleteFunc(allRoutes(site), func(r route) bool {
@@ -181,8 +179,7 @@ func TestPublicRoutesAreTheOnesThatWeKnow(t *testing.T) {
 	}
 }
 
-// checks are what holds for the routes of any site. Each finds the routes in the
-// engine, and tells what is wrong with them.
+// checks must hold for the routes of any site. Each finds the routes in the engine, and reports their faults.
 var checks = map[string]func(testing.TB, *testsite.Site) []string{
 	"the anonymous are refused":               letTheAnonymousIn,
 	"other sites are refused":                 letOtherSitesIn,
@@ -203,9 +200,8 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-// letTheAnonymousIn tells which routes that are not on the public list let in
-// somebody who is not logged in, or who comes with tokens of a session that has
-// ended. Pages must lead to the login; the API must say 401.
+// letTheAnonymousIn reports routes that are not on the public list and let in somebody who is not logged in, or who has
+// the tokens of a session that has ended. Pages must redirect to the login; the API must return 401.
 func letTheAnonymousIn(_ testing.TB, site *testsite.Site) (faults []string) {
 	loggedOut := site.User("alice")
 	replay := loggedOut.Copy()
@@ -234,8 +230,8 @@ func letTheAnonymousIn(_ testing.TB, site *testsite.Site) (faults []string) {
 	return faults
 }
 
-// letOtherSitesIn tells which unsafe routes take a request that a browser makes
-// for another site. It is an administrator's, whom no other guard keeps out.
+// letOtherSitesIn reports unsafe routes that accept a request that a browser makes for another site. The request is an
+// administrator's, whom no other guard keeps out.
 func letOtherSitesIn(t testing.TB, site *testsite.Site) (faults []string) {
 	alice := admin(t, site, "alice")
 	watched := watch(site, site.Documents(), func(before, after testsite.Document) bool { return bytes.Equal(before.Raw, after.Raw) })
@@ -256,8 +252,8 @@ func letOtherSitesIn(t testing.TB, site *testsite.Site) (faults []string) {
 	return faults
 }
 
-// letOtherSitesLink tells which routes, opened by a link on another site, make a user's browser save a file, or change
-// something.
+// letOtherSitesLink reports routes that, opened through a link on another site, make a user's browser save a file, or
+// change something.
 func letOtherSitesLink(t testing.TB, site *testsite.Site) (faults []string) {
 	alice := admin(t, site, "alice")
 	alice.Get("/settings/profile").Status(http.StatusOK) // its session is in use from now on
@@ -290,12 +286,11 @@ func TestWhatIsNotThere(t *testing.T) {
 	c.PostForm("/?_method=BREW", nil).Status(http.StatusMethodNotAllowed)
 }
 
-// ofPosts are the addresses of posts themselves. What others may do with a post
-// that they see (like it, say) is for its feature's tests.
+// ofPosts matches the paths of posts themselves. What others may do with a post that they see (such as liking it) is
+// tested with the feature.
 var ofPosts = regexp.MustCompile(`^(/api/v1)?/(watch|photos|posts|videos|videos/toggle|tweets)/:id(/edit|/delete)?$`)
 
-// What is private to somebody is not there for anybody else; what is public may
-// be read, and changed by its owner alone.
+// Private posts don't exist for anybody else; public ones can be read by others, and only changed by their owner.
 func TestForeignPostsCannotBeChanged(t *testing.T) {
 	site := testsite.New(t)
 	alice, bob := site.User("alice"), site.User("bob")
@@ -310,7 +305,7 @@ func TestForeignPostsCannotBeChanged(t *testing.T) {
 				t.Errorf("%s with %s: %s", r, id, answer)
 			}
 		}
-		want := http.StatusNotFound // an address of another kind of post
+		want := http.StatusNotFound // a path for another kind of post
 		if strings.Contains(r.path, "/posts/") || strings.Contains(r.path, "/tweets/") {
 			want = http.StatusForbidden
 		}
@@ -326,7 +321,7 @@ func TestForeignPostsCannotBeChanged(t *testing.T) {
 	bob.Get("/posts/" + published).Status(http.StatusOK).Has("hello")
 }
 
-// Ids that name nothing are not found, on whichever route.
+// An id that belongs to nothing is not found, on any route.
 func TestMalformedIDsNameNothing(t *testing.T) {
 	site := testsite.New(t)
 	bob := site.User("bob")

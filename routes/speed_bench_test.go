@@ -14,7 +14,7 @@ import (
 	"tokentube/e2e/testsite"
 )
 
-// busySite has 100 text posts by ten users, who like them all. It returns the users.
+// busySite has 100 text posts by ten users, who like all of them. It returns the users.
 func busySite(b *testing.B, change ...func(*config.Config)) (*testsite.Site, []*testsite.Client) {
 	site := testsite.New(b, change...)
 	users := make([]*testsite.Client, 10)
@@ -36,7 +36,7 @@ func publish(by *testsite.Client, i int) (id string) {
 	}).Status(http.StatusCreated).ID()
 }
 
-// repeat sends one request again and again, in process.
+// repeat sends one request repeatedly, in process.
 func repeat(b *testing.B, site *testsite.Site, as *testsite.Client, method, path string) {
 	b.ReportAllocs()
 	for b.Loop() {
@@ -71,7 +71,7 @@ func BenchmarkHome(b *testing.B) {
 	b.Run("user", func(b *testing.B) { repeat(b, site, users[0], "GET", "/") })
 }
 
-// BenchmarkCompressedHome is the page with 20 posts in each coding, by turns, since a machine's speed changes.
+// BenchmarkCompressedHome is the page with 20 posts in each coding, alternately, because a machine's speed varies.
 func BenchmarkCompressedHome(b *testing.B) {
 	site, _ := busySite(b)
 	spent, bytes := map[string]time.Duration{}, map[string]int{}
@@ -94,19 +94,19 @@ func BenchmarkCompressedHome(b *testing.B) {
 	}
 }
 
-// BenchmarkWhoAmI is the smallest answer behind a login.
+// BenchmarkWhoAmI is the smallest response behind a login.
 func BenchmarkWhoAmI(b *testing.B) {
 	site, users := busySite(b)
 	repeat(b, site, users[0], "GET", "/api/v1/users/get-current-user")
 }
 
-// BenchmarkLikeAgain likes a post that is liked already, which changes nothing.
+// BenchmarkLikeAgain likes a post that is already liked, which changes nothing.
 func BenchmarkLikeAgain(b *testing.B) {
 	site, users := busySite(b)
 	repeat(b, site, users[0], "PUT", "/api/v1/likes/v/"+publish(users[0], 1))
 }
 
-// BenchmarkLike likes and takes it back: each is a write with its count, flushed.
+// BenchmarkLike likes and unlikes: each is a write with its counter, flushed.
 func BenchmarkLike(b *testing.B) {
 	_, users := busySite(b)
 	post := publish(users[0], 1)
@@ -116,7 +116,7 @@ func BenchmarkLike(b *testing.B) {
 	}
 }
 
-// BenchmarkPublish publishes text posts of one user: one after the other, and from sixteen browsers at once.
+// BenchmarkPublish publishes text posts by one user: one after another, and from sixteen browsers concurrently.
 func BenchmarkPublish(b *testing.B) {
 	site, _ := busySite(b)
 	for _, writers := range []int{1, 16} {

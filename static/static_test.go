@@ -20,9 +20,8 @@ func read(t *testing.T, name string) string {
 	return string(text)
 }
 
-// TestContrast computes the contrast of the pairs of colours that stand on each
-// other, in both schemes: 4.5 for text, 3 for the edges of controls (WCAG 2.2
-// 1.4.3 and 1.4.11).
+// TestContrast computes the contrast of colours that appear on each other, in both schemes: 4.5 for text, 3 for the
+// edges of controls (WCAG 2.2 §1.4.3 and §1.4.11).
 func TestContrast(t *testing.T) {
 	text := "ink bg, ink surface, ink sunken, soft bg, soft surface, soft sunken, accent bg, accent surface, accent-strong bg, on-accent accent, on-accent accent-strong," +
 		"on-tint accent-tint, heart surface, heart sunken, danger surface, danger bg, danger danger-tint, on-danger danger, on-gold-tint gold-tint, on-tint note-1, on-gold-tint note-2, " +
@@ -49,7 +48,7 @@ func TestContrast(t *testing.T) {
 	}
 }
 
-// contrast is the ratio of WCAG 2.2 between two colours written as rrggbb.
+// contrast is the WCAG 2.2 contrast ratio of two colours written as rrggbb.
 func contrast(t *testing.T, a, b string) float64 {
 	x, y := luminance(t, a), luminance(t, b)
 	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
@@ -70,7 +69,7 @@ func luminance(t *testing.T, colour string) float64 {
 	return 0.2126*part(16) + 0.7152*part(8) + 0.0722*part(0)
 }
 
-// TestNothingFromElsewhere keeps out what the Content-Security-Policy refuses.
+// TestNothingFromElsewhere rejects what the Content-Security-Policy blocks.
 func TestNothingFromElsewhere(t *testing.T) {
 	err := fs.WalkDir(static.FS, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {

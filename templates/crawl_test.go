@@ -21,14 +21,14 @@ import (
 	"tokentube/utils/respond"
 )
 
-// A mark at the beginning of each page's content tells which template an answer
-// was made by. It is taken out before anything looks at the page.
+// A mark at the beginning of each page's content identifies the template that rendered a response. It is removed before
+// anything inspects the page.
 var (
 	content = regexp.MustCompile(`\{\{-?\s*define "content"\s*-?\}\}`)
 	mark    = regexp.MustCompile(`<i hidden data-template="([^"]*)"></i>`)
 )
 
-// pageNames are all templates but the frame and the pieces.
+// pageNames are all templates except the layout and the partials.
 func pageNames(t testing.TB) []string {
 	t.Helper()
 	names, err := fs.Glob(templates.FS, "*/*.html")
@@ -38,7 +38,7 @@ func pageNames(t testing.TB) []string {
 	return slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, "partials/") })
 }
 
-// marked are the templates with the marks in them.
+// marked are the templates, with marks added.
 func marked(t testing.TB) fs.FS {
 	t.Helper()
 	files := fstest.MapFS{}
@@ -63,13 +63,13 @@ func marked(t testing.TB) fs.FS {
 	return files
 }
 
-// crawler opens the pages of a site as people do: it follows every link, and
-// sends every form, rightly and wrongly. What it finds there is checked.
+// crawler opens the pages of a site like a person: it follows every link, and submits every form, with valid and
+// invalid input. It checks everything that it finds.
 type crawler struct {
 	t        *testing.T
 	site     *testsite.Site
 	rendered map[string]bool // templates
-	shown    map[string]bool // states, and attacks by the field that they came in with
+	shown    map[string]bool // states, and attacks by the field that they were entered in
 	names    map[string]bool // of the fields that were seen
 	tried    map[string]bool // queries that are attacks
 	faults   map[string]bool // that were reported
@@ -91,7 +91,7 @@ func newCrawler(t *testing.T) *crawler {
 	}
 }
 
-// fault reports what is wrong, once, with the first place where it is.
+// fault reports a fault once, with the first place where it occurs.
 func (x *crawler) fault(where, form string, args ...any) {
 	text := fmt.Sprintf(form, args...)
 	if !x.faults[text] {
@@ -100,13 +100,13 @@ func (x *crawler) fault(where, form string, args ...any) {
 	}
 }
 
-// person is somebody who looks at the site: a user, or, without a name, a visitor.
+// person is somebody who uses the site: a user or, without a name, a visitor.
 type person struct {
 	*crawler
 	user   string
 	client *testsite.Client
-	seen   map[string]bool // what was opened, and the forms that were found
-	forms  []testsite.Form // to send
+	seen   map[string]bool // what has been opened, and the forms that were found
+	forms  []testsite.Form // to submit
 }
 
 func (x *crawler) person(user string) *person {
@@ -115,7 +115,7 @@ func (x *crawler) person(user string) *person {
 	return p
 }
 
-// come opens the site, and logs in, in a browser with a name that hurts.
+// come opens the site and logs in, in a browser with a hostile user agent.
 func (p *person) come() {
 	p.client = p.site.Client()
 	if p.user != "" {
@@ -124,8 +124,7 @@ func (p *person) come() {
 	p.client.Header.Set("User-Agent", attack("browser"))
 }
 
-// stay makes sure that the person is still who they were: one of the buttons may
-// have logged them out, or in.
+// stay ensures that the person is still logged in as before: one of the buttons may have logged them out, or in.
 func (p *person) stay() {
 	name, _ := p.client.JSON("GET", "/api/v1/users/get-current-user", nil).Data()["username"].(string)
 	if name != p.user {
@@ -133,12 +132,11 @@ func (p *person) stay() {
 	}
 }
 
-// at says who found what at which place.
+// at says who found something, and where.
 func (p *person) at(where string) string { return cmp.Or(p.user, "a visitor") + " at " + where }
 
-// look opens everything that there is for the person: the routes without
-// parameters, what is linked from there, and the routes that nothing led to, with
-// ids of everything there is.
+// look opens everything that exists for the person: the routes without parameters, what they link to, and the routes
+// that nothing linked to, with the ids of everything that exists.
 func (p *person) look() {
 	for _, path := range p.pageRoutes() {
 		if parameter.MatchString(path) {
@@ -186,7 +184,7 @@ func (x *crawler) pageRoutes() (paths []string) {
 	return paths
 }
 
-// opened tells whether a link led to a page of this route.
+// opened reports whether a link led to a page of this route.
 func (p *person) opened(route string) bool {
 	pattern := regexp.MustCompile("^" + parameter.ReplaceAllString(route, `[^/?]+`) + `(\?|$)`)
 	for path := range p.seen {
@@ -199,8 +197,7 @@ func (p *person) opened(route string) bool {
 
 const mostPages = 20_000
 
-// open opens a page and all that it leads to. What another page links must be
-// there.
+// open opens a page and everything it leads to. What another page links to must exist.
 func (p *person) open(path, from string) {
 	if p.seen[path] {
 		return
@@ -216,8 +213,7 @@ func (p *person) open(path, from string) {
 	p.read("GET "+path, answer)
 }
 
-// read checks an answer, and goes where it leads. It tells by which template the
-// answer was rendered.
+// read checks a response and follows its links. It returns the template that rendered it.
 func (p *person) read(what string, answer *testsite.Answer) (template string) {
 	if to, err := answer.Location(); err == nil {
 		path := to.RequestURI()
@@ -244,7 +240,7 @@ func (p *person) read(what string, answer *testsite.Answer) (template string) {
 	return template
 }
 
-// check looks at a page as it came, without the mark.
+// check inspects a page, without the mark.
 func (p *person) check(where string, answer *testsite.Answer) (template string) {
 	found := mark.FindStringSubmatch(answer.Body)
 	if found == nil {
@@ -265,7 +261,7 @@ func (p *person) check(where string, answer *testsite.Answer) (template string) 
 	return found[1]
 }
 
-// fetch gets a file that a page needs.
+// fetch requests a file that a page needs.
 func (p *person) fetch(path, from string) {
 	if p.seen[path] {
 		return
@@ -276,8 +272,7 @@ func (p *person) fetch(path, from string) {
 	}
 }
 
-// note keeps a form to send it later: each button, and of the others one of each
-// kind.
+// note stores a form to submit it later: every button, and one of each kind of other form.
 func (p *person) note(f testsite.Form) {
 	kind := f.Method + " " + f.Action
 	if typed(f) {
@@ -299,24 +294,23 @@ func (p *person) note(f testsite.Form) {
 	}
 }
 
-// makes tells a form that makes something: a POST of a user.
+// makes reports whether a form creates something: a POST by a user.
 func (p *person) makes(f testsite.Form) bool {
 	return p.user != "" && f.Method == http.MethodPost && !strings.Contains(f.Action, "_method=") && !slices.Contains([]string{"/logout", "/forgot-password", "/reset-password", "/confirm", "/confirm-email", "/not-me"}, f.Action) && !strings.HasPrefix(f.Action, "/token-lab/")
 }
 
 var identifiers = regexp.MustCompile(`[0-9a-f]{24}`)
 
-// typed tells a form in which something is to be filled in from a mere button.
+// typed distinguishes a form with fields to fill in from a mere button.
 func typed(f testsite.Form) bool {
 	return slices.ContainsFunc(f.Fields, func(f testsite.Field) bool { return f.Type != "hidden" })
 }
 
-// deletes tells a form that takes something away.
+// deletes reports whether a form removes something.
 func deletes(f testsite.Form) bool { return strings.Contains(f.Action, "_method=DELETE") }
 
-// send sends the forms that were found, and then those that were found by that:
-// with nothing in them, with an attack in every field, with too much, and as they
-// are meant, with an attack in every text. Buttons that delete come last.
+// send submits the forms that were found, and then those found in the process: empty, with an attack in every field,
+// with too much, and with sensible input that has an attack in every text. Buttons that delete come last.
 func (p *person) send() {
 	for _, last := range []bool{false, true} {
 		for i := 0; i < len(p.forms); i++ {
@@ -352,7 +346,7 @@ func mostOptions(f testsite.Form) int {
 	return most
 }
 
-// sensible is what the field is for, and still hurts where any text is allowed.
+// sensible is valid input for the field, with an attack wherever any text is allowed.
 func sensible(f testsite.Field, option int) string {
 	switch f.Type {
 	case "hidden":
@@ -370,13 +364,12 @@ func sensible(f testsite.Field, option int) string {
 	return attack(f.Name)
 }
 
-// submit sends a form, and looks at what comes of it. A form that is refused comes
-// again, and says why.
+// submit submits a form, and inspects the result. A rejected form must come back with an explanation.
 func (p *person) submit(f testsite.Form, how string, text func(testsite.Field) string, file func(testsite.Field) []byte) {
 	values, files := map[string]string{}, []testsite.File{}
 	for _, field := range f.Fields {
 		switch {
-		case field.Name == respond.KeyField: // nobody types it in, and each time the page is opened it is another one
+		case field.Name == respond.KeyField: // not typed in, and different each time the page is opened
 			values[field.Name] = rand.Text()
 		case text == nil:
 		case field.Type == "file":

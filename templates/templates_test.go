@@ -20,8 +20,8 @@ import (
 	"tokentube/utils/respond"
 )
 
-// attack is what no text of a user may become, markup, or do to what is around it: turn it round, or cover it with marks.
-// The name tells the attacks apart.
+// attack is a text with everything that users' text must not do: become markup, reverse its surroundings, or cover them
+// with marks. The name identifies the attack.
 func attack(name string) string {
 	text := `"'><script>` + name + `</script>` + "\u2069\u202eש"
 	if name == "tags" {
@@ -30,12 +30,11 @@ func attack(name string) string {
 	return text + strings.Repeat("\u0301", 7)
 }
 
-// escaped is an attack as a sound page shows it.
+// escaped is an attack as a correct page shows it.
 var escaped = regexp.MustCompile(`&lt;script&gt;(\w+)&lt;/script&gt;`)
 
-// TestPages opens every page of a site that people have used, and of an empty one,
-// as everybody who may see it, and sends every form. A page that is linked or
-// routed is found; one that nothing renders is a fault.
+// TestPages opens every page of a site that people have used, and of an empty one, as everybody who may see it, and
+// submits every form. It finds all linked and routed pages; a template that nothing renders is a fault.
 func TestPages(t *testing.T) {
 	empty := newCrawler(t)
 	empty.site.User("alice")
@@ -53,7 +52,7 @@ func TestPages(t *testing.T) {
 	}
 	x.forget("carol")
 	x.logInTwice()
-	for _, user := range []string{"", "bob", "alice"} { // what came of all that
+	for _, user := range []string{"", "bob", "alice"} { // the results of all that
 		x.person(user).look()
 	}
 	for _, name := range pageNames(t) {
@@ -73,10 +72,10 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// outside are the addresses elsewhere that pages of ours lead to: the project that they compare with, and standards.
+// outside are the external URLs that our pages link to: the project they are compared with, and standards.
 var outside = []string{"https://github.com/navraj-singh-dev/mega-project-javascript-backend", "https://www.rfc-editor.org/rfc/"}
 
-// states are what pages have only at times, and furnish brings about.
+// states are states that pages are only sometimes in, and that furnish brings about.
 var states = []string{
 	`class="theft"`, `class="flash"`, `role="alert"`, `aria-invalid="true"`, `class="empty"`, `class="badge draft"`, `class="owner-bar"`,
 	`aria-pressed="true"`, `class="entry bad"`, `class="entry odd"`, `class="entry-count"`, `class="mark-here"`, `class="lab-result"`, `data-timeline`, `data-more`,
@@ -84,12 +83,12 @@ var states = []string{
 	"Hidden by a moderator. Only you can see it. You can", "hidden by @dave", "A moderator hid the comment",
 }
 
-// forget has somebody forget their password, and looks at the mails and where their links lead.
+// forget requests a password reset, and inspects the mails and the pages they link to.
 func (x *crawler) forget(user string) {
 	p := x.person("")
-	p.client.Change = func(r *http.Request) { r.RemoteAddr = "127.0.0.1:1" } // the mails are shown to this machine
+	p.client.Change = func(r *http.Request) { r.RemoteAddr = "127.0.0.1:1" } // mails are shown to this machine
 	x.site.User("newcomer")
-	elsewhere := x.site.Client() // a new device, of which they are told
+	elsewhere := x.site.Client() // a new device, which they are notified of
 	elsewhere.Header.Set("User-Agent", "curl/8.1")
 	elsewhere.JSON("POST", "/api/v1/users/login", testsite.M{"identifier": "newcomer", "password": testsite.Password}).Status(http.StatusOK)
 	p.client.PostForm("/forgot-password", url.Values{"email": {user + "@example.com"}}).Status(http.StatusSeeOther)
@@ -104,7 +103,7 @@ func (x *crawler) forget(user string) {
 	}
 }
 
-// logInTwice has somebody turn two-step login on, and log in with it, and looks at the pages on the way.
+// logInTwice turns on two-step login, logs in with it, and inspects the pages along the way.
 func (x *crawler) logInTwice() {
 	p := &person{crawler: x, user: "erin", client: x.site.User("erin"), seen: map[string]bool{}}
 	const app = "/settings/factors/authenticator"
@@ -124,9 +123,8 @@ func (x *crawler) logInTwice() {
 	guest.check("a wrong second step", guest.client.PostForm("/login/code", url.Values{"code": {"wrong"}}).Status(http.StatusUnprocessableEntity))
 }
 
-// furnish makes what pages have shown for long: posts of all kinds, more than one
-// page of them, likes, drafts, a draft that was edited, devices, a long security
-// log, and the notice of a theft.
+// furnish creates the content that pages are known to show: posts of all kinds, more than one page of them, likes,
+// drafts, an edited draft, devices, a long security log, and the notice of a theft.
 func (x *crawler) furnish() {
 	alice, bob, carol := x.site.User("alice"), x.site.User("bob"), x.site.User("carol")
 	var posts []string
@@ -157,8 +155,8 @@ func (x *crawler) furnish() {
 	x.moderate(x.site.SignIn("alice"), bob)
 }
 
-// moderate reports a post, a comment and a channel, with words that are an attack, and has an administrator hide a post, a
-// comment and restore one.
+// moderate reports posts, comments and a channel, with an attack as the text, and has an administrator hide them all but
+// the channel, whose case stays open.
 func (x *crawler) moderate(alice, bob *testsite.Client) {
 	dave := x.site.SignIn("dave")
 	post := alice.JSON("POST", "/api/v1/tweets", testsite.M{"content": attack("reported")}).Status(http.StatusCreated).ID()
@@ -182,7 +180,8 @@ func (x *crawler) moderate(alice, bob *testsite.Client) {
 	dave.JSON("PATCH", "/api/v1/admin/reports/"+latest["_id"].(string), testsite.M{"action": "hide"}).Status(http.StatusOK)
 }
 
-// comment lets two talk about a post: with replies, edited, liked, deleted with a reply left, and where comments are off.
+// comment lets two users discuss a post: with replies, edited, liked, deleted with a reply remaining, and where
+// comments are off.
 func (x *crawler) comment(alice, bob *testsite.Client, post string) {
 	say := func(c *testsite.Client, post, parent, words string) string {
 		return c.JSON("POST", "/api/v1/comments/"+post, testsite.M{"content": words, "parent": parent}).Status(http.StatusCreated).ID()
@@ -198,7 +197,7 @@ func (x *crawler) comment(alice, bob *testsite.Client, post string) {
 	bob.JSON("POST", "/api/v1/comments/"+off, testsite.M{"content": "Words."}).Status(http.StatusForbidden)
 }
 
-// enable takes back what an administrator did who sent every form.
+// enable reverts the actions of an administrator who submitted every form.
 func (x *crawler) enable(names ...string) {
 	for _, name := range names {
 		user, err := x.site.Users.ByLogin(x.t.Context(), name)
@@ -214,7 +213,7 @@ func (x *crawler) enable(names ...string) {
 	}
 }
 
-// steal uses a refresh token of a session that has long had others.
+// steal uses a refresh token of a session that has been renewed many times since.
 func (x *crawler) steal(owner *testsite.Client) {
 	const renewal = "/api/v1/users/regenerate-tokens"
 	thief := owner.Copy()
@@ -225,7 +224,7 @@ func (x *crawler) steal(owner *testsite.Client) {
 	thief.JSON("POST", renewal, nil).Status(http.StatusUnauthorized)
 }
 
-// appoint makes a user who is an administrator.
+// appoint creates a user who is an administrator.
 func (x *crawler) appoint(name string) {
 	x.site.User(name)
 	user, err := x.site.Users.ByLogin(x.t.Context(), name)
@@ -237,7 +236,7 @@ func (x *crawler) appoint(name string) {
 	}
 }
 
-// Some failures are hard to come by: the page of errors is rendered for all.
+// Some failures are hard to provoke: the error page is rendered for all of them.
 func TestErrorPages(t *testing.T) {
 	asset := func(name string) string { return "/static/" + name + "?v=1" }
 	pages, err := respond.NewRenderer(templates.FS, respond.Funcs(asset, time.Now))
@@ -272,11 +271,11 @@ func TestFaultsStandBesideTheirFields(t *testing.T) {
 		`aria-invalid="true" aria-describedby="identifier-error"`, `id="identifier-error"`).HasNot("secret words")
 }
 
-// report is told what is wrong with a page.
+// report receives what is wrong with a page.
 type report func(form string, args ...any)
 
-// checkPage looks at what the policy of the site and the users of assistive
-// software need, and at whether a user's text became anything else.
+// checkPage checks what the site's policy and users of assistive technology require, and that users' text is not
+// interpreted as anything else.
 func checkPage(fault report, text string, doc *html.Node) {
 	for _, wrong := range []string{"<script>", "ZgotmplZ", "%!", "<no value>"} {
 		if strings.Contains(text, wrong) {
@@ -292,8 +291,8 @@ func checkPage(fault report, text string, doc *html.Node) {
 	}
 }
 
-// checkIsolated: no text does anything to its surroundings, whether it is shown, read out, or stands in the title. What a form
-// sends back stays as it was typed, in a field that finds its own direction.
+// checkIsolated: no text affects its surroundings, whether it is shown, read out, or in the title. Values that a form
+// sends back stay as typed, in a field that determines its own direction.
 func checkIsolated(fault report, doc *html.Node) {
 	for n := range doc.Descendants() {
 		if n.Type == html.TextNode && n.Parent.Data != "textarea" {
@@ -322,7 +321,7 @@ func checkIsolated(fault report, doc *html.Node) {
 // addresses are the attributes that browsers follow.
 var addresses = []string{"href", "src", "action", "formaction", "poster", "srcset", "data", "cite", "ping"}
 
-// checkPolicy: nothing inline, and nothing of another site.
+// checkPolicy: nothing inline, and nothing from another site.
 func checkPolicy(fault report, n *html.Node) {
 	if n.Data == "style" || n.Data == "base" || n.Data == "iframe" || n.Data == "object" || n.Data == "embed" {
 		fault("a <%s> inside the page", n.Data)
@@ -333,7 +332,7 @@ func checkPolicy(fault report, n *html.Node) {
 			fault("%s=%q on <%s>", a.Key, a.Val, n.Data)
 		case slices.Contains(addresses, a.Key) || a.Key == "content" && strings.HasPrefix(a.Val, "http"):
 			if n.Data == "a" && attr(n, "rel") == "nofollow ugc noopener" && strings.HasPrefix(a.Val, "https://elsewhere.example/") {
-				continue // a user's, and marked as such
+				continue // written by a user, and marked as such
 			}
 			if n.Data == "a" && attr(n, "rel") == "noopener" && slices.ContainsFunc(outside, func(prefix string) bool { return strings.HasPrefix(a.Val, prefix) }) {
 				continue

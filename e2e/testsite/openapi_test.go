@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What openapi.json doesn't describe is found in a response: a status, a field, a type, another format.
+// Anything in a response that openapi.json doesn't describe is detected: a status, a field, a type, another format.
 func TestWhatIsNotDescribedIsFound(t *testing.T) {
 	const state = `{"statusCode":200,"message":"OK","success":true,"data":`
 	for name, test := range map[string]struct {

@@ -76,7 +76,7 @@ func TestJoinTellsAllFieldsOnce(t *testing.T) {
 		{[]error{nil, file, nil}, UnsupportedMedia, "[{photo Not a picture.}]"},
 		{[]error{file, name, taken}, Invalid, "[{photo Not a picture.} {name Enter a name.} {email In use.}]"},
 		{[]error{taken, &Error{Code: Conflict, Fields: []Field{{"username", "In use."}}}}, Conflict, "[{email In use.} {username In use.}]"},
-		{[]error{name, large}, TooLarge, "[{photo Too large.}]"}, // nothing is known of what comes after it
+		{[]error{name, large}, TooLarge, "[{photo Too large.}]"}, // nothing is known about what follows it
 		{[]error{name, New(RateLimited, "Later."), file}, RateLimited, "[]"},
 		{[]error{name, gone}, Internal, "[]"},
 	} {

@@ -12,7 +12,7 @@ import (
 
 var errFull = errors.New("no space left on device")
 
-// full is a disk with room for so many bytes.
+// full is a disk with this many bytes left.
 type full struct{ room int }
 
 func (f *full) Write(p []byte) (int, error) {

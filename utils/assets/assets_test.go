@@ -172,7 +172,7 @@ func TestFilesAreCompressedOnce(t *testing.T) {
 	if len(tags) != 3 {
 		t.Errorf("codings share tags: %v", tags)
 	}
-	for _, name := range []string{"b.css", "c.png"} { // tiny; and a picture, which is compressed as it is
+	for _, name := range []string{"b.css", "c.png"} { // tiny; and a picture, which is already compressed
 		if w := get(h, http.MethodGet, files.Path(name), "Accept-Encoding", "gzip"); w.Header().Get("Content-Encoding") != "" {
 			t.Errorf("%s: %v", name, w.Header())
 		}

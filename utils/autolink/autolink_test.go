@@ -77,7 +77,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// Whatever is typed, a browser shows it as it was typed, and finds nothing in it but links of the three kinds.
+// Whatever is typed, a browser shows it as typed, and finds nothing in it except links of the three kinds.
 func FuzzHTML(f *testing.F) {
 	for _, text := range []string{
 		"see https://go.dev/a(b), @alice and #sea.", `"'><script>x</script>`, "www.a.b\u202ehttps://c", "@a.b-@c#d&e", "https://a\x00b'\"<>",
@@ -87,7 +87,7 @@ func FuzzHTML(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if !utf8.ValidString(text) || strings.ContainsAny(text, "\x00\r") {
-			return // no text of a user has them; parsers replace them
+			return // users' texts never contain them; parsers replace them
 		}
 		doc, err := html.Parse(strings.NewReader("<body><p>" + string(HTML(text, strings.Clone))))
 		if err != nil {

@@ -28,7 +28,7 @@ func TestEachHolder(t *testing.T) {
 		t.Errorf("bob: %v", err)
 	}
 	back[0]()
-	back[0]() // once more gives back nothing
+	back[0]() // calling it again gives nothing back
 	if _, err := b.Take("alice", nothing); err != nil {
 		t.Errorf("after one was given back: %v", err)
 	}
@@ -37,7 +37,7 @@ func TestEachHolder(t *testing.T) {
 	}
 }
 
-// However many take as many as they may, whoever has few gets a place from those who have many.
+// However many take as much as they may, a holder with few places gets one from those with many.
 func TestPlacesAreSharedEvenly(t *testing.T) {
 	for _, greedy := range []int{1, 3, 100, 400} {
 		b, ended := New[int](2000, 1000), map[int]int{}
@@ -78,7 +78,7 @@ func TestTheOldestOfThoseWithTheMostEnds(t *testing.T) {
 	if _, err := b.Take("b", nothing); !errors.Is(err, ErrFull) { // a and b have two, c one
 		t.Errorf("%v, %v ended", err, ended)
 	}
-	if _, err := b.Take("c", nothing); !errors.Is(err, ErrFull) { // another one would make it c who has the most
+	if _, err := b.Take("c", nothing); !errors.Is(err, ErrFull) { // one more would give c the most
 		t.Errorf("%v, %v ended", err, ended)
 	}
 	if _, err := b.TakeForAll(); err != nil || len(ended) != 2 {
@@ -120,7 +120,7 @@ func TestForAllCountsInAllAlone(t *testing.T) {
 	}
 }
 
-// The end of one may give its place back, and so may its owner at the same moment. Afterwards nothing is left.
+// Ending a holder's work may give its place back, and so may its owner at the same moment. Afterwards nothing is left.
 func TestManyAtOnce(t *testing.T) {
 	b := New[int](20, 50)
 	var all sync.WaitGroup

@@ -12,7 +12,7 @@ import (
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// source counts how often it was asked.
+// source counts how often it was called.
 type source struct{ asked int }
 
 func (s *source) load() (int, error) {
@@ -51,8 +51,7 @@ func TestDroppedValueIsLoadedAgain(t *testing.T) {
 	get(t, c, "c", s.load, 3)
 }
 
-// What was read before a change must not come back after it: that would revive a
-// session that was just revoked.
+// A value read before a change must not reappear after it: that would revive a session that was just revoked.
 func TestFillThatBeganBeforeADropIsNotKept(t *testing.T) {
 	c := New[string, int](time.Hour, 10, func() time.Time { return start })
 	for _, dropped := range []string{"a", "another key"} {
@@ -94,12 +93,12 @@ func TestSizeIsBounded(t *testing.T) {
 			t.Fatalf("%d entries", len(c.entries))
 		}
 	}
-	get(t, c, "9", s.load, 10) // the newest is there
+	get(t, c, "9", s.load, 10) // the newest is cached
 	now = start.Add(time.Second)
-	get(t, c, "9", s.load, 11) // it has run out
+	get(t, c, "9", s.load, 11) // it has expired
 }
 
-// With -race. A value that was dropped is never seen again by who dropped it.
+// For -race. Whoever dropped a value never sees it again.
 func TestManyAtOnce(t *testing.T) {
 	c := New[int, int](time.Hour, 50, func() time.Time { return start })
 	var truth [8]struct {
@@ -174,7 +173,7 @@ func TestGetAllLoadsWhatIsMissingAtOnce(t *testing.T) {
 	get(t, c, "x", func() (int, error) { return 7, nil }, 7)
 }
 
-// As with Get: what was read before a change must not come back after it.
+// As with Get: a value read before a change must not reappear after it.
 func TestGetAllThatBeganBeforeADropIsNotKept(t *testing.T) {
 	c := New[string, int](time.Hour, 10, func() time.Time { return start })
 	for _, dropped := range []string{"a", "another key"} {
@@ -207,7 +206,7 @@ func TestGetAllKeepsTheSize(t *testing.T) {
 	}
 }
 
-// What is dead goes as new entries come, not only when the cache is full.
+// Expired entries are evicted as new ones are added, not only when the cache is full.
 func TestDeadEntriesGoAsOthersCome(t *testing.T) {
 	now := start
 	c := New[int, int](time.Second, 1_000_000, func() time.Time { return now })
@@ -230,7 +229,8 @@ func TestDeadEntriesGoAsOthersCome(t *testing.T) {
 	}
 }
 
-// What must not be a copy is loaded, and takes the copy's place; if it is gone, so is the copy.
+// A value that must not come from the cache is loaded, and replaces the cached one; if it no longer exists, the cached
+// one is removed.
 func TestRenewPassesWhatIsKept(t *testing.T) {
 	now := start
 	c := New[string, int](5*time.Second, 10, func() time.Time { return now })
@@ -252,7 +252,7 @@ func TestRenewPassesWhatIsKept(t *testing.T) {
 	}
 	get(t, c, "a", value(6), 5)
 	get(t, c, "b", value(6), 6)
-	// A value is as old as the question for it.
+	// A value is as old as the call that requested it.
 	if _, err := c.Renew("a", func() (int, error) { now = now.Add(4 * time.Second); return 7, nil }); err != nil {
 		t.Error(err)
 	}

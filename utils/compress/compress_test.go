@@ -34,7 +34,7 @@ func TestAccepted(t *testing.T) {
 		"identity":                          Identity,
 		"identity, gzip;q=0.5":              Identity,
 		"identity;q=0.5, gzip;q=0.5":        Gzip,
-		"identity;q=0":                      Identity, // nothing else was named; better than a refusal
+		"identity;q=0":                      Identity, // no other coding was named; better than a refusal
 		"identity;q=0, *":                   Zstd,
 		"gzip;q=2":                          Identity,
 		"gzip;q=-1":                         Identity,
@@ -86,7 +86,7 @@ func decoded(t testing.TB, coding Coding, body []byte) []byte {
 	return out
 }
 
-// page is about as long, and as repetitive, as a page of the feed.
+// page is about as long and as repetitive as a page of the feed.
 func page() []byte {
 	var b bytes.Buffer
 	for i := range 60 {
@@ -104,7 +104,7 @@ func TestEncode(t *testing.T) {
 	for name, encoder := range map[string]*Encoder{"fast": Fast(), "best": Best()} {
 		for _, to := range []Coding{Zstd, Gzip} {
 			for _, body := range [][]byte{page(), bytes.Repeat([]byte("a"), smallest), bytes.Repeat([]byte("0123456789abcdef"), 1<<18)} {
-				for range 2 { // the second time with an encoder that was used
+				for range 2 { // the second time with a reused encoder
 					small, coding := encoder.Encode(to, body)
 					if coding != to || len(small) >= len(body)/2 || !bytes.Equal(decoded(t, coding, small), body) {
 						t.Errorf("%s %s: %d bytes became %d in %q", name, to, len(body), len(small), coding)
@@ -123,8 +123,8 @@ func TestEncode(t *testing.T) {
 	}
 }
 
-// TestManyAtOnce checks what the package promises: the memory of as many encoders as there are processors, however many
-// requests come together.
+// TestManyAtOnce checks what the package promises: memory for as many encoders as there are processors, however many
+// requests arrive at once.
 func TestManyAtOnce(t *testing.T) {
 	encoder, body := Fast(), page()
 	heap := func() uint64 {

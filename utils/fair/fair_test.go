@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// asker waits for a place in the background, and says how that ended.
+// asker waits for a place in the background, and reports the outcome.
 type asker struct {
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -50,7 +50,7 @@ func (p *Places) waits() int {
 	return len(p.waiting)
 }
 
-// fill makes Places of one place that is taken.
+// fill makes Places with a single place, which is taken.
 func fill(t *testing.T, waiting int) (*Places, func()) {
 	t.Helper()
 	p := New(1, waiting)
@@ -86,7 +86,7 @@ func TestNobodyGetsMoreThanAShareWhileOthersWait(t *testing.T) {
 	for i := range 6 {
 		all[fmt.Sprint("a", i)] = ask(t, p, "network a", fmt.Sprint("account ", i))
 	}
-	for i := range 3 { // one account, from anywhere
+	for i := range 3 { // one account, from various places
 		all[fmt.Sprint("b", i)] = ask(t, p, fmt.Sprint("network b", i), "account b")
 	}
 	all["c0"] = ask(t, p, "network c", "account c")
@@ -98,7 +98,7 @@ func TestNobodyGetsMoreThanAShareWhileOthersWait(t *testing.T) {
 	}
 }
 
-// Of two who keep coming back each gets half, however many of one wait.
+// Of two parties who keep coming back, each gets half, however many requests one of them has waiting.
 func TestThoseWhoComeBackWaitForTheOthers(t *testing.T) {
 	p, give := fill(t, 20)
 	all := map[string]*asker{"a0": ask(t, p, "a"), "b0": ask(t, p, "b"), "b1": ask(t, p, "b")}
@@ -147,7 +147,7 @@ func TestWhoeverFillsTheQueueKeepsNobodyOut(t *testing.T) {
 	<-greedy[1].done
 }
 
-// A client that is gone leaves the queue at once, and makes room.
+// A disconnected client leaves the queue immediately, and makes room.
 func TestWhoIsGoneLeavesTheQueue(t *testing.T) {
 	p, give := fill(t, 2)
 	first, second := ask(t, p, "a"), ask(t, p, "a")
@@ -169,7 +169,7 @@ func TestWhoIsGoneLeavesTheQueue(t *testing.T) {
 	}
 }
 
-// However many come, wait, leave and come back: no place is lost, and none is given twice.
+// However many come, wait, leave and return: no place is lost, and none is given out twice.
 func TestPlacesAreNeitherLostNorGivenTwice(t *testing.T) {
 	p := New(3, 5)
 	var mu sync.Mutex
@@ -190,7 +190,7 @@ func TestPlacesAreNeitherLostNorGivenTwice(t *testing.T) {
 					inside--
 					mu.Unlock()
 					give()
-					give() // does nothing more
+					give() // has no further effect
 				}
 				cancel()
 			}

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// pipes are a listener in memory, so that the time of a test need not pass.
+// pipes is an in-memory listener, so that tests can use fake time.
 type pipes struct {
 	conns chan net.Conn
 	once  sync.Once
@@ -31,12 +31,13 @@ func (p *pipes) Close() error { p.once.Do(func() { close(p.conns) }); return nil
 
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
-// TestNoRequestIsForEver: whatever a client leaves undone, and whatever answers it, the connection is closed soon.
+// TestNoRequestIsForEver: whatever a client fails to do, and whatever handles the request, the connection is closed
+// soon.
 func TestNoRequestIsForEver(t *testing.T) {
 	const post = "POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
 	for name, test := range map[string]struct {
 		send  string
-		every time.Duration // a byte more, without end
+		every time.Duration // one more byte at this interval, endlessly
 		most  time.Duration
 	}{
 		"says nothing":             {"", 0, 10 * time.Second},
@@ -74,7 +75,7 @@ func TestNoRequestIsForEver(t *testing.T) {
 	}
 }
 
-// until is how long the server keeps a connection on which this is sent.
+// until is how long the server keeps a connection open on which this is sent.
 func until(t *testing.T, server *http.Server, send string, every time.Duration) time.Duration {
 	listener, start := &pipes{conns: make(chan net.Conn, 1)}, time.Now()
 	near, far := net.Pipe()
@@ -91,7 +92,7 @@ func until(t *testing.T, server *http.Server, send string, every time.Duration) 
 		}
 	})
 	if every < 0 {
-		time.Sleep(2 * time.Minute) // and only then looks
+		time.Sleep(2 * time.Minute) // and only then reads
 		start = start.Add(2 * time.Minute)
 	}
 	if n, _ := io.Copy(io.Discard, near); every < 0 && n > 64<<10 {

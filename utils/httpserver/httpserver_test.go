@@ -111,7 +111,7 @@ func TestRunningRequestsFinish(t *testing.T) {
 	}
 }
 
-// A server that drains goes on for a while, and says so: to whoever asks whether it is ready, and on every connection.
+// A draining server keeps serving for a while, and announces it: to readiness checks, and on every connection.
 func TestDraining(t *testing.T) {
 	port := freePort(t)
 	r := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

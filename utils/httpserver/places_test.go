@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// from opens a connection from an address of this machine. It is nil if it was refused at once.
+// from opens a connection from one of this machine's addresses. It is nil if it was refused immediately.
 func from(t *testing.T, address string, port int) net.Conn {
 	t.Helper()
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}, Timeout: 5 * time.Second}
@@ -28,7 +28,7 @@ func from(t *testing.T, address string, port int) net.Conn {
 	return conn
 }
 
-// served says whether a request on the connection is responded to.
+// served reports whether a request on the connection gets a response.
 func served(conn net.Conn) bool {
 	if conn == nil {
 		return false
@@ -100,7 +100,7 @@ func TestConnectionsInAll(t *testing.T) {
 	if n != 40 {
 		t.Errorf("%d of 40 redirects, one after the other", n)
 	}
-	for range 40 { // these stay
+	for range 40 { // these stay open
 		from(t, "127.0.0.1", plain)
 	}
 	if served(from(t, "127.0.0.1", plain)) {

@@ -56,7 +56,7 @@ func TestRedirectsLeadToThisSite(t *testing.T) {
 	}
 }
 
-// ask sends these very bytes, and returns the head of what comes back.
+// ask sends exactly these bytes, and returns the response.
 func ask(t *testing.T, port int, request string) *http.Response {
 	t.Helper()
 	conn, err := net.Dial("tcp", fmt.Sprintf("localhost:%d", port))
@@ -65,7 +65,8 @@ func ask(t *testing.T, port int, request string) *http.Response {
 	}
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
-	// A server that has refused the rest of a request may close before it is sent: its answer counts.
+	// A server that has rejected the beginning of a request may close the connection before the rest is sent: its
+	// response counts.
 	_, sent := io.WriteString(conn, request)
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {

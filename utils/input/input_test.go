@@ -54,7 +54,7 @@ func filePart(name, file, content string) string {
 
 const end = "--B--\r\n"
 
-// must fails unless err has the code and, where field is given, names it.
+// must fails unless err has the code and, if field is given, names it.
 func must(t *testing.T, name string, err error, code apperr.Code, field string) {
 	t.Helper()
 	if !apperr.Is(err, code) {
@@ -175,7 +175,7 @@ func TestOperatorsReachNoField(t *testing.T) {
 	if !reflect.DeepEqual(got, form{}) {
 		t.Errorf("JSON: %+v", got)
 	}
-	// What is text stays text, whatever it looks like.
+	// Text stays text, whatever it looks like.
 	if err := input.Read(request(typeForm, "identifier="+url.QueryEscape(`{"$gt":""}`)), &got, nil); err != nil || got.Identifier != `{"$gt":""}` {
 		t.Errorf("text: %+v, %v", got, err)
 	}
@@ -222,7 +222,7 @@ func TestMaxBytesReaderIsTooLarge(t *testing.T) {
 	}
 }
 
-// Through a real multipart writer, as browsers send it.
+// With a real multipart writer, as browsers send it.
 func TestMultipartWriterIsUnderstood(t *testing.T) {
 	var body bytes.Buffer
 	w := multipart.NewWriter(&body)

@@ -45,7 +45,7 @@ func TestTwoFilesOfOneFieldAreRefused(t *testing.T) {
 	photo := filePart("photo", "a.png", "PHOTO")
 	err := input.Read(request(typeMany, photo+photo+end), &form{}, input.Files{"photo": func(r io.Reader) error {
 		saved++
-		return nil // what it does not read is skipped
+		return nil // what it doesn't read is skipped
 	}})
 	must(t, "two files", err, apperr.Invalid, "photo")
 	if saved != 1 {
@@ -97,7 +97,7 @@ func TestSize(t *testing.T) {
 	}
 }
 
-// counting tells how much of a body was read.
+// counting counts how much of a body was read.
 type counting struct {
 	r io.Reader
 	n int
@@ -109,7 +109,7 @@ func (c *counting) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// What surrounds the content of a form is bounded as well, however small the content is.
+// What surrounds the content of a form is bounded too, however small the content is.
 func TestPartsBombs(t *testing.T) {
 	const many = 340_000
 	file := filePart("photo", "a.png", "PHOTO")
@@ -138,7 +138,7 @@ func TestPartsBombs(t *testing.T) {
 
 const nameLimit = 100
 
-// What is just within the bounds is read, and a large file is not taken for a head.
+// Input just within the bounds is accepted, and a large file is not mistaken for a header.
 func TestPartsWithinBounds(t *testing.T) {
 	large := strings.Repeat("content ", 100_000)
 	var kept []byte
@@ -153,7 +153,7 @@ func TestPartsWithinBounds(t *testing.T) {
 	}
 }
 
-// A file that is refused doesn't hide what was typed after it, nor what else is wrong; one that is too large ends the reading.
+// A rejected file hides neither the fields after it nor other faults; one that is too large ends the reading.
 func TestARefusedFileIsToldWithTheRest(t *testing.T) {
 	refuse := func(code apperr.Code) input.Files {
 		return input.Files{"photo": func(io.Reader) error {

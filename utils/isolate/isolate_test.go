@@ -13,23 +13,23 @@ func TestText(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                                       "",
 		"plain <b> text\n2":                      "plain <b> text\n2",
-		"Grüße, 日本語, 👩‍👩‍👧":                      "Grüße, 日本語, 👩‍👩‍👧", // joiners turn nothing
+		"Grüße, 日本語, 👩‍👩‍👧":                      "Grüße, 日本語, 👩‍👩‍👧", // joiners don't affect the direction
 		"é\u0301x":                               "é\u0301x",
 		"שלום":                                   fsi + "שלום" + pdi,
 		"سلام 123":                               fsi + "سلام 123" + pdi,
 		rlo + "gpj.exe":                          fsi + rlo + "gpj.exe" + pdf + pdi,
 		rli + "x":                                fsi + rli + "x" + pdi + pdi,
 		rli + rle + "x":                          fsi + rli + rle + "x" + pdf + pdi + pdi,
-		pdi + pdi + pdf + "x":                    fsi + "x" + pdi, // it ends what it did not open
+		pdi + pdi + pdf + "x":                    fsi + "x" + pdi, // it can't end what it didn't open
 		rli + "x" + pdf + pdi:                    fsi + rli + "x" + pdi + pdi,
 		rli + rlo + "x" + pdi + "y":              fsi + rli + rlo + "x" + pdi + "y" + pdi, // an isolate ends what is open in it
 		lri + "x" + pdi:                          fsi + lri + "x" + pdi + pdi,
-		rlo + "a\nb":                             fsi + rlo + "a" + pdf + pdi + "\nb", // a line ends everything
+		rlo + "a\nb":                             fsi + rlo + "a" + pdf + pdi + "\nb", // the end of a line ends everything
 		"a\u2029" + rlo + "b":                    "a\u2029" + fsi + rlo + "b" + pdf + pdi,
 		"a\r\nש":                                 "a\r\n" + fsi + "ש" + pdi,
 		"z" + strings.Repeat("\u0301", 40) + "y": "z" + strings.Repeat("\u0301", 6) + "y",
 		"z" + strings.Repeat("\u20dd", 7) + "\n" + strings.Repeat("\u0301", 7): "z" + strings.Repeat("\u20dd", 6) + "\n" + strings.Repeat("\u0301", 6),
-		"שׁ\u05bc\u05b8\u0591": fsi + "שׁ\u05bc\u05b8\u0591" + pdi, // all points of Hebrew on one letter
+		"שׁ\u05bc\u05b8\u0591": fsi + "שׁ\u05bc\u05b8\u0591" + pdi, // all Hebrew points on one letter
 		"\xff" + rlo:           fsi + "\ufffd" + rlo + pdf + pdi,
 	} {
 		got := isolate.Text(in)

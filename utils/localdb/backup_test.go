@@ -15,7 +15,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// Each writer numbers its documents: what is of one moment has all of them up to some number.
+// Each writer numbers its documents: a consistent snapshot has all of them up to some number.
 func TestSnapshotIsOfOneMomentWhileOthersWrite(t *testing.T) {
 	db, dir := open(t), t.TempDir()
 	ok(t, prepareThings(db))
@@ -62,7 +62,7 @@ func TestSnapshotIsOfOneMomentWhileOthersWrite(t *testing.T) {
 
 func TestSnapshotLeavesNothingBehind(t *testing.T) {
 	db, dir := open(t), t.TempDir()
-	old := filepath.Join(dir, "snapshot-1.db.tmp") // of a process that was killed long ago
+	old := filepath.Join(dir, "snapshot-1.db.tmp") // from a process that was killed long ago
 	ok(t, os.WriteFile(old, nil, 0o600))
 	ok(t, os.Chtimes(old, time.Time{}, time.Now().Add(-25*time.Hour)))
 	ended, cancel := context.WithCancel(ctx)

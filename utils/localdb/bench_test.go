@@ -14,8 +14,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// turns does the same at every size by turns, and reports the median of each and the ratio of the largest to the
-// smallest: what else the machine does meanwhile falls on all alike.
+// turns runs the same operation at every size, alternately, and reports the median of each and the ratio of the largest
+// to the smallest: so other load on the machine affects all alike.
 func turns(b *testing.B, all []*sized, do func(b *testing.B, s *sized)) {
 	b.Helper()
 	times := make([][]float64, len(all)) // µs
@@ -30,7 +30,7 @@ func turns(b *testing.B, all []*sized, do func(b *testing.B, s *sized)) {
 		b.ReportMetric(median(times[i]), fmt.Sprint("µs-at-", s.n))
 	}
 	b.ReportMetric(median(times[len(all)-1])/median(times[0]), "largest/smallest")
-	b.ReportMetric(0, "ns/op") // of all sizes together: says nothing
+	b.ReportMetric(0, "ns/op") // of all sizes together: meaningless
 }
 
 func databases(b *testing.B) (all []*sized) {
@@ -49,7 +49,7 @@ func BenchmarkRead(b *testing.B) {
 		ok(b, err)
 		equal(b, "posts", cursor.RemainingBatchLength(), 20)
 	}
-	before := func(s *sized) d { // somewhere on the way through the feed
+	before := func(s *sized) d { // somewhere in the middle of the feed
 		return d{{Key: "$lt", Value: day.Add(time.Duration(20+s.next(s.n-20)) * time.Second)}}
 	}
 	for name, do := range map[string]func(b *testing.B, s *sized){
@@ -117,8 +117,8 @@ func BenchmarkWrite(b *testing.B) {
 	}
 }
 
-// BenchmarkWriters lets one writer and 16 at once do updates by turns, and reports what each brings a second, the ratio,
-// and how many updates of the 16 shared a flush.
+// BenchmarkWriters lets one writer and 16 concurrent ones do updates, alternately, and reports the updates per second
+// of each, the ratio, and how many updates of the 16 shared a flush.
 func BenchmarkWriters(b *testing.B) {
 	const each = 25
 	for _, s := range databases(b) {
@@ -150,7 +150,7 @@ func BenchmarkWriters(b *testing.B) {
 	}
 }
 
-// BenchmarkAtomically does two updates that belong together, and the same two one after the other, by turns.
+// BenchmarkAtomically does two updates that belong together, and the same two one after another, alternately.
 func BenchmarkAtomically(b *testing.B) {
 	db := open(b)
 	c := db.Collection("things")
@@ -204,7 +204,7 @@ func BenchmarkMemory(b *testing.B) {
 	}
 	for _, n := range sizes() {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			ok(b, database(b, n).db.Close()) // built, if it was not yet
+			ok(b, database(b, n).db.Close()) // builds it if necessary
 			var opened, read float64
 			for b.Loop() {
 				before := heap()
@@ -227,7 +227,7 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
-// BenchmarkFlush is the floor under every lone write: one commit of the file.
+// BenchmarkFlush is the lower bound for every single write: one commit of the file.
 func BenchmarkFlush(b *testing.B) {
 	db := open(b)
 	for range b.N {

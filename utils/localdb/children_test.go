@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A test that needs a process of its own, to kill it or to take something away from it, starts this same binary again
+// A test that needs a separate process, to kill it or to take something away from it, starts this same binary again
 // with a role.
 const roleOf, fileOf = "LOCALDB_ROLE", "LOCALDB_FILE"
 

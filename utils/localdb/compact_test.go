@@ -14,7 +14,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
-// grown is a file of which most is free.
+// grown is a file most of which is free.
 func grown(t *testing.T) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "site.db")
@@ -73,7 +73,7 @@ func TestCompactGivesSpaceBack(t *testing.T) {
 	}
 }
 
-// Wherever it is stopped, the file is as it was, or compacted.
+// Wherever it is stopped, the file is either unchanged or compacted.
 func TestCompactStopped(t *testing.T) {
 	path := grown(t)
 	content, err := os.ReadFile(path)
@@ -86,7 +86,7 @@ func TestCompactStopped(t *testing.T) {
 	if _, _, err := Compact(ctx, path+".none"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
-	ok(t, os.WriteFile(path+compacting, content[:5000], 0o600)) // of a process that was killed
+	ok(t, os.WriteFile(path+compacting, content[:5000], 0o600)) // left by a killed process
 	db, err := Open(path)
 	ok(t, err)
 	ok(t, db.Check(ctx))
@@ -103,7 +103,7 @@ func TestCompactStopped(t *testing.T) {
 	}
 }
 
-// A process that waited for the lock while the file was replaced must not write to what nobody will find again.
+// A process that waited for the lock while the file was replaced must not write to the replaced file.
 func TestReplacedFileIsNotOpened(t *testing.T) {
 	path := grown(t)
 	first, err := Open(path)

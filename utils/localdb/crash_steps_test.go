@@ -12,7 +12,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// thing is a document of one writer: it has slots, and names, fewer than slots, that no two of its things may share.
+// thing is a document of one writer: things have slots and names. There are fewer names than slots, and no two of a
+// writer's things may share one.
 type thing struct {
 	Owner, Slot int
 	Name        string
@@ -20,7 +21,7 @@ type thing struct {
 	N           int
 }
 
-// choice is what step number n of a writer does. It follows from the two numbers alone.
+// choice is what step n of a writer does. It is determined by the writer and n alone.
 type choice struct {
 	kind, slot, tag int
 	name            string
@@ -28,7 +29,7 @@ type choice struct {
 
 func choose(writer, n int) choice {
 	h := fnv.New64a()
-	_, _ = fmt.Fprint(h, writer, "/", n) // a hash takes everything
+	_, _ = fmt.Fprint(h, writer, "/", n) // writing to a hash never fails
 	r := rand.New(rand.NewPCG(h.Sum64(), 1))
 	return choice{kind: r.IntN(8), slot: r.IntN(20), tag: r.IntN(6), name: fmt.Sprint(writer, "-", r.IntN(16))}
 }
@@ -42,7 +43,7 @@ func prepareThings(db *DB) error {
 		db.Collection("claims").EnsureIndexes(ctx, []mongo.IndexModel{unique(d{{Key: "name", Value: 1}})}))
 }
 
-// step writes. A duplicate is an answer like any other: the step did nothing.
+// step writes. A duplicate is a result like any other: the step changed nothing.
 func step(db *DB, writer, n int) error {
 	c, things := choose(writer, n), db.Collection("things")
 	at := d{{Key: "owner", Value: writer}, {Key: "slot", Value: c.slot}}
@@ -141,7 +142,7 @@ func thingsOf(t *testing.T, db *DB, writer int) map[int]thing {
 	return found
 }
 
-// TestSteps: without a crash, the steps do what the model says.
+// TestSteps: without a crash, the steps do what the model predicts.
 func TestSteps(t *testing.T) {
 	db := open(t)
 	ok(t, prepareThings(db))

@@ -27,15 +27,15 @@ const (
 	crashStarts  = "LOCALDB_CRASH_STARTS" // for the child: each writer's first step
 )
 
-// said is one line of the child. It goes out when the call has returned, not before.
+// said is a line of the child's output. It is written after the call has returned, not before.
 type said struct {
 	What           string // step, count, claim or pair
 	Writer, Number int
 }
 
-// TestCrash kills a process in the middle of its writes, again and again. Each writer's steps follow from their numbers,
-// so what its documents must be is known: as after the last step that was acknowledged, or as after the one in flight.
-// Beside that, all writers raise one counter, compete for names, and make pairs: two documents and the number of them.
+// TestCrash repeatedly kills a process in the middle of its writes. Each writer's steps follow from their numbers, so
+// its documents must be in a known state: either after the last acknowledged step, or after the one in flight. In
+// addition, all writers increment a counter, compete for names, and make pairs: two documents and their number.
 func TestCrash(t *testing.T) {
 	rounds := 12
 	if more, err := strconv.Atoi(os.Getenv(crashRounds)); err == nil {
@@ -50,7 +50,7 @@ func TestCrash(t *testing.T) {
 	for round := range rounds {
 		delay := time.Duration(rand.IntN(250)) * time.Millisecond
 		if round%4 == 1 {
-			delay /= 10 // about the start
+			delay /= 10 // around the start
 		}
 		acknowledged := runAndKill(t, path, delay, w.starts())
 		steps += len(acknowledged)
@@ -70,7 +70,8 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-// removeEmpty does what the engine advises when a process was killed in the instant between making a file and filling it.
+// removeEmpty does what the engine advises if a process was killed in the instant between creating a file and filling
+// it.
 func removeEmpty(t *testing.T, path string) {
 	t.Helper()
 	info, err := os.Stat(path)
@@ -103,13 +104,13 @@ func runAndKill(t *testing.T, path string, delay time.Duration, starts string) (
 	return acknowledged
 }
 
-// world is what the file must hold.
+// world is what the file must contain.
 type world struct {
 	writers [crashWriters]struct {
-		steps  int // how many are done
+		steps  int // how many are complete
 		things map[int]thing
 	}
-	least  int         // what the counter has at least
+	least  int         // the minimum value of the counter
 	claims map[int]int // who got which name
 	pairs  map[string]bool
 }
@@ -119,7 +120,7 @@ func (w *world) starts() string {
 	for i := range w.writers {
 		list[i] = w.writers[i].steps
 	}
-	b, _ := json.Marshal(list) // numbers always marshal
+	b, _ := json.Marshal(list) // numbers can always be marshalled
 	return string(b)
 }
 
@@ -175,7 +176,7 @@ func (w *world) compare(t *testing.T, db *DB) {
 	w.comparePairs(t, db)
 }
 
-// comparePairs: what was written together is there together, and counted, or not at all.
+// comparePairs: documents that were written together exist together, and are counted, or don't exist at all.
 func (w *world) comparePairs(t *testing.T, db *DB) {
 	t.Helper()
 	rights := map[string]bool{}
@@ -212,7 +213,7 @@ func (w *world) comparePairs(t *testing.T, db *DB) {
 
 func pairOf(writer, number int) string { return fmt.Sprint(writer, "-", number) }
 
-// makePair gives up every third pair when it is made.
+// makePair gives up every third pair after making it.
 func makePair(db *DB, writer, number int) error {
 	err := db.Atomically(ctx, func(inner context.Context) error {
 		id := pairOf(writer, number)
@@ -246,7 +247,7 @@ func writeUntilKilled(path string) error {
 		if err != nil {
 			failed <- fmt.Errorf("%s %d of writer %d: %w", what, number, writer, err)
 		}
-		line, _ := json.Marshal(said{what, writer, number}) // numbers and a word always marshal
+		line, _ := json.Marshal(said{what, writer, number}) // numbers and a word can always be marshalled
 		saying.Lock()
 		defer saying.Unlock()
 		fmt.Println(string(line))

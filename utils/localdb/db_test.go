@@ -45,7 +45,7 @@ func TestReopen(t *testing.T) {
 	intact(t, c)
 }
 
-// TestNeighbours fills one transaction by hand: what fails in it must not touch the others.
+// TestNeighbours fills one transaction manually: a failure in it must not affect the others.
 func TestNeighbours(t *testing.T) {
 	db := open(t)
 	c := db.Collection("things")
@@ -86,7 +86,7 @@ func TestNeighbours(t *testing.T) {
 	equal(t, "documents", len(find(t, c, d{})), 16)
 }
 
-// TestCompareAndSwap is the rotation of a session under concurrency: one winner a round.
+// TestCompareAndSwap rotates a session concurrently: one winner per round.
 func TestCompareAndSwap(t *testing.T) {
 	c := open(t).Collection("sessions")
 	insert(t, c, d{{Key: "_id", Value: 1}, {Key: "current", Value: d{{Key: "jti", Value: 0}}}})
@@ -125,7 +125,7 @@ func TestConcurrentWritesAndReads(t *testing.T) {
 	intact(t, c)
 }
 
-// TestCloseWaits: what was queued before Close is written.
+// TestCloseWaits: writes queued before Close are carried out.
 func TestCloseWaits(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	db, err := Open(path)
@@ -151,12 +151,12 @@ func TestCloseWaits(t *testing.T) {
 	equal(t, "documents", int32(len(find(t, db.Collection("things"), d{}))), acknowledged.Load())
 }
 
-// TestReadFromBeforeAnIndex: a read that began before an index was built does without it.
+// TestReadFromBeforeAnIndex: a read that began before an index was built doesn't use it.
 func TestReadFromBeforeAnIndex(t *testing.T) {
 	db := open(t)
 	c := db.Collection("things")
 	insert(t, c, d{{Key: "_id", Value: 1}, {Key: "n", Value: 7}}, d{{Key: "_id", Value: 2}, {Key: "text", Value: strings.Repeat("x", 500_000)}})
-	_, err := c.DeleteOne(ctx, d{{Key: "_id", Value: 2}}) // leaves room: where the file must grow, a write may wait for all reads
+	_, err := c.DeleteOne(ctx, d{{Key: "_id", Value: 2}}) // frees space: if the file must grow, a write may wait for all reads
 	ok(t, err)
 	q, err := newQuery(d{{Key: "n", Value: 7}}, []options.Lister[options.FindOptions]{options.Find().SetSort(d{{Key: "n", Value: 1}})})
 	ok(t, err)

@@ -21,7 +21,7 @@ func init() {
 	roles["full"], roles["limit"], roles["denied"], roles["reserve"], roles["mounted"] = fillDisk, meetLimit, beDenied, openReserve, mountReadOnly
 }
 
-// TestFullDisk: a small disk, of the child's own, runs full and gets free again.
+// TestFullDisk: a small disk, mounted by the child, fills up and is freed again.
 func TestFullDisk(t *testing.T) {
 	c := child(t, "full", t.TempDir())
 	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS}
@@ -29,7 +29,7 @@ func TestFullDisk(t *testing.T) {
 	passes(t, c)
 }
 
-// TestReserve: on a full disk, what makes room and what is essential goes on, and nothing else, until there is room again.
+// TestReserve: on a full disk, only deletes and essential writes continue until there is space again.
 func TestReserve(t *testing.T) {
 	c := child(t, "reserve", t.TempDir())
 	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS}
@@ -37,7 +37,7 @@ func TestReserve(t *testing.T) {
 	passes(t, c)
 }
 
-// TestReadOnlyMount: a file on such a mount can be read, checked and copied, and says what to do when it is to be written.
+// TestReadOnlyMount: a file on a read-only mount can be read, checked and copied; a write explains what to do.
 func TestReadOnlyMount(t *testing.T) {
 	c := child(t, "mounted", t.TempDir())
 	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS}
@@ -45,12 +45,12 @@ func TestReadOnlyMount(t *testing.T) {
 	passes(t, c)
 }
 
-// TestFileLimit: no page beyond the first two can be written, wherever in the file it lies, until the limit is lifted.
+// TestFileLimit: no page beyond the first two can be written, wherever in the file it is, until the limit is lifted.
 func TestFileLimit(t *testing.T) {
 	passes(t, child(t, "limit", t.TempDir()))
 }
 
-// TestReadOnly: permissions are taken from the child, which is not root even where the test is.
+// TestReadOnly: the child loses its permissions, and is not root even if the test is.
 func TestReadOnly(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "site.db")
@@ -71,7 +71,7 @@ func TestReadOnly(t *testing.T) {
 	ok(t, db.Close())
 }
 
-// me makes the child, in a user namespace of its own, the user of that number there, and this one outside.
+// me makes the child, in a separate user namespace, the user with that number inside it, and the current user outside.
 func me(attr *syscall.SysProcAttr, inside int) {
 	attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: inside, HostID: os.Getuid(), Size: 1}}
 	attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: inside, HostID: os.Getgid(), Size: 1}}
@@ -175,10 +175,10 @@ func (r *reserved) remove(ctx context.Context) error {
 	return err
 }
 
-// full uses the database as long as the disk has no room.
+// full uses the database while the disk is full.
 func (r *reserved) full() error {
 	var err error
-	for range 2000 { // into what is free in the file
+	for range 2000 { // into the free space within the file
 		if err = r.insert(ctx); err != nil {
 			break
 		}
@@ -273,7 +273,7 @@ func meetLimit(dir string) error {
 	return runOut(dir, "file too large", set(8192), set(limit.Cur))
 }
 
-// runOut writes, with and without space, and looks for exactly what was acknowledged.
+// runOut writes, with and without space, and checks for exactly what was acknowledged.
 func runOut(dir, want string, take, give func() error) error {
 	path := filepath.Join(dir, "site.db")
 	db, err := Open(path)
@@ -295,18 +295,18 @@ func runOut(dir, want string, take, give func() error) error {
 	return errors.Join(w.intact(), w.db.Close())
 }
 
-// fillers know what was acknowledged (kept: true) and what was refused (false).
+// fillers records what was acknowledged (true) and what was refused (false).
 type fillers struct {
 	db    *DB
-	want  string // the system's word for no space
+	want  string // the system's error message for a full disk
 	kept  map[string]bool
 	shown bool
 }
 
 func (w *fillers) things() *Collection { return w.db.Collection("things") }
 
-// write lets four writers insert up to n documents each. Where the space runs out, each goes on until it was refused
-// five times.
+// write lets four writers insert up to n documents each. When space runs out, each continues until it was refused five
+// times.
 func (w *fillers) write(phase string, n int, runsOut bool) error {
 	outcomes := make([][]error, 4)
 	together(4, func(i int) {
@@ -342,7 +342,7 @@ func (w *fillers) write(phase string, n int, runsOut bool) error {
 	return nil
 }
 
-// startWithout opens the file, and makes a new one, while there is no space.
+// startWithout opens the file, and creates a new one, while there is no space.
 func (w *fillers) startWithout(path string) (err error) {
 	if err := w.db.Close(); err != nil {
 		return err
@@ -396,7 +396,7 @@ func beDenied(path string) error {
 	if err != nil {
 		return err
 	}
-	// The folder may stay closed: nothing is written beside the file.
+	// The folder may remain read-only: nothing is written next to the file.
 	db, err := Open(path)
 	if err != nil {
 		return err

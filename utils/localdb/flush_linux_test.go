@@ -20,12 +20,12 @@ const faultOf = "LOCALDB_FAULT"
 
 func init() { roles["flush"] = meetFault }
 
-// fault is a system call of bbolt that fails once with EIO, as on a bad disk; before it and after it they all work.
+// fault is a system call of bbolt that fails once with EIO, as on a bad disk; before and after, all calls succeed.
 type fault struct {
 	call    uint32
-	counts  func(offset uint64) bool // nil: every call of that kind does
+	counts  func(offset uint64) bool // nil: every call of that kind
 	nth     int32
-	stops   bool // what is on the disk is open then
+	stops   bool // the state of the disk is uncertain afterwards
 	inDoubt bool // the failed writes may be found
 }
 
@@ -40,8 +40,8 @@ var faults = map[string]fault{
 	"write of the last page": {call: unix.SYS_PWRITE64, nth: 1, counts: func(offset uint64) bool { return offset < metaPages }},
 }
 
-// TestDiskFails: the disk fails once, and works again. After a failed flush, which the system does not report twice, no
-// write may be acknowledged until the file is opened anew; after a refused write all goes on.
+// TestDiskFails: the disk fails once, and then works again. After a failed flush, which the system does not report
+// twice, no write may be acknowledged until the file is reopened; after a failed write everything continues.
 func TestDiskFails(t *testing.T) {
 	for name := range faults {
 		t.Run(name, func(t *testing.T) {
@@ -70,10 +70,10 @@ func meetFault(dir string) error {
 		fmt.Println("skip: system calls cannot be made to fail here:", err)
 		return nil
 	}
-	if !f.stops { // the file grows within these writes
+	if !f.stops { // the file grows during these writes
 		return errors.Join(w.write("during", 100, true), w.db.Ping(ctx), w.intact(), w.write("after", 20, false), w.intact(), w.reopen(path), w.intact(), w.db.Close())
 	}
-	// Each writer goes on until it was refused five times.
+	// Each writer continues until it was refused five times.
 	if err := w.write("during", 500, true); err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func meetFault(dir string) error {
 		w.write("after", 20, false), w.intact(), w.db.Close())
 }
 
-// readable finds all as it must be; only Check, which takes its turn among the writers, is refused.
+// readable checks that everything can be read; only Check, which queues with the writers, is refused.
 func (w *fillers) readable() error {
 	if err := w.intact(); !errors.Is(err, ErrDisk) {
 		return fmt.Errorf("reading after the failure: %v", err)
@@ -89,7 +89,7 @@ func (w *fillers) readable() error {
 	return nil
 }
 
-// stopped tries writes of all kinds, also those that have nothing to flush: they fail, and none gets to the disk.
+// stopped tries all kinds of writes, even those that have nothing to flush: they fail, and none reaches the disk.
 func (w *fillers) stopped(calls *atomic.Int32) error {
 	made, all := calls.Load(), d{{Key: "name", Value: d{{Key: "$gte", Value: ""}}}}
 	_, inserting := w.things().InsertOne(ctx, d{{Key: "name", Value: "late"}})
@@ -108,7 +108,7 @@ func (w *fillers) stopped(calls *atomic.Int32) error {
 	return nil
 }
 
-// doubts looks for failed writes that are there all the same: at most one of each writer's, the first to fail.
+// doubts looks for failed writes that exist nevertheless: at most one per writer, the first to fail.
 func (w *fillers) doubts(allowed bool) error {
 	found := 0
 	for name, kept := range w.kept {
@@ -128,7 +128,7 @@ func (w *fillers) doubts(allowed bool) error {
 	return nil
 }
 
-// build makes an index of all texts: the same, for which there is no room at first.
+// build creates an index of all texts, for which there is no space at first.
 func (w *fillers) build(room bool) error {
 	err := w.things().EnsureIndexes(ctx, []mongo.IndexModel{{Keys: d{{Key: "text", Value: 1}}}})
 	if (err == nil) != room || err != nil && !strings.Contains(err.Error(), w.want) {
@@ -151,13 +151,13 @@ func (w *fillers) reopen(path string) error {
 	return err
 }
 
-// install makes the kernel ask this process, before each call of that kind, whether it shall fail.
+// install makes the kernel ask this process, before each call of that kind, whether it should fail.
 func install(f fault, calls *atomic.Int32) error {
 	arch, known := map[string]uint32{"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix.AUDIT_ARCH_AARCH64}[runtime.GOARCH]
 	if !known {
 		return errors.ErrUnsupported
 	}
-	// Of struct seccomp_data: the call's number is at 0, the architecture at 4.
+	// In struct seccomp_data, the call's number is at offset 0, the architecture at 4.
 	program := []unix.SockFilter{
 		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 4},
 		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: arch, Jf: 3},
@@ -167,7 +167,7 @@ func install(f fault, calls *atomic.Int32) error {
 		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
 	}
 	filter := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
-	runtime.LockOSThread() // the permission that the first call gives is the thread's
+	runtime.LockOSThread() // the permission that the first call grants belongs to the thread
 	defer runtime.UnlockOSThread()
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err
@@ -181,7 +181,7 @@ func install(f fault, calls *atomic.Int32) error {
 	return nil
 }
 
-// decide answers the kernel: struct seccomp_notif and struct seccomp_notif_resp of linux/seccomp.h.
+// decide responds to the kernel: struct seccomp_notif and struct seccomp_notif_resp of linux/seccomp.h.
 func decide(listener uintptr, f fault, calls *atomic.Int32) {
 	for {
 		var asked struct {
@@ -192,7 +192,7 @@ func decide(listener uintptr, f fault, calls *atomic.Int32) {
 			args       [6]uint64
 		}
 		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, listener, unix.SECCOMP_IOCTL_NOTIF_RECV, uintptr(unsafe.Pointer(&asked))); errno != 0 {
-			continue // a signal came, or took the call back
+			continue // a signal arrived, or cancelled the call
 		}
 		answer := struct {
 			id           uint64
@@ -204,7 +204,7 @@ func decide(listener uintptr, f fault, calls *atomic.Int32) {
 			answer.error, answer.flags = -int32(syscall.EIO), 0
 		}
 		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, listener, unix.SECCOMP_IOCTL_NOTIF_SEND, uintptr(unsafe.Pointer(&answer))); errno == 0 && counted {
-			calls.Add(1) // not where a signal made the call start again
+			calls.Add(1) // not if a signal made the call start again
 		}
 	}
 }

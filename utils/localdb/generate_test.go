@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// scalars has few values, so that they meet: of all types, equal numbers of different types among them, and those
+// scalars has few values, so that they coincide: of all types, including equal numbers of different types, and numbers
 // where doubles have gaps.
 var scalars = rapid.SampledFrom([]any{
 	nil, int32(1), int64(1), 1.0, int32(2), 2.5, int32(-3), 0.0, math.Copysign(0, -1), math.Inf(1), math.Inf(-1), math.NaN(),
@@ -19,7 +19,7 @@ var scalars = rapid.SampledFrom([]any{
 	d{{Key: "k", Value: int32(1)}, {Key: "l", Value: a{}}},
 })
 
-// few are those that are like others or like nothing, so that these meet more often.
+// few are values that equal others or nothing, so that these coincide more often.
 var few = rapid.SampledFrom([]any{nil, int32(1), 1.0, math.NaN(), "a", "a\x00", d{}, d{{Key: "k", Value: int32(1)}}, true})
 
 var small = rapid.SampledFrom([]any{int32(1), int32(2), int64(2), int64(3), 4.0, "x", "y"})
@@ -30,7 +30,7 @@ func arrays(values *rapid.Generator[any]) *rapid.Generator[any] {
 	return rapid.Map(rapid.SliceOfN(values, 0, 3), func(list []any) any { return append(a{}, list...) })
 }
 
-// values are what stands at a path: b and n are never arrays.
+// values are what may be at a path: b and n are never arrays.
 var values = map[string]*rapid.Generator[any]{
 	"_id": rapid.Map(rapid.Int32Range(0, 40), func(id int32) any { return id }),
 	"a":   rapid.OneOf(scalars, few, arrays(scalars), arrays(few)),
@@ -65,7 +65,7 @@ var documents = rapid.Custom(func(t *rapid.T) d {
 
 var paths = rapid.SampledFrom([]string{"_id", "a", "a", "b", "b", "n", "n", "o.x", "tags", "tags", "items.n", "o.l"})
 
-// operands are compared with what stands at a path.
+// operands are compared with the value at a path.
 func operands(path string) *rapid.Generator[any] {
 	if path == "o.x" { // a dotted path is not compared with null
 		return values[path].Filter(func(v any) bool { return v != nil })
@@ -76,7 +76,7 @@ func operands(path string) *rapid.Generator[any] {
 func conditions(path string) *rapid.Generator[any] {
 	return rapid.Custom(func(t *rapid.T) any {
 		one := func() any { return operands(path).Draw(t, "operand") }
-		list := func() any { // an array in an array is refused
+		list := func() any { // an array within an array is rejected
 			flat := operands(path).Filter(func(v any) bool { _, isArray := v.(a); return !isArray })
 			most := rapid.SampledFrom([]int{1, 3, 12}).Draw(t, "most")
 			return append(a{}, rapid.SliceOfN(flat, 0, most).Draw(t, "list")...)
@@ -160,7 +160,7 @@ func without(doc d, key string) d {
 
 var directions = rapid.SampledFrom([]int32{1, -1})
 
-// keys are of an index or a sort: at most one of them may hold an array, as MongoDB has it.
+// keys are the keys of an index or a sort: at most one of them may be an array, as in MongoDB.
 func keys(most int) *rapid.Generator[d] {
 	return rapid.Custom(func(t *rapid.T) d {
 		multi := rapid.SampledFrom([]string{"a", "tags", "items.n", "o.l", "o.l.n"}).Draw(t, "array")
@@ -173,7 +173,7 @@ func keys(most int) *rapid.Generator[d] {
 	})
 }
 
-// sorts end with the _id, so that they leave no choice.
+// sorts end with the _id, so that the order is unambiguous.
 var sorts = rapid.Custom(func(t *rapid.T) d {
 	list := d{}
 	if rapid.IntRange(0, 3).Draw(t, "sorted") > 0 {

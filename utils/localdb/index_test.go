@@ -62,7 +62,7 @@ func TestConcurrentUnique(t *testing.T) {
 	intact(t, c)
 }
 
-// together starts n goroutines at one moment and waits for them.
+// together starts n goroutines at the same moment and waits for them.
 func together(n int, do func(i int)) {
 	var ready, all sync.WaitGroup
 	ready.Add(n)
@@ -109,7 +109,7 @@ func indexesOf(t *testing.T, c *Collection) (n int) {
 	return n
 }
 
-// used tells which index a query would take.
+// used returns the plan that a query would choose.
 func used(t *testing.T, c *Collection, filter, sort d) (p *plan) {
 	t.Helper()
 	q, err := newQuery(filter, []options.Lister[options.FindOptions]{options.Find().SetSort(sort)})
@@ -256,7 +256,7 @@ func TestTTL(t *testing.T) {
 	intact(t, c)
 }
 
-// TestSortWithoutIndex sorts more documents in memory than a limit keeps there.
+// TestSortWithoutIndex sorts more documents in memory than a limit keeps.
 func TestSortWithoutIndex(t *testing.T) {
 	c := open(t).Collection("things")
 	for i := range 2500 {

@@ -14,8 +14,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// order compares two values as MongoDB's manual says, without any keys: by type, then numbers exactly and NaN first,
-// texts and ObjectIDs by bytes, documents field by field, arrays item by item, binary data by length.
+// order compares two values as MongoDB's manual specifies, without any keys: by type, then numbers exactly with NaN
+// first, texts and ObjectIDs by bytes, documents field by field, arrays element by element, binary data by length.
 func order(x, y any) int {
 	rank := func(v any) int {
 		switch v.(type) {
@@ -111,7 +111,7 @@ func orderNumbers(x, y any) int {
 	return m.Cmp(n)
 }
 
-// key is that of a Go value.
+// key is the key of a Go value.
 func key(v any) []byte {
 	doc, err := accept(d{{Key: "v", Value: v}})
 	if err != nil {
@@ -120,7 +120,7 @@ func key(v any) []byte {
 	return keyOf(field(doc, "v"))
 }
 
-// TestKeyOrder checks that keys compare as values do, either way round.
+// TestKeyOrder checks that keys compare like values, in both directions.
 func TestKeyOrder(t *testing.T) {
 	list := func(values *rapid.Generator[any]) *rapid.Generator[any] {
 		return rapid.Map(rapid.SliceOfN(values, 0, 2), func(list []any) any { return append(a{}, list...) })
@@ -146,8 +146,9 @@ func TestKeyOrder(t *testing.T) {
 	})
 }
 
-// TestIntervals checks of two values, for each comparison, that the interval of the one has the key of the other exactly
-// when the comparison holds, also in a descending column, and that cutting intervals is the same as asking both.
+// TestIntervals checks for two values and each comparison that the interval of one contains the key of the other
+// exactly if the comparison holds, even in a descending column, and that intersecting intervals is the same as checking
+// both.
 func TestIntervals(t *testing.T) {
 	values := rapid.OneOf(scalars, rapid.Float64().AsAny(), rapid.Int64().AsAny(), rapid.String().AsAny())
 	holds := map[string]func(n int) bool{"$eq": func(n int) bool { return n == 0 }, "$gt": func(n int) bool { return n > 0 },
@@ -186,8 +187,9 @@ func TestIntervals(t *testing.T) {
 	})
 }
 
-// TestOrderOfTypes is MongoDB's, as its manual has it: empty arrays, null, numbers, strings, documents, arrays, binary
-// data, ObjectIDs, booleans, dates. Documents compare field by field, each by type, then by name, then by value.
+// TestOrderOfTypes checks MongoDB's order according to its manual: empty arrays, null, numbers, strings, documents,
+// arrays, binary data, ObjectIDs, booleans, dates. Documents compare field by field, each by type, then name, then
+// value.
 func TestOrderOfTypes(t *testing.T) {
 	doc := func(e ...bson.E) d { return append(d{}, e...) }
 	field := func(key string, v any) bson.E { return bson.E{Key: key, Value: v} }
@@ -213,7 +215,7 @@ func TestOrderOfTypes(t *testing.T) {
 	}
 }
 
-// TestBigNumbers compares whole numbers and doubles where doubles have gaps.
+// TestBigNumbers compares integers and doubles where doubles have gaps.
 func TestBigNumbers(t *testing.T) {
 	var values []any
 	for _, base := range []int64{1 << 53, -1 << 53, 1 << 60, -1 << 60, math.MaxInt64 - 1100, math.MinInt64 + 1100} {

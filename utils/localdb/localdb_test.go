@@ -25,7 +25,7 @@ func open(t testing.TB, opts ...Option) *DB {
 		t.Fatal(err)
 	}
 	if _, isTest := t.(*testing.T); isTest {
-		db.bolt.NoSync = true // no machine goes down in a test; TestCrash opens its file itself
+		db.bolt.NoSync = true // machines don't fail during a test; TestCrash opens its file itself
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	return db
@@ -71,7 +71,7 @@ func find(t testing.TB, c *Collection, filter any, opts ...options.Lister[option
 	return docs
 }
 
-// ids lists the _id of documents whose _id is an int32.
+// ids lists the _ids of documents whose _id is an int32.
 func ids(docs []d) []int32 {
 	list := []int32{}
 	for _, doc := range docs {
@@ -99,13 +99,13 @@ func equal[T comparable](t testing.TB, what string, got, want T) {
 	}
 }
 
-// fataler is what *testing.T and *rapid.T share.
+// fataler is the common part of *testing.T and *rapid.T.
 type fataler interface {
 	Helper()
 	Fatalf(format string, args ...any)
 }
 
-// intact checks that each index has exactly the entries that its documents have.
+// intact checks that each index has exactly the entries of its documents.
 func intact(t fataler, c *Collection) {
 	t.Helper()
 	if err := c.db.Check(ctx); err != nil {

@@ -13,11 +13,11 @@ import (
 )
 
 type (
-	absent struct{} // the value of a field that is not there
-	below  struct{} // what an array without elements sorts as
+	absent struct{} // the value of a field that doesn't exist
+	below  struct{} // how an array without elements sorts
 )
 
-// at lists the values at a path; an array on the way stands for its elements.
+// at lists the values at a path; an array on the path stands for its elements.
 func at(v any, path string) (list []any) {
 	if path == "" {
 		return []any{v}
@@ -41,7 +41,7 @@ func at(v any, path string) (list []any) {
 
 func isAbsent(v any) bool { _, is := v.(absent); return is }
 
-// present is a value as comparisons take it: what is absent is null.
+// present is a value as comparisons see it: a missing one is null.
 func present(v any) any {
 	if isAbsent(v) {
 		return nil
@@ -49,7 +49,7 @@ func present(v any) any {
 	return v
 }
 
-// arraysIn counts the keys of a sort that are arrays, or lie in some.
+// arraysIn counts the keys of a sort that are arrays, or are inside one.
 func arraysIn(doc d, sort d) (n int) {
 	for _, e := range sort {
 		for path := e.Key; path != ""; path = path[:max(0, strings.LastIndex(path, "."))] {
@@ -62,7 +62,7 @@ func arraysIn(doc d, sort d) (n int) {
 	return n
 }
 
-// matches says of a document what MongoDB's manual says of filters, over Go values and without keys.
+// matches implements what MongoDB's manual says about filters, on Go values and without keys.
 func matches(doc any, filter d) bool {
 	return !slices.ContainsFunc(filter, func(e bson.E) bool {
 		holds := func(f any) bool { return matches(doc, f.(d)) }
@@ -82,10 +82,10 @@ func matches(doc any, filter d) bool {
 	})
 }
 
-// fulfils tells whether one of the values, or an element of one, is as an operator demands.
+// fulfils reports whether one of the values, or an element of one, satisfies an operator.
 func fulfils(values []any, op string, operand any) bool {
 	isNaN := func(v any) bool { f, is := v.(float64); return is && math.IsNaN(f) }
-	alike := func(v any) bool { // values of one type are in a relation, NaN only to itself
+	alike := func(v any) bool { // values of the same type are related, NaN only to itself
 		return key(v)[0] == key(operand)[0] && isNaN(v) == isNaN(operand)
 	}
 	switch op {
@@ -133,8 +133,8 @@ func fulfils(values []any, op string, operand any) bool {
 	})
 }
 
-// sortsAt is what a document sorts by at a path: of an array the least element, or the greatest in a descending sort;
-// without elements it is below all.
+// sortsAt is what a document sorts by at a path: for an array the least element, or the greatest in a descending sort;
+// without elements it sorts below everything.
 func sortsAt(doc d, path string, compare func(x, y any) int) any {
 	var list []any
 	for _, v := range at(doc, path) {
@@ -176,7 +176,7 @@ func compareSorted(x, y any) int {
 	return order(present(x), present(y))
 }
 
-// TestAnswersByTheManual compares the engine, with random indexes, to what the manual says.
+// TestAnswersByTheManual compares the engine, with random indexes, to the manual.
 func TestAnswersByTheManual(t *testing.T) {
 	db := open(t)
 	run := 0
@@ -189,7 +189,7 @@ func TestAnswersByTheManual(t *testing.T) {
 		}
 		var docs []d
 		for _, doc := range rapid.SliceOfN(documents, 0, 25).Draw(t, "documents") {
-			if _, err := c.InsertOne(ctx, doc); err == nil { // an _id may come twice, or two arrays
+			if _, err := c.InsertOne(ctx, doc); err == nil { // an _id may occur twice, or two arrays
 				docs = append(docs, doc)
 			}
 		}
@@ -206,7 +206,7 @@ func TestAnswersByTheManual(t *testing.T) {
 				t.Fatalf("%v over %v: counted %d, %v, want %v", filter, docs, n, err, want)
 			}
 			if slices.ContainsFunc(want, func(doc d) bool { return arraysIn(doc, sort) > 1 }) {
-				continue // refused
+				continue // rejected
 			}
 			slices.SortFunc(want, func(x, y d) int { return compareBy(x, y, sort) })
 			if limit > 0 {

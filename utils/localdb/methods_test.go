@@ -11,7 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// The methods must stay those of the driver: models hold one or the other behind this interface.
+// The methods must match the driver's: models hold one or the other behind this interface.
 type driverMethods interface {
 	InsertOne(context.Context, any, ...options.Lister[options.InsertOneOptions]) (*mongo.InsertOneResult, error)
 	FindOne(context.Context, any, ...options.Lister[options.FindOneOptions]) *mongo.SingleResult

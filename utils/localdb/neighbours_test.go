@@ -12,7 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// shared makes calls whose writes come, in this order, into one transaction.
+// shared makes calls whose writes end up, in this order, in one transaction.
 func shared(db *DB, calls ...func()) {
 	var all sync.WaitGroup
 	begun, hold := make(chan struct{}), make(chan struct{})
@@ -34,7 +34,7 @@ func shared(db *DB, calls ...func()) {
 	all.Wait()
 }
 
-// spoils is a write that fails after it wrote: all in its transaction run again, each alone.
+// spoils is a write that fails after it wrote: all operations in its transaction run again, each alone.
 func spoils(t *testing.T, c *Collection) func() {
 	return func() {
 		err := c.db.write(ctx, func(w *writeTx) error {
@@ -48,7 +48,7 @@ func spoils(t *testing.T, c *Collection) func() {
 	}
 }
 
-// TestCheckBesideWrites: what its neighbours have not committed yet is no damage.
+// TestCheckBesideWrites: what its neighbours have not committed yet is not reported as damage.
 func TestCheckBesideWrites(t *testing.T) {
 	for _, spoiled := range []bool{false, true} {
 		db := open(t)
@@ -78,7 +78,8 @@ func TestCheckBesideWrites(t *testing.T) {
 	}
 }
 
-// TestIndexThatFailed: the documents do not expire by an index whose building failed, and it may be asked for again otherwise.
+// TestIndexThatFailed: documents do not expire by an index whose creation failed, and it may be requested again with
+// other options.
 func TestIndexThatFailed(t *testing.T) {
 	db := open(t)
 	c := db.Collection("things")
@@ -130,12 +131,13 @@ func TestIndexBesideWrites(t *testing.T) {
 	}
 }
 
-// TestRefusedForALostWrite: who was refused for what a neighbour had written learns that it is not there.
+// TestRefusedForALostWrite: an operation that was rejected because of a neighbour's lost write learns that the write
+// doesn't exist.
 func TestRefusedForALostWrite(t *testing.T) {
 	db := open(t)
 	c := db.Collection("things")
 	insert(t, c, d{{Key: "_id", Value: 1}})
-	db.bolt.MaxSize = 1 // the next commit that needs room fails
+	db.bolt.MaxSize = 1 // the next commit that needs space fails
 	large := d{{Key: "_id", Value: 2}, {Key: "text", Value: strings.Repeat("x", 1_000_000)}}
 	try := func() {
 		if _, err := c.InsertOne(ctx, large); !errors.Is(err, ErrDisk) || mongo.IsDuplicateKeyError(err) {

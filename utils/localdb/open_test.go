@@ -12,8 +12,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
-// TestRefusedFiles: what is not a whole data file of a known format is refused with a word on what to do, and stays as
-// it is.
+// TestRefusedFiles: anything but a complete data file of a known format is rejected with advice on what to do, and left
+// unchanged.
 func TestRefusedFiles(t *testing.T) {
 	good := filepath.Join(t.TempDir(), "good.db")
 	db, err := Open(good)
@@ -68,7 +68,7 @@ func TestRefusedFiles(t *testing.T) {
 	}
 }
 
-// TestOneProcess: a second process is told why it cannot have the file, and what to do.
+// TestOneProcess: a second process is told why it cannot open the file, and what to do.
 func TestOneProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	db, err := Open(path)
@@ -86,7 +86,7 @@ func TestOneProcess(t *testing.T) {
 	}
 }
 
-// TestUnfinishedStart: a process that ended between making the file and writing its format has left a good file.
+// TestUnfinishedStart: a process that ended between creating the file and writing its format has left a valid file.
 func TestUnfinishedStart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	tamper(t, path, func(*bbolt.Tx) error { return nil })
@@ -97,7 +97,7 @@ func TestUnfinishedStart(t *testing.T) {
 	ok(t, db.Close())
 }
 
-// TestCheck: each kind of damage to documents and indexes is found and named.
+// TestCheck: each kind of damage to documents and indexes is detected and named.
 func TestCheck(t *testing.T) {
 	entries := []byte("index/things/tags_1_name_-1")
 	for want, damage := range map[string]func(tx *bbolt.Tx) error{
@@ -149,7 +149,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// tamper changes a file behind the engine's back.
+// tamper modifies a file behind the engine's back.
 func tamper(t *testing.T, path string, change func(*bbolt.Tx) error) {
 	t.Helper()
 	bolt, err := bbolt.Open(path, 0o600, nil)

@@ -35,7 +35,7 @@ func TestEach(t *testing.T) {
 	if _, err := each(nil, nil); !errors.Is(err, mongo.ErrNilDocument) {
 		t.Fatalf("nil filter: %v", err)
 	}
-	// Neither the next visit nor a write outside changes what a visitor has.
+	// Neither the next visit nor a write outside changes what a visitor was given.
 	next := int32(0)
 	ok(t, c.Each(ctx, d{}, func(raw bson.Raw) error {
 		before := raw.String()
@@ -49,7 +49,7 @@ func TestEach(t *testing.T) {
 	intact(t, c)
 }
 
-// TestRaw: the raw forms return what the driver's forms decode, and their bytes are the caller's.
+// TestRaw: the raw methods return what the driver's methods decode, and the caller owns their bytes.
 func TestRaw(t *testing.T) {
 	c := open(t).Collection("things")
 	ok(t, c.EnsureIndexes(ctx, []mongo.IndexModel{unique(d{{Key: "n", Value: 1}})}))

@@ -11,7 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// refused wants an error that names the thing.
+// refused expects an error that names the culprit.
 func refused(t *testing.T, err error, name string) {
 	t.Helper()
 	if err == nil || !strings.Contains(err.Error(), name) {
@@ -19,7 +19,7 @@ func refused(t *testing.T, err error, name string) {
 	}
 }
 
-// The collection is empty throughout: refusals must not wait for a document.
+// The collection is empty throughout: rejections must not depend on documents.
 func TestRefusedFilters(t *testing.T) {
 	c := open(t).Collection("empty")
 	field := func(op string, v any) d { return d{{Key: "x", Value: d{{Key: op, Value: v}}}} }
@@ -91,7 +91,7 @@ func TestRefusedUpdates(t *testing.T) {
 	refused(t, c.FindOneAndUpdate(ctx, d{}, path("x"), options.FindOneAndUpdate().SetArrayFilters(filters)).Err(), "ArrayFilters")
 }
 
-// given sets one field of a method's options.
+// given sets a single field of a method's options.
 type given[T any] struct{ field int }
 
 func (g given[T]) List() []func(*T) error {
@@ -109,8 +109,8 @@ func (g given[T]) List() []func(*T) error {
 	}}
 }
 
-// each calls a method once with each option that the driver has for it, and wants the unknown ones refused by name. One
-// that a later driver adds is among them.
+// each calls a method once with each of the driver's options for it, and expects the unsupported ones to be rejected by
+// name. That includes options added by future drivers.
 func each[T any](t *testing.T, call func(options.Lister[T]) error) {
 	t.Helper()
 	known := reflect.TypeFor[settings]()

@@ -15,10 +15,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// system is one of the databases that must answer alike.
+// system is one of the databases that must behave alike.
 type system struct {
 	c driverMethods
-	// scans hides from the planner what it could use: every filter and sort then reads the whole collection.
+	// scans hides all indexes from the planner: every filter and sort then reads the whole collection.
 	scans bool
 }
 
@@ -36,17 +36,17 @@ func (s system) sort(by d) d {
 	return by
 }
 
-// call is a call with all that it needs; its answer is a text.
+// call is a call with everything it needs; its result is a text.
 type call struct {
 	name   string
 	run    func(s system) string
 	upsert bool
-	many   bool // MongoDB leaves it half done when it fails
+	many   bool // MongoDB leaves it half done if it fails
 
 	doc, filter, sort, update d
 }
 
-// failure is the kind of an error: that is what callers can rely on.
+// failure is the kind of an error, which is what callers can rely on.
 func failure(err error) string {
 	switch {
 	case err == nil:
@@ -59,7 +59,7 @@ func failure(err error) string {
 	return "refused"
 }
 
-// text writes a document with its fields in the order of their names: that of new ones is the engine's choice.
+// text writes a document with its fields sorted by name: the order of new fields is up to the engine.
 func text(v any) string {
 	switch v := v.(type) {
 	case d:
@@ -141,8 +141,8 @@ func reading(t *rapid.T) call {
 	}}
 }
 
-// identified adds an _id to a filter: whichever document such a call takes, it is the same everywhere, and what an
-// upsert makes has the same _id.
+// identified adds an _id to a filter, so that such a call picks the same document everywhere, and an upsert creates the
+// same _id.
 func identified(t *rapid.T, filter d) d {
 	return append(d{{Key: "_id", Value: values["_id"].Draw(t, "_id")}}, without(filter, "_id")...)
 }
@@ -151,7 +151,7 @@ func updating(t *rapid.T) call {
 	filter, update := filters.Draw(t, "filter"), updates.Draw(t, "update")
 	kind := rapid.SampledFrom([]string{"one", "upsert", "many", "find and update", "find and upsert"}).Draw(t, "kind")
 	if kind == "many" && holds(update, func(key string, _ any) bool { return slices.Contains([]string{"b", "n", "o.x"}, key) }) {
-		kind = "one" // whether many in a row break a unique rule on the way depends on their order
+		kind = "one" // whether several in a row violate a unique index in between depends on their order
 	}
 	if kind == "one" || strings.HasSuffix(kind, "upsert") {
 		filter = identified(t, filter)
@@ -198,7 +198,7 @@ func deleting(t *rapid.T) call {
 	}}
 }
 
-// indexes are random; a unique one holds no arrays.
+// indexes are random; a unique one contains no arrays.
 func indexes(t *rapid.T) (plain, uniques []mongo.IndexModel) {
 	for range rapid.IntRange(0, 3).Draw(t, "indexes") {
 		plain = append(plain, mongo.IndexModel{Keys: keys(3).Draw(t, "index")})
@@ -220,7 +220,7 @@ func ensureDistinct(c *Collection, models []mongo.IndexModel) error {
 	return c.EnsureIndexes(ctx, list)
 }
 
-// compare runs random calls on two systems and compares each answer and, after it, all documents.
+// compare runs random calls on two systems and compares each result and, after it, all documents.
 func compare(t *rapid.T, tested, reference system, skip func(call) bool, mend func()) {
 	all := func(s system) string {
 		return list(s.c, d{}, options.Find().SetSort(d{{Key: "_id", Value: 1}}))
@@ -249,7 +249,7 @@ func compare(t *rapid.T, tested, reference system, skip func(call) bool, mend fu
 		"read more": then(reading), "update": then(updating), "delete": then(deleting)})
 }
 
-// TestIndexesChangeNoAnswer compares the engine with its indexes to itself when it reads everything.
+// TestIndexesChangeNoAnswer compares the engine with indexes to the engine reading everything.
 func TestIndexesChangeNoAnswer(t *testing.T) {
 	db := open(t)
 	run := 0
@@ -315,7 +315,7 @@ func TestSameAsMongoDB(t *testing.T) {
 	})
 }
 
-// copyAll gives the server the documents of the embedded engine.
+// copyAll copies the documents of the embedded engine to the server.
 func copyAll(t *rapid.T, from *Collection, to *mongo.Collection) {
 	_, err := to.DeleteMany(ctx, d{})
 	cursor, findErr := from.Find(ctx, d{})

@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	likesEach  = 100  // likes of a user
-	buildChunk = 5000 // documents a transaction, while a database is built
+	likesEach  = 100  // per user
+	buildChunk = 5000 // documents per transaction, while a database is being built
 )
 
-// sizes are how many posts, and as many likes, the databases of the benchmarks have. The largest one takes a minute or
-// two to build, and about 2 GB of disk.
+// sizes are how many posts, and as many likes, the databases of the benchmarks have. Building the largest takes a
+// minute or two, and about 2 GB of disk space.
 func sizes() []int {
 	if testing.Short() {
 		return []int{1_000, 10_000, 100_000}
@@ -27,7 +27,7 @@ func sizes() []int {
 	return []int{1_000, 10_000, 100_000, 1_000_000}
 }
 
-// built are the databases made so far in this run, by size, in a folder that TestMain removes.
+// built are the databases built so far in this run, by size, in a folder that TestMain removes.
 var built struct {
 	dir   string
 	files map[int]string
@@ -40,7 +40,7 @@ func dropBuilt() error {
 	return os.RemoveAll(built.dir)
 }
 
-// sized is an open database of that many posts.
+// sized is an open database with that many posts.
 type sized struct {
 	n            int
 	db           *DB
@@ -56,7 +56,7 @@ func (s *sized) open(b *testing.B, path string) {
 	s.posts, s.likes = s.db.Collection("posts"), s.db.Collection("likes")
 }
 
-// database opens the database of n posts; it is built when it is asked for first.
+// database opens the database of n posts, and builds it the first time.
 func database(b *testing.B, n int) *sized {
 	b.Helper()
 	s := &sized{n: n}
@@ -124,7 +124,7 @@ func (s *sized) post(i int) d {
 		{Key: "keywords", Value: a{"title", "some", "words"}}, {Key: "media", Value: d{{Key: "name", Value: "abc"}, {Key: "type", Value: "video/mp4"}}}}
 }
 
-// like gives each user likes of posts all over the time.
+// like gives each user likes of posts from the whole period.
 func (s *sized) like(i int) d {
 	user, nth := i/likesEach, i%likesEach
 	return d{{Key: "_id", Value: oid(3, i)}, {Key: "user", Value: oid(2, user)}, {Key: "target", Value: oid(1, s.liked(user, nth))},
@@ -139,10 +139,10 @@ func oid(kind byte, i int) (id bson.ObjectID) {
 	return id
 }
 
-// slug is unique, and in no order.
+// slug is unique and unordered.
 func slug(i int) string { return fmt.Sprintf("post-%08x", uint32(i)*2654435761) }
 
-// next is another place in 0 to most at each call, in no order.
+// next is a different number from 0 to most at each call, unordered.
 func (s *sized) next(most int) int {
 	s.turn++
 	return int(uint32(s.turn)*2654435761>>1) % most

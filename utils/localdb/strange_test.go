@@ -19,7 +19,7 @@ func TestStrangeDocuments(t *testing.T) {
 	raw[len(raw)-2] = 7
 	_, err = c.InsertOne(ctx, bson.Raw(raw))
 	refused(t, err, "boolean of 7")
-	// As the value of x stands what says it is a string, a document or an array, and is none.
+	// The value of x claims to be a string, a document or an array, but is not.
 	for kind, bad := range map[byte][]string{2: {"\x00\x00\x00\x00", "\x02\x00\x00\x00ab"},
 		3: {"\x08\x00\x00\x00\x02y\x00\x00", "\x06\x00\x00\x00\x00\x00"}, 4: {"\x0a\x00\x00\x00\x7fy\x00ab\x00"}} {
 		for _, data := range bad {
@@ -49,7 +49,7 @@ func TestStrangeDocuments(t *testing.T) {
 	equal(t, "below NaN", len(find(t, c, d{{Key: "n", Value: d{{Key: "$lt", Value: math.NaN()}}}})), 0)
 }
 
-// FuzzInput feeds the engine bytes that nobody made with care: it may refuse them, but what it takes it can work with.
+// FuzzInput feeds the engine arbitrary bytes: it may reject them, but what it accepts it must handle.
 // go test ./utils/localdb -fuzz FuzzInput -fuzztime 5m
 func FuzzInput(f *testing.F) {
 	for _, doc := range []d{

@@ -62,7 +62,7 @@ func everything(c driverMethods) string {
 	return list(c, d{}, options.Find().SetSort(d{{Key: "_id", Value: 1}}))
 }
 
-// refill gives a collection documents that another held before.
+// refill gives a collection the documents that another had before.
 func refill(t fataler, c *Collection, docs []d) {
 	_, err := c.DeleteMany(ctx, d{})
 	for _, doc := range docs {
@@ -74,9 +74,9 @@ func refill(t fataler, c *Collection, docs []d) {
 	}
 }
 
-// TestAtomicallyAsWithout runs random calls inside transactions, some of which are given up at a random call, and
-// compares every answer, and all documents as seen inside, outside and afterwards, with those of the same calls
-// without transactions on a collection that is set back by hand.
+// TestAtomicallyAsWithout runs random calls inside transactions, some of which are aborted at a random call, and
+// compares every result, and all documents as seen inside, outside and afterwards, with those of the same calls without
+// transactions on a collection that is reset manually.
 func TestAtomicallyAsWithout(t *testing.T) {
 	db, other := open(t), open(t)
 	run, committed, failed, givenUp := 0, 0, 0, 0
@@ -141,14 +141,14 @@ func TestAtomicallyAsWithout(t *testing.T) {
 	}
 }
 
-// agree makes a call inside and on the reference, and returns how it failed if it did. The answers and the documents
+// agree makes a call inside and on the reference, and returns how it failed if it did. The results and the documents
 // must be the same.
 func agree(t *rapid.T, c call, inside, reference system) (spoiled string) {
 	got, want := c.run(inside), c.run(reference)
 	if got != want {
 		t.Fatalf("%s\n\ngot\n%s\n\nwant\n%s", c.name, got, want)
 	}
-	if got == "refused" || got == "duplicate key" { // no read says that alone
+	if got == "refused" || got == "duplicate key" { // reads never return these
 		if again := inside.c.FindOne(ctx, d{}).Err(); again == nil || !strings.Contains(again.Error(), "has failed") {
 			t.Fatalf("after a failed write: %v", again)
 		}

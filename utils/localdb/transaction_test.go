@@ -16,13 +16,13 @@ import (
 
 var errOnPurpose = errors.New("on purpose")
 
-// add inserts a document of that _id.
+// add inserts a document with that _id.
 func add(ctx context.Context, c *Collection, id any, fields ...bson.E) error {
 	_, err := c.InsertOne(ctx, append(d{{Key: "_id", Value: id}}, fields...))
 	return err
 }
 
-// increase adds one to n of that document, made if it is not there.
+// increase adds one to the document's n, and creates the document if needed.
 func increase(ctx context.Context, c *Collection, id any) error {
 	_, err := c.UpdateOne(ctx, d{{Key: "_id", Value: id}}, d{{Key: "$inc", Value: d{{Key: "n", Value: 1}}},
 		{Key: "$setOnInsert", Value: d{{Key: "u", Value: id}}}}, options.UpdateOne().SetUpsert(true))
@@ -36,7 +36,7 @@ func counted(t testing.TB, ctx context.Context, c *Collection) int {
 	return int(n)
 }
 
-// number is n of the document of that _id.
+// numberOf is n of the document with that _id.
 func numberOf(t testing.TB, c *Collection, id any) (n int32) {
 	t.Helper()
 	raw, err := c.FindOneRaw(ctx, d{{Key: "_id", Value: id}})
@@ -74,7 +74,7 @@ func TestAtomicallyAllOrNothing(t *testing.T) {
 	intact(t, likes)
 }
 
-// TestAtomicallyCounts: what is read inside does not change until what is written by it.
+// TestAtomicallyCounts: a value read inside doesn't change before the write that depends on it.
 func TestAtomicallyCounts(t *testing.T) {
 	db := open(t)
 	things, counters := db.Collection("things"), db.Collection("counters")
@@ -105,7 +105,7 @@ func TestAtomicallyCounts(t *testing.T) {
 	intact(t, things)
 }
 
-// TestAtomicallyAndNeighbours: what goes wrong in one harms none beside it in the same transaction.
+// TestAtomicallyAndNeighbours: a failure in one operation doesn't affect others in the same transaction.
 func TestAtomicallyAndNeighbours(t *testing.T) {
 	for name, bad := range map[string]func(inner context.Context, c *Collection) error{
 		"fails first": func(context.Context, *Collection) error { return errOnPurpose },
@@ -167,7 +167,7 @@ func halfMade(inner context.Context, c *Collection) error {
 	return err
 }
 
-// TestAtomicallyRunsAloneOnce: one that fails before it wrote makes no neighbour run again.
+// TestAtomicallyRunsAloneOnce: an operation that fails before it wrote doesn't make its neighbours run again.
 func TestAtomicallyRunsAloneOnce(t *testing.T) {
 	db := open(t)
 	c := db.Collection("things")
@@ -191,7 +191,8 @@ func TestAtomicallyRunsAloneOnce(t *testing.T) {
 	equal(t, "n", numberOf(t, c, 1), 2)
 }
 
-// TestAtomicallySpoiled: after a write has failed nothing inside goes on, and its error is that of all, as it came.
+// TestAtomicallySpoiled: after a failed write nothing inside continues, and its error is returned unchanged for the
+// whole.
 func TestAtomicallySpoiled(t *testing.T) {
 	db := open(t)
 	c := db.Collection("things")
@@ -243,7 +244,7 @@ func TestAtomicallySpoiled(t *testing.T) {
 			same(t, "documents", ids(find(t, c, d{})), []int32{1, 2})
 		})
 	}
-	// As where a goroutine that is left behind has not come back from its call.
+	// As when a goroutine that was left behind has not returned from its call yet.
 	err := db.Atomically(ctx, func(inner context.Context) error {
 		_ = db.write(inner, func(*writeTx) error { return errOnPurpose })
 		return nil
@@ -256,7 +257,7 @@ func TestAtomicallySpoiled(t *testing.T) {
 	equal(t, "its own error", own, errOnPurpose)
 }
 
-// TestAtomicallyNothingFound is no failure: neither that a read finds nothing, nor a find-and-update or a delete.
+// TestAtomicallyNothingFound: it is not a failure if a read, a find-and-update or a delete finds nothing.
 func TestAtomicallyNothingFound(t *testing.T) {
 	db := open(t)
 	c := db.Collection("things")
@@ -313,7 +314,7 @@ func TestAtomicallyNested(t *testing.T) {
 	ok(t, nested(func(inner context.Context) error { return add(inner, c, "inner") }, false))
 	equal(t, "documents", counted(t, ctx, c), 2)
 
-	other := open(t) // whose transactions are its own
+	other := open(t) // which has separate transactions
 	ok(t, db.Atomically(ctx, func(inner context.Context) error {
 		ok(t, other.Atomically(inner, func(both context.Context) error {
 			return errors.Join(add(both, other.Collection("things"), 1), add(both, c, 1))
@@ -325,7 +326,7 @@ func TestAtomicallyNested(t *testing.T) {
 	equal(t, "documents", counted(t, ctx, c), 3)
 }
 
-// TestAtomicallyEnded: a context that outlives its transaction is refused, and one that is in use keeps the end waiting.
+// TestAtomicallyEnded: a context that outlives its transaction is rejected, and one in use delays the end.
 func TestAtomicallyEnded(t *testing.T) {
 	db := open(t)
 	c := db.Collection("things")
@@ -355,7 +356,7 @@ func TestAtomicallyEnded(t *testing.T) {
 	intact(t, c)
 }
 
-// TestAtomicallyGoexit is a test that ends inside, by t.Fatal: the database goes on.
+// TestAtomicallyGoexit is a test that ends inside, through t.Fatal: the database continues to work.
 func TestAtomicallyGoexit(t *testing.T) {
 	db := open(t)
 	c := db.Collection("things")
@@ -363,7 +364,7 @@ func TestAtomicallyGoexit(t *testing.T) {
 	all.Go(func() {
 		_ = db.Atomically(ctx, func(inner context.Context) error {
 			ok(t, add(inner, c, 1))
-			(&testing.T{}).SkipNow() // as Fatal ends a goroutine
+			(&testing.T{}).SkipNow() // the way Fatal ends a goroutine
 			return nil
 		})
 	})
@@ -393,7 +394,7 @@ func TestAtomicallyContext(t *testing.T) {
 		equal(t, "documents", counted(t, ctx, c), 0)
 		cancelled, cancel = context.WithCancel(ctx)
 	}
-	ok(t, db.Atomically(cancelled, func(inner context.Context) error { // too late: all is done
+	ok(t, db.Atomically(cancelled, func(inner context.Context) error { // too late: everything is done
 		defer cancel()
 		return add(inner, c, 1)
 	}))
@@ -417,8 +418,8 @@ func TestAtomicallyRefuses(t *testing.T) {
 	}))
 }
 
-// TestAtomicallyDeletesMany: in more than one chunk, and still all or nothing; and over the pages that it emptied, reads go
-// on both ways.
+// TestAtomicallyDeletesMany: in more than one chunk, and still all or nothing; and reads work in both directions over
+// the pages that it emptied.
 func TestAtomicallyDeletesMany(t *testing.T) {
 	db := open(t)
 	c := db.Collection("things")
@@ -465,12 +466,12 @@ func TestAtomicallyDeletesMany(t *testing.T) {
 	intact(t, c)
 }
 
-// TestAtomicallyWithoutRoom: what could not be committed is not there, and the caller learns it.
+// TestAtomicallyWithoutRoom: what could not be committed doesn't exist, and the caller gets an error.
 func TestAtomicallyWithoutRoom(t *testing.T) {
 	db := open(t)
 	c := db.Collection("things")
 	insert(t, c, d{{Key: "_id", Value: 1}})
-	db.bolt.MaxSize = 1 // the next commit that needs room fails
+	db.bolt.MaxSize = 1 // the next commit that needs space fails
 	large := bson.E{Key: "text", Value: strings.Repeat("x", 1_000_000)}
 	for range 2 {
 		err := db.Atomically(ctx, func(inner context.Context) error {
@@ -483,7 +484,7 @@ func TestAtomicallyWithoutRoom(t *testing.T) {
 	same(t, "documents", ids(find(t, c, d{})), []int32{1})
 }
 
-// TestAtomicallyOneFlush: two writes that belong together cost one commit.
+// TestAtomicallyOneFlush: two writes that belong together cost a single commit.
 func TestAtomicallyOneFlush(t *testing.T) {
 	db := open(t)
 	c := db.Collection("things")
@@ -500,7 +501,7 @@ func TestAtomicallyOneFlush(t *testing.T) {
 	equal(t, "commits after one that only read", commits()-before, 1)
 }
 
-// TestEachInsideMayWrite: what visit gets stays as it is while visit changes the same documents.
+// TestEachInsideMayWrite: what visit is given doesn't change while visit modifies the same documents.
 func TestEachInsideMayWrite(t *testing.T) {
 	db := open(t)
 	c := db.Collection("things")
@@ -532,7 +533,7 @@ func TestEachInsideMayWrite(t *testing.T) {
 	intact(t, c)
 }
 
-// TestRawInside: the bytes are the caller's, also while the transaction goes on.
+// TestRawInside: the caller owns the bytes, even while the transaction continues.
 func TestRawInside(t *testing.T) {
 	db := open(t)
 	c := db.Collection("things")

@@ -8,9 +8,9 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// unlike are the calls that the server of the tests answers otherwise than MongoDB. What MongoDB does stands beside
-// each; where its manual does not say it, its source or the tests of lungo do, which were run on MongoDB. A MongoDB in
-// the server's place passes with an empty list.
+// unlike are the calls for which the tests' server behaves differently from MongoDB. Next to each is what MongoDB does,
+// according to its manual, its source, or the tests of lungo, which were run on MongoDB. With MongoDB as the server,
+// the test passes with an empty list.
 var unlike = []struct {
 	mongoDB string
 	is      func(c call, docs *Collection) bool
@@ -45,7 +45,7 @@ var unlike = []struct {
 		return slices.ContainsFunc(c.sort, func(e bson.E) bool {
 			n, err := docs.CountDocuments(ctx, d{{Key: e.Key, Value: a{}}})
 			return err == nil && n > 0
-		}) || within(c.doc, func(v any) bool { doc, is := v.(d); return is && has(doc, "l") }) // also in a document
+		}) || within(c.doc, func(v any) bool { doc, is := v.(d); return is && has(doc, "l") }) // in a nested document too
 	}},
 	{"what lacks the field sorts as null, also under an array without elements", func(c call, _ *Collection) bool {
 		return has(c.sort, "items.n")
@@ -88,7 +88,7 @@ var unlike = []struct {
 	}},
 }
 
-// twin tells of numbers that the tests have in several types.
+// twin reports whether the tests have the number in several types.
 func twin(v any) bool {
 	return slices.ContainsFunc([]float64{0, 1, 2, 1 << 53, 1 << 63}, func(n float64) bool { return order(v, n) == 0 })
 }
@@ -97,7 +97,7 @@ func (c call) all() a { return a{c.doc, c.filter, c.update} }
 
 func ordering(key string) bool { return strings.HasPrefix(key, "$lt") || strings.HasPrefix(key, "$gt") }
 
-// negative tells of conditions that hold for what lacks the field.
+// negative reports whether a condition holds for a missing field.
 func negative(v any) bool {
 	return holds(v, func(key string, _ any) bool { return slices.Contains([]string{"$ne", "$nin", "$not", "$exists"}, key) })
 }
@@ -106,7 +106,7 @@ func has(doc d, key string) bool {
 	return slices.ContainsFunc(doc, func(e bson.E) bool { return e.Key == key })
 }
 
-// holds looks for a field, at any depth, that fulfils is.
+// holds looks for a field, at any depth, for which is returns true.
 func holds(v any, is func(key string, value any) bool) bool {
 	return within(v, func(v any) bool {
 		doc, _ := v.(d)
@@ -114,7 +114,7 @@ func holds(v any, is func(key string, value any) bool) bool {
 	})
 }
 
-// within looks for a value, at any depth, that fulfils is.
+// within looks for a value, at any depth, for which is returns true.
 func within(v any, is func(any) bool) bool {
 	if is(v) {
 		return true

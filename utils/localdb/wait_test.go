@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// busy keeps the writer at an operation until release is called.
+// busy occupies the writer with an operation until release is called.
 func busy(db *DB) (release func()) {
 	begun, hold, over := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go func() {
@@ -26,7 +26,7 @@ func busy(db *DB) (release func()) {
 	}
 }
 
-// TestWithdrawn: who waits for the writer waits no longer than the context, and what was asked then never happens.
+// TestWithdrawn: a caller waits for the writer no longer than its context, and then its operation never happens.
 func TestWithdrawn(t *testing.T) {
 	db := open(t)
 	c := db.Collection("things")
@@ -51,13 +51,13 @@ func TestWithdrawn(t *testing.T) {
 				t.Errorf("it says %v", err)
 			}
 			release()
-			ok(t, db.Ping(ctx)) // the writer has passed over it
+			ok(t, db.Ping(ctx)) // the writer has skipped it
 			same(t, "documents", ids(find(t, c, d{})), []int32{1})
 		})
 	}
 }
 
-// TestWithdrawnFromABatch: others that the writer took at the same time go on, also when they all run again.
+// TestWithdrawnFromABatch: other operations in the same batch continue, even if they all run again.
 func TestWithdrawnFromABatch(t *testing.T) {
 	db := open(t)
 	c := db.Collection("things")
@@ -70,7 +70,7 @@ func TestWithdrawnFromABatch(t *testing.T) {
 		}
 		close(given)
 	}
-	makesGive := func() { // while it runs, the writer has the one after it in hand already
+	makesGive := func() { // while it runs, the writer has already picked up the next one
 		ok(t, db.write(ctx, func(*writeTx) error {
 			withdraw()
 			<-given
@@ -81,7 +81,7 @@ func TestWithdrawnFromABatch(t *testing.T) {
 	same(t, "documents", ids(find(t, c, d{})), []int32{1, 3})
 }
 
-// TestBegun: of a write that has begun only the outcome counts.
+// TestBegun: once a write has begun, only the outcome counts.
 func TestBegun(t *testing.T) {
 	db := open(t)
 	c := db.Collection("things")
@@ -89,7 +89,7 @@ func TestBegun(t *testing.T) {
 		ending, cancel := context.WithCancel(ctx)
 		err := db.write(ending, func(w *writeTx) error {
 			cancel()
-			time.Sleep(time.Millisecond) // for a caller that does not wait
+			time.Sleep(time.Millisecond) // for a caller that doesn't wait
 			doc, err := accept(d{})
 			if err == nil {
 				_, err = c.insert(w, doc)
@@ -102,7 +102,7 @@ func TestBegun(t *testing.T) {
 	}
 }
 
-// TestCloseTwiceAtOnce: both return when the file is closed, and not before.
+// TestCloseTwiceAtOnce: both calls return once the file is closed, and not before.
 func TestCloseTwiceAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	db, err := Open(path)
@@ -116,7 +116,7 @@ func TestCloseTwiceAtOnce(t *testing.T) {
 	equal(t, "closed while a write goes on", len(closed), 0)
 	release()
 	ok(t, <-closed)
-	again, err := Open(path) // the lock is given back
+	again, err := Open(path) // the lock has been released
 	ok(t, err)
 	ok(t, <-closed)
 	ok(t, again.Close())

@@ -68,7 +68,7 @@ func lines(t *testing.T, out *bytes.Buffer) (all []map[string]any) {
 	return all
 }
 
-// Of a storm, the first lines are there, and one that says how many more there were, also when it is over.
+// Of a flood, the first lines are logged, and one that reports how many more there were, even after it is over.
 func TestStormIsSummedUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
@@ -99,7 +99,7 @@ func TestStormIsSummedUp(t *testing.T) {
 	})
 }
 
-// The next line after a storm tells of it too, if it comes before the timer.
+// The next line after a flood reports it too, if it comes before the timer.
 func TestStormIsToldByTheNextWindow(t *testing.T) {
 	var out bytes.Buffer
 	h := logs.Calm(slog.NewJSONHandler(&out, nil))
@@ -114,7 +114,7 @@ func TestStormIsToldByTheNextWindow(t *testing.T) {
 	}
 }
 
-// Lines that are all different take no more memory than so many kinds, and what is left out of them is told, too.
+// Lines that are all different take memory only for a bounded number of kinds, and suppressed ones are reported, too.
 func TestStormOfKindsIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer

@@ -22,7 +22,7 @@ import (
 	"tokentube/templates"
 )
 
-// server is a mail server that somebody else wrote. What it says to a recipient, the test decides.
+// server is a third-party mail server. The test decides how it responds to a recipient.
 type server struct {
 	rcpt     func(to string) error
 	messages chan string
@@ -56,14 +56,14 @@ func (s *session) Data(r io.Reader) error {
 	return err
 }
 
-// certified has a certificate, and a client that knows it.
+// certified has a certificate, and a client that trusts it.
 func certified(t *testing.T) *httptest.Server {
 	s := httptest.NewTLSServer(nil)
 	t.Cleanup(s.Close)
 	return s
 }
 
-// listen starts a server, with TLS from the start, by STARTTLS, or without. It returns the address.
+// listen starts a server, with TLS from the start, with STARTTLS, or without TLS. It returns the address.
 func listen(t *testing.T, s *server, how string) string {
 	t.Helper()
 	s.messages, s.logins = make(chan string, 9), make(chan string, 9)
@@ -145,7 +145,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// A server that can't prove who it is gets nothing, by either kind of TLS; nor does one that has none.
+// A server that can't prove its identity gets nothing, with either kind of TLS; nor does one without TLS.
 func TestServersMustBeTrusted(t *testing.T) {
 	for how, scheme := range map[string]string{"smtps": "smtps://", "starttls": "smtp://", "": "smtp://"} {
 		s := &server{}
@@ -181,7 +181,7 @@ func TestRefusalsAndWhatMayPass(t *testing.T) {
 	}
 }
 
-// A wrong password is the configuration's fault: the mails wait until it is right.
+// A wrong password is a fault of the configuration: the mails wait until it is fixed.
 func TestAWrongPasswordMayPass(t *testing.T) {
 	s := &server{}
 	err := sender(t, "smtp://user:wrong@"+listen(t, s, "")+"?tls=off").Send(t.Context(), letter)
@@ -247,7 +247,7 @@ func TestTheBoxKeepsTheLatest(t *testing.T) {
 	}
 }
 
-// Greeting a server logs in and sends nothing.
+// Greet logs in to a server and sends nothing.
 func TestGreet(t *testing.T) {
 	s := &server{}
 	address := listen(t, s, "")

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// withSegment puts a segment at the beginning of a JPEG.
+// withSegment inserts a segment at the beginning of a JPEG.
 func withSegment(data []byte, marker byte, body []byte) []byte {
 	return append(append([]byte{0xff, 0xd8}, segmentOf(marker, body)...), data[2:]...)
 }
@@ -23,11 +23,11 @@ func jpegWith(data []byte, change func(frame []byte)) []byte {
 	return data
 }
 
-// flatJPEG is a JPEG of one colour, in whatever way the standard allows.
+// flatJPEG is a JPEG in a single colour, in any way that the standard allows.
 type flatJPEG struct {
 	w, h     int
 	sampling []sampling
-	scans    int // of a progressive one, after the first
+	scans    int // the number of scans after the first, if progressive
 	adobe    bool
 	colour   []int // of each component, from -128 to 127
 	empty    bool  // without any picture data
@@ -50,7 +50,7 @@ func (f flatJPEG) bytes() []byte {
 		scan = append(scan, byte(i+1), 0)
 	}
 	data = append(data, segmentOf(frame, head)...)
-	// The twelve sizes of a DC difference, all in four bits; of AC the end of a block, and of 2^14 blocks or more.
+	// The twelve sizes of a DC difference, all in four bits; for AC, the end of a block, and of 2^14 blocks or more.
 	lengths := [16]byte{3: 12}
 	data = append(data, segmentOf(markerDHT, append(append([]byte{0x00}, lengths[:]...), 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11))...)
 	lengths = [16]byte{0: 1, 1: 1}
@@ -70,7 +70,7 @@ func (f flatJPEG) bytes() []byte {
 	return append(data, 0xff, markerEOI)
 }
 
-// blocks are all blocks of all components: the first says the colour, the others that nothing changes.
+// blocks encodes all blocks of all components: the first contains the colour, the others no change.
 func (f flatJPEG) blocks() []byte {
 	h, v := 1, 1
 	for _, s := range f.sampling {
@@ -95,7 +95,7 @@ func (f flatJPEG) blocks() []byte {
 	return w.flush()
 }
 
-// emptyScan says of all blocks that there is nothing, up to 32 767 at once.
+// emptyScan encodes that all blocks are empty, up to 32,767 at a time.
 func (f flatJPEG) emptyScan() []byte {
 	var w bitWriter
 	s := f.sampling[0]
@@ -118,7 +118,7 @@ func (f flatJPEG) emptyScan() []byte {
 	return w.flush()
 }
 
-// bitWriter writes the bits of a JPEG, the highest first.
+// bitWriter writes the bits of a JPEG, most significant first.
 type bitWriter struct {
 	data []byte
 	hold int
@@ -157,12 +157,12 @@ func (w *bitWriter) flush() []byte {
 	return w.data
 }
 
-// manyScans is a progressive JPEG that goes over its picture again and again, a few bytes each time.
+// manyScans is a progressive JPEG with many scans of a few bytes each.
 func manyScans(scans int) []byte {
 	return flatJPEG{w: 7200, h: 5400, sampling: []sampling{{1, 1}}, scans: scans}.bytes()
 }
 
-// pngWith puts a chunk behind the header of a PNG.
+// pngWith inserts a chunk after the header of a PNG.
 func pngWith(data []byte, name string, body []byte) []byte {
 	const header = 8 + 12 + 13
 	all := binary.BigEndian.AppendUint32(bytes.Clone(data[:header]), uint32(len(body)))
@@ -208,8 +208,8 @@ func vp8l(t testing.TB) []byte {
 	return nil
 }
 
-// huffmanBomb is a small lossless WebP in which each four by four pixels have codes of their own. Each takes 50 bytes of the
-// file, and 50 kB of memory.
+// huffmanBomb is a small lossless WebP in which every four by four pixels have separate codes. Each takes 50 bytes of
+// the file, and 50 kB of memory.
 func huffmanBomb(side int) []byte {
 	var w lowBits
 	w.bits(0x2f, 8)
@@ -219,8 +219,8 @@ func huffmanBomb(side int) []byte {
 	w.bits(1, 1)
 	w.bits(11, 4) // a cache of 2048 colours
 	w.bits(1, 1)
-	w.bits(0, 3) // codes of their own for squares of 4 by 4
-	w.bits(0, 1) // the picture that names them has no cache
+	w.bits(0, 3) // separate codes for squares of 4 by 4
+	w.bits(0, 1) // the picture that selects them has no cache
 	w.allAlike(8, 256)
 	w.allAlike(8, 256)
 	for range 3 {
@@ -242,7 +242,7 @@ func huffmanBomb(side int) []byte {
 	return append(binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(len(body))), body...)
 }
 
-// lowBits writes the bits of a lossless WebP, the lowest first.
+// lowBits writes the bits of a lossless WebP, least significant first.
 type lowBits struct {
 	data []byte
 	hold int
@@ -259,14 +259,14 @@ func (w *lowBits) bits(v, n int) {
 	}
 }
 
-// code writes a symbol's code, the highest bit first.
+// code writes a symbol's code, most significant bit first.
 func (w *lowBits) code(v, n int) {
 	for n--; n >= 0; n-- {
 		w.bits(v>>n&1, 1)
 	}
 }
 
-// allAlike describes a code in which so many symbols have the same length.
+// allAlike describes a code in which this many symbols have the same length.
 func (w *lowBits) allAlike(length, symbols int) {
 	order := []int{17, 18, 0, 1, 2, 3, 4, 5, 16, 6, 7, 8, 9, 10, 11}
 	at := 0
@@ -276,8 +276,8 @@ func (w *lowBits) allAlike(length, symbols int) {
 	w.bits(0, 1)
 	w.bits(at+1-4, 4)
 	w.bits(0, 3*at)
-	w.bits(1, 3) // the one length that there is, in no bits
-	w.bits(1, 1) // for so many symbols
+	w.bits(1, 3) // the only length that occurs, in no bits
+	w.bits(1, 1) // for this many symbols
 	w.bits(5, 3) // written in twelve bits
 	w.bits(symbols-2, 12)
 }

@@ -18,8 +18,7 @@ import (
 	"tokentube/e2e/storage"
 )
 
-// onEach runs a test on each kind of bucket. strange puts a file there that is not
-// ours.
+// onEach runs a test on each kind of bucket. strange puts a file there that is not ours.
 func onEach(t *testing.T, test func(t *testing.T, s *Store, strange func(name string))) {
 	t.Run("folder", func(t *testing.T) {
 		dir := t.TempDir()
@@ -43,7 +42,7 @@ func onEach(t *testing.T, test func(t *testing.T, s *Store, strange func(name st
 	}
 }
 
-// longVideo is a video of so many bytes, none of its megabytes like the other.
+// longVideo is a video of this many bytes, with no two megabytes alike.
 func longVideo(size int) []byte {
 	head := func(content int) []byte {
 		return slices.Concat(ftyp, movie(clockBox("mvhd", 0, 1000, 2500), trackWith("vide", entryBox("avc1"), uint32(content), nil)), words(uint32(content+8)), []byte("mdat"))
@@ -102,7 +101,7 @@ func testSeeking(t *testing.T, file io.ReadSeeker, content []byte) {
 	}
 }
 
-// unfinished lists the uploads in parts that neither ended nor were taken back.
+// unfinished lists the multipart uploads that were neither completed nor aborted.
 func unfinished(t *testing.T, s *Store) []string {
 	t.Helper()
 	b, ok := s.bucket.(*s3)
@@ -218,11 +217,11 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// noKeys keeps the library from finding any on this machine.
+// noKeys prevents the library from finding any on this machine.
 func noKeys(t *testing.T) {
 	t.Helper()
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", filepath.Join(t.TempDir(), "none"))
-	t.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/") // refused at once
+	t.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/") // refused immediately
 }
 
 func TestAddressesOfABucket(t *testing.T) {
@@ -278,7 +277,7 @@ func TestAFolderThatFormerVersionsMade(t *testing.T) {
 	if err := s.Delete(t.Context(), names...); err != nil {
 		t.Fatal(err)
 	}
-	if left := files(t, dir); len(left) != 1 || !strings.HasSuffix(left[0], ".tmp") { // perhaps of a process that still runs
+	if left := files(t, dir); len(left) != 1 || !strings.HasSuffix(left[0], ".tmp") { // it may belong to a process that is still running
 		t.Errorf("left %q", left)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// profileOf is a colour profile of primaries (X, Y and Z of each) and a gamma; without primaries, of gray.
+// profileOf is a colour profile with primaries (X, Y and Z of each) and a gamma; without primaries, for grey.
 func profileOf(space string, gamma float64, primaries ...[3]float64) []byte {
 	fixed := func(v float64) []byte { return binary.BigEndian.AppendUint32(nil, uint32(int32(v*65536))) }
 	xyz := func(v [3]float64) []byte {
@@ -89,7 +89,7 @@ func grayOf(v uint8) *image.Gray {
 	return img
 }
 
-// What a browser shows is what is stored, without the profile: colours are taken to sRGB.
+// What a browser shows is stored without the profile: colours are converted to sRGB.
 func TestColourProfiles(t *testing.T) {
 	swap := profileOf("RGB ", 2.2, primaryGreen, primaryRed, primaryBlue)
 	p3 := profileOf("RGB ", 2.2, displayP3...)
@@ -135,9 +135,9 @@ func alike(a, b color.RGBA) bool {
 	return near(a.R, b.R) && near(a.G, b.G) && near(a.B, b.B) && near(a.A, b.A)
 }
 
-// A printed picture's inks, with and without a profile.
+// The inks of a CMYK picture, with and without a profile.
 func TestInks(t *testing.T) {
-	// Inverted, as is usual: 255 is no ink. Cyan and yellow are green.
+	// Inverted, as is usual: 255 is no ink. Cyan plus yellow is green.
 	green := flatJPEG{w: 40, h: 24, sampling: []sampling{{1, 1}, {1, 1}, {1, 1}, {1, 1}}, adobe: true, colour: []int{-128, 127, -128, 127}}
 	for name, data := range map[string][]byte{
 		"no profile":        green.bytes(),

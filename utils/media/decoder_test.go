@@ -19,7 +19,7 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// JPEGs that every browser shows.
+// JPEGs that every browser can show.
 func TestUnusualJPEGs(t *testing.T) {
 	s := open(t, Limits{})
 	ordinary := jpegOf(t, shapes(64, 48))
@@ -49,7 +49,7 @@ func TestUnusualJPEGs(t *testing.T) {
 	}
 }
 
-// Of what moves, the first picture is taken.
+// Only the first frame of an animation is used.
 func TestFirstFrame(t *testing.T) {
 	paletted := func(c color.Color) *image.Paletted {
 		img := image.NewPaletted(image.Rect(0, 0, 64, 48), color.Palette{c})
@@ -100,7 +100,7 @@ func TestFirstFrame(t *testing.T) {
 	wantCode(t, err, apperr.Invalid, "damaged") // the frame is larger than the picture
 }
 
-// What cannot be paid for is refused by its header alone.
+// What is too expensive is rejected by its header alone.
 func TestExpensivePicturesAreRefusedAtTheDoor(t *testing.T) {
 	four := []sampling{{1, 1}, {1, 1}, {1, 1}, {1, 1}}
 	for name, data := range map[string][]byte{
@@ -121,13 +121,13 @@ func TestExpensivePicturesAreRefusedAtTheDoor(t *testing.T) {
 	}
 }
 
-// interlaced makes a PNG one of 16 bits that comes in seven passes.
+// interlaced turns a PNG into one with 16 bits that is stored in seven passes.
 func interlaced(data []byte) []byte {
 	data[24], data[28] = 16, 1
 	return withSum(data[:len(data)-4])
 }
 
-// What no header tells is stopped, and the memory of all decoders together has a bound.
+// What no header reveals is stopped, and the memory of all decoders together is bounded.
 func TestMemoryIsBounded(t *testing.T) {
 	if raceDetector {
 		t.Skip("the race detector takes several times the memory and the time")
@@ -153,14 +153,14 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	all.Wait()
 	stop()
-	const most = 512<<20 + lightSlots*(lightCost+workingMemory) + 100<<20 // and what a process takes before it counts
+	const most = 512<<20 + lightSlots*(lightCost+workingMemory) + 100<<20 // plus what a process takes before it starts counting
 	t.Logf("all decoders together: %d MB", *peak>>20)
 	if *peak > most || *peak == 0 {
 		t.Errorf("the decoders took %d MB", *peak>>20)
 	}
 }
 
-// A picture that takes more than its header says does not get it.
+// A picture that needs more memory than its header suggests doesn't get it.
 func TestMemoryEndsTheDecoder(t *testing.T) {
 	s := open(t, Limits{})
 	p, err := s.Receive(t.Context(), "photo", bytes.NewReader(flatJPEG{w: 6000, h: 5000, sampling: []sampling{{2, 2}, {1, 1}, {1, 1}}, scans: 3}.bytes()))
@@ -172,7 +172,7 @@ func TestMemoryEndsTheDecoder(t *testing.T) {
 	wantCode(t, err, apperr.TooLarge, "too much time or memory")
 }
 
-// A request whose client has gone stops costing.
+// A request whose client has disconnected stops using resources.
 func TestCancellationEndsTheDecoder(t *testing.T) {
 	s := open(t, Limits{})
 	data := manyScans(maxScans - 1)
@@ -233,7 +233,7 @@ func TestSmallPicturesPassLargeOnes(t *testing.T) {
 	}
 }
 
-// Whoever fills the queue keeps nobody else out of it.
+// Nobody can keep others out by filling the queue.
 func TestPlacesAreShared(t *testing.T) {
 	s := open(t, Limits{})
 	file := manyScans(maxScans - 1)
@@ -261,7 +261,7 @@ func TestPlacesAreShared(t *testing.T) {
 		}
 		entered <- err
 	}()
-	wantCode(t, <-flood, apperr.Unavailable, "too many pictures") // one of the flood made room
+	wantCode(t, <-flood, apperr.Unavailable, "too many pictures") // one of the flood was pushed out
 	cancel()
 	for range cap(flood) - 2 {
 		<-flood
@@ -271,7 +271,7 @@ func TestPlacesAreShared(t *testing.T) {
 	}
 }
 
-// A decoder knows none of our keys, and sees nothing but its picture.
+// A decoder knows none of our keys, and sees nothing except its picture.
 func TestDecoderKnowsNothing(t *testing.T) {
 	t.Setenv("ACCESS_TOKEN_SECRET", "hunter2")
 	cmd, err := decoderCommand(t.Context(), job{})
@@ -294,7 +294,7 @@ func wait(t *testing.T, until func() bool) {
 	t.Fatal("it does not happen")
 }
 
-// children are the processes that this one started, and what each holds in memory.
+// children are the child processes of this one, and how much memory each uses.
 func children(t testing.TB) map[string]int64 {
 	t.Helper()
 	found := map[string]int64{}
@@ -315,7 +315,7 @@ func children(t testing.TB) map[string]int64 {
 	return found
 }
 
-// watchChildren notes the most memory that all of them held at once.
+// watchChildren records the maximum memory that all of them used at once.
 func watchChildren(t *testing.T) (peak *int64, stop func()) {
 	t.Helper()
 	children(t)

@@ -28,7 +28,7 @@ func faulty(t *testing.T, size int) (*Store, *storage.S3, string) {
 	return s, server, v.Name
 }
 
-// everything does all that a store can do, and gives each error.
+// everything does all that a store can do, and returns each error.
 func everything(ctx context.Context, t *testing.T, s *Store, name string) map[string]error {
 	t.Helper()
 	found := map[string]error{}
@@ -94,13 +94,12 @@ func TestABucketThatDoesNotAnswer(t *testing.T) {
 	}
 }
 
-// An upload that is cut off also waits for what it sent to be removed: not longer
-// than cleanUpTime.
+// An interrupted upload also waits until what it has sent is removed: for at most cleanUpTime.
 func TestAnUploadToABucketThatStops(t *testing.T) {
 	s, server, _ := faulty(t, 4000)
 	server.Break(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		if r.URL.Query().Get("partNumber") == "2" {
-			_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice who hangs up
+			_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that the client disconnects
 			<-r.Context().Done()
 			return
 		}
@@ -129,7 +128,7 @@ func TestABucketThatStumbles(t *testing.T) {
 		s, server, name := faulty(t, 4000)
 		var count atomic.Int32
 		server.Break(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-			if count.Add(1)%2 == 1 { // each request goes wrong once
+			if count.Add(1)%2 == 1 { // each request fails once
 				stumble(w, r)
 				return
 			}
@@ -172,7 +171,7 @@ func TestABucketThatFailsAtTheEnd(t *testing.T) {
 		})
 		for _, size := range []int{4000, 12 << 20} {
 			if size < partSize && strings.Contains(what, "200") {
-				continue // only the end of an upload in parts may say 200 and fail
+				continue // only the completion of a multipart upload may return 200 and fail
 			}
 			if v, err := s.SaveVideo(t.Context(), bytes.NewReader(longVideo(size))); err == nil {
 				t.Errorf("%s: %d bytes became %+v", what, size, v)
@@ -185,8 +184,7 @@ func TestABucketThatFailsAtTheEnd(t *testing.T) {
 	}
 }
 
-// A response that ends early must never look whole: not to a reader, and not to a
-// browser.
+// A response that ends early must never appear complete: neither to a reader nor to a browser.
 func TestABucketThatEndsAStreamHalfWay(t *testing.T) {
 	s, server, name := faulty(t, 1<<20)
 	cuts := map[string]storage.Fault{
@@ -240,7 +238,7 @@ func TestABucketThatEndsAStreamHalfWay(t *testing.T) {
 	}
 }
 
-// cut passes so many bytes on.
+// cut passes on this many bytes.
 type cut struct {
 	http.ResponseWriter
 	left int

@@ -29,7 +29,7 @@ func (s *Store) load(t testing.TB, name string) image.Image {
 	return img
 }
 
-// near reports whether the pixel is about c, as it is after JPEG.
+// near reports whether the pixel is approximately c, as it is after JPEG compression.
 func near(img image.Image, x, y int, c color.RGBA) bool {
 	r, g, b, _ := img.At(img.Bounds().Min.X+x, img.Bounds().Min.Y+y).RGBA()
 	off := func(have uint32, want uint8) bool {
@@ -87,7 +87,8 @@ func TestPhotoFormats(t *testing.T) {
 	}
 }
 
-// A preview is the upright photo, narrower. What isn't wider or wouldn't become lighter has none.
+// A preview is the upright photo, narrower. A photo that isn't wider, or whose preview wouldn't be smaller in bytes,
+// has none.
 func TestPreviews(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -124,7 +125,7 @@ func TestPreviews(t *testing.T) {
 	}
 }
 
-// Where one of a photo's files can't be stored, none of them stays.
+// If one of a photo's files can't be stored, none of them is kept.
 func TestAPhotoIsStoredWholeOrNot(t *testing.T) {
 	for n := range 3 {
 		s := open(t, Limits{})
@@ -140,7 +141,7 @@ func TestAPhotoIsStoredWholeOrNot(t *testing.T) {
 	}
 }
 
-// failing is a bucket that has room for so many more files.
+// failing is a bucket with room for this many more files.
 type failing struct {
 	Bucket
 	after int
@@ -215,7 +216,7 @@ func received(s *Store, data []byte, field string, save func(context.Context, *P
 	return save(ctx, p)
 }
 
-// The middle is kept: of a wide picture neither edge.
+// The middle is kept: neither edge of a wide picture.
 func TestCoverKeepsTheMiddle(t *testing.T) {
 	img := cover(picture{Image: shapes(300, 100), turn: upright}, 50, 50)
 	if !near(img, 20, 25, red) || !near(img, 30, 10, blue) || !near(img, 30, 40, green) {

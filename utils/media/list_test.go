@@ -92,7 +92,7 @@ func TestHoldKeepsDeletedFilesUntilTheLastRelease(t *testing.T) {
 	}
 }
 
-// A backup and the daily sweep list a folder in which uploads come and go meanwhile.
+// A backup and the daily sweep list a folder while uploads come and go.
 func TestEachGoesOnWhenAFileGoes(t *testing.T) {
 	onEach(t, func(t *testing.T, s *Store, _ func(string)) {
 		one, two, three := fmt.Sprintf("public/%032x.png", 1), fmt.Sprintf("public/%032x.png", 2), fmt.Sprintf("public/%032x.png", 3)

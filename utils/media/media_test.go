@@ -14,7 +14,8 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// open gives an empty store in a folder. It has time for slow machines and the race detector, unless the test is about that.
+// open returns an empty store in a folder. It allows time for slow machines and the race detector, unless the test is
+// about that.
 func open(t testing.TB, limits Limits) *Store {
 	t.Helper()
 	limits.DecodeTime = cmp.Or(limits.DecodeTime, time.Minute)
@@ -45,7 +46,7 @@ func (s *Store) stored(t testing.TB) []string {
 	return list
 }
 
-// content is all of a file.
+// content is the content of a file.
 func (s *Store) content(t testing.TB, name string) []byte {
 	t.Helper()
 	file, err := s.Read(context.Background(), name)
@@ -59,7 +60,7 @@ func (s *Store) content(t testing.TB, name string) []byte {
 	return data
 }
 
-// wantCode checks the code, and a part of the message that people are shown.
+// wantCode checks the code, and a part of the message shown to users.
 func wantCode(t testing.TB, err error, code apperr.Code, part string) {
 	t.Helper()
 	if !apperr.Is(err, code) || !strings.Contains(apperr.From(err).Message, part) {
@@ -67,7 +68,7 @@ func wantCode(t testing.TB, err error, code apperr.Code, part string) {
 	}
 }
 
-// broken gives its bytes and then fails as a lost connection does.
+// broken returns its bytes and then fails like a lost connection.
 type broken struct{ r io.Reader }
 
 var errLost = errors.New("connection lost")
@@ -92,7 +93,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// A second failure must not keep the first file of a photo.
+// If the second file fails, the first one of a photo must not be kept.
 func TestPhotoIsAllOrNothing(t *testing.T) {
 	s := open(t, Limits{})
 	s.random = bytes.NewReader(make([]byte, 16)) // enough for one name

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// withEXIF puts the orientation into a JPEG, and a word that must not survive.
+// withEXIF adds the orientation to a JPEG, and a word that must not be kept.
 func withEXIF(data []byte, o byte, order binary.AppendByteOrder) []byte {
 	body := append([]byte(exifPrefix), tiffOf(o, order)...)
 	return withSegment(data, markerAPP1, body)
@@ -37,7 +37,7 @@ func TestOrientation(t *testing.T) {
 			return webpFile(64, 48, 0, webp[12:], chunk("EXIF", tiffOf(o, order)))
 		},
 	}
-	// Where the green quarter, stored at the bottom right, is seen.
+	// Where the green quarter, stored at the bottom right, is displayed.
 	corners := map[byte]image.Point{1: {3, 3}, 2: {1, 3}, 3: {1, 1}, 4: {3, 1}, 5: {3, 3}, 6: {1, 3}, 7: {1, 1}, 8: {3, 1}, 9: {3, 3}, 0: {3, 3}}
 	for kind, file := range files {
 		s := open(t, Limits{})
@@ -69,7 +69,7 @@ func TestOrientation(t *testing.T) {
 	}
 }
 
-// What is not understood must not keep a picture from being taken, and never breaks anything.
+// Metadata that can't be parsed must not prevent an upload, and never breaks anything.
 func TestMetadataOfNonsense(t *testing.T) {
 	for kind, good := range map[format][]byte{
 		formatJPEG: withEXIF(jpegOf(t, shapes(8, 8)), 6, binary.BigEndian),

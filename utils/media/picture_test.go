@@ -77,7 +77,7 @@ func TestPictureBytes(t *testing.T) {
 	}
 }
 
-// A bomb must cost nothing, not even for a moment.
+// A decompression bomb must cost nothing, not even for a moment.
 func TestBombIsCheap(t *testing.T) {
 	s := open(t, Limits{})
 	bomb := pngBomb(60000, 60000)

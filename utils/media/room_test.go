@@ -37,14 +37,14 @@ func TestUploadsLeaveAReserveOfFreeSpace(t *testing.T) {
 		t.Error(err)
 	}
 	wantCode(t, s.Room(101), apperr.NoRoom, "no room")
-	// What is not known is no reason to refuse.
+	// If the free space is unknown, nothing is refused.
 	s.free = func() (int64, error) { return 0, errors.ErrUnsupported }
 	if err := s.Room(100); err != nil {
 		t.Error(err)
 	}
 }
 
-// Room may go while a video is under way.
+// Space may run out during the upload of a video.
 func TestALongVideoEndsWhenTheRoomDoes(t *testing.T) {
 	s := open(t, Limits{Reserve: 1})
 	looks := 0
@@ -73,7 +73,7 @@ func TestFreeSpaceOfTheSystem(t *testing.T) {
 	wantCode(t, s.Room(free), apperr.NoRoom, "no room")
 }
 
-// A spooled upload has no name: a restart, or a kill, leaves nothing of it.
+// A spooled upload has no name: after a restart or a kill, nothing of it is left.
 func TestSpool(t *testing.T) {
 	dir := t.TempDir()
 	s := openAt(t, "", dir, Limits{ImageBytes: 1000})
@@ -137,7 +137,7 @@ func TestMemoryForUploadsIsBounded(t *testing.T) {
 	for _, release := range back {
 		release()
 	}
-	release, err := s.Memory(t.Context(), 1<<40) // more than there is waits for all of it
+	release, err := s.Memory(t.Context(), 1<<40) // a request for more than there is waits for all of it
 	if err != nil {
 		t.Fatal(err)
 	}

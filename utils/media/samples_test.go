@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// Two WebP files of 24 by 16 pixels in one colour, and the shapes at 64 by 48, made from drawings of our own.
+// Two WebP files of 24 by 16 pixels in a single colour, and the shapes at 64 by 48, made from our own drawings.
 const (
 	webpShapes   = "UklGRjwAAABXRUJQVlA4TC8AAAAvP8ALABdwD0YhQXKQ/8kdZoFAYhLbpLPNf0j2gEjbZiZv8j7HByP6PwHotLtrbwA="
 	webpLossless = "UklGRh4AAABXRUJQVlA4TBEAAAAvF8ADAAfQr7rUs/+BiOh/AAA="
@@ -88,7 +88,7 @@ func pngBomb(w, h uint32) []byte {
 	return withSum(append([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x0d"), head...))
 }
 
-// withSum ends the header of a PNG with its checksum.
+// withSum completes the header of a PNG with its checksum.
 func withSum(data []byte) []byte {
 	return binary.BigEndian.AppendUint32(data, crc32.ChecksumIEEE(data[12:]))
 }

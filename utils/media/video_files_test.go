@@ -12,9 +12,9 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// The files in testdata/videos are test patterns of a second, as ffmpeg writes them. What each is stands in its name.
+// The files in testdata/videos are test patterns of one second, as written by ffmpeg. Their names describe them.
 func TestVideosAsProgramsWriteThem(t *testing.T) {
-	playable := map[string]float64{ // seconds, as ffprobe tells them
+	playable := map[string]float64{ // seconds, according to ffprobe
 		"av1.mp4": 1, "av1.webm": 1, "flac.mp4": 1, "fragments-dash.mp4": 1, "fragments-index.mp4": 1, "fragments.mp4": 1,
 		"h264-aac.mp4": 1, "live.webm": 1, "mp3.mp4": 1, "opus.mp4": 1, "vp8-vorbis.webm": 1, "vp9-10.webm": 1, "vp9-opus.webm": 1,
 	}
@@ -115,12 +115,12 @@ func TestProfilesOfH264(t *testing.T) {
 		wantCode(t, save(avcC(profile)), apperr.UnsupportedMedia, "High profile, 8 bit, 4:2:0")
 	}
 	lying := avcC(100)
-	lying[9] = 110 // what decoders go by
+	lying[9] = 110 // what decoders use
 	wantCode(t, save(lying), apperr.UnsupportedMedia, "10 bit")
 	wantCode(t, save(nil), apperr.Invalid, "damaged")
 }
 
-// A live recording: clusters without an end, and no length. It may have been cut out of a longer one.
+// A live recording: clusters of unknown size, and no duration. It may have been cut out of a longer one.
 func TestLengthOfALiveWebM(t *testing.T) {
 	sound := element(idTrackEntry, element(idNumber, []byte{2}), element(idType, []byte{2}), element(idCodec, []byte("A_OPUS")))
 	first := live(idCluster, element(idTimestamp, []byte{0x03, 0xe8}), block("V_VP8", 0), block("V_VP8", 40))
@@ -144,9 +144,9 @@ func TestLengthOfFragments(t *testing.T) {
 		return slices.Concat(box("moof", box("traf", box("tfhd", words(0x08, 7, 250)), box("tfdt", words(0, at)), run)), box("mdat", make([]byte, 500)))
 	}
 	plain := box("trun", words(0, 4))                                                           // four of 250 ms and 50 bytes
-	own := box("trun", words(0x00000f05, 2, 0, 0, 300, 60, 0, 0, 700, 70, 0, 0))                // two that say it themselves
+	own := box("trun", words(0x00000f05, 2, 0, 0, 300, 60, 0, 0, 700, 70, 0, 0))                // two with their own values
 	long := box("trun", slices.Concat(words(0x00000100, 2_000_000_000), make([]byte, 40)))      // more than there are
-	heavy := box("trun", words(0, 1_000_000))                                                   // more bytes than came
+	heavy := box("trun", words(0, 1_000_000))                                                   // more bytes than were received
 	nobody := box("moof", box("traf", box("tfhd", words(0x08, 7, 250)), box("tfdt", words(0)))) // no samples
 	save := func(parts ...[]byte) (Video, error) {
 		return open(t, Limits{}).SaveVideo(t.Context(), bytes.NewReader(slices.Concat(append([][]byte{ftyp, described}, parts...)...)))
@@ -171,12 +171,12 @@ func TestLengthOfFragments(t *testing.T) {
 	}
 }
 
-// random is content without meaning that is nowhere in memory.
+// random is meaningless content that is not held in memory.
 func random(n int64) io.Reader {
 	return io.LimitReader(rand.NewChaCha8([32]byte{1}), n)
 }
 
-// A right beginning makes no video: what follows is looked at too, and refused where it goes wrong.
+// A valid beginning doesn't make a video: what follows is inspected too, and rejected where it becomes invalid.
 func TestRandomBytesAreNoVideo(t *testing.T) {
 	const many = 20 << 20
 	head := func(parts ...[]byte) []byte {
@@ -230,7 +230,7 @@ func TestSamplesThatAreNotThere(t *testing.T) {
 	wantCode(t, err, apperr.Invalid, "damaged")
 }
 
-// Each codec's frames are known by how they begin.
+// Each codec's frames are recognized by their beginning.
 func TestFramesOfAnotherCodec(t *testing.T) {
 	for _, codec := range []string{"V_VP8", "V_VP9", "V_AV1"} {
 		for other := range firstBytes {

@@ -28,12 +28,12 @@ func clockBox(kind string, version, scale, length uint32) []byte {
 	return box(kind, words(0, 0, 0, scale, length), make([]byte, 80))
 }
 
-// trackBox describes one track of 320 by 180, whose only sample is all of mdat.
+// trackBox describes one track of 320 by 180 whose only sample is the whole mdat.
 func trackBox(handler, codec string, tkhd []byte) []byte {
 	return trackWith(handler, entryBox(codec), 3000, tkhd)
 }
 
-// trackWith describes a track with one sample of so many bytes.
+// trackWith describes a track with one sample of this many bytes.
 func trackWith(handler string, entry []byte, bytes uint32, tkhd []byte) []byte {
 	return box("trak", tkhd, box("mdia",
 		clockBox("mdhd", 0, 1000, 2500),
@@ -41,7 +41,7 @@ func trackWith(handler string, entry []byte, bytes uint32, tkhd []byte) []byte {
 		box("minf", box("stbl", box("stsd", words(0, 1), entry), box("stsz", words(0, 0, 1, bytes)), box("stco", words(0, 1, 40))))))
 }
 
-// entryBox describes what the samples are, as playable as the codec allows.
+// entryBox describes the samples, as playable as the codec allows.
 func entryBox(codec string) []byte {
 	entry := append(make([]byte, 24), 1, 64, 0, 180) // 320 by 180
 	entry = append(entry, make([]byte, 50)...)
@@ -71,7 +71,7 @@ func esds(format, object byte) []byte {
 	return box("esds", words(0), []byte{3, byte(len(config) + 3), 0, 1, 0}, config)
 }
 
-// turned is "tkhd" of a phone held upright.
+// turned is the "tkhd" of a phone held upright.
 func turned() []byte {
 	return box("tkhd", make([]byte, 40), words(0, 1<<16, 0, 0xffff<<16, 0, 0, 0, 0, 1<<30, 320<<16, 180<<16))
 }
@@ -81,7 +81,7 @@ var mdat = box("mdat", make([]byte, 3000))
 
 func movie(parts ...[]byte) []byte { return box("moov", parts...) }
 
-// mp4File is complete but for the pictures themselves: 2.5 seconds.
+// mp4File is complete except for the pictures themselves: 2.5 seconds.
 func mp4File(codec string) []byte {
 	return slices.Concat(ftyp, movie(clockBox("mvhd", 0, 1000, 2500), trackBox("vide", codec, nil)), mdat)
 }
@@ -114,7 +114,7 @@ func webmTrack(codec string) []byte {
 
 var firstBytes = map[string][]byte{"V_VP8": {0x10, 0, 0, 0x9d, 0x01, 0x2a}, "V_VP9": {0x82}, "V_AV1": {0x12, 0}}
 
-// block is a picture of the first track at a time.
+// block is a picture of the first track at the given time.
 func block(codec string, time uint16) []byte {
 	return element(idSimpleBlock, []byte{0x81, byte(time >> 8), byte(time), 0x80}, firstBytes[codec], make([]byte, 490))
 }

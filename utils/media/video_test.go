@@ -122,7 +122,7 @@ func TestVideoRefused(t *testing.T) {
 	}
 }
 
-// Wherever an upload is cut, nothing stays and nothing breaks.
+// Wherever an upload is cut off, nothing is kept and nothing breaks.
 func TestVideoCut(t *testing.T) {
 	s := open(t, Limits{})
 	for _, whole := range [][]byte{mp4File("avc1"), webmFile("V_VP9")} {
@@ -157,7 +157,7 @@ func TestVideoBytes(t *testing.T) {
 	}
 }
 
-// cancelling ends the context in the middle of the upload.
+// cancelling cancels the context in the middle of the upload.
 type cancelling struct {
 	r      io.Reader
 	cancel func()
@@ -188,7 +188,7 @@ func TestVideoCancelled(t *testing.T) {
 	}
 }
 
-// zeros is a long video body that is nowhere in memory.
+// zeros is a long video body that is not held in memory.
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) {

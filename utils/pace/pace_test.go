@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// tested is fast enough at 1000 bytes a second.
+// tested requires 1000 bytes per second.
 var tested = Pace{Patience: 10 * time.Second, Rate: 1000}
 
 func TestReader(t *testing.T) {
@@ -59,7 +59,7 @@ func TestWriter(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		bytes int
-		every time.Duration // the client takes 500 bytes
+		every time.Duration // the client reads 500 bytes at this interval
 		whole bool
 	}{
 		{"fast, in one write", 1 << 20, 0, true},

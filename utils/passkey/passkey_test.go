@@ -29,7 +29,7 @@ func newSite(t *testing.T) *Site {
 	return s
 }
 
-// made is what the device's passkey is, once it was checked.
+// made is the device's passkey, after verification.
 func made(t *testing.T, s *Site, p Person, d *testsite.Passkey) (Key, error) {
 	t.Helper()
 	_, challenge, err := s.AskNew(p)
@@ -84,7 +84,8 @@ func asJSON(t *testing.T, v any) string {
 	return string(raw)
 }
 
-// What is not for this site, by this person, with a check of who they are, is refused: new passkeys and signatures alike.
+// Anything that is not for this site, by this person, with user verification, is refused: new passkeys and signatures
+// alike.
 func TestAttacksAreRefused(t *testing.T) {
 	s := newSite(t)
 	for name, spoil := range map[string]func(*testsite.Passkey){

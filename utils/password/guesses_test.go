@@ -11,8 +11,8 @@ import (
 	"github.com/trustelem/zxcvbn/frequency"
 )
 
-// Whatever zxcvbn says is easy to guess is easy here: common passwords and words, backwards and in disguise, names, keys in
-// a row, repeats, sequences and dates, and what is put together of them.
+// Whatever zxcvbn considers easy to guess is easy here: common passwords and words, backwards and disguised, names,
+// adjacent keys, repeats, sequences and dates, and combinations of them.
 func TestGuessesAreNoMoreThanThoseOfZxcvbn(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	names := []string{"alice.wonder", "alice.wonder@example.com", "Zoë Müller"}
@@ -79,7 +79,7 @@ func TestGuessesAreNoMoreThanThoseOfZxcvbn(t *testing.T) {
 	}
 }
 
-// Nobody's good password is refused: random ones, and random words, in any script.
+// No good password is rejected: random ones, and random words, in any script.
 func TestHardPasswordsAreTaken(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	letters := map[string][]rune{"ASCII": []rune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&*+-=?@_"),
@@ -116,7 +116,7 @@ func TestWordsAreFoundAtTheirBestRank(t *testing.T) {
 	}
 }
 
-// BenchmarkGuesses is the cost of judging a password: a usual one, and those that are made to take long.
+// BenchmarkGuesses is the cost of judging a password: a typical one, and some designed to take long.
 func BenchmarkGuesses(b *testing.B) {
 	for name, password := range map[string]string{
 		"usual": "correct horse battery staple", "disguises": "4@831!|0$57+({[<69%24@831!|0$57+", "one letter": strings.Repeat("a", 32), "digits": "12071998120719981207199812071998",

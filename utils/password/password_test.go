@@ -71,7 +71,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// The 3000 most common of the passwords that are long enough (ASVS 6.2.4).
+// The 3000 most common passwords that are long enough (ASVS 6.2.4).
 func TestCommonPasswordsAreRefused(t *testing.T) {
 	n := 0
 	for _, password := range frequency.FrequencyLists["passwords"] {
@@ -150,7 +150,7 @@ func TestImpossibleCostIsAnError(t *testing.T) {
 	}
 }
 
-// An unknown name, and names whose hash is of this cost, of a lower and of a higher one, take the same work: the time tells
+// An unknown name, and names whose hash has this cost, a lower or a higher one, take the same work: the time reveals to
 // nobody which names exist.
 func TestEveryComparisonIsTheSameWork(t *testing.T) {
 	h := newHasher(t, 6)
@@ -174,13 +174,13 @@ func TestEveryComparisonIsTheSameWork(t *testing.T) {
 		}
 	}
 	all["of cost 8"] = hash(t, newHasher(t, 8), good)
-	work(all["of cost 8"], "wrong") // the first of them is met
+	work(all["of cost 8"], "wrong") // the first one seen
 	for name, stored := range all {
 		if got := work(stored, "wrong"); got != 256 {
 			t.Errorf("%s, after a hash of cost 8 was met: %d", name, got)
 		}
 	}
-	// What is counted is what is done: dummies are hashes of the cost that they say.
+	// The count is correct: dummies are hashes of the cost that they state.
 	for cost := 4; cost <= 8; cost++ {
 		if got, err := bcrypt.Cost([]byte(dummy(cost))); got != cost || err != nil || len(dummy(cost)) != len(all["of cost 8"]) {
 			t.Errorf("the dummy of cost %d costs %d, %v", cost, got, err)
@@ -209,7 +209,7 @@ func occupy(t *testing.T, h *Hasher) (leave func()) {
 	}
 }
 
-// A client that is gone while it waits is not worked for, and neither is one whose turn may not begin.
+// No work is done for a client that disconnects while waiting, or whose turn may not begin.
 func TestWhoeverIsGoneCostsNoWork(t *testing.T) {
 	h := newHasher(t, bcrypt.MinCost)
 	stored := hash(t, h, good)
@@ -243,7 +243,7 @@ func TestWhoeverIsGoneCostsNoWork(t *testing.T) {
 	if ok, err := h.Matches(t.Context(), stored, good, Turn{}); !ok || err != nil {
 		t.Errorf("afterwards: %v, %v", ok, err)
 	}
-	occupy(t, h)() // all places were given back
+	occupy(t, h)() // all places have been given back
 }
 
 func TestMoreThanTheQueueHoldsIsRefusedAtOnce(t *testing.T) {
@@ -284,15 +284,14 @@ func TestMoreThanTheQueueHoldsIsRefusedAtOnce(t *testing.T) {
 	}
 }
 
-// Judging a long password must not take longer than judging a short one: anybody
-// can send one.
+// Judging a long password must not take longer than judging a short one: anybody can send one.
 func TestOnlyTheBeginningOfALongPasswordIsJudged(t *testing.T) {
 	if Check(strings.Repeat("a", 32)+"Xq7#vBn2 unguessable") == "" {
 		t.Error("what comes after the first 32 bytes was judged")
 	}
 }
 
-// bcrypt repeats its key: without care, P NUL P opens what P does.
+// bcrypt repeats its key: without care, P NUL P would match P.
 func TestControlCharactersMatchNothing(t *testing.T) {
 	h := newHasher(t, bcrypt.MinCost)
 	stored := hash(t, h, good)

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// clock is a time that the test sets.
+// clock is a clock that the test sets.
 type clock struct{ ns atomic.Int64 }
 
 func newClock() *clock {
@@ -32,7 +32,7 @@ func TestABucketEmptiesAndFillsAgain(t *testing.T) {
 			t.Fatalf("%d: %+v", i, s)
 		}
 	}
-	for range 100 { // refusals do not put off the end
+	for range 100 { // refusals don't postpone the end
 		if s := l.Take("a"); s.OK || s.Left != 0 || s.Wait != 10*time.Second {
 			t.Fatalf("empty: %+v", s)
 		}
@@ -99,7 +99,7 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// Buckets that are full again go before any that is not.
+// Buckets that are full again are evicted before any others.
 func TestFullBucketsGoFirst(t *testing.T) {
 	c := newClock()
 	l := New(five, 2, c.now)
@@ -144,8 +144,8 @@ func TestFields(t *testing.T) {
 	}
 }
 
-// A window or a wait that is no whole second is rounded up, never to a number
-// with a point: Integer is the type in the draft, and in Retry-After.
+// A window or a wait that is not a whole number of seconds is rounded up, never written as a decimal: Integer is the
+// type in the draft, and in Retry-After.
 func TestFieldsAreStructured(t *testing.T) {
 	item := `"[a-z-]+"(;[a-z]+=[0-9]{1,15})+`
 	list := regexp.MustCompile(`^` + item + `(, ` + item + `)*$`)
@@ -194,7 +194,7 @@ func TestWhatIsGivenBackIsThereAgain(t *testing.T) {
 	}
 	l.Take("a")
 	c.advance(time.Hour)
-	l.GiveBack("a") // late: it is full already
+	l.GiveBack("a") // late: it is already full
 	l.GiveBack("never taken")
 	for i := range 6 {
 		if s := l.Take("a"); s.OK != (i < 5) {
@@ -203,8 +203,7 @@ func TestWhatIsGivenBackIsThereAgain(t *testing.T) {
 	}
 }
 
-// BenchmarkTake is the cost a request: of a known key, and of new keys in a full
-// Limiter.
+// BenchmarkTake is the cost per request: for a known key, and for new keys in a full Limiter.
 func BenchmarkTake(b *testing.B) {
 	keys := make([]string, 1<<17)
 	for i := range keys {

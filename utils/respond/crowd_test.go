@@ -17,7 +17,7 @@ import (
 	"tokentube/utils/respond"
 )
 
-// lockedText is a log that many write to.
+// lockedText is a log that many goroutines write to.
 type lockedText struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -35,7 +35,8 @@ func (l *lockedText) lines() []string {
 	return strings.Split(strings.TrimSuffix(l.text.String(), "\n"), "\n")
 }
 
-// A thousand who are refused for want of room are one line of the log, a warning; what is our fault is an error each time.
+// A thousand refusals because the site is overloaded make one line in the log, a warning; a fault of ours is an error
+// each time.
 func TestACrowdIsOneLineOfTheLog(t *testing.T) {
 	pages, err := respond.NewRenderer(templates, respond.Funcs(func(name string) string { return name }, time.Now))
 	if err != nil {
@@ -96,7 +97,7 @@ func TestACrowdIsOneLineOfTheLog(t *testing.T) {
 	seconds.Store(10)
 	ask("/crowd", 5)
 	want("level=WARN refused=1", "level=WARN refused=1 route=/other", "level=WARN refused=1001 route=/crowd")
-	ask("/setup", 2) // which nothing caused: the site is set up so
+	ask("/setup", 2) // without a cause: the site is configured that way
 	ask("/fault", 2)
 	want("level=WARN", "level=WARN", "level=WARN", "level=ERROR route=/fault", "level=ERROR route=/fault")
 }

@@ -101,7 +101,7 @@ func TestConstantsAreComputedOnce(t *testing.T) {
 	}
 }
 
-// Each line of a text takes its own direction, and nothing in it becomes HTML.
+// Each line of a text determines its own direction, and nothing in it becomes HTML.
 func TestLines(t *testing.T) {
 	const line, end = `<span class="line" dir="auto">`, `</span>`
 	for text, want := range map[string]string{

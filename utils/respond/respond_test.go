@@ -38,14 +38,14 @@ type post struct {
 	Title string `json:"title"`
 }
 
-// site serves one action at /page and /api/v1/page, with all methods.
+// site serves one action at /page and /api/v1/page, for all methods.
 type site struct {
 	t       *testing.T
 	handler http.Handler
 	log     *strings.Builder
 }
 
-// flash is how the sites of the tests carry their messages.
+// flash is how the tests' sites carry their messages.
 var flash = respond.Flash{Key: "key", Now: func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }}
 
 func newSite(t *testing.T, action respond.Action) site { return newSiteOf(t, templates, nil, action) }
@@ -408,13 +408,13 @@ func TestFlashIsShownOnce(t *testing.T) {
 			t.Errorf("%s: %s, cookies %v", alien, page.Body, page.Result().Cookies())
 		}
 	}
-	both := s.do("GET", "/page", "Cookie", set[0].Name+"=alien; "+cookie) // beside another program's
+	both := s.do("GET", "/page", "Cookie", set[0].Name+"=alien; "+cookie) // next to another program's
 	if !strings.Contains(both.Body.String(), "|Saved &lt;b&gt;; “ü”|") {
 		t.Errorf("page %s", both.Body)
 	}
 }
 
-// A cookie that somebody else can set does not make a sentence the site's own.
+// A cookie set by somebody else can't make a message appear to be the site's own.
 func TestAFlashIsTheSitesOwn(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	of := func(f respond.Flash) site {

@@ -8,7 +8,8 @@ import (
 
 type named string
 
-// Every place where a page shows a text is found, whatever the template looks like; what is no text for people stays.
+// Every place where a page shows a text is found, whatever the template looks like; values that are not text for people
+// are left unchanged.
 func TestTextsAreIsolatedWherePeopleMeetThem(t *testing.T) {
 	const rlo, closed = "\u202ex", "\u2068\u202ex\u202c\u2069"
 	for source, want := range map[string]string{

@@ -1,4 +1,4 @@
 package source
 
-// All gives tests every declaration.
+// All gives tests access to all declarations.
 func (c *Code) All() map[string]Piece { return c.pieces }

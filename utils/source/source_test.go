@@ -102,7 +102,7 @@ func TestSpans(t *testing.T) {
 	}
 }
 
-// Put together again, the spans of every declaration of this program are its text.
+// Joined together, the spans of every declaration of this program are its text.
 func TestSpansLoseNothing(t *testing.T) {
 	c, err := source.New(os.DirFS("../.."))
 	if err != nil {

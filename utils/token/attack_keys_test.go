@@ -11,9 +11,8 @@ import (
 	"tokentube/utils/token"
 )
 
-// HS/RS confusion (RFC 8725 §2.1): everybody has the public key; as an HMAC secret
-// it must open nothing, in any spelling, also where HS256 is one of our
-// algorithms because a former secret has it.
+// HS/RS confusion (RFC 8725 §2.1): everybody has the public key; used as an HMAC secret it must not be accepted, in any
+// encoding, even if HS256 is one of our algorithms because of a previous secret.
 func TestPublicKeyAsSecretIsRefusedByItsOwnKind(t *testing.T) {
 	for _, key := range []crypto.Signer{edKey, rsaKey()} {
 		tokens := keyed(key, func(c *token.Config) { c.AccessSecretPrevious = formerAccess })
@@ -40,13 +39,13 @@ func TestPublicKeyAsSecretIsRefusedByItsOwnKind(t *testing.T) {
 				}
 			}
 		}
-		// The other way: the former secret's kid, signed by the private key.
+		// The reverse: the previous secret's kid, signed with the private key.
 		kid := decode(t, sign(t, former.Access, accessClaims()), 0)["kid"]
 		f.refused("kid of the secret", signedBy(t, key, with(f.header, M{"kid": kid}), f.payload))
 	}
 }
 
-// RSA PKCS #1 v1.5 and Ed25519 signatures have one spelling each.
+// RSA PKCS #1 v1.5 and Ed25519 signatures have a single encoding each.
 func TestSignaturesCannotBeRewritten(t *testing.T) {
 	for _, key := range []crypto.Signer{edKey, rsaKey()} {
 		tokens := keyed(key)

@@ -16,8 +16,8 @@ import (
 	"tokentube/utils/token"
 )
 
-// forge is what an attacker, or a broken issuer, starts from: the parts of a
-// good access token, and the token itself.
+// forge is the starting point of an attacker, or a broken issuer: the parts of a valid access token, and the token
+// itself.
 type forge struct {
 	t               testing.TB
 	tokens          *token.Tokens
@@ -51,7 +51,7 @@ func (f forge) claims(changes M) string {
 	return byHand(f.t, accessSecret, f.header, with(f.payload, changes))
 }
 
-// refused also covers ErrExpired: none of these tokens is a good one grown old.
+// refused also rejects ErrExpired: none of these tokens is a valid one that has expired.
 func (f forge) refused(name, raw string) {
 	f.t.Helper()
 	if claims, err := f.tokens.Access.Verify(raw); err == nil || claims != nil || errors.Is(err, token.ErrExpired) {
@@ -204,8 +204,8 @@ func TestOtherSpellingsOfATokenAreRefused(t *testing.T) {
 	} {
 		f.refused(name, raw)
 	}
-	// The last character of a signature has two bits to spare: all its spellings
-	// but the one that we wrote are refused.
+	// The last character of a signature has two unused bits: all its encodings except the one that we wrote are
+	// rejected.
 	for _, last := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" {
 		if raw := f.raw[:len(f.raw)-1] + string(last); raw != f.raw {
 			f.refused("last character "+string(last), raw)
@@ -213,8 +213,7 @@ func TestOtherSpellingsOfATokenAreRefused(t *testing.T) {
 	}
 }
 
-// FuzzVerify: whatever comes, nothing panics, and nothing passes but what bears
-// the signature of this kind's key.
+// FuzzVerify: whatever the input, nothing panics, and nothing is accepted except tokens signed with this kind's key.
 func FuzzVerify(f *testing.F) {
 	g := newForge(f)
 	signed := strings.LastIndex(g.raw, ".")

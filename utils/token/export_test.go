@@ -7,11 +7,11 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// VerifyAnew is Verify without what it remembers.
+// VerifyAnew is Verify without the cache.
 func (k *Kind) VerifyAnew(raw string) (*Claims, error) { return k.verify(raw) }
 
-// CheckSignature checks what others have signed with this kind's key: the
-// spelling, the algorithm and the signature, and neither typ, kid nor claims.
+// CheckSignature checks what others have signed with this kind's key: the encoding, the algorithm and the signature,
+// but not typ, kid or claims.
 func (k *Kind) CheckSignature(raw string) error {
 	parts := strings.Split(raw, ".")
 	if strings.Trim(raw, alphabet) != "" || len(parts) != 3 {

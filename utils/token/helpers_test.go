@@ -31,7 +31,7 @@ var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 // M is a JSON object.
 type M = map[string]any
 
-// clock is a time that the test sets.
+// clock is a clock that the test sets.
 type clock struct{ time.Time }
 
 func (c *clock) now() time.Time { return c.Time }
@@ -92,7 +92,7 @@ func sha(text string) string {
 	return b64(sum[:])
 }
 
-// encode writes a part of a token.
+// encode encodes a part of a token.
 func encode(t testing.TB, part any) string {
 	t.Helper()
 	text, err := json.Marshal(part)
@@ -102,21 +102,21 @@ func encode(t testing.TB, part any) string {
 	return b64(text)
 }
 
-// mac is HS256 by hand, so that the tests do not depend on the library.
+// mac is HS256, implemented here so that the tests don't depend on the library.
 func mac(secret, text string) string {
 	h := hmac.New(sha256.New, []byte(secret))
 	h.Write([]byte(text))
 	return b64(h.Sum(nil))
 }
 
-// byHand makes a well-signed token of any header and payload.
+// byHand makes a correctly signed token with any header and payload.
 func byHand(t testing.TB, secret string, header, payload any) string {
 	t.Helper()
 	text := encode(t, header) + "." + encode(t, payload)
 	return text + "." + mac(secret, text)
 }
 
-// decode reads a part of a token.
+// decode decodes a part of a token.
 func decode(t testing.TB, raw string, part int) M {
 	t.Helper()
 	m := M{}
@@ -126,7 +126,7 @@ func decode(t testing.TB, raw string, part int) M {
 	return m
 }
 
-// Keys take long to make: the tests share them.
+// Keys take long to generate: the tests share them.
 var (
 	rsaKey, otherRSAKey = sync.OnceValue(newRSA), sync.OnceValue(newRSA)
 	edKey               = ed25519.NewKeyFromSeed([]byte("a seed of the tests, 32 bytes it"))
@@ -141,7 +141,7 @@ func newRSA() *rsa.PrivateKey {
 	return key
 }
 
-// keyed are tokens whose access tokens this key signs; the secrets are the usual ones.
+// keyed are tokens whose access tokens are signed with this key; the secrets are the usual ones.
 func keyed(key crypto.Signer, change ...func(*token.Config)) *token.Tokens {
 	c := token.Config{AccessSecret: accessSecret, RefreshSecret: refreshSecret, AccessKey: key, Now: (&clock{start}).now}
 	for _, f := range change {
@@ -150,7 +150,7 @@ func keyed(key crypto.Signer, change ...func(*token.Config)) *token.Tokens {
 	return mustNew(c)
 }
 
-// signedBy signs by hand with a private key, by the rules of its own type.
+// signedBy signs with a private key without the library, by the rules of the key's type.
 func signedBy(t testing.TB, key crypto.Signer, header, payload any) string {
 	t.Helper()
 	text := encode(t, header) + "." + encode(t, payload)

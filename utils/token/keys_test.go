@@ -40,7 +40,7 @@ func TestFormerSecretsVerifyAndNeverSign(t *testing.T) {
 			t.Errorf("%s: the former secret signs", name)
 		}
 	}
-	// A former secret is one of its own kind alone.
+	// A previous secret only works for its own kind.
 	header := decode(t, sign(t, before.Refresh, refreshClaims()), 0)
 	for _, typ := range []string{"at+jwt", "rt+jwt"} {
 		forged := byHand(t, formerRefresh, with(header, M{"typ": typ}), decode(t, sign(t, now.Access, accessClaims()), 1))
@@ -48,7 +48,7 @@ func TestFormerSecretsVerifyAndNeverSign(t *testing.T) {
 	}
 }
 
-// The kid of one of our secrets beside the signature of another of them.
+// The kid of one of our secrets with a signature by another one.
 func TestKidAndSignatureMustBeOfOneKey(t *testing.T) {
 	now := keyed(nil, func(c *token.Config) { c.AccessSecretPrevious, c.RefreshSecretPrevious = formerAccess, formerRefresh })
 	secrets := []string{accessSecret, formerAccess, refreshSecret, formerRefresh}
@@ -89,8 +89,7 @@ func TestPublicKeyTokensGoThereAndBack(t *testing.T) {
 	}
 }
 
-// The secret that signed before the switch opens nothing, unless it is given as
-// the previous one.
+// The secret that signed before the switch is no longer accepted, unless it is given as the previous one.
 func TestSwitchToAPublicKey(t *testing.T) {
 	before, _ := newTokens(accessSecret, refreshSecret)
 	old := sign(t, before.Access, accessClaims())
@@ -121,7 +120,7 @@ func TestPublicKeysAreNamedByTheirThumbprint(t *testing.T) {
 	}
 }
 
-// RFC 8037 appendix A.3 gives this key and its thumbprint.
+// This key and its thumbprint are from RFC 8037 appendix A.3.
 func TestThumbprintOfTheStandard(t *testing.T) {
 	x := unb64(t, "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")
 	tokens := keyed(nil, func(c *token.Config) { c.AccessKeyPrevious = ed25519.PublicKey(x) })

@@ -49,8 +49,8 @@ func TestTokensSayWhatTheyShould(t *testing.T) {
 	}
 }
 
-// Tokens of the lab have the site's keys and an audience of their own: neither passes for the other, also where somebody
-// else verifies them.
+// The lab's tokens use the site's keys but a separate audience: neither is accepted as the other, even if somebody else
+// verifies them.
 func TestTokensOfTheLabAreOthers(t *testing.T) {
 	tokens, clock := newTokens(accessSecret, refreshSecret)
 	lab := tokens.ForLab(10 * time.Second)
@@ -128,7 +128,7 @@ func TestNoKindPassesAsTheOther(t *testing.T) {
 				}
 			}
 		}
-		// Half a login has no session, and what has none is nothing else.
+		// A half-completed login has no session, and a token without a session is nothing else.
 		if _, err := tokens.Second.Verify(sign(t, tokens.Second, refreshClaims())); err == nil {
 			t.Error("half a login has a session")
 		}

@@ -33,8 +33,7 @@ type vectors struct {
 	}
 }
 
-// notOurs are called invalid for reasons that do not reach us. No whole token
-// among them is accepted either.
+// notOurs are called invalid for reasons that don't apply here. None of them is accepted as a complete token either.
 var notOurs = map[int]string{
 	332: "the JWK says PS512; our keys come as PEM, and RSA means RS256",
 	353: "the JWK says use enc; PEM does not",
@@ -51,13 +50,13 @@ func TestWycheproof(t *testing.T) {
 	for _, group := range v.TestGroups {
 		tokens, alg := group.Private.tokens(t)
 		for _, test := range group.Tests {
-			// Whole tokens: none has our header and our claims.
+			// As complete tokens: none has our header and our claims.
 			if claims, err := tokens.Access.Verify(test.JWS); err == nil || claims != nil {
 				t.Errorf("%d %s, %s: accepted", test.TcID, group.Comment, test.Comment)
 			}
 			refused++
 			err := tokens.Access.CheckSignature(test.JWS)
-			// Two vectors that are called valid are not base64url all through.
+			// Two vectors that are called valid are not entirely base64url.
 			good := test.Result == "valid" && alg == group.Private.Alg && strings.Trim(test.JWS, base64URL) == ""
 			if (err == nil) != good && notOurs[test.TcID] == "" {
 				t.Errorf("%d %s, %s, which is %s: %v", test.TcID, group.Comment, test.Comment, test.Result, err)
@@ -76,9 +75,9 @@ func TestWycheproof(t *testing.T) {
 
 const base64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
 
-// tokens are access tokens with this key, as far as we take such keys, and the
-// algorithm that it then has. A key for another algorithm keeps its type: the
-// vectors must be refused for that. Other types stand beside a key of our own.
+// tokens are access tokens with this key, if we support such keys, and the algorithm that the key then has. A key for
+// another algorithm keeps its type: the vectors must be rejected because of that. Keys of other types are used next to
+// a key of our own.
 func (j jwk) tokens(t *testing.T) (*token.Tokens, string) {
 	switch {
 	case j.Kty == "oct":
@@ -95,7 +94,7 @@ func (j jwk) tokens(t *testing.T) (*token.Tokens, string) {
 func readVectors(t *testing.T) (v vectors) {
 	t.Helper()
 	download := exec.CommandContext(t.Context(), "go", "mod", "download", "-json", wycheproof)
-	download.Dir = t.TempDir() // of no module: ours does not need it
+	download.Dir = t.TempDir() // outside of any module: ours doesn't need it
 	download.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
 	var errors bytes.Buffer
 	download.Stderr = &errors
