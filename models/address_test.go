@@ -19,7 +19,7 @@ func (w *world) unconfirmed(t *testing.T, name, address string) (*User, error) {
 	return u, w.Addresses.Register(watched(), u)
 }
 
-// confirm uses a link to the address.
+// confirm uses a link sent to the address.
 func (w *world) confirm(t *testing.T, u *User, address string) (*User, error) {
 	t.Helper()
 	ctx := watched()
@@ -39,7 +39,7 @@ func (w *world) confirm(t *testing.T, u *User, address string) (*User, error) {
 	return after, err
 }
 
-// fresh is the user as they are now.
+// fresh reloads the user.
 func (w *world) fresh(t *testing.T, u *User) *User {
 	t.Helper()
 	u, err := w.Users.ByID(watched(), u.ID)
@@ -47,7 +47,7 @@ func (w *world) fresh(t *testing.T, u *User) *User {
 	return u
 }
 
-// change has the user move to another address, which they confirm.
+// change changes the user's address, which they confirm.
 func (w *world) change(t *testing.T, u *User, address string) error {
 	t.Helper()
 	if _, err := w.Addresses.Ask(watched(), w.fresh(t, u), address, &Session{User: u.ID}, Device{}); err != nil {
@@ -93,7 +93,7 @@ func TestAddressesThatNobodyConfirms(t *testing.T) {
 		t.Errorf("%v %v", page, err)
 	}
 
-	// The account stays, and gets another address.
+	// The account remains, and gets another address.
 	bio := "still here"
 	_, err = w.Users.Update(ctx, early.ID, UserChanges{Bio: &bio})
 	fatal(t, err)
@@ -103,7 +103,7 @@ func TestAddressesThatNobodyConfirms(t *testing.T) {
 	if u := w.fresh(t, early); u.Address() != "new@example.com" || u.EmailLostAt != nil || len(u.FormerEmails) != 0 {
 		t.Errorf("%+v", u)
 	}
-	// Nobody claims what is confirmed, or has no mark because it is older than confirmations.
+	// Nobody can claim an address that is confirmed, or of an account from before confirmations.
 	alice := w.user(t, "alice")
 	w.advance(100 * ClaimAfter)
 	for i, address := range []string{"new@example.com", alice.Email} {
@@ -112,7 +112,7 @@ func TestAddressesThatNobodyConfirms(t *testing.T) {
 	}
 }
 
-// Of several who claim one address at once, one has it.
+// Of several who claim one address simultaneously, one gets it.
 func TestAnAddressIsClaimedOnce(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.unconfirmed(t, "early", "shared@example.com")
@@ -156,7 +156,7 @@ func TestAChangeOfAddressCountsOnceItIsConfirmed(t *testing.T) {
 	fatal(t, err)
 	u, err = ask("newer@example.com")
 	fatal(t, err)
-	_, _, err = w.Links.Look(ctx, ConfirmEmail, first) // for one that is not wanted any more
+	_, _, err = w.Links.Look(ctx, ConfirmEmail, first) // for an address that is no longer wanted
 	wantCode(t, err, "invalid", "")
 	second, err := w.Links.Make(ctx, u, ConfirmEmail, "newer@example.com")
 	fatal(t, err)
@@ -166,7 +166,7 @@ func TestAChangeOfAddressCountsOnceItIsConfirmed(t *testing.T) {
 	_, _, err = w.Links.Look(ctx, ConfirmEmail, second)
 	wantCode(t, err, "invalid", "")
 
-	// Somebody else was faster with the address.
+	// Somebody else got the address first.
 	_, err = ask("new@example.com")
 	fatal(t, err)
 	_, err = w.unconfirmed(t, "carol", "new@example.com")
@@ -183,7 +183,8 @@ func TestAChangeOfAddressCountsOnceItIsConfirmed(t *testing.T) {
 	}
 }
 
-// However often a thief changes the address, the owner of the first one puts it back, and the thief's addresses can't.
+// However often a thief changes the address, the owner of the first one can restore it, and the owners of the thief's
+// addresses can't.
 func TestAChainOfChangesLosesNoWayBack(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice := w.user(t, "alice")
@@ -197,7 +198,7 @@ func TestAChainOfChangesLosesNoWayBack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	wantCode(t, w.change(t, alice, "more@example.com"), "conflict", "") // it would push out the first
+	wantCode(t, w.change(t, alice, "more@example.com"), "conflict", "") // it would push out the first one
 	if _, err := w.unconfirmed(t, "squatter", alice.Email); err != nil {
 		t.Fatal(err) // the address is free, and nobody has to prove it to register with it
 	}
@@ -221,8 +222,8 @@ func TestAChainOfChangesLosesNoWayBack(t *testing.T) {
 	}
 }
 
-// A thief who is at a former address can't use it to end the ways back of those before, and going back by hand gives none to
-// the addresses since.
+// A thief who controls a former address can't use it to end the ways back of the earlier addresses, and restoring an
+// address gives no way back to later addresses.
 func TestWaysBackEnd(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice := w.user(t, "alice")
@@ -251,7 +252,7 @@ func TestWaysBackEnd(t *testing.T) {
 	} else if u, err = w.confirm(t, u, "carol@example.com"); err != nil || u.UnconfirmedSince != nil {
 		t.Errorf("%v %+v", err, u)
 	}
-	// An address that nobody had confirmed may be a stranger's.
+	// An address that was never confirmed may be a stranger's.
 	bob, err := w.unconfirmed(t, "bob", "mistyped@example.com")
 	fatal(t, err)
 	fatal(t, w.change(t, bob, "bob@example.com"))

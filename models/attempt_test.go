@@ -63,7 +63,7 @@ func TestAttemptsGivenBackAreThereAgain(t *testing.T) {
 	}
 	take(t, m, "alice")
 	w.advance(time.Hour)
-	fatal(t, m.GiveBack(watched(), tries, "alice")) // late: it is full already
+	fatal(t, m.GiveBack(watched(), tries, "alice")) // late: it is already full
 	for i := range 11 {
 		if s := take(t, m, "alice"); s.OK != (i < 10) {
 			t.Errorf("%d: %+v", i, s)
@@ -71,7 +71,7 @@ func TestAttemptsGivenBackAreThereAgain(t *testing.T) {
 	}
 }
 
-// What is refused writes nothing and reads nothing, however often it is tried, and the limit outlives the process.
+// A refused attempt writes and reads nothing, however often it is repeated, and the limit survives the process.
 func TestRefusedAttemptsCostNoDisk(t *testing.T) {
 	p := newPlace(t)
 	w := p.open(t)
@@ -109,7 +109,7 @@ func TestRefusedAttemptsCostNoDisk(t *testing.T) {
 	}
 }
 
-// Of any number of tries at once no more pass than in a row.
+// Concurrent attempts pass no more often than consecutive ones.
 func TestAttemptsAtOnceShareOneBucket(t *testing.T) {
 	m := newWorld(t).Attempts
 	var passed, failed atomic.Int64
@@ -125,7 +125,7 @@ func TestAttemptsAtOnceShareOneBucket(t *testing.T) {
 		})
 	}
 	all.Wait()
-	// One that loses every race is told to come back: never let in uncounted.
+	// An attempt that loses every race is told to retry: it is never let in uncounted.
 	if passed.Load() > 10 || passed.Load()+failed.Load() < 10 || failed.Load() > 5 {
 		t.Errorf("%d passed, %d failed", passed.Load(), failed.Load())
 	}

@@ -12,8 +12,7 @@ import (
 	"tokentube/models/store"
 )
 
-// BenchmarkFeed reads the feed of 20 at 1 000 and at 50 000 posts, by turns. It
-// must not cost more when there are more posts.
+// BenchmarkFeed reads the feed of 20 at 1,000 and at 50,000 posts, alternately. It must not become more expensive.
 func BenchmarkFeed(b *testing.B) {
 	few, many := newWorld(b), newWorld(b)
 	fill(b, few, few.user(b, "alice"), 1_000, 64)
@@ -36,8 +35,8 @@ func BenchmarkFeed(b *testing.B) {
 	b.ReportMetric(atMany.Seconds()/atFew.Seconds(), "50000/1000")
 }
 
-// BenchmarkComments reads 20 comments, the latest and the most liked, where a post has 1 000 and 100 000, by turns. It must
-// not cost more when there are more.
+// BenchmarkComments reads 20 comments, the latest and the most liked, of a post with 1,000 and of one with 100,000,
+// alternately. It must not become more expensive.
 func BenchmarkComments(b *testing.B) {
 	few, many := commented(b, 1_000), commented(b, 100_000)
 	for name, top := range map[string]bool{"latest": false, "top": true} {
@@ -59,7 +58,7 @@ func BenchmarkComments(b *testing.B) {
 	}
 }
 
-// commented makes a post with comments, and reads a page of them.
+// commented creates a post with comments, and reads a page of them.
 func commented(b *testing.B, size int) func(top bool) error {
 	w, ctx := newWorld(b), context.Background()
 	alice := w.user(b, "alice")
@@ -85,8 +84,8 @@ func commented(b *testing.B, size int) func(top bool) error {
 	}
 }
 
-// BenchmarkCreatePost adds 64 posts by one writer and by 16 at once, by turns. It
-// is bounded by the disk's flush, which writers that come together share.
+// BenchmarkCreatePost adds 64 posts by one writer and by 16 concurrent ones, alternately. It is bounded by disk
+// flushes, which concurrent writers share.
 func BenchmarkCreatePost(b *testing.B) {
 	w := newWorld(b)
 	alice := w.user(b, "alice")
@@ -100,7 +99,7 @@ func BenchmarkCreatePost(b *testing.B) {
 	b.ReportMetric(one.Seconds()/sixteen.Seconds(), "16/1")
 }
 
-// fill adds posts, by this many writers at once, and tells how long it took.
+// fill adds posts, by this many concurrent writers, and returns how long it took.
 func fill(b *testing.B, w *world, owner *User, size, writers int) time.Duration {
 	start, work, done := time.Now(), make(chan int), make(chan error, writers)
 	for range writers {
@@ -124,7 +123,7 @@ func fill(b *testing.B, w *world, owner *User, size, writers int) time.Duration 
 	return time.Since(start)
 }
 
-// BenchmarkSession looks at a session through the cache and past it.
+// BenchmarkSession reads a session through the cache and past it.
 func BenchmarkSession(b *testing.B) {
 	w, ctx := newWorld(b), context.Background()
 	s := w.session(b, w.user(b, "alice"))

@@ -11,7 +11,7 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// blocked are the names in the list of whom a user has blocked, which is as long as its count.
+// blocked are the names of the users whom a user has blocked; the list is as long as its count.
 func (w *world) blocked(t *testing.T, u *User) string {
 	t.Helper()
 	names := []string{}
@@ -94,7 +94,7 @@ func TestABlockEndsSubscriptionsBothWays(t *testing.T) {
 	w.checkWhole(t)
 }
 
-// However a block and subscriptions meet, none is left beside the block.
+// However blocks and subscriptions race, no subscription is left next to a block.
 func TestBlockAndSubscribeAtOnce(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	if !w.DB.Transactions() {
@@ -137,7 +137,7 @@ func TestTheBlockedDontComment(t *testing.T) {
 	for _, c := range []struct {
 		viewer bson.ObjectID
 		want   int
-	}{{carol.ID, 5}, {bson.ObjectID{}, 5}, {bob.ID, 5}, {alice.ID, 3}} { // of bob's, alice sees the place of that with a reply
+	}{{carol.ID, 5}, {bson.ObjectID{}, 5}, {bob.ID, 5}, {alice.ID, 3}} { // of bob's, alice only sees a placeholder for the one with a reply
 		n := 0
 		for _, seen := range w.shownTo(t, c.viewer, carols) {
 			n++
@@ -163,7 +163,7 @@ func TestTheBlockedDontComment(t *testing.T) {
 	w.checkWhole(t)
 }
 
-// shownTo are the comments that are listed for a viewer, replies too, without a look at the counts.
+// shownTo are the comments that are listed for a viewer, including replies, without using the counts.
 func (w *world) shownTo(t *testing.T, viewer bson.ObjectID, on *Post) (all []*Comment) {
 	t.Helper()
 	page, err := w.Comments.Page(watched(), viewer, CommentQuery{Post: on}, store.Paging{})

@@ -44,7 +44,7 @@ func TestBroadcastsAreHeardOnce(t *testing.T) {
 	hears(&late, true, "step3")
 	hears(&early, true, "step3")
 
-	// Who was away for long misses the oldest.
+	// A listener that was away for long misses the oldest.
 	for i := range newsKept + 5 {
 		send("n", strconv.Itoa(i))
 	}
@@ -52,7 +52,7 @@ func TestBroadcastsAreHeardOnce(t *testing.T) {
 	if err != nil || len(items) != newsKept || items[0].Data != "5" {
 		t.Errorf("%d items, %v", len(items), err)
 	}
-	// A topic that was quiet for long begins again.
+	// A topic that was quiet for long starts over.
 	fatal(t, w.Broadcasts.broadcasts.DeleteAll(ctx, store.Where("_id", topic)))
 	send("step", "again")
 	hears(&late, true, "stepagain")

@@ -14,7 +14,7 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// comment adds one, in reply to another one or to nothing.
+// comment adds a comment, optionally in reply to another one.
 func (w *world) comment(t testing.TB, by *User, on *Post, to *Comment) *Comment {
 	t.Helper()
 	c := &Comment{Owner: by.ID, Post: on.ID, Content: "hello"}
@@ -50,7 +50,8 @@ func (w *world) listed(t testing.TB, viewer bson.ObjectID, on *Post) (all []*Com
 	return all
 }
 
-// checkCounted compares a post's count with what is listed, placeholders apart, and looks for placeholders of nothing.
+// checkCounted compares a post's count with what is listed, except placeholders, and looks for unnecessary
+// placeholders.
 func (w *world) checkCounted(t testing.TB, on *Post, want int) {
 	t.Helper()
 	w.DB.WaitRemovals()
@@ -137,7 +138,7 @@ func TestCommentsAndReplies(t *testing.T) {
 			t.Errorf("a placeholder is %s: %v", what, err)
 		}
 	}
-	w.comment(t, carol, post, reply) // the thread goes on
+	w.comment(t, carol, post, reply) // the thread continues
 	for _, c := range w.listed(t, bob.ID, post) {
 		if c.Thread() == first.ID && c.State == CommentShown {
 			_, err := w.Comments.Delete(ctx, alice.ID, c.ID)
@@ -197,7 +198,7 @@ func TestCommentsThatAreRefused(t *testing.T) {
 	w.checkWhole(t)
 }
 
-// One question decides who sees a comment, whatever is done with it.
+// A single rule decides who sees a comment, whatever is done with it.
 func TestWhoSeesAComment(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice, bob, dora := w.user(t, "alice"), w.user(t, "bob"), w.user(t, "dora")
@@ -251,7 +252,8 @@ func TestWhoSeesAComment(t *testing.T) {
 	w.checkWhole(t)
 }
 
-// A deleted account takes its comments with it, and leaves placeholders where others replied. A deleted post takes all.
+// Deleting an account deletes its comments, and leaves placeholders where others replied. Deleting a post deletes all
+// of them.
 func TestCommentsOfTheDeleted(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice, bob, carol := w.user(t, "alice"), w.user(t, "bob"), w.user(t, "carol")
@@ -260,7 +262,7 @@ func TestCommentsOfTheDeleted(t *testing.T) {
 	w.comment(t, carol, post, answered)
 	among := w.comment(t, carol, post, nil)
 	w.comment(t, bob, post, among)
-	w.comment(t, bob, post, w.comment(t, bob, post, nil)) // a thread of bob's alone
+	w.comment(t, bob, post, w.comment(t, bob, post, nil)) // a thread of bob's only
 	kept, err := w.Comments.Delete(ctx, carol.ID, w.comment(t, carol, post, nil).ID)
 	fatal(t, err)
 	fatal(t, w.CommentLikes.Add(ctx, bob.ID, among.ID))
@@ -280,7 +282,7 @@ func TestCommentsOfTheDeleted(t *testing.T) {
 	w.checkWhole(t)
 }
 
-// Whatever happens at once, a post's count is what is listed.
+// Whatever happens concurrently, a post's count equals what is listed.
 func TestCommentsAtOnce(t *testing.T) {
 	w, ctx := newWorld(t), context.Background()
 	alice, bob := w.user(t, "alice"), w.user(t, "bob")

@@ -2,7 +2,7 @@ package models
 
 import "testing"
 
-// What the metrics ask is counted up to a bound, by an index, without what is over and what is the Token lab's.
+// The metrics' counts are bounded and use an index; they exclude what has ended and what belongs to the Token lab.
 func TestCountsForMetrics(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice := w.user(t, "alice")

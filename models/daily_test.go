@@ -11,7 +11,7 @@ import (
 	"tokentube/models/store"
 )
 
-// chart is the days of a user's channel on which there was something: how many days ago, and the figures.
+// chart is the days of a user's channel with any activity: how many days ago, and the figures.
 func (w *world) chart(t *testing.T, u *User) string {
 	t.Helper()
 	w.DB.WaitRemovals()
@@ -52,7 +52,7 @@ func TestDailies(t *testing.T) {
 	want("0{2 2 1 2} ")
 
 	w.advance(3 * day)
-	fatal(t, w.Likes.Remove(watched(), bob.ID, post.ID)) // taken from the day on which it was given
+	fatal(t, w.Likes.Remove(watched(), bob.ID, post.ID)) // subtracted from the day on which it was given
 	fatal(t, w.Likes.Remove(watched(), bob.ID, post.ID))
 	fatal(t, w.Subscriptions.Remove(watched(), carol.ID, alice.ID))
 	want("3{2 1 1 1} ")
@@ -75,7 +75,7 @@ func TestDailiesAreOneForEachDay(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice := w.user(t, "alice")
 	lastNight := time.Date(2030, 1, 1, 23, 59, 59, 0, time.FixedZone("elsewhere", 5*3600)) // 18:59 in UTC
-	fatal(t, w.Dailies.write(ctx, alice.ID, dailyLikes, lastNight, -1))                    // nothing to take from
+	fatal(t, w.Dailies.write(ctx, alice.ID, dailyLikes, lastNight, -1))                    // nothing to subtract from
 	inTurn := make(chan error)
 	for range 10 {
 		go func() { inTurn <- w.Dailies.write(context.Background(), alice.ID, dailyLikes, lastNight, 1) }()

@@ -12,7 +12,7 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// What many do at once is counted exactly, in one entry.
+// Concurrent events are counted exactly, in a single entry.
 func TestEventsOfOneNetworkAreOneEntry(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice := w.user(t, "alice")
@@ -64,7 +64,7 @@ func TestNoTypeOfEventFloodsTheLog(t *testing.T) {
 	w.checkWhole(t)
 }
 
-// Of all who end a session at once, one is told that it did.
+// Of all that end a session concurrently, one learns that it did.
 func TestASessionEndsOnce(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice, bob := w.user(t, "alice"), w.user(t, "bob")
@@ -87,8 +87,7 @@ func TestASessionEndsOnce(t *testing.T) {
 	}
 }
 
-// The mark of a theft is for sessions that begin after it, and only they take
-// it away.
+// The mark of a theft is for sessions that begin after it, and only they remove it.
 func TestTheftIsToldToLaterSessions(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice := w.user(t, "alice")
@@ -115,7 +114,8 @@ func TestTheftIsToldToLaterSessions(t *testing.T) {
 	}
 }
 
-// What happens in the Token lab is played. An event of nobody is none; what must not make a response slower is noted later.
+// Events in the Token lab are only played. An event of nobody isn't recorded; one that must not slow down a response is
+// recorded later.
 func TestEventsAreOfRealAccounts(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice := w.user(t, "alice")

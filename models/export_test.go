@@ -11,7 +11,7 @@ import (
 	"tokentube/models/store"
 )
 
-// TestExport takes home what is somebody's, and nothing else.
+// TestExport exports what belongs to a user, and nothing else.
 func TestExport(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice, bob := w.user(t, "alice"), w.user(t, "bob")
@@ -63,14 +63,14 @@ func TestExport(t *testing.T) {
 	}
 }
 
-// TestExportInPages takes home more than is read at a time.
+// TestExportInPages exports more than is read at a time.
 func TestExportInPages(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice, bob := w.user(t, "alice"), w.user(t, "bob")
 	for i := range 230 {
 		p := w.post(t, bob, Public)
 		fatal(t, w.History.Add(ctx, alice.ID, p.ID))
-		if i%100 != 0 { // some are of the same moment
+		if i%100 != 0 { // some have the same time
 			w.advance(1)
 		}
 	}
@@ -86,7 +86,7 @@ func TestExportInPages(t *testing.T) {
 	}
 }
 
-// A kind that somebody adds without thinking of those whose it is.
+// A kind that somebody adds without considering who owns it.
 func TestNoKindIsForgotten(t *testing.T) {
 	type note struct {
 		ID    bson.ObjectID   `bson:"_id"`

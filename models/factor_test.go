@@ -39,7 +39,7 @@ func TestAuthenticator(t *testing.T) {
 		_, err = w.Factors.ConfirmAuthenticator(ctx, alice.ID, code)
 		wantCode(t, err, apperr.Invalid, "code")
 	}
-	wantCode(t, w.Factors.UseAuthenticator(ctx, alice.ID, a.codeAt(t, w.now())), apperr.Invalid, "code") // it does not count yet
+	wantCode(t, w.Factors.UseAuthenticator(ctx, alice.ID, a.codeAt(t, w.now())), apperr.Invalid, "code") // it is not active yet
 	if n := count(); n != 0 {
 		t.Errorf("%d factors count before they are confirmed", n)
 	}
@@ -53,7 +53,7 @@ func TestAuthenticator(t *testing.T) {
 	_, err = w.Factors.BeginAuthenticator(ctx, alice.ID)
 	wantCode(t, err, apperr.Conflict, "")
 
-	wantCode(t, w.Factors.UseAuthenticator(ctx, alice.ID, a.codeAt(t, w.now())), apperr.Invalid, "code") // it confirmed the app
+	wantCode(t, w.Factors.UseAuthenticator(ctx, alice.ID, a.codeAt(t, w.now())), apperr.Invalid, "code") // it was used to confirm the app
 	wantCode(t, w.Factors.UseAuthenticator(ctx, bob.ID, a.codeAt(t, w.now())), apperr.Invalid, "code")
 	w.advance(10 * time.Minute)
 	for _, away := range []time.Duration{-2, 2} {
@@ -81,7 +81,7 @@ func TestAuthenticator(t *testing.T) {
 	wantCode(t, err, apperr.Conflict, "")
 }
 
-// Of any number of uses of one code at once, one succeeds.
+// Of several simultaneous uses of one code, one succeeds.
 func TestACodeIsUsedOnceAtOnce(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice := w.user(t, "alice")

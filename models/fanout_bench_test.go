@@ -10,8 +10,8 @@ import (
 	"tokentube/models/store"
 )
 
-// BenchmarkPublishToSubscribers publishes posts on a channel with 10 and on one with 5 000 subscribers, by turns. It must
-// ask the database as often, and not cost more, when there are more.
+// BenchmarkPublishToSubscribers publishes posts on a channel with 10 and on one with 5,000 subscribers, alternately. It
+// must make as many queries, and not become more expensive.
 func BenchmarkPublishToSubscribers(b *testing.B) {
 	w := newWorld(b)
 	few, many := w.user(b, "few"), w.user(b, "many")
@@ -34,8 +34,8 @@ func BenchmarkPublishToSubscribers(b *testing.B) {
 	})
 }
 
-// BenchmarkSubscriptionFeed reads the latest 20 posts of somebody's 10 and of somebody's 2 000 channels, by turns. It costs
-// more when there are more: nothing is written for readers when a post is published.
+// BenchmarkSubscriptionFeed reads the latest 20 posts of 10 and of 2,000 subscribed channels, alternately. It becomes
+// more expensive: nothing is written for readers when a post is published.
 func BenchmarkSubscriptionFeed(b *testing.B) {
 	w := newWorld(b)
 	few, many := w.user(b, "few"), w.user(b, "many")
@@ -95,8 +95,8 @@ func (w *world) together(b *testing.B, times int, do func(ctx context.Context, i
 	w.DB.WaitRemovals()
 }
 
-// compare does the same where there is little and where there is much, by turns, and says how long each takes and how often
-// it asks the database.
+// compare does the same with little and with much data, alternately, and reports how long each takes and how many
+// queries it makes.
 func (w *world) compare(b *testing.B, little, much string, do func(large bool) error) {
 	measured := func(large bool) (time.Duration, int64) {
 		before, start := w.DB.Queries(), time.Now()

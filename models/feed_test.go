@@ -12,7 +12,7 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// allListed are the ids of all posts of a list, in pages of a size.
+// allListed are the ids of all posts of a list, read in pages of this size.
 func (w *world) allListed(t *testing.T, viewer bson.ObjectID, q PostQuery, limit int) (ids []bson.ObjectID) {
 	t.Helper()
 	for p := (store.Paging{Limit: limit}); ; {
@@ -25,7 +25,7 @@ func (w *world) allListed(t *testing.T, viewer bson.ObjectID, q PostQuery, limit
 	}
 }
 
-// numberedPages are the ids on the pages with numbers.
+// numberedPages are the ids on the numbered pages.
 func (w *world) numberedPages(t *testing.T, q PostQuery, limit int) (ids []bson.ObjectID) {
 	t.Helper()
 	for n := 1; n <= store.MaxNumber; n++ {
@@ -93,11 +93,11 @@ func TestEveryOrderOfPosts(t *testing.T) {
 	}
 }
 
-// However many channels somebody follows, their posts are in one order, each once.
+// However many channels somebody follows, their posts are in order, without duplicates.
 func TestPostsAmongChannels(t *testing.T) {
 	w := newWorld(t)
 	viewer, stranger := w.user(t, "viewer"), w.user(t, "stranger")
-	followed := make([]bson.ObjectID, 450) // three reads; most have nothing
+	followed := make([]bson.ObjectID, 450) // three reads; most find nothing
 	for i := range followed {
 		followed[i] = bson.NewObjectID()
 	}
@@ -154,7 +154,7 @@ func TestSubscriptionsAreListedForTheFeed(t *testing.T) {
 	}
 }
 
-// What happened lately counts for more, and a like that is taken back leaves what was there before.
+// Recent events count for more, and withdrawing a like restores the previous score.
 func TestTrending(t *testing.T) {
 	w := newWorld(t)
 	alice, bob, carol := w.user(t, "alice"), w.user(t, "bob"), w.user(t, "carol")
@@ -181,7 +181,7 @@ func TestTrending(t *testing.T) {
 	fatal(t, w.Likes.Add(watched(), alice.ID, draft.ID))
 	trending(old, plain, viewed, recent)
 	w.advance(7*24*time.Hour + time.Minute)
-	fatal(t, w.Likes.Add(watched(), bob.ID, recent.ID)) // one now, and two half as much
+	fatal(t, w.Likes.Add(watched(), bob.ID, recent.ID)) // a current one, and two that are worth half as much
 	_, err := w.Views.Add(watched(), viewed.ID, "somebody")
 	fatal(t, err)
 	trending(recent, old, viewed, plain)

@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	crowd     = 16 // members who do something at the same moment
-	actsOfOne = 4  // how often each does it in a round
+	crowd     = 16 // members who act at the same moment
+	actsOfOne = 4  // how often each does in a round
 )
 
-// BenchmarkHotPost lets sixteen members do something with one post at the same time, and each with a post of their own that
-// belongs to somebody else, by turns. It says how many acts a second that makes with everything that follows in the
-// background, and how often a transaction met another one and began again.
+// BenchmarkHotPost lets sixteen members act on one post concurrently, and each on a separate post of somebody else's,
+// alternately. It reports how many acts per second that makes, including everything that follows in the background, and
+// how often a transaction conflicted with another one and restarted.
 func BenchmarkHotPost(b *testing.B) {
 	for _, name := range []string{"like", "comment", "view"} {
 		b.Run(name, func(b *testing.B) {
@@ -67,11 +67,11 @@ func BenchmarkHotPost(b *testing.B) {
 	}
 }
 
-// act is what somebody does with a post, for the nth time.
+// act is what a member does with a post, for the nth time.
 func (w *world) act(b *testing.B, name string) func(n int, u *User, p *Post) error {
 	ctx := context.Background()
 	switch name {
-	case "like": // and take it back
+	case "like": // and withdraw it
 		return func(n int, u *User, p *Post) error {
 			if n%2 == 0 {
 				return w.Likes.Add(ctx, u.ID, p.ID)
@@ -98,7 +98,7 @@ func (w *world) act(b *testing.B, name string) func(n int, u *User, p *Post) err
 	return nil
 }
 
-// atOnce runs do for everybody in the crowd.
+// atOnce runs do for every member of the crowd concurrently.
 func atOnce(b *testing.B, do func(i int) error) {
 	errs := make(chan error, crowd)
 	for i := range crowd {
@@ -109,11 +109,11 @@ func atOnce(b *testing.B, do func(i int) error) {
 	}
 }
 
-// calls are what the database was asked.
+// calls are the calls of the database.
 type calls struct {
 	mu        sync.Mutex
 	list      []string
-	conflicts int // how many of them met another transaction
+	conflicts int // how many of them conflicted with another transaction
 }
 
 func (c *calls) note(kind, operation, reason string, _ time.Duration) {

@@ -13,7 +13,7 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// passkey gives a user one.
+// passkey adds a passkey for a user.
 func (w *world) passkey(t testing.TB, u *User, name string) *Passkey {
 	t.Helper()
 	p := newPasskey(u, name)
@@ -114,7 +114,7 @@ func TestAllFactorsAreRemoved(t *testing.T) {
 	}
 }
 
-// Those that were there before stay, with the recovery codes, which go with the last factor.
+// Those that existed before stay, as do the recovery codes, which are removed with the last factor.
 func TestNewFactorsAreRemoved(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice := w.user(t, "alice")

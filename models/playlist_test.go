@@ -90,7 +90,7 @@ func TestPlaylists(t *testing.T) {
 		t.Errorf("%v %v", l, err)
 	}
 	fatal(t, w.Playlists.Delete(watched(), alice.ID, public.ID))
-	w.list(t, alice, "Songs", Public) // free at once
+	w.list(t, alice, "Songs", Public) // available immediately
 	wantCode(t, w.Playlists.Delete(watched(), alice.ID, public.ID), apperr.NotFound, "")
 	w.DB.WaitRemovals()
 	w.checkWhole(t)
@@ -138,7 +138,7 @@ func TestPlaylistItems(t *testing.T) {
 	wantCode(t, w.Playlists.Reorder(watched(), alice.ID, l.ID, order(0, 3)), apperr.Invalid, "order")
 	wantCode(t, w.Playlists.Reorder(watched(), bob.ID, l.ID, order(0, 4)), apperr.Forbidden, "")
 
-	// What becomes a draft is skipped, and comes back to its place.
+	// A post that becomes a draft is skipped, and later returns to its place.
 	w.visibility(t, posts[2], Draft)
 	want(alice, "014")
 	want(bob, "0214") // it is his
@@ -201,7 +201,7 @@ func TestWatchLater(t *testing.T) {
 	wantCode(t, w.Playlists.RemoveLater(watched(), bob.ID, posts[1].ID), apperr.NotFound, "")
 	wantCode(t, w.Playlists.AddLater(watched(), bob.ID, posts[1].ID), apperr.NotFound, "")
 
-	var all sync.WaitGroup // ten at once make one playlist, with one entry
+	var all sync.WaitGroup // ten concurrent calls create one playlist, with one entry
 	for range 10 {
 		all.Go(func() {
 			if err := w.Playlists.AddLater(watched(), bob.ID, posts[0].ID); err != nil {
@@ -230,7 +230,7 @@ func TestWatchLater(t *testing.T) {
 	w.checkWhole(t)
 }
 
-// Ten at once of one name make one.
+// Ten concurrent calls with one name create one playlist.
 func TestPlaylistsAtOnce(t *testing.T) {
 	w := newWorld(t)
 	alice := w.user(t, "alice")

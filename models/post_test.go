@@ -51,13 +51,13 @@ func TestHaveThumbnail(t *testing.T) {
 	}
 }
 
-// One question decides who sees what: for a post, for several, and for lists.
+// A single rule decides who sees what: for one post, for several, and for lists.
 func TestWhoSeesAPost(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice, bob, dora, gone := w.user(t, "alice"), w.user(t, "bob"), w.user(t, "dora"), w.user(t, "gone")
 	public, draft := w.post(t, alice, Public), w.post(t, alice, Draft)
 	ofDora, ofGone := w.post(t, dora, Public), w.post(t, gone, Public)
-	for _, p := range []*Post{public, ofDora, ofGone} { // all are seen until their owners go
+	for _, p := range []*Post{public, ofDora, ofGone} { // all are visible until their owners are deleted
 		_, err := w.Posts.Visible(ctx, bob.ID, p.ID)
 		fatal(t, err)
 	}
@@ -215,7 +215,7 @@ func TestListsPageThroughPostsOfOneMoment(t *testing.T) {
 	}
 }
 
-// A cursor of one list is not one of another.
+// A cursor is only valid for its own list.
 func TestCursorsAreOfOneList(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice := w.user(t, "alice")

@@ -11,7 +11,7 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// photo makes a photo of a user whose files take so many bytes.
+// photo creates a photo of a user with files of these sizes.
 func (w *world) photo(owner *User, size, thumbnail int64) (*Post, error) {
 	p := &Post{Owner: owner.ID, Kind: Photo, Title: "hills", Visibility: Draft, Size: size, ThumbnailSize: thumbnail}
 	return p, w.Posts.Create(watched(), p)
@@ -47,7 +47,7 @@ func TestAQuotaIsNotExceeded(t *testing.T) {
 		t.Errorf("after a smaller thumbnail, %d bytes are counted", n)
 	}
 	fatal(t, w.Posts.Delete(ctx, alice.ID, large.ID))
-	if n := w.stored(t, alice); n != 600 { // at once, whenever the files go
+	if n := w.stored(t, alice); n != 600 { // immediately, whenever the files are deleted
 		t.Errorf("after it is deleted, %d bytes are counted", n)
 	}
 	w.DB.WaitRemovals()
@@ -109,7 +109,7 @@ func TestRepairCountsBytesAgain(t *testing.T) {
 	fatal(t, err)
 	_, err = w.Users.users.Update(ctx, store.Where("_id", alice.ID), bson.D{store.Set("storedBytes", int64(5))})
 	fatal(t, err)
-	w.repairing = true // and reads everything
+	w.repairing = true // and it may read everything
 	if done, err := w.DB.Repair(ctx, store.Repair{Say: t.Logf}); err != nil || done.Mended != 1 {
 		t.Errorf("%+v, %v", done, err)
 	}

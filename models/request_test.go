@@ -42,7 +42,7 @@ func TestRequests(t *testing.T) {
 		}
 	}
 
-	fatal(t, w.Requests.Release(ctx, first)) // it was refused: the key is free, also for something else
+	fatal(t, w.Requests.Release(ctx, first)) // it was refused: the key is free, even for another request
 	second, err := take(alice.ID, "POST /posts", "k", "other")
 	fatal(t, err)
 	want := Result{Status: 201, Location: "/x", Type: "application/json", Flash: "Done.", Body: []byte("{}")}
@@ -88,7 +88,7 @@ func TestRequestsOfADeadProcess(t *testing.T) {
 	fatal(t, w.Requests.Live(ctx, before))
 	w.advance(TurnTime - time.Second)
 	_, err = take("before")
-	wantCode(t, err, apperr.Conflict, "") // it is slow, and alive
+	wantCode(t, err, apperr.Conflict, "") // it is slow, but alive
 	w.advance(2 * time.Second)
 	next, err := take("before")
 	fatal(t, err)
@@ -118,7 +118,7 @@ func TestRequestsOfADeadProcess(t *testing.T) {
 	w.checkWhole(t)
 }
 
-// Of many attempts at once one has the turn, at the first time and when a dead one is taken over.
+// Of many concurrent attempts one gets the turn, both initially and when a dead one is taken over.
 func TestRequestsAtOnce(t *testing.T) {
 	w, ctx := newWorld(t), context.Background()
 	alice := w.user(t, "alice")

@@ -34,7 +34,8 @@ func TestReservedNames(t *testing.T) {
 	}
 }
 
-// Nobody gets a reserved name by registration or by a new name. Whoever has one keeps it, and can change all the rest.
+// Nobody gets a reserved name by registering or renaming. Users who already have one keep it, and can change everything
+// else.
 func TestReservedNamesAreKeptByThoseWhoHaveThem(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	taken := &User{Username: "adm1n", Email: "a@example.com", FullName: "A", PasswordHash: "hash"}

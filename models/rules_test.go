@@ -7,7 +7,7 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Names, titles and posts must leave something to see. What is invisible may stand beside it.
+// Names, titles and posts must contain something visible. Invisible characters may accompany it.
 func TestTextOfNothingVisibleIsRefused(t *testing.T) {
 	for name, text := range map[string]string{
 		"zero-width spaces":    "\u200b\u200c\u200d\u2060\ufeff",
@@ -38,6 +38,6 @@ func TestTextOfNothingVisibleIsRefused(t *testing.T) {
 		fatal(t, (&Post{Kind: Text, Description: text}).Check())
 		fatal(t, (&User{Username: "alice", Email: "a@example.com", FullName: text}).Check())
 	}
-	fatal(t, (&Post{Kind: Photo, Title: "a", Description: "", Alt: ""}).Check()) // what may be empty may be
+	fatal(t, (&Post{Kind: Photo, Title: "a", Description: "", Alt: ""}).Check()) // optional fields may be empty
 	wantCode(t, (&User{Username: "alice", Email: "a@example.com", FullName: "a\x00"}).Check(), apperr.Invalid, "fullName")
 }

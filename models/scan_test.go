@@ -20,11 +20,11 @@ import (
 	"tokentube/models/store"
 )
 
-// watch sees every query of the models that the tests make on the embedded engine.
+// watch records every query of the models that the tests make on the embedded engine.
 var watch = &watcher{seen: map[string]bool{}, scanned: map[string]bool{}}
 
-// TestMain runs the tests, and then, where all of them ran, fails if a query of the models was made by none, or was
-// served by no index.
+// TestMain runs the tests and then, if all of them ran, fails if no test made one of the models' queries, or no index
+// served it.
 func TestMain(m *testing.M) {
 	code := m.Run()
 	whole := true
@@ -73,8 +73,8 @@ func (w *watcher) passes() bool {
 	return passes
 }
 
-// watched is the context of the tests' calls. The database asks each context whether it has ended before it does anything:
-// at that moment the stack tells which line of the models asks.
+// watched is the context for the tests' calls. The database checks each context before it does anything: at that
+// moment, the stack shows which line of the models made the call.
 func watched() context.Context { return watchedContext{context.Background()} }
 
 type watchedContext struct{ context.Context }
@@ -168,7 +168,7 @@ func (c *code) queries() (map[string]string, error) {
 	return found, nil
 }
 
-// collections are the fields that documents are reached by, each with the types that have it.
+// collections are the fields through which documents are accessed, each with the types that have it.
 func (c *code) collections() (map[string]map[string]bool, error) {
 	fields := map[string]map[string]bool{}
 	for _, file := range c.files {
@@ -206,7 +206,7 @@ func (c *code) collections() (map[string]map[string]bool, error) {
 	return fields, nil
 }
 
-// isCollection tells *store.Documents[T] and *store.Relation.
+// isCollection reports whether a type is *store.Documents[T] or *store.Relation.
 func isCollection(t ast.Expr) bool {
 	pointer, ok := t.(*ast.StarExpr)
 	if !ok {
@@ -234,7 +234,7 @@ func receiverOf(f *ast.FuncDecl) (name, of string) {
 	return f.Recv.List[0].Names[0].Name, of
 }
 
-// The source is read as TestMain needs it: a query that it cannot see would never be asked for.
+// The source must be parsed correctly: a query that TestMain can't find would never be checked.
 func TestQueriesAreFoundInTheSource(t *testing.T) {
 	c, err := source()
 	fatal(t, err)
@@ -251,7 +251,7 @@ func TestQueriesAreFoundInTheSource(t *testing.T) {
 	}
 }
 
-// A kind that New forgets would be missing in repair, in removals and in every start.
+// A kind that New omits would be missing in repair, in removals and at every start.
 func TestNewRegistersEveryKind(t *testing.T) {
 	c, err := source()
 	fatal(t, err)

@@ -12,7 +12,7 @@ import (
 	"tokentube/models/store"
 )
 
-// found are the titles, or the texts, of what a query finds, in order.
+// found are the titles, or the texts, of a query's results, in order.
 func (w *world) found(t *testing.T, text string, q PostQuery) (titles []string) {
 	t.Helper()
 	for p := (store.Paging{Limit: 2}); ; {
@@ -71,7 +71,7 @@ func TestSearchRanksByField(t *testing.T) {
 	}
 }
 
-// What others may not see is not found, and is again when they may.
+// What others may not see is not found, and is found again when they may.
 func TestSearchFindsWhatIsVisible(t *testing.T) {
 	w := newWorld(t)
 	alice, bob := w.user(t, "alice"), w.user(t, "bob")
@@ -142,7 +142,8 @@ func TestSearchOfChannels(t *testing.T) {
 	wantFound(t, "nothing", find(`"`))
 }
 
-// A word that very many posts have costs no more than maxCandidates documents, and does not hide what a rarer one finds.
+// A word that occurs in very many posts costs no more than maxCandidates documents, and doesn't hide what a rarer one
+// finds.
 func TestSearchOfFrequentWords(t *testing.T) {
 	w := newWorld(t)
 	alice := w.user(t, "alice")
@@ -167,7 +168,8 @@ func TestSearchOfFrequentWords(t *testing.T) {
 	}
 }
 
-// Documents of an earlier version have no keywords and no score: they get them at the start, and Repair mends wrong ones.
+// Documents of an earlier version have no keywords and no score: they get them at the start, and Repair fixes wrong
+// ones.
 func TestKeywordsOfEarlierVersions(t *testing.T) {
 	w := newPlace(t).open(t)
 	alice, bob := w.user(t, "alice"), w.user(t, "bob")

@@ -40,7 +40,7 @@ func TestOfManyRotationsOneWins(t *testing.T) {
 	}
 }
 
-// A rotation that races with the end of the session never leaves a live token.
+// A rotation that races with the end of the session never leaves a valid token.
 func TestRotationAgainstRevocation(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice := w.user(t, "alice")
@@ -68,8 +68,7 @@ func TestRotationAgainstRevocation(t *testing.T) {
 	}
 }
 
-// The clock of a replaced token starts when its successor is seen, not before,
-// and is not put back by later uses.
+// The grace period of a replaced token starts when its successor is used, not before, and later uses don't restart it.
 func TestGraceStartsWhenTheSuccessorIsUsed(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	s := w.session(t, w.user(t, "alice"))
@@ -82,7 +81,7 @@ func TestGraceStartsWhenTheSuccessorIsUsed(t *testing.T) {
 	}
 	fatal(t, w.Sessions.MarkSeen(ctx, next))
 	w.advance(20 * time.Second)
-	fatal(t, w.Sessions.MarkSeen(ctx, next)) // by a request that read the session before
+	fatal(t, w.Sessions.MarkSeen(ctx, next)) // by a request that read the session earlier
 	w.advance(9 * time.Second)
 	_, err = w.Sessions.CheckRefreshToken(ctx, s.ID, old)
 	fatal(t, err)
@@ -131,8 +130,7 @@ func TestTheOldestOfManySessionsEnd(t *testing.T) {
 	}
 }
 
-// Two processes on one database: what one revokes, the other serves for at most
-// five seconds more, and never rotates.
+// Two processes on one database: what one revokes, the other serves for at most five more seconds, and never rotates.
 func TestSessionEndedByAnotherProcess(t *testing.T) {
 	where := newPlace(t)
 	if where.uri == "" {
@@ -202,7 +200,7 @@ func TestEndAllEndsEverySessionOfEveryKind(t *testing.T) {
 	}
 }
 
-// The sessions of the site and those of the Token lab open nothing of each other.
+// Sessions of the site and of the Token lab are not valid for each other.
 func TestKindsOfSessionsAreApart(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice := w.user(t, "alice")
@@ -227,7 +225,7 @@ func TestKindsOfSessionsAreApart(t *testing.T) {
 	wantCode(t, err, apperr.NotFound, "")
 }
 
-// A proof lasts ten minutes, goes to one session alone, and is kept by the renewals beside it.
+// A proof lasts ten minutes, is valid for one session only, and survives concurrent renewals.
 func TestProof(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice, bob := w.user(t, "alice"), w.user(t, "bob")

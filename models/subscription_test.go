@@ -11,7 +11,7 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// follows are the names in the two lists of a user, and the counts beside them.
+// follows are the names in the two lists of a user, and their counts.
 func (w *world) follows(t *testing.T, u *User) (channels, subscribers []string) {
 	t.Helper()
 	following, err := w.Subscriptions.Channels(watched(), u.ID, store.Paging{Limit: store.MaxLimit})
@@ -96,7 +96,7 @@ func TestSubscriptionsGoWithEitherAccount(t *testing.T) {
 	w.checkWhole(t)
 }
 
-// Whatever comes at once, the counts are what the lists say.
+// Whatever happens concurrently, the counts match the lists.
 func TestSubscriptionsAtOnce(t *testing.T) {
 	w := newWorld(t)
 	alice := w.user(t, "alice")
@@ -136,7 +136,7 @@ func TestSubscriptionsHaveALimit(t *testing.T) {
 	set(1999)
 	fatal(t, w.Subscriptions.Add(watched(), bob.ID, alice.ID))
 	wantCode(t, w.Subscriptions.Add(watched(), bob.ID, carol.ID), apperr.Conflict, "")
-	fatal(t, w.Subscriptions.Add(watched(), bob.ID, alice.ID)) // again changes nothing
+	fatal(t, w.Subscriptions.Add(watched(), bob.ID, alice.ID)) // repeating it changes nothing
 	fatal(t, w.Subscriptions.Remove(watched(), bob.ID, alice.ID))
 	fatal(t, w.Subscriptions.Add(watched(), bob.ID, carol.ID))
 	set(1)

@@ -41,7 +41,7 @@ func TestNamesAreOneHoweverTheyAreWritten(t *testing.T) {
 	}
 }
 
-// Of two changes of a password at once, the second one's old password is no longer right; nor is a login's.
+// Of two concurrent changes of a password, the second one's old password is no longer correct; nor is a login's.
 func TestPasswordIsChangedFromTheOldOne(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice := w.user(t, "alice")
@@ -56,7 +56,7 @@ func TestPasswordIsChangedFromTheOldOne(t *testing.T) {
 	fatal(t, w.Users.ConfirmPassword(ctx, changed))
 }
 
-// Every picture that is replaced is named once, so that its file can go.
+// Every replaced picture is named once, so that its file can be deleted.
 func TestPicturesAreReplacedOneByOne(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice := w.user(t, "alice")
@@ -71,7 +71,7 @@ func TestPicturesAreReplacedOneByOne(t *testing.T) {
 	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
 		all.Go(func() {
 			_, replaced, err := w.Users.SetPicture(ctx, alice.ID, Avatar, name)
-			if apperr.Is(err, apperr.NotFound) { // without transactions, the one that came second
+			if apperr.Is(err, apperr.NotFound) { // without transactions, the second one
 				note(name)
 				return
 			}
@@ -96,7 +96,7 @@ func TestPicturesAreReplacedOneByOne(t *testing.T) {
 	wantCode(t, err, apperr.NotFound, "")
 }
 
-// Nothing that names a deleted account is left, in whatever collection it is, and what it had liked is as if it never had.
+// Nothing that names a deleted account is left, in any collection, and what it liked is as if it never had.
 func TestDeletedAccountLeavesNothing(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice, bob, carol := w.user(t, "alice"), w.user(t, "bob"), w.user(t, "carol")

@@ -15,14 +15,14 @@ import (
 	"tokentube/utils/httpserver"
 )
 
-// news is what those who watch a session are told: what a run does just now. The
-// zero value says only that the session may have changed.
+// news is sent to the streams that watch a session: what a run is doing right now. The zero value only means that the
+// session may have changed.
 type news struct {
 	name string // step, wait
 	data any
 }
 
-// progress is a step that has just happened.
+// progress is a step that just happened.
 type progress struct {
 	Title      string `json:"title"`
 	Count      int    `json:"count"`
@@ -30,7 +30,7 @@ type progress struct {
 	StatusText string `json:"statusText"`
 }
 
-// countdown is time that a run lets pass from now on.
+// countdown is how long a run waits from now.
 type countdown struct {
 	Milliseconds int64  `json:"milliseconds"`
 	For          string `json:"for"`
@@ -46,10 +46,10 @@ type watchers struct {
 	sessions map[bson.ObjectID]map[chan news]bool
 }
 
-// newsKept is how much a stream may be behind before it misses something.
+// newsKept is how far a stream may fall behind before it misses news.
 const newsKept = 32
 
-// watch returns a channel that gets the news of the session; done ends it.
+// watch returns a channel that receives the session's news, until done is called.
 func (w *watchers) watch(id bson.ObjectID) (told chan news, done func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -168,13 +168,12 @@ func (l *listener) next(ctx context.Context) (all []news, why turn) {
 	}
 }
 
-// Watch is GET /token-lab/events: the session of the lab as it changes, and what a
-// run does, as server-sent events. It ends with the lab's session, with the user's
-// own (middlewares.Auth.Stream), and with the server.
+// Watch is GET /token-lab/events: the lab's session as it changes and the progress of a run, as server-sent events. It
+// ends with the lab's session, with the user's own (middlewares.Auth.Stream), or with the server.
 func (l *Lab) Watch(c *gin.Context) error {
 	s, _ := l.held(c)
 	if !l.alive(s) {
-		c.Status(http.StatusNoContent) // tells a browser not to come back
+		c.Status(http.StatusNoContent) // tells the browser not to reconnect
 		return nil
 	}
 	ear, done, err := l.watchers.listen(c, s.ID)
@@ -184,7 +183,7 @@ func (l *Lab) Watch(c *gin.Context) error {
 	}
 	c.Header("Content-Type", "text/event-stream")
 	c.Header("Cache-Control", "no-store")
-	c.Header("X-Accel-Buffering", "no") // to a proxy: pass it on at once
+	c.Header("X-Accel-Buffering", "no") // asks proxies to pass it on immediately
 	for {
 		now, err := l.Sessions.OfUserByID(c, s.User, s.ID)
 		if err != nil {

@@ -2,18 +2,18 @@ package sample
 
 import "tokentube/models"
 
-// channel is a channel of the sample content, with what it published, the oldest first.
+// channel is a channel of the sample content, with its posts, oldest first.
 type channel struct {
 	username, name, bio, banner string
 	posts                       []post
 }
 
-// post is one of its posts. A video's file has its thumbnail beside it. Of a text post there is only the text.
+// post is a post of a channel. A video's file has a thumbnail next to it. A text post only has the text.
 type post struct {
 	kind        models.Kind
 	title, text string
 	alt, tags   string
-	file        string // without its ending
+	file        string // without its extension
 	hours       int    // how old it is
 	views       int
 	talk        []remark
@@ -45,7 +45,7 @@ const (
 
 const day = 24 // hours
 
-// channels are those that the site is filled with. Whoever adds the sample content logs in as the first.
+// channels are the channels of the sample content. Whoever adds it logs in as the first one.
 var channels = []channel{
 	{sky, "Northern Sky", "Hills, weather and the hours when the light is good.", "mountains", []post{
 		{models.Text, "", "New here. I look up a lot. Expect clouds, stars, and long waits for both.", "", "hello", "", 27 * day, 9, []remark{
@@ -195,7 +195,7 @@ var playlists = []playlist{
 	{sky, "Ideas for the long lens", "", models.Private, []string{"Moon over the roofs", "Day 9, from the pass"}},
 }
 
-// later is what the first channel keeps for later, and watched what it has looked at, by title.
+// later are the titles in the first channel's Watch later list, and watched those in its history.
 var (
 	later   = []string{"Eight seconds of orbit", "Drawing machine, first run", "While the dough rests"}
 	watched = []string{"Thirteen pendulums, let go at once", "Study in blue", "Last boat home", "Passing by", "Four planets, one sun"}

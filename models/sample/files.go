@@ -18,7 +18,7 @@ import (
 //go:embed files/*.jpg files/*.mp4
 var files embed.FS
 
-// pictures are those of a channel, and stored is what the files of a post became.
+// pictures are the pictures of a channel, and stored the stored files of a post.
 type (
 	pictures struct{ avatar, cover string }
 	stored   struct {
@@ -29,9 +29,9 @@ type (
 	}
 )
 
-const atOnce = 4 // as many pictures are made
+const atOnce = 4 // how many pictures are processed at the same time
 
-// save stores the files of all that is missing, before any of it is written.
+// save stores the files of everything that is missing, before any document is written.
 func (r *run) save(ctx context.Context) error {
 	posts := allPosts()
 	r.pictures, r.media = make([]pictures, len(channels)), make([]stored, len(posts))
@@ -50,7 +50,7 @@ func (r *run) save(ctx context.Context) error {
 	return work.Wait()
 }
 
-// stored are the names of what save has stored, but for what belongs to a channel or a post by now.
+// stored are the names of the files that save has stored, except those that belong to a channel or a post by now.
 func (r *run) stored() (names []string) {
 	for _, p := range r.pictures {
 		names = append(names, p.avatar, p.cover)
@@ -105,7 +105,7 @@ func (r *run) video(ctx context.Context, e entry) (s stored, err error) {
 	}, err
 }
 
-// withPicture opens one of the pictures.
+// withPicture reads one of the pictures and passes it to save.
 func withPicture[T any](ctx context.Context, to *media.Store, name string, save func(context.Context, *media.Picture) (T, error)) (saved T, err error) {
 	file, err := files.Open("files/" + name + ".jpg")
 	if err != nil {

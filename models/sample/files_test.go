@@ -37,7 +37,7 @@ func TestSampleClipsAreSmallAndWide(t *testing.T) {
 	}
 }
 
-// A file that no sample names would be embedded for nothing.
+// A file that no sample uses would be embedded for nothing.
 func TestAllFilesAreUsed(t *testing.T) {
 	found, err := filepath.Glob("files/*.*")
 	if err != nil {

@@ -15,19 +15,19 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// event is something that happens so long before the end, unless it has happened already.
+// event is something that happens at a given time before the end, unless it has already happened.
 type event struct {
 	ago time.Duration
 	do  func(ctx context.Context) error
 }
 
-// charted is how far back a chart reaches at least: its last day is today, which may have just begun.
+// charted is the shortest period that a chart covers: its last day is today, which may have just begun.
 const charted = (models.ChartDays - 1) * 24 * time.Hour
 
-// slot is the time within which it does not matter when somebody looked at a post.
+// slot is the resolution of the times at which posts are viewed.
 const slot = 6 * time.Hour
 
-// live lets everything happen that hasn't, one after the other, each at its time.
+// live makes all missing events happen, one after another, each at its time.
 func (r *run) live(ctx context.Context) error {
 	events := r.events()
 	slices.SortStableFunc(events, func(a, b event) int { return cmp.Compare(b.ago, a.ago) })
@@ -39,12 +39,12 @@ func (r *run) live(ctx context.Context) error {
 		if err := e.do(ctx); err != nil {
 			return err
 		}
-		r.site.DB.WaitRemovals() // what it does in the background happens at the same time
+		r.site.DB.WaitRemovals() // what it causes in the background happens at the same time
 	}
 	return nil
 }
 
-// events are all that there is to do, the same each time.
+// events are all events, the same each time.
 func (r *run) events() (all []event) {
 	random := rand.New(rand.NewPCG(8, 40))
 	within := func(d time.Duration) time.Duration { // more at the beginning
@@ -85,7 +85,7 @@ func (r *run) events() (all []event) {
 	return append(all, r.keeps()...)
 }
 
-// times are n times, the earliest first.
+// times are n times, earliest first.
 func times(n int, next func() time.Duration) []time.Duration {
 	all := make([]time.Duration, n)
 	for i := range all {
@@ -95,7 +95,7 @@ func times(n int, next func() time.Duration) []time.Duration {
 	return all
 }
 
-// talk is what is said about a post within two days, in this order, and who likes that.
+// talk are the comments on a post within two days, in this order, and the likes they get.
 func (r *run) talk(i int, e entry, random *rand.Rand) (all []event) {
 	old := time.Duration(e.hours) * time.Hour
 	total, n := 0, 0
@@ -124,7 +124,7 @@ func (r *run) talk(i int, e entry, random *rand.Rand) (all []event) {
 	return all
 }
 
-// keeps are the playlists and the history, made in the last hours.
+// keeps are the playlists and the history, created in the last hours.
 func (r *run) keeps() (all []event) {
 	for i, l := range playlists {
 		all = append(all, event{time.Duration(3+i) * time.Hour / 2, func(ctx context.Context) error { return r.list(ctx, l) }})
@@ -140,7 +140,7 @@ func (r *run) keeps() (all []event) {
 	)
 }
 
-// watch puts a post into a user's history, unless it is there.
+// watch adds a post to a user's history, unless it is already there.
 func (r *run) watch(ctx context.Context, user bson.ObjectID, p *models.Post) error {
 	seen, err := r.site.History.Positions(ctx, user, []bson.ObjectID{p.ID})
 	if _, is := seen[p.ID]; is || err != nil {
@@ -153,7 +153,7 @@ func (r *run) watch(ctx context.Context, user bson.ObjectID, p *models.Post) err
 	return err
 }
 
-// each visits the posts with these titles, a minute apart.
+// each visits the posts with these titles, one minute apart.
 func (r *run) each(titles []string, visit func(*models.Post) error) error {
 	for _, title := range titles {
 		r.clock.set(r.clock.now().Add(time.Minute))
@@ -165,8 +165,8 @@ func (r *run) each(titles []string, visit func(*models.Post) error) error {
 	return nil
 }
 
-// unlessRefused is the error, if it is another one than that somebody has changed the sample content meanwhile: has hidden
-// or unpublished a post, say, or blocked a channel.
+// unlessRefused returns the error, unless it is because somebody changed the sample content in the meantime, for
+// example hid or unpublished a post, or blocked a channel.
 func unlessRefused(err error) error {
 	for _, code := range []apperr.Code{apperr.NotFound, apperr.Forbidden, apperr.Conflict} {
 		if apperr.Is(err, code) {
@@ -176,7 +176,7 @@ func unlessRefused(err error) error {
 	return err
 }
 
-// nobodysPassword is what no password hashes to.
+// nobodysPassword is a hash that no password matches.
 const nobodysPassword = "*"
 
 func (r *run) join(ctx context.Context, i int) error {
@@ -191,7 +191,7 @@ func (r *run) join(ctx context.Context, i int) error {
 	// One write, but in a unit: it needs the turn, and its outcome is less often unknown.
 	err := r.site.DB.Atomically(ctx, func(ctx context.Context) error { return r.site.Users.Create(ctx, u) })
 	if err == nil || store.InDoubt(err) {
-		r.pictures[i] = pictures{} // they are the channel's
+		r.pictures[i] = pictures{} // they belong to the channel
 	}
 	if err != nil {
 		return err
@@ -217,7 +217,7 @@ func (r *run) publish(ctx context.Context, i int, e entry) error {
 	}
 	err := r.site.Posts.Create(ctx, p)
 	if err == nil || store.InDoubt(err) {
-		r.media[i] = stored{} // it is the post's
+		r.media[i] = stored{} // it belongs to the post
 	}
 	if err != nil {
 		return err
@@ -227,8 +227,8 @@ func (r *run) publish(ctx context.Context, i int, e entry) error {
 	return nil
 }
 
-// look counts views of posts, which have numbers: all in one transaction, since they are many. Those that an earlier attempt
-// has counted are left out.
+// look counts views of posts, which are numbered: all in one transaction, because there are many. Those counted by an
+// earlier attempt are left out.
 func (r *run) look(ctx context.Context, looks map[int][]int) error {
 	return r.site.DB.Atomically(ctx, func(ctx context.Context) error {
 		for i, numbers := range looks {
@@ -289,7 +289,7 @@ func (r *run) list(ctx context.Context, l playlist) error {
 	})
 }
 
-// playlist finds a playlist, or makes it.
+// playlist finds a playlist, or creates it.
 func (r *run) playlist(ctx context.Context, owner bson.ObjectID, l playlist) (bson.ObjectID, error) {
 	all, err := r.site.Playlists.All(ctx, owner)
 	if err != nil {

@@ -1,8 +1,8 @@
-// Package sample fills a site with sample content: channels that publish, like, comment on and follow one another, spread
-// over the last weeks, so that every page has something to show. It does so by the models, at another time; what it adds is
-// as if people had done it.
+// Package sample fills a site with sample content: channels that publish, like, comment on and follow one another,
+// spread over the last weeks, so that every page has something to show. It uses the models, at earlier times; the
+// result is as if people had created it.
 //
-// Does not belong here: a query, or a write that goes past the models.
+// Does not belong here: a query, or a write that bypasses the models.
 package sample
 
 import (
@@ -31,13 +31,13 @@ type Filler struct {
 	Wanted func(context.Context) error // called once no other run can start; an error cancels this one; nil: always wanted
 }
 
-// Added is what there was to add, and how to log in as one of the channels.
+// Added is what was added, and how to log in as one of the channels.
 type Added struct {
-	Channels, Posts    int // none: all was there already
+	Channels, Posts    int // zero: everything already existed
 	Username, Password string
 }
 
-// String says it in one sentence or two.
+// String describes it in one or two sentences.
 func (a Added) String() string {
 	what := fmt.Sprintf("Added %d channels with %d posts.", a.Channels, a.Posts)
 	if a.Channels+a.Posts == 0 {
@@ -46,7 +46,7 @@ func (a Added) String() string {
 	return fmt.Sprintf("%s Log in as %s with the password %s", what, a.Username, a.Password)
 }
 
-// age is how long before the sample content is added its first channel joins, and between those of two channels.
+// age is how long before the sample content is added its first channel joins; apart is the time between two channels.
 const (
 	age   = 45 * 24 * time.Hour
 	apart = 31 * time.Hour
@@ -106,7 +106,7 @@ func (f Filler) fill(ctx context.Context) (Added, error) {
 	return Added{Channels: r.channels, Posts: r.added, Username: login.Username, Password: secret}, f.setPassword(ctx, login.ID, hash)
 }
 
-// setPassword lets somebody log in. Until then nobody could.
+// setPassword allows logging in to the channel. Until then, nobody can.
 func (f Filler) setPassword(ctx context.Context, id bson.ObjectID, hash string) error {
 	return f.Site.DB.Atomically(ctx, func(ctx context.Context) error {
 		u, err := f.Site.Users.ByID(ctx, id)
@@ -121,7 +121,7 @@ func (f Filler) setPassword(ctx context.Context, id bson.ObjectID, hash string) 
 	})
 }
 
-// clock is the time at which the sample content is made.
+// clock is the time at which sample content is created.
 type clock struct {
 	mu sync.Mutex
 	at time.Time
@@ -145,18 +145,18 @@ type run struct {
 	files *media.Store
 	clock *clock
 
-	end     time.Time // when the last of it happens
+	end     time.Time // when the last event happens
 	users   map[string]*models.User
-	posts   []*models.Post // in the order of allPosts; nil: not there yet
+	posts   []*models.Post // in the order of allPosts; nil: missing
 	remarks map[said]*models.Comment
 
-	pictures []pictures // of the channels that are missing
-	media    []stored   // of the posts that are
+	pictures []pictures // of the missing channels
+	media    []stored   // of the missing posts
 
 	channels, added int
 }
 
-// said tells a comment from all others.
+// said identifies a comment.
 type said struct {
 	post   int
 	by, is string
@@ -178,7 +178,7 @@ func allPosts() (all []entry) {
 	return all
 }
 
-func address(username string) string { return username + "@example.com" } // where nobody has any (RFC 2606 §3)
+func address(username string) string { return username + "@example.com" } // a reserved domain (RFC 2606 §3)
 
 func (r *run) all(ctx context.Context, now time.Time) error {
 	if err := r.find(ctx, now); err != nil {
@@ -190,7 +190,7 @@ func (r *run) all(ctx context.Context, now time.Time) error {
 	return r.live(ctx)
 }
 
-// find looks for what an earlier attempt has added. It goes on with its times.
+// find looks for what an earlier attempt has added, and continues with its times.
 func (r *run) find(ctx context.Context, now time.Time) error {
 	r.end = now
 	r.clock.set(now)
@@ -249,7 +249,7 @@ func (r *run) findRemarks(ctx context.Context, i int) error {
 	return err
 }
 
-// comments notes which of the remarks are there already. The sample content is what was said first.
+// comments records which of the comments already exist. The sample content is the oldest.
 func (r *run) comments(ctx context.Context, i int, q models.CommentQuery) ([]*models.Comment, error) {
 	q.Oldest = true
 	page, err := r.site.Comments.Page(ctx, q.Post.Owner, q, store.Paging{Limit: store.MaxLimit})

@@ -35,7 +35,7 @@ func filled(t *testing.T, s *testsite.Site) sample.Added {
 	return added
 }
 
-// account is a document of the database as far as it says the same after each way to it.
+// account describes a document, as far as it is the same however it was created.
 func account(d testsite.Document) string {
 	switch d.Collection {
 	case "users":
@@ -46,13 +46,13 @@ func account(d testsite.Document) string {
 		return fmt.Sprint("comment ", d.Lookup("content"), d.Lookup("likesCount"), d.Lookup("repliesCount"))
 	case "playlists":
 		return fmt.Sprint("playlist ", d.Lookup("name"), d.Lookup("itemsCount"))
-	case "views", "dailies", "attempts": // expire, and are written in the background
+	case "views", "dailies", "attempts": // these expire, and are written in the background
 		return ""
 	}
 	return d.Collection
 }
 
-// summary is what the site holds, in an order of its own.
+// summary is the content of the site, sorted.
 func summary(s *testsite.Site) string {
 	var all []string
 	for _, d := range s.Documents() {
@@ -64,7 +64,7 @@ func summary(s *testsite.Site) string {
 	return strings.Join(all, "\n")
 }
 
-// checkWhole fails the test if a repair would mend anything.
+// checkWhole fails the test if a repair would fix anything.
 func checkWhole(t *testing.T, s *testsite.Site) {
 	t.Helper()
 	s.DB.WaitRemovals()
@@ -76,7 +76,7 @@ func checkWhole(t *testing.T, s *testsite.Site) {
 
 func TestFill(t *testing.T) {
 	s := testsite.New(t)
-	// A day has just begun: the time at which the charts reach back least.
+	// A day has just begun: the time at which the charts cover the shortest period.
 	s.Clock.Advance(time.Until(time.Now().UTC().Truncate(24 * time.Hour).Add(24*time.Hour + time.Minute)))
 	added := filled(t, s)
 	t.Run("makes a living site", func(t *testing.T) { checkPages(t, s, added) })
@@ -123,7 +123,7 @@ func checkFiles(t *testing.T, s *testsite.Site) {
 	}
 }
 
-// What happens has an order: nobody publishes before they joined, or answers before they were asked, and nothing is of tomorrow.
+// Events are in order: nobody publishes before joining, or replies before the comment, and nothing is in the future.
 func checkTimes(t *testing.T, s *testsite.Site) {
 	t.Helper()
 	now := s.DB.Now()
@@ -212,7 +212,7 @@ func fillAgain(t *testing.T, s *testsite.Site, first sample.Added) {
 	checkWhole(t, s)
 }
 
-// dying is a context that ends when it was asked so often whether it has.
+// dying is a context that is cancelled after it has been checked a number of times.
 type dying struct {
 	context.Context
 	left atomic.Int64
@@ -231,7 +231,7 @@ func TestFillGoesOnWhereItWasStopped(t *testing.T) {
 	filled(t, whole)
 	want := summary(whole)
 	s, stops := testsite.New(t), 0
-	for asked := int64(20); ; asked *= 4 { // a driver asks less often than the embedded engine
+	for asked := int64(20); ; asked *= 4 { // a driver checks less often than the embedded engine
 		ctx, end := context.WithCancel(t.Context())
 		d := &dying{Context: ctx, end: end}
 		d.left.Store(asked)
@@ -251,7 +251,7 @@ func TestFillGoesOnWhereItWasStopped(t *testing.T) {
 	checkWhole(t, s)
 }
 
-// Runs start at once, in two processes where the engine allows it: one adds everything, once, and the others get a conflict.
+// Concurrent runs, in two processes if the engine allows it: one adds everything, once, and the others get a conflict.
 func TestFillTwiceAtOnce(t *testing.T) {
 	one := testsite.New(t)
 	sites := []*testsite.Site{one, one}
@@ -273,7 +273,7 @@ func TestFillTwiceAtOnce(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if done == 0 { // more than one if they come one after the other
+	if done == 0 { // more than one if they run one after another
 		t.Error("no run has added it")
 	}
 	whole := testsite.New(t)

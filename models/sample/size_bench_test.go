@@ -19,14 +19,14 @@ import (
 )
 
 const (
-	sizeCopies   = 4000 // documents of a kind in a file, so that its trees are several pages high
-	sizeTogether = 500  // of them in a transaction
+	sizeCopies   = 4000 // documents of a kind per file, so that its trees are several pages high
+	sizeTogether = 500  // documents per transaction
 	browser      = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 )
 
-// BenchmarkDocumentSize says what a document of each kind takes: as BSON, in index entries, and in the file of the embedded
-// engine, indexes included. The documents are those of the sample content, and of somebody who logs in; each kind is
-// measured in a file of its own, which the program made, filled with copies of them.
+// BenchmarkDocumentSize reports the size of a document of each kind: as BSON, in index entries, and in the file of the
+// embedded engine, including indexes. The documents are those of the sample content, and of a user who logs in; each
+// kind is measured in a separate file, created by the program and filled with copies of them.
 func BenchmarkDocumentSize(b *testing.B) {
 	if testsite.Config(b).MongoURI != "" {
 		b.Skip("the file of the embedded engine is measured")
@@ -48,7 +48,7 @@ func BenchmarkDocumentSize(b *testing.B) {
 	}
 }
 
-// sampleDocuments are by collection, and those of posts by their kind, too.
+// sampleDocuments are the documents by collection, and posts by kind, too.
 func sampleDocuments(b *testing.B) map[string][]testsite.Document {
 	s := testsite.New(b)
 	_, err := fill(b.Context(), s)
@@ -97,7 +97,7 @@ func another(b *testing.B, raw bson.Raw, n int) bson.D {
 	for i, e := range doc {
 		switch name, isText := e.Value.(string); {
 		case e.Key == "_id" && !isText:
-			doc[i].Value = bson.NewObjectID() // in order, as in life
+			doc[i].Value = bson.NewObjectID() // in ascending order, as in practice
 		case isText && slices.Contains([]string{"_id", "username", "email"}, e.Key):
 			doc[i].Value = fmt.Sprintf("%05d", n) + name[min(5, len(name)):]
 		default:
@@ -128,7 +128,7 @@ func renewed(value any) any {
 	return value
 }
 
-// measured are the sums over all documents of a collection.
+// measured are the totals over all documents of a collection.
 type measured struct{ documents, bson, entries, docPages, indexPages int }
 
 func (m measured) of(sum int) float64 { return float64(sum) / float64(cmp.Or(m.documents, 1)) }
