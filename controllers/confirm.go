@@ -28,7 +28,7 @@ func (f Confirmations) Routes(r middlewares.Access) {
 type confirmation struct {
 	Password string `form:"password" json:"password,omitempty"`
 	Code     string `form:"code" json:"code,omitempty"`       // of the authenticator app, instead of the password
-	Passkey  string `form:"passkey" json:"passkey,omitempty"` // the signed challenge, likewise: see passkeySigned
+	Passkey  string `form:"passkey" json:"passkey,omitempty"` // the signed challenge, also instead: see passkeySigned
 	Next     string `form:"next" json:"next"`
 
 	HasApp     bool `form:"-" json:"-"`
@@ -101,7 +101,7 @@ func (f Confirmations) Create(c *gin.Context) error {
 	return respond.Done(c, "Thank you. Nothing is asked again for ten minutes.", safeNext(in.Next), out)
 }
 
-// checkPassword verifies that it is still the owner. A form that asks for the password thereby counts as a confirmation: no
+// checkPassword verifies that the user is still the owner. So a form that asks for the password counts as a confirmation: no
 // further one is needed for a while.
 func (a *App) checkPassword(c *gin.Context, field, password string) error {
 	if password == "" {

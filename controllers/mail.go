@@ -84,7 +84,7 @@ func (a *App) deliver(ctx context.Context, m *models.Mail) error {
 	case err == nil && !m.Type.Asked():
 		texts = append(texts, "not_me")
 	case apperr.Is(err, apperr.NotFound) && m.Type.Asked():
-		return nil // the address belongs to nobody (any more); whoever requested it isn't told
+		return nil // no account has the address (any longer); the requester isn't told
 	case err != nil && !apperr.Is(err, apperr.NotFound):
 		return err
 	}

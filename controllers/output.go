@@ -61,7 +61,7 @@ type Owner struct {
 	FullName string  `json:"fullName"`
 	Avatar   Address `json:"avatar"`
 
-	SubscribersCount int64 `json:"-"` // for the page: beside the Subscribe button
+	SubscribersCount int64 `json:"-"` // for the page: next to the Subscribe button
 }
 
 // Path is the address of the owner's channel.

@@ -31,7 +31,7 @@ type Comment struct {
 	ID           bson.ObjectID `bson:"_id"`
 	Post         bson.ObjectID `bson:"post"`
 	Parent       bson.ObjectID `bson:"parent"` // the comment it replies to; zero: none
-	Owner        bson.ObjectID `bson:"owner"`  // zero: nobody any more
+	Owner        bson.ObjectID `bson:"owner"`  // zero: the owner no longer exists
 	Content      string        `bson:"content" validate:"required,max=2000,text"`
 	State        CommentState  `bson:"state"`
 	LikesCount   int64         `bson:"likesCount"`

@@ -251,7 +251,7 @@ func (m *Factors) FirstCodes(ctx context.Context, user bson.ObjectID) ([]string,
 	return m.makeCodes(ctx, user)
 }
 
-// EndCodes removes the recovery codes of a user who has no factor any more. Call it within the transaction that removes a
+// EndCodes removes the recovery codes of a user who no longer has a factor. Call it within the transaction that removes a
 // factor.
 func (m *Factors) EndCodes(ctx context.Context, user bson.ObjectID) error {
 	u, err := m.users.ByID(ctx, user)

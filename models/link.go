@@ -45,7 +45,7 @@ func (p Purpose) Valid() string {
 func (p Purpose) mailboxes(u *User, now time.Time) (all []string) {
 	switch p {
 	case SecondStep:
-		all = append(all, u.Email) // for whoever has the password: nothing is sent
+		all = append(all, u.Email) // issued after the password: nothing is sent
 	case ResetPassword:
 		all = append(all, u.Address())
 	case ConfirmEmail:

@@ -252,7 +252,7 @@ func (m *Moderation) follow(ctx context.Context, user bson.ObjectID, disabled bo
 	return nil
 }
 
-// settled records that everything has followed, unless there is a newer change. An enabled account needs no record any more.
+// settled records that everything has followed, unless there is a newer change. An enabled account no longer needs a record.
 func (m *Moderation) settled(ctx context.Context, s *Suspension, disabled bool) error {
 	asRead := store.Where("_id", s.ID, "times", s.Times)
 	if disabled {

@@ -181,7 +181,7 @@ func (m *Notifications) join(ctx context.Context, actor bson.ObjectID, n Notice)
 	return unlessGone(err)
 }
 
-// unlessGone ignores the error if something doesn't exist any more.
+// unlessGone ignores the error if something no longer exists.
 func unlessGone(err error) error {
 	if apperr.Is(err, apperr.NotFound) {
 		return nil

@@ -170,7 +170,7 @@ func (e *Editor) Send(l *Lab, c *gin.Context) error {
 }
 
 // check validates a draft. Anything signed with the key must name the visitor's own session: otherwise, visitors could
-// sign tokens for anybody's.
+// sign tokens for other people's sessions.
 func check(d Draft, s *models.Session) error {
 	for name, field := range map[string]string{"header": d.Header, "payload": d.Payload, "signature": d.Signature} {
 		if most := map[string]int{"header": 1000, "payload": 4000, "signature": 1000}[name]; len(field) > most {

@@ -1,6 +1,6 @@
-// Client calls the API as one user, for programs that are no browsers: it sends
-// the access token, renews at a 401, once for all calls that wait, and tries once
-// more. client.go is the same in Go.
+// Client calls the API as one user, for programs that are not browsers: it sends
+// the access token, renews the tokens after a 401, once for all waiting calls, and
+// retries once. client.go is the same in Go.
 export class Client {
   #base; #access; #refresh; #renewing;
 
@@ -19,7 +19,7 @@ export class Client {
   }
 
   #renew(failed) {
-    if (this.#access !== failed) return; // another call has renewed already
+    if (this.#access !== failed) return; // another call has already renewed them
     this.#renewing ??= this.#exchange("/users/regenerate-tokens", { RefreshToken: this.#refresh })
       .finally(() => { this.#renewing = undefined; });
     return this.#renewing;

@@ -1,6 +1,6 @@
-// Verifies tokens of a site with the libraries that other services use. What to
-// verify comes as JSON on standard input; a line for each library and token goes
-// to standard output: "jose access: accepted <_id>" or "jose refresh: refused".
+// Verifies a site's tokens with the libraries that other services use. Reads what
+// to verify as JSON from standard input, and writes a line for each library and
+// token to standard output: "jose access: accepted <_id>" or "jose refresh: refused".
 import { readFileSync } from 'node:fs';
 import jsonwebtoken from 'jsonwebtoken';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
@@ -8,7 +8,7 @@ import { JwtVerifier } from 'aws-jwt-verify';
 
 const { alg, secret, publicKey, jwks, issuer, audience, access, refresh } = JSON.parse(readFileSync(0, 'utf8'));
 
-// The claims are changed, the signature stays.
+// The claims are changed, the signature is not.
 function tamper(token) {
   const [header, payload, signature] = token.split('.');
   const claims = JSON.parse(Buffer.from(payload, 'base64url'));
@@ -16,19 +16,19 @@ function tamper(token) {
   return [header, Buffer.from(JSON.stringify(claims)).toString('base64url'), signature].join('.');
 }
 
-// The header says that there is no signature, and there is none.
+// The header declares that there is no signature, and there is none.
 function unsigned(token) {
   const header = { ...JSON.parse(Buffer.from(token.split('.')[0], 'base64url')), alg: 'none' };
   return Buffer.from(JSON.stringify(header)).toString('base64url') + '.' + token.split('.')[1] + '.';
 }
 
 const libraries = {};
-if (alg !== 'EdDSA') { // which jsonwebtoken does not know
+if (alg !== 'EdDSA') { // which jsonwebtoken doesn't support
   libraries.jsonwebtoken = (token) => jsonwebtoken.verify(token, secret ?? publicKey, { algorithms: [alg], issuer, audience });
 }
 const jose = secret ? new TextEncoder().encode(secret) : createRemoteJWKSet(new URL(jwks));
 libraries.jose = async (token) => (await jwtVerify(token, jose, { algorithms: [alg], issuer, audience, typ: 'at+jwt' })).payload;
-if (!secret) { // which aws-jwt-verify does not take
+if (!secret) { // which aws-jwt-verify doesn't support
   const verifier = JwtVerifier.create({ issuer, audience, jwksUri: jwks });
   libraries['aws-jwt-verify'] = (token) => verifier.verify(token);
 }
