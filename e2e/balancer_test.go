@@ -113,6 +113,7 @@ func (b *balancer) actAsOne(database *mongo.Database, ends bool) {
 	p := pair{t: b.t, one: front, two: front, database: database}
 	p.renew(b.t)
 	b.seeOwnChanges(p)
+	b.playAsGuest(p)
 	if ends {
 		b.endSessions(p)
 	}
@@ -135,6 +136,43 @@ func (b *balancer) seeOwnChanges(p pair) {
 			}
 		}
 	}
+}
+
+// playAsGuest plays in the Token lab without an account: both processes have the same session.
+func (b *balancer) playAsGuest(p pair) {
+	v := newVisitor()
+	check(b.t, b.beginLab(b.t.Context(), v))
+	session := claims(b.t, v.cookies["LabRefreshToken"]).Session
+	for _, name := range []string{"eight-at-once", "tamper-cookie", "replay-in-grace", "eight-at-once"} {
+		answer, err := v.send(b.t.Context(), http.MethodPost, b.base+"/token-lab/experiments/"+name, nil,
+			http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Origin": {b.base}, "Accept": {"application/json"}})
+		check(b.t, err)
+		if answer.StatusCode != http.StatusOK || strings.Contains(answer.body, `"ok":false`) || !strings.Contains(answer.body, `"ok":true`) {
+			b.t.Errorf("%s: %s", name, answer)
+		}
+		for _, process := range append(b.running[:], p.one, p.one) {
+			var shown struct {
+				Session struct {
+					ID string `json:"_id"`
+				}
+			}
+			answer, err := v.call(b.t.Context(), http.MethodGet, process.base+"/token-lab", nil)
+			check(b.t, err)
+			if err := answer.data(&shown); err != nil || shown.Session.ID != session {
+				b.t.Errorf("after %s, the session is %v (%v), not %s", name, shown, err, session)
+			}
+		}
+	}
+}
+
+// beginLab starts a session of the lab.
+func (b *balancer) beginLab(ctx context.Context, v *visitor) error {
+	answer, err := v.send(ctx, http.MethodPost, b.base+"/token-lab/session", nil,
+		http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Origin": {b.base}, "Accept": {"text/html"}})
+	if err == nil && answer.StatusCode != http.StatusSeeOther {
+		err = errors.New(answer.String())
+	}
+	return err
 }
 
 // endSessions ends one session by logout, and one by replaying its token after the grace period: both processes refuse both.
@@ -285,7 +323,7 @@ func (b *balancer) spread(cmd *exec.Cmd) {
 // restartUnderLoad restarts both processes, one after the other, while people read, write, upload and watch.
 func (b *balancer) restartUnderLoad() {
 	l := load{b: b, t: b.t, counts: map[string]*atomic.Int64{}}
-	for _, kind := range []string{"pages", "changes", "renewals", "uploads", "streams"} {
+	for _, kind := range []string{"pages", "changes", "renewals", "uploads", "streams", "guest's streams"} {
 		l.counts[kind] = new(atomic.Int64)
 	}
 	ctx, stop := context.WithCancel(b.t.Context())
@@ -298,7 +336,9 @@ func (b *balancer) restartUnderLoad() {
 	uploader := l.member("uploader")
 	all.Go(func() { l.upload(ctx, uploader) })
 	watcher := l.member("watcher")
-	all.Go(func() { l.watch(ctx, watcher) })
+	all.Go(func() { l.watch(ctx, watcher, "streams") })
+	guest := newClient()
+	all.Go(func() { l.watch(ctx, guest, "guest's streams") })
 	for i := range b.running {
 		before := l.counts["pages"].Load()
 		b.leave(i)
@@ -330,12 +370,17 @@ type load struct {
 	counts map[string]*atomic.Int64
 }
 
+// newClient is a visitor whose requests use a connection each: nginx closes the browsers' idle connections when it reloads, and
+// with them a request that has just been sent on one. Browsers resend it, http.Client only resends a GET.
+func newClient() *visitor {
+	v := newVisitor()
+	v.client.Transport = &http.Transport{DisableKeepAlives: true}
+	return v
+}
+
 func (l load) member(name string) *visitor {
 	l.t.Helper()
-	v := newVisitor()
-	// nginx closes the browsers' idle connections when it reloads, and with them a request that has just been sent on
-	// one. Browsers resend it, http.Client only resends a GET: so each request uses a separate connection.
-	v.client.Transport = &http.Transport{DisableKeepAlives: true}
+	v := newClient()
 	answer, err := v.call(l.t.Context(), "POST", l.b.base+"/api/v1/users/register",
 		testsite.M{"username": name, "email": name + "@example.com", "fullName": name, "password": testsite.Password})
 	check(l.t, err)
@@ -419,11 +464,9 @@ func (l load) uploadSlowly(v *visitor, content []byte) (*reply, error) {
 }
 
 // watch opens the event stream of a lab session, and reopens it whenever it ends, like a browser.
-func (l load) watch(ctx context.Context, v *visitor) {
-	answer, err := v.send(ctx, http.MethodPost, l.b.base+"/token-lab/session", nil,
-		http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Origin": {l.b.base}, "Accept": {"text/html"}})
-	if err != nil || answer.StatusCode != http.StatusSeeOther {
-		l.t.Error(answer, err)
+func (l load) watch(ctx context.Context, v *visitor, kind string) {
+	if err := l.b.beginLab(ctx, v); err != nil {
+		l.t.Error(err)
 		return
 	}
 	for ctx.Err() == nil {
@@ -435,12 +478,12 @@ func (l load) watch(ctx context.Context, v *visitor) {
 		stream, err := (&http.Client{Transport: v.client.Transport}).Do(r)
 		if err != nil {
 			if ctx.Err() == nil {
-				l.t.Errorf("streams: %v", err)
+				l.t.Errorf("%s: %v", kind, err)
 			}
 			return
 		}
 		first, err := bufio.NewReader(stream.Body).ReadString('\n')
-		l.done("streams", &reply{stream, first}, err)
+		l.done(kind, &reply{stream, first}, err)
 		_, _ = io.Copy(io.Discard, stream.Body) // until the process ends it
 		check(l.t, stream.Body.Close())
 	}

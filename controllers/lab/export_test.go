@@ -10,22 +10,6 @@ import (
 // NewSession lets tests see states of a session that no click reaches immediately.
 var NewSession = (*Lab).newSession
 
-// For tests of the visitors' identities.
-var (
-	OpenGuests = openGuests
-	AddGuest   = (*guests).add
-)
-
-// MostGuests is the bound.
-const MostGuests = mostGuests
-
-// Here is how many guests there currently are.
-func (g *guests) Here(ctx context.Context) int {
-	g.removeOld(ctx)
-	g.DB.WaitRemovals()
-	return len(g.here)
-}
-
 // Usual is the model of the usual way.
 type Usual = usual
 

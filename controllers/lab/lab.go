@@ -6,6 +6,7 @@ package lab
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -31,8 +32,8 @@ type Lab struct {
 	target           string       // the path that handles them
 	experiments      []experiment
 	watchers         watchers
-	guests           *guests // nil if the players are the site's users
-	visitors         *Lab    // the lab of visitors who are not logged in; nil in that lab itself
+	guests           *models.Guests // nil if the players are the site's users
+	visitors         *Lab           // the lab of visitors who are not logged in; nil in that lab itself
 	limits           *middlewares.Limits
 }
 
@@ -51,17 +52,24 @@ func New(app *controllers.App, code *source.Code, site http.Handler) (*Lab, erro
 	if err != nil {
 		return nil, err
 	}
-	l := &Lab{App: playground(app, app.Site), site: site, limits: app.Auth.Limits, target: path + "/target", experiments: all}
-	if app.DB.Shared() {
-		l.watchers.shared, l.watchers.log = app.Broadcasts, app.Log
-	}
-	guests, err := openGuests(app)
-	if err != nil { // no writable folder: with MongoDB and a bucket, nothing else needs one
+	l := newLab(app, app.Site, "/target", site, all)
+	l.limits = app.Auth.Limits
+	guests, err := models.OpenGuests(context.Background(), app.DB, maxAge)
+	if err != nil { // such as a full disk
 		app.Log.Warn("the Token lab is open to users only", "error", err)
 		return l, nil
 	}
-	l.visitors = &Lab{App: playground(app, guests.Site), site: site, target: path + "/visitor", experiments: all, guests: guests}
+	l.visitors = newLab(app, guests.Site, "/visitor", site, all)
+	l.visitors.guests = guests
 	return l, nil
+}
+
+func newLab(app *controllers.App, on *models.Site, target string, site http.Handler, all []experiment) *Lab {
+	l := &Lab{App: playground(app, on), site: site, target: path + target, experiments: all}
+	if on.DB.Shared() {
+		l.watchers.shared, l.watchers.log = on.Broadcasts, app.Log
+	}
+	return l
 }
 
 // playground is the site with the lab's sessions, cookies and tokens, on the given data.
@@ -272,10 +280,12 @@ func (l *Lab) player(c *gin.Context) (*models.User, error) {
 		return middlewares.Current(c).User, nil
 	}
 	if before, _ := l.held(c); before != nil {
-		l.guests.remove(c, before.User)
+		if err := l.guests.Remove(c, before.User); err != nil {
+			return nil, err
+		}
 		l.watchers.tell(c, before.ID, news{})
 	}
-	return l.guests.add(c)
+	return l.guests.Add(c)
 }
 
 // Run is POST /token-lab/experiments/:name: runs an experiment. The response is the page with what happened, on this

@@ -80,6 +80,7 @@ type engine interface {
 	warnOfScans() // from now on
 	indexNames(ctx context.Context, collection string) ([]string, error)
 	time(ctx context.Context) (time.Time, error) // the server's clock; zero: there is no other clock
+	scratch(name string, now func() time.Time, log *slog.Logger) (engine, error)
 	close(ctx context.Context) error
 }
 

@@ -68,9 +68,12 @@ const (
 	probeBytes = 64 << 10
 )
 
+// Folder is the folder of the data file.
+func (d *DB) Folder() string { return filepath.Dir(d.bolt.Path()) }
+
 // Probe writes a small file next to the data file and removes it again. Only one caller at a time.
 func (d *DB) Probe() error {
-	path := filepath.Join(filepath.Dir(d.bolt.Path()), probeFile)
+	path := filepath.Join(d.Folder(), probeFile)
 	err := os.WriteFile(path, make([]byte, probeBytes), 0o600)
 	return errors.Join(err, os.RemoveAll(path))
 }
