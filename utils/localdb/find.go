@@ -19,7 +19,7 @@ func (c *Collection) find(ctx context.Context, tx *bbolt.Tx, q *query, visit fun
 		return nil
 	}
 	p := c.choose(tx, q)
-	if p.bound == 0 && (len(q.filter) > 0 || !p.ordered) { // a filter that binds no column, or a sort of everything
+	if p.bound() == 0 && (len(q.filter) > 0 || !p.ordered) { // a filter that binds no column, or a sort of everything
 		c.db.scans.Add(1)
 		c.db.note(c.name, q.paths())
 	}

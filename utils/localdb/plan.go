@@ -2,6 +2,7 @@ package localdb
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 
 	"go.etcd.io/bbolt"
@@ -22,13 +23,13 @@ type span struct {
 type plan struct {
 	*query
 	index   *index
-	multi   uint32 // columns that hold arrays: a document may appear more than once
-	spans   []span
-	points  int  // how many columns are bound to single values
-	bound   int  // how many columns are bound at all
-	used    int  // how many of the query's demands the spans serve
-	ordered bool // candidates come in sort order
-	reverse bool // read backwards
+	multi   uint32       // columns that hold arrays: a document may appear more than once
+	binds   [][]interval // where the values of the leading columns must be
+	points  int          // how many columns are bound to single values
+	many    bool         // there is more than one combination of these values
+	used    int          // how many of the query's demands the bound columns serve
+	ordered bool         // candidates come in sort order
+	reverse bool         // read backwards
 }
 
 // newPlan computes what index x can do for a query.
@@ -59,38 +60,56 @@ func (p *plan) demand(column int) (in []interval, used int) {
 	return in, used
 }
 
-// bind turns the filter's conditions on the leading columns into spans: every combination of their values is a key
-// prefix, and the column after them may have a range.
+// bind finds the filter's conditions on the leading columns: single values, and perhaps ranges in the column after them.
 func (p *plan) bind() {
-	p.spans = []span{{}}
-	for i, col := range p.index.Columns {
+	spans := 1
+	for i := range p.index.Columns {
 		in, used := p.demand(i)
-		if used == 0 || len(p.spans)*len(in) > maxSpans {
+		if spans *= len(in); used == 0 || spans > maxSpans {
 			return
 		}
-		grown := make([]span, 0, len(p.spans)*len(in))
-		points := true
-		for _, s := range p.spans {
-			for _, iv := range in {
-				point := iv.point()
-				if col.Desc {
-					iv = iv.inverted()
-				}
-				next := span{interval{slices.Concat(s.lo, iv.lo), slices.Concat(s.lo, iv.hi)}, len(s.lo)}
-				if point {
-					next.prefix = len(next.lo)
-				}
-				points = points && point
-				grown = append(grown, next)
-			}
-		}
-		p.spans, p.used, p.bound = grown, p.used+used, i+1
-		if !points {
+		p.binds, p.many, p.used = append(p.binds, in), spans > 1, p.used+used
+		if !allPoints(in) {
 			return
 		}
 		p.points = i + 1
 	}
 }
+
+func allPoints(in []interval) bool {
+	return !slices.ContainsFunc(in, func(iv interval) bool { return !iv.point() })
+}
+
+// spans are the intervals of the index to read: every combination of the values of the bound columns is a key prefix. Most
+// plans are never carried out, or only to their first entries, so each span is made when it is needed.
+func (p *plan) spans() iter.Seq[span] {
+	return func(yield func(span) bool) { p.grow(span{}, p.binds, yield) }
+}
+
+// grow extends a span by the values of further columns.
+func (p *plan) grow(s span, binds [][]interval, yield func(span) bool) bool {
+	if len(binds) == 0 {
+		return yield(s)
+	}
+	descending := p.index.Columns[len(p.binds)-len(binds)].Desc
+	for _, iv := range binds[0] {
+		point := iv.point()
+		if descending {
+			iv = iv.inverted()
+		}
+		next := span{interval{slices.Concat(s.lo, iv.lo), slices.Concat(s.lo, iv.hi)}, len(s.lo)}
+		if point {
+			next.prefix = len(next.lo)
+		}
+		if !p.grow(next, binds[1:], yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// bound is how many columns are bound at all.
+func (p *plan) bound() int { return len(p.binds) }
 
 // order determines whether the columns after the bound ones match the sort, either all as they are or all reversed.
 func (p *plan) order() {
@@ -145,7 +164,7 @@ func better(p, o *plan) int {
 		}
 		return 0
 	}
-	return cmp.Or(min(p.bound, 1)-min(o.bound, 1), ordered(p)-ordered(o), p.bound-o.bound)
+	return cmp.Or(min(p.bound(), 1)-min(o.bound(), 1), ordered(p)-ordered(o), p.bound()-o.bound())
 }
 
 // choose picks the plan. Peeking at the first entries of each reveals short ones.
@@ -155,7 +174,7 @@ func (c *Collection) choose(tx *bbolt.Tx, q *query) *plan {
 		return whole // nothing is narrower than the _id
 	}
 	var plans []*plan
-	if whole.bound > 0 || whole.ordered && len(q.sort) > 0 {
+	if whole.bound() > 0 || whole.ordered && len(q.sort) > 0 {
 		plans = append(plans, whole)
 	}
 	meta := tx.Bucket(metaBucket)
@@ -165,7 +184,7 @@ func (c *Collection) choose(tx *bbolt.Tx, q *query) *plan {
 		if !sorts && !slices.ContainsFunc(q.demands, first) || !x.in(meta) {
 			continue
 		}
-		if p := newPlan(x, x.multi(meta), q); p.bound > 0 || p.ordered {
+		if p := newPlan(x, x.multi(meta), q); p.bound() > 0 || p.ordered {
 			plans = append(plans, p)
 		}
 	}
@@ -180,7 +199,7 @@ func (c *Collection) choose(tx *bbolt.Tx, q *query) *plan {
 		return best // it already does everything possible
 	}
 	for _, p := range plans {
-		if p.bound == 0 && best.bound > 0 {
+		if p.bound() == 0 && best.bound() > 0 {
 			continue
 		}
 		if n := p.size(tx, least); n < least {

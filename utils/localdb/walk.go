@@ -80,31 +80,36 @@ func (m *merge) Pop() any {
 
 // entries iterates over the plan's keys and their values; if the plan serves a sort, in its order.
 func (p *plan) entries(tx *bbolt.Tx) iter.Seq2[[]byte, []byte] {
+	if p.many && p.ordered && len(p.sort) > 0 {
+		return p.merged(tx)
+	}
+	return p.oneByOne(tx)
+}
+
+// oneByOne reads the spans one after another.
+func (p *plan) oneByOne(tx *bbolt.Tx) iter.Seq2[[]byte, []byte] {
 	return func(yield func(key, value []byte) bool) {
-		bucket := tx.Bucket(p.index.bucket)
-		var first []byte
-		if p.reverse {
-			first, _ = bucket.Cursor().First()
-		}
-		var all merge
-		merged := p.ordered && len(p.sort) > 0 && len(p.spans) > 1
-		var cursor *bbolt.Cursor
-		for _, s := range p.spans {
-			if cursor == nil || merged { // spans that are read one after another share it
-				cursor = bucket.Cursor()
-			}
+		cursor, first := p.cursor(tx)
+		for s := range p.spans() {
 			r := &reader{Cursor: cursor, span: s, reverse: p.reverse, first: first}
-			more := r.move(true)
-			if merged {
-				if more {
-					all = append(all, r)
-				}
-				continue
-			}
-			for ; more; more = r.move(false) {
+			for more := r.move(true); more; more = r.move(false) {
 				if !yield(r.key, r.value) {
 					return
 				}
+			}
+		}
+	}
+}
+
+// merged reads all spans at once, in the order of the sort.
+func (p *plan) merged(tx *bbolt.Tx) iter.Seq2[[]byte, []byte] {
+	return func(yield func(key, value []byte) bool) {
+		_, first := p.cursor(tx)
+		var all merge
+		for s := range p.spans() {
+			r := &reader{Cursor: tx.Bucket(p.index.bucket).Cursor(), span: s, reverse: p.reverse, first: first}
+			if r.move(true) {
+				all = append(all, r)
 			}
 		}
 		heap.Init(&all)
@@ -120,6 +125,15 @@ func (p *plan) entries(tx *bbolt.Tx) iter.Seq2[[]byte, []byte] {
 			}
 		}
 	}
+}
+
+// cursor opens a cursor on the index, and returns the index's first key if it is needed.
+func (p *plan) cursor(tx *bbolt.Tx) (c *bbolt.Cursor, first []byte) {
+	bucket := tx.Bucket(p.index.bucket)
+	if p.reverse {
+		first, _ = bucket.Cursor().First()
+	}
+	return bucket.Cursor(), first
 }
 
 // candidates iterates over the _ids of the plan's documents, without duplicates, and over the documents where they come
@@ -147,7 +161,7 @@ func (p *plan) candidates(tx *bbolt.Tx) iter.Seq2[[]byte, []byte] {
 
 // size counts the plan's entries, up to most.
 func (p *plan) size(tx *bbolt.Tx, most int) (n int) {
-	for range p.entries(tx) {
+	for range p.oneByOne(tx) {
 		if n++; n >= most {
 			break
 		}
