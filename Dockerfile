@@ -3,6 +3,9 @@
 #
 #     docker build -t tokentube .
 #     docker run -p 127.0.0.1:8000:8000 -v tokentube:/data --read-only --env-file .env tokentube
+#
+# That .env must not set APP_ENV, HOST, PORT or DATA_DIR, as a copy of .env.example does: they would
+# replace those of the image.
 
 FROM golang:1.26.8 AS build
 WORKDIR /src
@@ -29,7 +32,8 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certifica
 COPY --from=build /out/tokentube /tokentube
 COPY --from=build --chown=65532:65532 /out/data /data
 USER 65532:65532
-ENV APP_ENV=production HOST=0.0.0.0 PORT=8000 DATA_DIR=/data LOG_FORMAT=json
+# TMPDIR: with a bucket, uploaded pictures wait there. The image has no /tmp, and its root may be read-only.
+ENV APP_ENV=production HOST=0.0.0.0 PORT=8000 DATA_DIR=/data TMPDIR=/data LOG_FORMAT=json
 VOLUME ["/data"]
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=6s --start-period=60s --retries=3 CMD ["/tokentube", "health"]

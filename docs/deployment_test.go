@@ -245,6 +245,12 @@ func TestComposeIsTrueToTheProgram(t *testing.T) {
 			image[name] = value
 		}
 	}
+	// Pictures wait in TMPDIR on their way to the bucket, and nothing else in the image is writable.
+	if volumes := regexp.MustCompile(`(?m)^VOLUME (\[.*\])$`).FindStringSubmatch(read(t, "../Dockerfile")); volumes == nil ||
+		image["TMPDIR"] == "" || !strings.Contains(volumes[1], `"`+image["TMPDIR"]+`"`) {
+		t.Errorf("the image's TMPDIR is %q, its volumes are %v", image["TMPDIR"], volumes)
+	}
+	delete(image, "TMPDIR")
 	for _, set := range []map[string]string{secrets, {}} {
 		env := maps.Clone(image)
 		var missing error
