@@ -163,8 +163,8 @@ func (c command) print(out io.Writer) error {
 	return errors.Join(flag.ErrHelp, err)
 }
 
-const exitCodes = `Exit status: 0 if it is done, 1 if it failed, 2 if the arguments were wrong and
-nothing was tried.`
+const exitCodes = `Exit status: 0 if it is done, 1 if it failed, 2 if the arguments were wrong, 78 if the
+configuration has a fault; in the last two cases, nothing was tried.`
 
 func printAll(out io.Writer) error {
 	text := "Usage: tokentube [COMMAND]        (from the source: go run . [COMMAND])\n\n" +

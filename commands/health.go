@@ -49,7 +49,7 @@ func ask(ctx context.Context, cfg config.Config, path string) error {
 	}
 	answer, err := client.Do(request)
 	if err != nil {
-		return fmt.Errorf("the site does not answer: %w", err)
+		return fmt.Errorf("the site does not respond: %w", err)
 	}
 	defer func() { _ = answer.Body.Close() }()
 	if answer.StatusCode != http.StatusOK {

@@ -23,7 +23,7 @@ func TestHealthAsksTheRunningSite(t *testing.T) {
 		done(t, cfg, []string{"health"}, "The site is ready.")
 	}
 	server.Close()
-	refused(t, cfg, []string{"health"}, "does not answer")
+	refused(t, cfg, []string{"health"}, "does not respond")
 	refused(t, cfg, []string{"health", "now"}, `"now" is too much`)
 }
 

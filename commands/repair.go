@@ -22,7 +22,8 @@ time and run it again: the second run finds nothing to repair.
 
 With the embedded database, stop the site first. With MONGODB_URI, it may be running:
 a wrong count is checked repeatedly for half a minute, and left alone if it changes.
-Files younger than an hour may be waiting for their document, so they stay.`,
+Where other processes may be running (MONGODB_URI, or a bucket), files younger than four
+hours may be waiting for their document, so they stay.`,
 	parse: func(flags *flag.FlagSet, args []string) (Run, error) {
 		_, err := positional(flags, args)
 		return repair, err

@@ -14,8 +14,8 @@ var seedCommand = command{
 	help: `About forty videos, photos and short posts, with comments, likes, subscriptions, playlists
 and four weeks of views. The pictures and clips are drawn and free to use. It prints
 how to log in as one of the channels. You can interrupt it and run it again: nothing is
-added twice, and the login gets a new password. If the content is already being added elsewhere, it stops with a
-message; if that process was killed, wait half a minute.
+added twice, and the login gets a new password. If the content is already being added
+elsewhere, it stops with a message; if that process was killed, wait half a minute.
 
 With the embedded database, stop the site first; with MONGODB_URI, it may be running. In
 development, the home page of an empty site has a button that does the same.`,

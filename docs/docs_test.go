@@ -2,14 +2,23 @@
 package docs_test
 
 import (
+	"errors"
+	"flag"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
+
+	"github.com/joho/godotenv"
+
+	"tokentube/commands"
+	"tokentube/config"
 )
 
 // documents are README.md and everything in this folder, by path.
@@ -118,5 +127,91 @@ func TestEnvironmentVariablesExist(t *testing.T) {
 		if !strings.Contains(texts["../.env.example"], name+"=") {
 			t.Errorf(".env.example does not tell of %s", name)
 		}
+	}
+}
+
+// Every line of .env.example that has no "#" sets a default.
+func TestExampleShowsTheDefaults(t *testing.T) {
+	example := exampleValues(t)
+	shown, err := config.Look(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range example {
+		alone, err := config.Look(map[string]string{name: value})
+		if err != nil || !reflect.DeepEqual(alone, shown) {
+			t.Errorf("%s=%s is not the default: %v", name, value, err)
+		}
+	}
+	if plain, err := config.Look(nil); err != nil || !reflect.DeepEqual(plain, shown) {
+		t.Errorf("the defaults of .env.example are %+v, those of the program %+v (%v)", shown, plain, err)
+	}
+}
+
+func exampleValues(t *testing.T) map[string]string {
+	t.Helper()
+	values, err := godotenv.Unmarshal(read(t, "../.env.example"))
+	if err != nil || len(values) < 20 {
+		t.Fatal(values, err)
+	}
+	return values
+}
+
+// README.md lists every setting. Where it states a default, that is the one of .env.example.
+func TestReadmeListsTheSettings(t *testing.T) {
+	example, listed := exampleValues(t), map[string]bool{}
+	_, table, _ := strings.Cut(read(t, "../README.md"), "\n## Configuration\n")
+	table = table[:strings.Index(table, "\n## ")]
+	for _, row := range regexp.MustCompile("(?m)^\\| (`[A-Z].*?) \\| (.*?) \\| .*\\|$").FindAllStringSubmatch(table, -1) {
+		names, defaults := strings.Split(row[1], ", "), strings.Split(row[2], ", ")
+		for i, name := range names {
+			name = strings.Trim(name, "`")
+			listed[name] = true
+			value, set := example[name]
+			if said := defaults[min(i, len(defaults)-1)]; set && value != "" && said != "`"+value+"`" {
+				t.Errorf("README.md says that %s is %s by default; it is %s", name, said, value)
+			}
+		}
+	}
+	for _, name := range variables(t) {
+		if !listed[name] {
+			t.Errorf("README.md does not list %s", name)
+		}
+	}
+}
+
+// Both lists of commands have every command, and README.md every action of admin.
+func TestCommandsAreListed(t *testing.T) {
+	help := func(args ...string) string {
+		var out strings.Builder
+		if _, err := commands.Parse(append([]string{"help"}, args...), &out); !errors.Is(err, flag.ErrHelp) {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	names := regexp.MustCompile(`(?m)^  ([a-z]+) +\S`).FindAllStringSubmatch(help(), -1)
+	if len(names) < 9 {
+		t.Fatalf("the program has the commands %v", names)
+	}
+	for _, path := range []string{"../README.md", "deployment.md"} {
+		for _, name := range names {
+			if !regexp.MustCompile("(?m)^\\| `" + name[1] + "\\b").MatchString(read(t, path)) {
+				t.Errorf("%s does not list %s", path, name[1])
+			}
+		}
+	}
+	for _, name := range regexp.MustCompile(`[a-z-]+`).FindAllString(strings.SplitN(help("admin"), "\n", 2)[0], -1) {
+		if !slices.Contains([]string{"sage", "tokentube", "admin"}, name) && !strings.Contains(read(t, "../README.md"), "`admin "+name) {
+			t.Errorf("README.md does not list admin %s", name)
+		}
+	}
+	// The help of repair states a constant of the code in words.
+	hours, _, _ := constant(read(t, "../models/store/files.go"), "uploadTime")
+	words := map[int64]string{1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
+	if word := words[hours/int64(time.Hour)]; word == "" || !strings.Contains(strings.ReplaceAll(help("repair"), "\n", " "), word+" hours") {
+		t.Errorf("repair doesn't say that files of the last %d hours stay", hours/int64(time.Hour))
+	}
+	if !strings.Contains(help("doctor"), "78") {
+		t.Error("the help doesn't name the exit status of a faulty configuration")
 	}
 }

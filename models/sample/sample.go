@@ -73,8 +73,8 @@ func (f Filler) Fill(ctx context.Context) (Added, error) {
 	return f.fill(ctx)
 }
 
-// keep renews the turn until ctx ends, also during long drawing without a write. If another run gets the turn nevertheless,
-// this one can't write anything more.
+// keep renews the turn until ctx ends, also while files are stored and nothing is written to the database. If another run
+// gets the turn nevertheless, this one can't write anything more.
 func (f Filler) keep(ctx context.Context, turn *models.Turn) {
 	tick := time.NewTicker(models.TurnTime / 3)
 	defer tick.Stop()
