@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -213,5 +214,40 @@ func TestCommandsAreListed(t *testing.T) {
 	}
 	if !strings.Contains(help("doctor"), "78") {
 		t.Error("the help doesn't name the exit status of a faulty configuration")
+	}
+}
+
+// performance.md counts the packages that the program brings from elsewhere.
+func TestPackagesAreCounted(t *testing.T) {
+	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{if and .Module (not .Standard)}}{{.Module.Path}}{{end}}", "..")
+	list.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0", "GOFLAGS=")
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for module := range strings.FieldsSeq(string(out)) {
+		if module != "tokentube" {
+			n++
+		}
+	}
+	row := regexp.MustCompile(`(?m)^\| packages from elsewhere \|.*\| (\d+) \|$`).FindStringSubmatch(read(t, "performance.md"))
+	if row == nil || row[1] != strconv.Itoa(n) {
+		t.Errorf("the program has %d packages from elsewhere; performance.md says %v", n, row)
+	}
+}
+
+// decisions.md says what each module is for.
+func TestModulesAreExplained(t *testing.T) {
+	text := read(t, "decisions.md")
+	modules := regexp.MustCompile(`(?m)^\t(\S+) v\S+$`).FindAllStringSubmatch(read(t, "../go.mod"), -1)
+	if len(modules) < 20 {
+		t.Fatalf("only %d modules are found", len(modules))
+	}
+	for _, module := range modules {
+		name := regexp.MustCompile(`^(github\.com|go\.mongodb\.org)/|^golang\.org/|/v\d+$`).ReplaceAllString(module[1], "")
+		if !strings.Contains(text, name) && !strings.Contains(text, name[strings.LastIndex(name, "/")+1:]) {
+			t.Errorf("decisions.md doesn't name %s", module[1])
+		}
 	}
 }
