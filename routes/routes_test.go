@@ -62,9 +62,9 @@ GET    /robots.txt
 GET    /search
 GET    /sitemap.xml
 GET    /static/*name
-GET    /token-lab                           visitors play with a throw-away identity
+GET    /token-lab                           visitors play with a throwaway identity
 GET    /token-lab/decoder                   sends nothing: it works in the page
-GET    /token-lab/editor                    visitors play with a throw-away identity
+GET    /token-lab/editor                    visitors play with a throwaway identity
 GET    /token-lab/events                    of the lab's session that its cookies name
 GET    /watch/:id
 POST   /api/v1/users/confirm-email          the link's token is the proof
@@ -89,9 +89,9 @@ POST   /not-me                              the link's token is the proof
 POST   /register
 POST   /reset-password                      the link's token is the proof
 POST   /sample-content                      from this machine alone, in development, on an empty site
-POST   /token-lab/editor                    visitors play with a throw-away identity
-POST   /token-lab/experiments/:name         visitors play with a throw-away identity
-POST   /token-lab/session                   visitors play with a throw-away identity
+POST   /token-lab/editor                    visitors play with a throwaway identity
+POST   /token-lab/experiments/:name         visitors play with a throwaway identity
+POST   /token-lab/session                   visitors play with a throwaway identity
 POST   /token-lab/target/logout             the lab's logout
 POST   /token-lab/target/renew              the lab's renewal
 POST   /token-lab/visitor/logout            the lab's logout, of a visitor
