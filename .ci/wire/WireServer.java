@@ -16,8 +16,9 @@ import java.util.*;
 
 /**
  * Starts the in-memory server on 127.0.0.1 with the oldest wire version that the Go driver accepts. "PORT" starts
- * a standalone server, without transactions; "PORT rs" a replica set of one node, with transactions. "PORT rs 0.02"
- * also fails 2% of all numbered writes, statements in transactions and commits, in ways the driver must cope with.
+ * a standalone server, without transactions; "PORT rs" a replica set of one node, with transactions. With
+ * "PORT rs 0.02", 2% of all retryable writes, statements in transactions and commits also fail, in ways that the driver
+ * must handle.
  */
 public class WireServer {
     public static void main(String[] args) {
@@ -30,7 +31,9 @@ public class WireServer {
             new MongoServer(new MemoryBackend().version(version)).bind("127.0.0.1", port);
             return;
         }
-        if (!args[1].equals("rs") || args.length > 3) throw new IllegalArgumentException("usage: WireServer PORT [rs [FAULTS]]");
+        if (!args[1].equals("rs") || args.length > 3) {
+            throw new IllegalArgumentException("usage: WireServer PORT [rs [FAULTS]]");
+        }
         ReplicaSet backend = new ReplicaSet("127.0.0.1:" + port, args.length == 3 ? Double.parseDouble(args[2]) : 0);
         backend.version(version);
         serve(backend, port);
@@ -44,7 +47,7 @@ public class WireServer {
         var connections = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
         var setUp = new ChannelInitializer<Channel>() {
             @Override
-            @SuppressWarnings("deprecation") // addLast with a thread
+            @SuppressWarnings("deprecation") // addLast with an executor
             protected void initChannel(Channel channel) {
                 var thread = new DefaultEventExecutor();
                 channel.closeFuture().addListener(closed -> thread.shutdownGracefully());
@@ -60,24 +63,24 @@ public class WireServer {
 
 /**
  * The in-memory backend with transactions. Only one is open at a time, and all other statements wait until it ends.
- * Its writes take effect at once; each adds to the journal how to undo it.
+ * Its writes take effect immediately; each records in the journal how to undo it.
  */
 class ReplicaSet extends MemoryBackend {
-    private static final long SILENCE = 5_000_000_000L; // in ns; after it, an open transaction is rolled back
-    private static final String TRANSIENT = "TransientTransactionError"; // tells the driver to run the transaction again
+    private static final long SILENCE = 5_000_000_000L; // ns without a statement until a transaction is rolled back
+    private static final String TRANSIENT = "TransientTransactionError"; // the driver runs the transaction again
     private static final Set<String> WITHOUT_TURN = Set.of("hello", "ismaster", "ping", "buildinfo", "endsessions");
     private static final Set<String> IN_TRANSACTION = Set.of(
         "find", "aggregate", "distinct", "getmore", "killcursors", "insert", "update", "delete", "findandmodify");
 
     private enum State { RETRYABLE_WRITE, OPEN, COMMITTED, ABORTED }
 
-    /** A client's session: its latest transaction or retryable write. The client numbers both in one rising series. */
+    /** A client's session: its latest transaction or retryable write. The client numbers both in one sequence. */
     private static class Session {
         long number = -1;
         State state;
         Document reply; // to the retryable write
         Channel channel; // of the transaction's last statement
-        long heard; // when that came
+        long heard; // when that statement arrived
     }
 
     private final String address;
@@ -98,7 +101,8 @@ class ReplicaSet extends MemoryBackend {
             return super.handleCommand(channel, database, command, query);
         }
         return super.handleCommand(channel, database, "ismaster", query)
-            .append("isWritablePrimary", true).append("secondary", false).append("setName", "rs0").append("setVersion", 1)
+            .append("isWritablePrimary", true).append("secondary", false)
+            .append("setName", "rs0").append("setVersion", 1)
             .append("hosts", List.of(address)).append("me", address).append("primary", address)
             .append("logicalSessionTimeoutMinutes", 30);
     }
@@ -108,11 +112,11 @@ class ReplicaSet extends MemoryBackend {
         String command = message.getDocument().keySet().iterator().next().toLowerCase(Locale.ROOT);
         if (WITHOUT_TURN.contains(command)) return super.handleMessage(message);
         synchronized (this) {
-            return inTurn(command, message).cloneDeeply(); // it is sent after the lock is released
+            return inTurn(command, message).cloneDeeply(); // because it is sent after the lock is released
         }
     }
 
-    // A transaction ends with the connection that it used last.
+    // A transaction ends when the connection that it last used is closed.
     @Override
     public synchronized void handleClose(Channel channel) {
         if (open != null && open.channel == channel) rollBack();
@@ -138,7 +142,7 @@ class ReplicaSet extends MemoryBackend {
     }
 
     // A driver that got no reply sends its write again: it gets the first reply, and nothing is written twice.
-    // A fault is a write that succeeded although the reply says to try again.
+    // The fault here: the write succeeds, but the reply tells the driver to try again.
     private Document writeOnce(Session session, long number, MongoMessage message) {
         awaitTurn();
         if (number == session.number && session.state == State.RETRYABLE_WRITE) return session.reply;
@@ -149,7 +153,8 @@ class ReplicaSet extends MemoryBackend {
         return fault() ? failure(262, "ExceededTimeLimit", "RetryableWriteError") : session.reply;
     }
 
-    // MongoDB fails a transaction that changes what another is changing. Here any two may clash, or one waits.
+    // MongoDB fails a transaction that changes a document which another one is changing. This server fails a quarter of
+    // those that start while another one is open, whatever they change; the others wait.
     private Document start(Session session, long number) {
         if (number <= session.number) return failure(225, "TransactionTooOld");
         boolean refused = open != null && random.nextInt(4) == 0;
@@ -166,7 +171,9 @@ class ReplicaSet extends MemoryBackend {
         if (number == session.number && session.state == State.COMMITTED) {
             return command.equals("committransaction") ? okay() : failure(256, "TransactionCommitted");
         }
-        if (number != session.number || session.state != State.OPEN) return failure(251, "NoSuchTransaction", TRANSIENT);
+        if (number != session.number || session.state != State.OPEN) {
+            return failure(251, "NoSuchTransaction", TRANSIENT);
+        }
         session.channel = message.getChannel();
         session.heard = System.nanoTime();
         if (command.equals("committransaction")) return commit(session.channel);
@@ -192,7 +199,7 @@ class ReplicaSet extends MemoryBackend {
         }
     }
 
-    // A fault is a commit that is rolled back, or one whose reply is lost, or both.
+    // The fault here: the commit is rolled back, or its reply is lost, or both.
     private Document commit(Channel channel) {
         boolean fault = fault();
         boolean committed = !fault || random.nextBoolean();
@@ -203,7 +210,7 @@ class ReplicaSet extends MemoryBackend {
 
     private void rollBack() {
         Deque<Runnable> undoing = journal;
-        journal = null; // undoing adds nothing to it
+        journal = null; // so that undoing is not recorded in turn
         undoing.forEach(Runnable::run);
         end(State.ABORTED);
     }
