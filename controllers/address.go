@@ -35,8 +35,8 @@ type provenAddress struct {
 	New      bool   `form:"-" json:"-"` // the account still has another address
 }
 
-// Edit is GET /confirm-email: the page that the link leads to. Only its button confirms, because mail scanners open links
-// too.
+// Edit is GET /confirm-email: the page that the link leads to. Only its button confirms, because mail scanners open
+// links too.
 func (e EmailAddresses) Edit(c *gin.Context) error {
 	token := c.Query("token")
 	if token == "" {

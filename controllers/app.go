@@ -166,8 +166,8 @@ func (a *App) owner(u *models.User) Owner {
 	return Owner{ID: u.ID.Hex(), Username: u.Username, FullName: u.FullName, Avatar: a.file(u.Avatar), SubscribersCount: u.SubscribersCount}
 }
 
-// Decorator adds the viewer's relation to posts or comments (liked, saved and so on), in a fixed number of queries for all
-// of them. Each feature registers its own.
+// Decorator adds the viewer's relation to posts or comments (liked, saved and so on), in a fixed number of queries for
+// all of them. Each feature registers its own.
 type Decorator[T any] func(ctx context.Context, viewer bson.ObjectID, ids []bson.ObjectID, outputs []T) error
 
 // Decorate registers a Decorator of posts.

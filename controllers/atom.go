@@ -66,8 +66,8 @@ const (
 	htmlType = "text/html"
 )
 
-// Show is GET /@:username/feed.atom: the channel's latest published posts, as everybody sees them. It is revalidated each
-// time, so an unpublished post disappears immediately.
+// Show is GET /@:username/feed.atom: the channel's latest published posts, as everybody sees them. It is revalidated
+// each time, so an unpublished post disappears immediately.
 func (a Atom) Show(c *gin.Context) error {
 	user, err := a.Users.ByUsername(c, c.Param("username"))
 	if err != nil {

@@ -26,9 +26,9 @@ func (b Backups) Routes(r middlewares.Access) {
 	r.Admin.Download().API(http.MethodGet, "/admin/backup", b.Show)
 }
 
-// Show is GET /api/v1/admin/backup: the database as of this moment, with the files that it names. It doesn't include the
-// signing secrets: anyone who has them can be anybody as long as they are in use, so a stolen cookie must not be enough to
-// get them.
+// Show is GET /api/v1/admin/backup: the database as of this moment, with the files that it names. It doesn't include
+// the signing secrets: anyone who has them can be anybody as long as they are in use, so a stolen cookie must not be
+// enough to get them.
 func (b Backups) Show(c *gin.Context) error {
 	if !b.running.CompareAndSwap(false, true) {
 		return apperr.New(apperr.Conflict, "A backup is already running.")

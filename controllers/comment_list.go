@@ -25,8 +25,8 @@ type commentList struct {
 	Content       string `json:"-"` // the text that was refused
 }
 
-// commentNumbers are the article's fields of a numbered page, null after a cursor. They use the count of the post or thread.
-// A post's count includes replies, so there may seem to be more pages than there are.
+// commentNumbers are the article's fields of a numbered page, null after a cursor. They use the count of the post or
+// thread. A post's count includes replies, so there may seem to be more pages than there are.
 type commentNumbers struct {
 	Total   *int64 `json:"totalCommentsInteger"`
 	Pages   *int   `json:"totalPages"`

@@ -101,8 +101,8 @@ func (f Confirmations) Create(c *gin.Context) error {
 	return respond.Done(c, "Thank you. Nothing is asked again for ten minutes.", safeNext(in.Next), out)
 }
 
-// checkPassword verifies that the user is still the owner. So a form that asks for the password counts as a confirmation: no
-// further one is needed for a while.
+// checkPassword verifies that the user is still the owner. So a form that asks for the password counts as a
+// confirmation: no further one is needed for a while.
 func (a *App) checkPassword(c *gin.Context, field, password string) error {
 	if password == "" {
 		return apperr.InvalidField(field, "Enter your password.")

@@ -18,8 +18,8 @@ func newPlace(agent, ip string) Place {
 	}
 }
 
-// sign is a part of a User-Agent and its meaning. More specific ones come first in the lists, because nearly every browser
-// also names the ones that it imitates.
+// sign is a part of a User-Agent and its meaning. More specific ones come first in the lists, because nearly every
+// browser also names the ones that it imitates.
 type sign struct{ part, meaning string }
 
 var devices = []sign{

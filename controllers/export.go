@@ -30,8 +30,8 @@ type Exports struct {
 // NewExports makes the feature.
 func NewExports(app *App) Exports { return Exports{app, new(sync.Map)} }
 
-// Routes registers the feature. An export is everything that a thief could want, so the session is read past the cache, the
-// user must have confirmed who they are recently, and no other site can start one.
+// Routes registers the feature. An export is everything that a thief could want, so the session is read past the cache,
+// the user must have confirmed who they are recently, and no other site can start one.
 func (e Exports) Routes(r middlewares.Access) {
 	r.Sensitive.Confirmed().Page(http.MethodGet, "/settings/data", e.Index)
 	r.Sensitive.Confirmed().Download().Limit(e.Auth.Limits.Exports).Both(http.MethodGet, "/settings/data/export", e.Show)

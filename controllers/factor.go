@@ -211,8 +211,8 @@ func (f FactorActions) Confirm(c *gin.Context) error {
 	return respond.Show(c, "settings/codes", out)
 }
 
-// addFactor adds a factor, records it in detail, and tells its owner only which type it is: an intruder must not be able to
-// write text into the owner's email.
+// addFactor adds a factor, records it in detail, and tells its owner only which type it is: an intruder must not be
+// able to write text into the owner's email.
 func (a *App) addFactor(c *gin.Context, kind, about string, do func(context.Context) ([]string, error)) (codes []string, err error) {
 	id := middlewares.Current(c)
 	err = a.DB.Atomically(c, func(ctx context.Context) error {

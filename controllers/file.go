@@ -52,8 +52,8 @@ func (f Files) Thumbnail(c *gin.Context) error {
 	return f.ofPost(c, func(p *models.Post) string { return p.Thumbnail })
 }
 
-// ofPost serves a file of a post to those who may see the post. That is checked for each request, so an unpublished post
-// disappears for everybody else immediately.
+// ofPost serves a file of a post to those who may see the post. That is checked for each request, so an unpublished
+// post disappears for everybody else immediately.
 func (f Files) ofPost(c *gin.Context, file func(*models.Post) string) error {
 	viewer, id, err := target(c)
 	if err != nil {

@@ -62,9 +62,9 @@ func (h Health) Live(c *gin.Context) error {
 	return nil
 }
 
-// Ready is GET /readyz and /healthcheck: the database responds too, and both it and the media folder can be written to. If
-// not, or if the process is shutting down, the response reports that, although pages are served and people can log in and
-// delete.
+// Ready is GET /readyz and /healthcheck: the database responds too, and both it and the media folder can be written to.
+// If not, or if the process is shutting down, the response reports that, although pages are served and people can log
+// in and delete.
 func (h Health) Ready(c *gin.Context) error {
 	select {
 	case <-httpserver.Draining(c.Request.Context()):
@@ -80,8 +80,8 @@ func (h Health) Ready(c *gin.Context) error {
 	return h.Live(c)
 }
 
-// Metrics is GET /api/v1/admin/metrics: figures for operators. Scans above 0 mean that a query lacks an index; the log names
-// it. Queries are the database calls. If much of the data file is free, the command "compact" shrinks it.
+// Metrics is GET /api/v1/admin/metrics: figures for operators. Scans above 0 mean that a query lacks an index; the log
+// names it. Queries are the database calls. If much of the data file is free, the command "compact" shrinks it.
 func (h Health) Metrics(c *gin.Context) error {
 	out := gin.H{"scans": h.DB.Scans(), "queries": h.DB.Queries()}
 	if h.Config.MongoURI == "" {

@@ -23,8 +23,8 @@ type KeySet struct {
 	Keys []token.JWK `json:"keys"` // the current one first; empty if a secret signs
 }
 
-// Index is GET /.well-known/jwks.json: the public keys of access tokens. Others may cache the response for five minutes, so
-// list a new key at least that long before it signs.
+// Index is GET /.well-known/jwks.json: the public keys of access tokens. Others may cache the response for five
+// minutes, so list a new key at least that long before it signs.
 func (k Keys) Index(c *gin.Context) error {
 	body, err := json.Marshal(KeySet{Keys: k.Auth.Tokens.Access.PublicKeys()})
 	if err != nil {

@@ -36,7 +36,8 @@ func ascending(sortType string) (bool, error) {
 	return false, apperr.InvalidField("sortType", "Use “asc” or “desc”.")
 }
 
-// paginate are the article's fields of a numbered page. They count what numbered pages can reach: store.MaxNumber of them.
+// paginate are the article's fields of a numbered page. They count what numbered pages can reach: store.MaxNumber of
+// them.
 type paginate struct {
 	CurrentPage int `json:"currentPage"`
 	TotalPages  int `json:"totalPages"`

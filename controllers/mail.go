@@ -133,8 +133,8 @@ func (a *App) reader(ctx context.Context, m *models.Mail) (user *models.User, er
 	return user, err
 }
 
-// tell queues a notice about a change to an account, to u as they were before it. The change stands even if the notice can't
-// be queued. Every notice ends with the link "This wasn't me".
+// tell queues a notice about a change to an account, to u as they were before it. The change stands even if the notice
+// can't be queued. Every notice ends with the link "This wasn't me".
 func (a *App) tell(c *gin.Context, t models.MailType, u *models.User) {
 	a.tellAbout(c, t, u, middlewares.DeviceOf(c), "")
 }

@@ -149,8 +149,8 @@ func (a NotificationActions) done(c *gin.Context, message string) error {
 	}{n})
 }
 
-// noteSeen marks the viewer's notifications about a post (zero: their channel) and these of its comments as read. If that
-// fails, the page is shown anyway.
+// noteSeen marks the viewer's notifications about a post (zero: their channel) and these of its comments as read. If
+// that fails, the page is shown anyway.
 func (a *App) noteSeen(c *gin.Context, post bson.ObjectID, comments ...bson.ObjectID) {
 	user := middlewares.UserID(c)
 	if user.IsZero() || middlewares.Passive(c.Request) {

@@ -56,8 +56,8 @@ type resetBegun struct {
 }
 
 // Create is POST /not-me: locks everybody out of the account. All sessions end, the password stops working, a changed
-// address is restored, and second steps added within a week are removed. The link has proved access to the mailbox, so it
-// leads straight to a new password.
+// address is restored, and second steps added within a week are removed. The link has proved access to the mailbox, so
+// it leads straight to a new password.
 func (n NotMe) Create(c *gin.Context) error {
 	var in notMe
 	if err := input.Read(c.Request, &in, nil); err != nil {
@@ -103,8 +103,8 @@ func (n NotMe) takeBack(ctx context.Context, token string, d models.Device) (sec
 	return n.Links.Make(ctx, user, models.ResetPassword, address)
 }
 
-// removeNewFactors removes the factors that the intruder may have added: the link in the notice about one is valid as long
-// as this reaches back. Older ones stay, so that someone who can read the mailbox can't bypass them.
+// removeNewFactors removes the factors that the intruder may have added: the link in the notice about one is valid as
+// long as this reaches back. Older ones stay, so that someone who can read the mailbox can't bypass them.
 func (n NotMe) removeNewFactors(ctx context.Context, user bson.ObjectID, d models.Device) error {
 	removed, err := n.Factors.RemoveSince(ctx, user, n.Now().Add(-models.UndoTime))
 	if err != nil {
@@ -128,8 +128,8 @@ func (n NotMe) removeNewFactors(ctx context.Context, user bson.ObjectID, d model
 // EditHere is GET /settings/security/not-me.
 func (n NotMe) EditHere(c *gin.Context) error { return respond.Show(c, "notme/here", struct{}{}) }
 
-// CreateHere is POST /settings/security/not-me: ends all other sessions, cancels an unconfirmed change of address, and leads
-// to a new password. This session stays: a thief with the password must not be able to lock the owner out.
+// CreateHere is POST /settings/security/not-me: ends all other sessions, cancels an unconfirmed change of address, and
+// leads to a new password. This session stays: a thief with the password must not be able to lock the owner out.
 func (n NotMe) CreateHere(c *gin.Context) error {
 	id := middlewares.Current(c)
 	var ended []*models.Session
@@ -154,8 +154,8 @@ func (n NotMe) CreateHere(c *gin.Context) error {
 	return respond.Done(c, "All other devices are logged out. Now choose a new password.", "/settings/password", endedCount{len(ended)})
 }
 
-// meetDevice tells the owner about a login from a new device. A browser is recognised by its cookie; a program, which may
-// keep none, by its User-Agent.
+// meetDevice tells the owner about a login from a new device. A browser is recognised by its cookie; a program, which
+// may keep none, by its User-Agent.
 func (a *App) meetDevice(c *gin.Context, user *models.User, session *models.Session, browser string) error {
 	recognised := "browser " + browser
 	device := middlewares.DeviceOf(c)

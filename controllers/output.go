@@ -9,7 +9,8 @@ import (
 	"tokentube/utils/words"
 )
 
-// Address is the URL of a file. Pages use the bare path, so they work under any host name; API responses have the full URL.
+// Address is the URL of a file. Pages use the bare path, so they work under any host name; API responses have the full
+// URL.
 type Address struct {
 	base string
 	Path string // empty: there is no file

@@ -21,7 +21,8 @@ import (
 // second step of a login, and to confirm that it's them. Each use starts with a challenge, which the passkey signs.
 type PasskeyActions struct{ *App }
 
-// Routes registers the feature. The second step and the confirmation have their own routes, in second.go and confirm.go.
+// Routes registers the feature. The second step and the confirmation have their own routes, in second.go and
+// confirm.go.
 func (p PasskeyActions) Routes(r middlewares.Access) {
 	challenges := p.Auth.Limits.Challenges
 	guest := r.Guest.NoRenew()
@@ -105,8 +106,8 @@ type addedPasskey struct {
 	newCodes
 }
 
-// Create is POST /settings/factors/passkeys: adds a passkey. From then on, logging in takes this passkey, or a password and
-// a second step.
+// Create is POST /settings/factors/passkeys: adds a passkey. From then on, logging in takes this passkey, or a password
+// and a second step.
 func (p PasskeyActions) Create(c *gin.Context) error {
 	var in passkeyForm
 	err := input.Read(c.Request, &in, nil)

@@ -15,7 +15,8 @@ import (
 	"tokentube/utils/respond"
 )
 
-// errPasskeyRefused is the error for anything but a valid response from the right passkey. Only the log says what was wrong.
+// errPasskeyRefused is the error for anything but a valid response from the right passkey. Only the log says what was
+// wrong.
 func errPasskeyRefused(cause error) error {
 	return apperr.New(apperr.Invalid, "That passkey wasn’t accepted. Try again, or use another way.").Because(errors.Join(passkey.ErrRefused, cause))
 }
@@ -56,9 +57,9 @@ func (p PasskeyActions) ask(c *gin.Context, purpose models.PasskeyPurpose, user 
 	return respond.Show(c, "", options)
 }
 
-// passkeySigned checks what one of the user's passkeys signed. Without a user, any passkey is accepted, and identifies its
-// owner. The challenge is consumed first: it must have been issued for this purpose, here and to this user, and it works
-// only once (replay).
+// passkeySigned checks what one of the user's passkeys signed. Without a user, any passkey is accepted, and identifies
+// its owner. The challenge is consumed first: it must have been issued for this purpose, here and to this user, and it
+// works only once (replay).
 func (a *App) passkeySigned(c *gin.Context, purpose models.PasskeyPurpose, user *models.User, where, answer string) (*models.User, use, error) {
 	if a.Passkeys == nil {
 		return nil, nil, errPasskeysOff()
@@ -128,8 +129,8 @@ type passkeyLogin struct {
 	door
 }
 
-// LogIn is POST /login/passkey: a login without a password. It takes no second step: the passkey is something that its owner
-// has, and its device has verified who holds it.
+// LogIn is POST /login/passkey: a login without a password. It takes no second step: the passkey is something that its
+// owner has, and its device has verified who holds it.
 func (p PasskeyActions) LogIn(c *gin.Context) error {
 	var in passkeyLogin
 	err := input.Read(c.Request, &in, nil)

@@ -197,7 +197,8 @@ func TestWhenTheCookieOfChangesIsSet(t *testing.T) {
 	}
 }
 
-// The button is pressed in both processes at once: one adds the content, and the other reports that it's being added, or was.
+// The button is pressed in both processes at once: one adds the content, and the other reports that it's being added,
+// or was.
 func TestSampleContentIsAddedOnceByTwoProcesses(t *testing.T) {
 	one, two := twoProcesses(t)
 	codes := make([]int, 4)

@@ -44,8 +44,8 @@ func (a *App) offersSamples(c *gin.Context) (bool, error) {
 // sampleTime is generous, for slow machines.
 const sampleTime = 2 * time.Minute
 
-// Create is POST /sample-content: does what the seed command does. Concurrent requests to one process share one run and its
-// login, which is never shown again; in another process, they get 409. The run continues if its client disconnects.
+// Create is POST /sample-content: does what the seed command does. Concurrent requests to one process share one run and
+// its login, which is never shown again; in another process, they get 409. The run continues if its client disconnects.
 func (s Samples) Create(c *gin.Context) error {
 	if !middlewares.Here(c.Request) {
 		return store.ErrNotFound()

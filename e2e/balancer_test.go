@@ -105,8 +105,8 @@ func (b *balancer) stopAll() {
 	}
 }
 
-// actAsOne checks that both processes together behave like one site: sessions, people's own changes and limits. Ending sessions
-// takes long and is checked behind one balancer only.
+// actAsOne checks that both processes together behave like one site: sessions, people's own changes and limits. Ending
+// sessions takes long and is checked behind one balancer only.
 func (b *balancer) actAsOne(database *mongo.Database, ends bool) {
 	front := &process{t: b.t, base: b.base}
 	front.register("alice")
@@ -175,7 +175,8 @@ func (b *balancer) beginLab(ctx context.Context, v *visitor) error {
 	return err
 }
 
-// endSessions ends one session by logout, and one by replaying its token after the grace period: both processes refuse both.
+// endSessions ends one session by logout, and one by replaying its token after the grace period: both processes refuse
+// both.
 func (b *balancer) endSessions(p pair) {
 	leaves, robbed, stays := p.logIn(), p.logIn(), p.logIn()
 	p.runOut(robbed)
@@ -370,8 +371,8 @@ type load struct {
 	counts map[string]*atomic.Int64
 }
 
-// newClient is a visitor whose requests use a connection each: nginx closes the browsers' idle connections when it reloads, and
-// with them a request that has just been sent on one. Browsers resend it, http.Client only resends a GET.
+// newClient is a visitor whose requests use a connection each: nginx closes the browsers' idle connections when it
+// reloads, and with them a request that has just been sent on one. Browsers resend it, http.Client only resends a GET.
 func newClient() *visitor {
 	v := newVisitor()
 	v.client.Transport = &http.Transport{DisableKeepAlives: true}

@@ -13,12 +13,13 @@ import (
 )
 
 const (
-	// ClaimAfter is how long an account can keep an unconfirmed address to itself. After that, anybody may register with it.
+	// ClaimAfter is how long an account can keep an unconfirmed address to itself. After that, anybody may register
+	// with it.
 	ClaimAfter = 7 * 24 * time.Hour
 	// UndoTime is how long a replaced address can be restored, by a link that was sent to it.
 	UndoTime = 7 * 24 * time.Hour
-	// formerEmails is how many addresses can be replaced within UndoTime. Further changes are refused rather than dropping
-	// the oldest: otherwise a thief could cut the owner off by changing the address repeatedly.
+	// formerEmails is how many addresses can be replaced within UndoTime. Further changes are refused rather than
+	// dropping the oldest: otherwise a thief could cut the owner off by changing the address repeatedly.
 	formerEmails = 5
 	lostDomain   = "@lost.invalid"
 )
@@ -43,8 +44,8 @@ func before(formers []FormerEmail, address string) (older []FormerEmail, known b
 	return formers[:i], true
 }
 
-// claimable reports whether somebody else may claim the account's address. An account without the mark counts as confirmed:
-// it is older than this rule, or the site couldn't send email.
+// claimable reports whether somebody else may claim the account's address. An account without the mark counts as
+// confirmed: it is older than this rule, or the site couldn't send email.
 func (u *User) claimable(now time.Time) bool {
 	return u.UnconfirmedSince != nil && !now.Before(u.UnconfirmedSince.Add(ClaimAfter))
 }
@@ -56,8 +57,8 @@ type Addresses struct {
 	events *Events
 }
 
-// Register creates an account. If it has to confirm its address, it can claim the address of an account that hasn't for a
-// week.
+// Register creates an account. If it has to confirm its address, it can claim the address of an account that hasn't for
+// a week.
 func (m *Addresses) Register(ctx context.Context, u *User) error {
 	return m.db.Atomically(ctx, func(ctx context.Context) error {
 		if u.UnconfirmedSince != nil {
@@ -69,8 +70,8 @@ func (m *Addresses) Register(ctx context.Context, u *User) error {
 	})
 }
 
-// release takes an address from the account that has it, if it has been unconfirmed since before then. The account stays,
-// under its username, and its owner is notified.
+// release takes an address from the account that has it, if it has been unconfirmed since before then. The account
+// stays, under its username, and its owner is notified.
 func (m *Addresses) release(ctx context.Context, address string, since time.Time) error {
 	unconfirmed := store.Where("email", address, "unconfirmedSince", store.Where("$lte", since))
 	u, err := m.users.users.One(ctx, unconfirmed)
@@ -88,8 +89,8 @@ func (m *Addresses) release(ctx context.Context, address string, since time.Time
 	return m.events.Add(ctx, EventEmailLost, &Session{User: u.ID}, Device{})
 }
 
-// Ask records the address that the user wants. It replaces the current one when a link sent to it is used. Asking for the
-// current address cancels a pending change.
+// Ask records the address that the user wants. It replaces the current one when a link sent to it is used. Asking for
+// the current address cancels a pending change.
 func (m *Addresses) Ask(ctx context.Context, u *User, address string, by *Session, d Device) (*User, error) {
 	wanted := *u
 	wanted.Email, wanted.EmailLostAt = address, nil
@@ -130,8 +131,8 @@ func (m *Addresses) Cancel(ctx context.Context, id bson.ObjectID) (*User, error)
 	return m.users.users.Update(ctx, store.Where("_id", id), bson.D{store.Unset("newEmail")})
 }
 
-// Confirm applies what a link has proved: the user's address, or the one they want. It returns the updated user, and whether
-// the address changed. Call it within the transaction that uses the link.
+// Confirm applies what a link has proved: the user's address, or the one they want. It returns the updated user, and
+// whether the address changed. Call it within the transaction that uses the link.
 func (m *Addresses) Confirm(ctx context.Context, u *User, address string, d Device) (after *User, changed bool, err error) {
 	if address != u.NewEmail {
 		after, err = m.users.users.Update(ctx, store.Where("_id", u.ID, "email", address), bson.D{store.Unset("unconfirmedSince")})
@@ -153,8 +154,8 @@ func (m *Addresses) Confirm(ctx context.Context, u *User, address string, d Devi
 	return after, true, m.events.Add(ctx, EventEmail, &Session{User: u.ID}, d)
 }
 
-// PutBack restores an address that a link has proved: the current one, or a former one, which undoes every change since. An
-// account that holds the address without having confirmed it loses it.
+// PutBack restores an address that a link has proved: the current one, or a former one, which undoes every change
+// since. An account that holds the address without having confirmed it loses it.
 func (m *Addresses) PutBack(ctx context.Context, u *User, address string) (*User, error) {
 	formers := u.formers(m.db.Now())
 	if address != u.Email {

@@ -57,8 +57,8 @@ func (m *Attempts) refused(l ratelimit.Limit, id []byte, now time.Time) (ratelim
 	return l.At(full, now, false), !would.OK
 }
 
-// Take takes one from the bucket that is named by all of who. Each step is one atomic update that only one of any number of
-// processes can win, so a thousand concurrent attempts pass no more than a thousand sequential ones.
+// Take takes one from the bucket that is named by all of who. Each step is one atomic update that only one of any
+// number of processes can win, so a thousand concurrent attempts pass no more than a thousand sequential ones.
 func (m *Attempts) Take(ctx context.Context, l ratelimit.Limit, who ...string) (ratelimit.State, error) {
 	id := m.id(l, who)
 	if state, refused := m.refused(l, id, m.db.Now()); refused {
@@ -101,8 +101,8 @@ func (m *Attempts) takeMore(ctx context.Context, l ratelimit.Limit, id []byte, n
 	return l.At(time.UnixMilli(kept.Full), now, true), nil
 }
 
-// takeFirst takes one from a bucket that is full or was never used. For any other bucket, the upsert fails with a duplicate
-// key.
+// takeFirst takes one from a bucket that is full or was never used. For any other bucket, the upsert fails with a
+// duplicate key.
 func (m *Attempts) takeFirst(ctx context.Context, l ratelimit.Limit, id []byte, now time.Time) (ratelimit.State, error) {
 	full, state := l.Take(now, now)
 	err := m.attempts.Upsert(ctx, store.Where("_id", id, "full", store.Where("$lte", now.UnixMilli())),

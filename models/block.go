@@ -9,7 +9,8 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Blocks record who has blocked whom. Blocked people aren't told: refusals name nobody, and everything else looks as before.
+// Blocks record who has blocked whom. Blocked people aren't told: refusals name nobody, and everything else looks as
+// before.
 type Blocks struct {
 	blocks *store.Relation
 	users  *Users

@@ -92,11 +92,11 @@ func NewComments(db *store.DB, posts *Posts, users *Users, blocks *Blocks) *Comm
 	})}
 }
 
-// visible is the one place that decides who may see a comment: it returns the comments that the viewer (zero: anonymous) may
-// see, in their order. A comment is visible where its post is, unless comments are turned off there or its owner's account
-// is disabled. One that a moderator hid is visible only to its owner; if it has replies, others see a placeholder, as if it
-// were deleted. A placeholder reveals nothing about anybody. Viewers who have blocked the owner see another placeholder if
-// there are replies, and otherwise nothing.
+// visible is the one place that decides who may see a comment: it returns the comments that the viewer (zero:
+// anonymous) may see, in their order. A comment is visible where its post is, unless comments are turned off there or
+// its owner's account is disabled. One that a moderator hid is visible only to its owner; if it has replies, others see
+// a placeholder, as if it were deleted. A placeholder reveals nothing about anybody. Viewers who have blocked the owner
+// see another placeholder if there are replies, and otherwise nothing.
 func (m *Comments) visible(ctx context.Context, viewer bson.ObjectID, comments []*Comment) ([]*Comment, error) {
 	on, by := make([]bson.ObjectID, len(comments)), make([]bson.ObjectID, len(comments))
 	for i, c := range comments {
@@ -317,7 +317,8 @@ func (m *Comments) Update(ctx context.Context, user, id bson.ObjectID, content s
 	return after, err
 }
 
-// Delete removes a comment, on behalf of its author or the owner of the post. While it has replies, a placeholder stays.
+// Delete removes a comment, on behalf of its author or the owner of the post. While it has replies, a placeholder
+// stays.
 func (m *Comments) Delete(ctx context.Context, user, id bson.ObjectID) (*Comment, error) {
 	c, err := m.Visible(ctx, user, id)
 	if err != nil {
@@ -373,8 +374,8 @@ func (m *Comments) setState(ctx context.Context, c *Comment, to CommentState) (*
 	return m.comments.Update(ctx, store.Where("_id", c.ID, "state", c.State), bson.D{store.Set("state", to)})
 }
 
-// suspend takes up to limit comments of a disabled account out of the counts, or puts them back. It returns how many there
-// were.
+// suspend takes up to limit comments of a disabled account out of the counts, or puts them back. It returns how many
+// there were.
 func (m *Comments) suspend(ctx context.Context, owner bson.ObjectID, disabled bool, limit int) (int, error) {
 	from, to := CommentShown, CommentSuspended
 	if !disabled {

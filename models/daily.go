@@ -20,9 +20,9 @@ type Figures struct {
 	Subscribers int64 `bson:"subscribers" json:"subscribers"`
 }
 
-// Daily is what a channel received on one day. A withdrawn like, comment or subscription is subtracted from the day on which
-// it was made, so no day goes below zero; what disappears with a deleted post or account stays counted. The figures are for
-// a chart: they are written in the background, and a crash may lose one.
+// Daily is what a channel received on one day. A withdrawn like, comment or subscription is subtracted from the day on
+// which it was made, so no day goes below zero; what disappears with a deleted post or account stays counted. The
+// figures are for a chart: they are written in the background, and a crash may lose one.
 type Daily struct {
 	ID        bson.ObjectID `bson:"_id"`
 	Owner     bson.ObjectID `bson:"owner"`

@@ -41,8 +41,8 @@ func NewDevices(db *store.DB) *Devices {
 	})}
 }
 
-// Meet records a device that logs in, by what identifies it. It reports whether the device is new and the user has others:
-// an account's very first device needs no notice.
+// Meet records a device that logs in, by what identifies it. It reports whether the device is new and the user has
+// others: an account's very first device needs no notice.
 func (m *Devices) Meet(ctx context.Context, user bson.ObjectID, recognised string) (isNew bool, err error) {
 	sum := sha256.Sum256([]byte(user.Hex() + recognised))
 	until := m.db.Now().Add(devicesKept)

@@ -122,8 +122,8 @@ func (m *Events) AddAbout(ctx context.Context, t EventType, s *Session, d Device
 	return m.db.Atomically(ctx, func(ctx context.Context) error { return m.add(ctx, e) })
 }
 
-// moderated records a moderator's action in their own log and in that of the owner (zero: nobody). The owner doesn't learn
-// where the moderator was.
+// moderated records a moderator's action in their own log and in that of the owner (zero: nobody). The owner doesn't
+// learn where the moderator was.
 func (m *Events) moderated(ctx context.Context, t EventType, by Moderator, owner bson.ObjectID, about string) error {
 	now := m.db.Now()
 	event := func(user bson.ObjectID) *Event {
@@ -145,9 +145,9 @@ func (m *Events) moderated(ctx context.Context, t EventType, by Moderator, owner
 	return m.events.Insert(ctx, event(owner))
 }
 
-// add writes an event, usually as a separate entry. Events that strangers can cause are counted in one entry per hour and
-// network. After fifty entries of one type in a day, the rest of the day is counted in one more. So nobody can flood the
-// log.
+// add writes an event, usually as a separate entry. Events that strangers can cause are counted in one entry per hour
+// and network. After fifty entries of one type in a day, the rest of the day is counted in one more. So nobody can
+// flood the log.
 func (m *Events) add(ctx context.Context, e Event) error {
 	today := store.Where("user", e.User, "type", e.Type, "createdAt", store.Where("$gt", e.CreatedAt.Add(-24*time.Hour)))
 	n, err := m.events.Count(ctx, today, eventsPerDay)
@@ -175,8 +175,8 @@ func (m *Events) add(ctx context.Context, e Event) error {
 	return err
 }
 
-// AddLater is Add in the background, for events that must not slow a response down: the time that a login takes would reveal
-// which accounts exist. An account that is deleted in the meantime needs no event.
+// AddLater is Add in the background, for events that must not slow a response down: the time that a login takes would
+// reveal which accounts exist. An account that is deleted in the meantime needs no event.
 func (m *Events) AddLater(t EventType, s *Session, d Device, failed func(error)) {
 	m.db.Background(func(ctx context.Context) {
 		if err := m.Add(ctx, t, s, d); err != nil && !apperr.Is(err, apperr.NotFound) { // the account may be gone

@@ -17,8 +17,8 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Authenticator is an app that shows a new code every thirty seconds (TOTP, RFC 6238). It becomes a factor of its owner once
-// they have entered one of its codes.
+// Authenticator is an app that shows a new code every thirty seconds (TOTP, RFC 6238). It becomes a factor of its owner
+// once they have entered one of its codes.
 type Authenticator struct {
 	ID        bson.ObjectID `bson:"_id"`
 	User      bson.ObjectID `bson:"user"`
@@ -29,8 +29,8 @@ type Authenticator struct {
 	CreatedAt time.Time     `bson:"createdAt"` // when it was confirmed
 }
 
-// RecoveryCode replaces the app or passkey for one login. It has 120 random bits, too many to try them all, so a fast hash
-// protects it and can be looked up.
+// RecoveryCode replaces the app or passkey for one login. It has 120 random bits, too many to try them all, so a fast
+// hash protects it and can be looked up.
 type RecoveryCode struct {
 	ID   bson.ObjectID `bson:"_id"`
 	User bson.ObjectID `bson:"user"`
@@ -48,8 +48,8 @@ const (
 
 var unpadded = base32.StdEncoding.WithPadding(base32.NoPadding)
 
-// Factors are what a login requires besides the password. Confirmed ones of every kind are counted in User.FactorsCount:
-// with one or more, a login takes two steps.
+// Factors are what a login requires besides the password. Confirmed ones of every kind are counted in
+// User.FactorsCount: with one or more, a login takes two steps.
 type Factors struct {
 	db    *store.DB
 	users *Users
@@ -125,8 +125,8 @@ func (a *Authenticator) URI(issuer, account string) (string, error) {
 	return key.URL(), nil
 }
 
-// ConfirmAuthenticator turns the app into a factor, once its owner has entered one of its codes. With the first factor of
-// any kind, it returns recovery codes.
+// ConfirmAuthenticator turns the app into a factor, once its owner has entered one of its codes. With the first factor
+// of any kind, it returns recovery codes.
 func (m *Factors) ConfirmAuthenticator(ctx context.Context, user bson.ObjectID, code string) (codes []string, err error) {
 	err = m.db.Atomically(ctx, func(ctx context.Context) error {
 		if _, err := m.Authenticator(ctx, user, true); !apperr.Is(err, apperr.NotFound) {
@@ -153,8 +153,8 @@ func (m *Factors) ConfirmAuthenticator(ctx context.Context, user bson.ObjectID, 
 	return codes, err
 }
 
-// step finds the time step of a code: the current one, or one of its neighbours, in case the clocks differ slightly (RFC
-// 6238 §5.2).
+// step finds the time step of a code: the current one, or one of its neighbours, in case the clocks differ slightly
+// (RFC 6238 §5.2).
 func (a *Authenticator) step(code string, now time.Time) (int64, bool) {
 	code = strings.ReplaceAll(code, " ", "")
 	present := now.Unix() / int64(codeStep/time.Second)
@@ -167,8 +167,8 @@ func (a *Authenticator) step(code string, now time.Time) (int64, bool) {
 	return 0, false
 }
 
-// UseAuthenticator accepts a code of the user's app once: no code of its time step or an earlier one is accepted again (RFC
-// 6238 §5.2). Of any number of concurrent uses, one succeeds.
+// UseAuthenticator accepts a code of the user's app once: no code of its time step or an earlier one is accepted again
+// (RFC 6238 §5.2). Of any number of concurrent uses, one succeeds.
 func (m *Factors) UseAuthenticator(ctx context.Context, user bson.ObjectID, code string) error {
 	a, err := m.Authenticator(ctx, user, true)
 	if apperr.Is(err, apperr.NotFound) {
@@ -194,7 +194,8 @@ func ErrWrongCode() *apperr.Error {
 	return apperr.InvalidField("code", "That code is wrong or was already used. Wait for the next one.")
 }
 
-// RemoveAuthenticator removes the app, or the one that is being set up, and reports whether a confirmed one was removed.
+// RemoveAuthenticator removes the app, or the one that is being set up, and reports whether a confirmed one was
+// removed.
 func (m *Factors) RemoveAuthenticator(ctx context.Context, user bson.ObjectID) (removed bool, err error) {
 	err = m.db.Atomically(ctx, func(ctx context.Context) error {
 		if removed, err = m.removeApp(ctx, user, time.Time{}); err != nil || !removed {
@@ -214,7 +215,8 @@ type RemovedFactors struct {
 // Any reports whether there were any.
 func (r RemovedFactors) Any() bool { return r.App || len(r.Passkeys) > 0 }
 
-// RemoveSince removes the factors of every kind that were confirmed at or after this time, and those that are being set up.
+// RemoveSince removes the factors of every kind that were confirmed at or after this time, and those that are being set
+// up.
 func (m *Factors) RemoveSince(ctx context.Context, user bson.ObjectID, since time.Time) (removed RemovedFactors, err error) {
 	err = m.db.Atomically(ctx, func(ctx context.Context) error {
 		if removed.App, err = m.removeApp(ctx, user, since); err != nil {
@@ -251,8 +253,8 @@ func (m *Factors) FirstCodes(ctx context.Context, user bson.ObjectID) ([]string,
 	return m.makeCodes(ctx, user)
 }
 
-// EndCodes removes the recovery codes of a user who no longer has a factor. Call it within the transaction that removes a
-// factor.
+// EndCodes removes the recovery codes of a user who no longer has a factor. Call it within the transaction that removes
+// a factor.
 func (m *Factors) EndCodes(ctx context.Context, user bson.ObjectID) error {
 	u, err := m.users.ByID(ctx, user)
 	if err != nil || u.FactorsCount > 0 {
@@ -306,7 +308,8 @@ func grouped(code string) string {
 	return strings.Join(groups, "-")
 }
 
-// typed normalises a code that somebody typed. Digits that codes don't contain are read as the letters that they look like.
+// typed normalises a code that somebody typed. Digits that codes don't contain are read as the letters that they look
+// like.
 func typed(code string) string {
 	return strings.Map(func(r rune) rune {
 		if !strings.ContainsRune(codeLettering, r) {

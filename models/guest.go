@@ -12,9 +12,9 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Guests are the throwaway users of people without an account. They are kept in a database of their own (store.DB.Scratch),
-// which only the Token lab reads, so nobody can log in as one or find one. Only Users, Sessions, Events and Broadcasts exist in
-// it; they run the same code as the site's.
+// Guests are the throwaway users of people without an account. They are kept in a database of their own
+// (store.DB.Scratch), which only the Token lab reads, so nobody can log in as one or find one. Only Users, Sessions,
+// Events and Broadcasts exist in it; they run the same code as the site's.
 type Guests struct {
 	*Site
 	stay time.Duration
@@ -26,8 +26,8 @@ const (
 	guestsBatch = 100
 )
 
-// OpenGuests opens their database, which is closed together with the site's. Each guest is removed after the given time, with
-// their sessions.
+// OpenGuests opens their database, which is closed together with the site's. Each guest is removed after the given
+// time, with their sessions.
 func OpenGuests(ctx context.Context, site *store.DB, stay time.Duration) (*Guests, error) {
 	db, err := site.Scratch("guests")
 	if err != nil {
@@ -53,8 +53,8 @@ func (g *Guests) attend(ctx context.Context) {
 	}
 }
 
-// Add creates a new guest. Too many at once are refused with Unavailable; those that arrive at the same moment may exceed the
-// limit.
+// Add creates a new guest. Too many at once are refused with Unavailable; those that arrive at the same moment may
+// exceed the limit.
 func (g *Guests) Add(ctx context.Context) (*User, error) {
 	n, err := g.count(ctx, mostGuests)
 	if err != nil {

@@ -198,8 +198,8 @@ func (w *world) documents(t testing.TB) map[string][]bson.Raw {
 	return all
 }
 
-// checkWhole fails the test if a repair would find anything: a wrong count, or a document whose parent is gone. It is the
-// last thing that a test does with its world.
+// checkWhole fails the test if a repair would find anything: a wrong count, or a document whose parent is gone. It is
+// the last thing that a test does with its world.
 func (w *world) checkWhole(t testing.TB) {
 	t.Helper()
 	w.mu.Lock()

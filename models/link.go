@@ -62,8 +62,8 @@ func (p Purpose) mailboxes(u *User, now time.Time) (all []string) {
 	return slices.DeleteFunc(all, func(address string) bool { return address == "" })
 }
 
-// bound is a hash of what must not change while the link is valid: the mailbox and, except for NotMe, which exists to undo
-// such changes, the account's address and password.
+// bound is a hash of what must not change while the link is valid: the mailbox and, except for NotMe, which exists to
+// undo such changes, the account's address and password.
 func (p Purpose) bound(u *User, mailbox string) []byte {
 	what := u.Email + "\n" + u.PasswordHash
 	switch p {
@@ -76,8 +76,8 @@ func (p Purpose) bound(u *User, mailbox string) []byte {
 	return sum[:]
 }
 
-// Link is a token that is sent to somebody's mailbox, to prove that they can read it. It has one purpose, is valid once and
-// for a limited time, and is stored as a hash, so anyone who can read the database can't use it.
+// Link is a token that is sent to somebody's mailbox, to prove that they can read it. It has one purpose, is valid once
+// and for a limited time, and is stored as a hash, so anyone who can read the database can't use it.
 type Link struct {
 	ID        bson.ObjectID `bson:"_id"`
 	User      bson.ObjectID `bson:"user"`
@@ -104,8 +104,8 @@ func NewLinks(db *store.DB, users *Users) *Links {
 	})}
 }
 
-// Make makes the token (130 random bits) of a link that is sent to the mailbox. Earlier ones stay valid, because an email
-// may be sent twice. If the owner of the mailbox may not do this, the result is not found.
+// Make makes the token (130 random bits) of a link that is sent to the mailbox. Earlier ones stay valid, because an
+// email may be sent twice. If the owner of the mailbox may not do this, the result is not found.
 func (m *Links) Make(ctx context.Context, u *User, p Purpose, mailbox string) (secret string, err error) {
 	if !slices.Contains(p.mailboxes(u, m.db.Now()), mailbox) {
 		return "", store.ErrNotFound()
@@ -122,8 +122,8 @@ func (m *Links) Look(ctx context.Context, p Purpose, secret string) (u *User, ma
 	return m.owner(ctx, link, err)
 }
 
-// Use is Look, and uses up the link together with all others that were sent to this mailbox for the same purpose. Call it
-// within the transaction that applies it.
+// Use is Look, and uses up the link together with all others that were sent to this mailbox for the same purpose. Call
+// it within the transaction that applies it.
 func (m *Links) Use(ctx context.Context, p Purpose, secret string) (u *User, mailbox string, err error) {
 	link, err := m.links.Take(ctx, m.valid(p, secret))
 	if u, mailbox, err = m.owner(ctx, link, err); err != nil {

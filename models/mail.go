@@ -53,16 +53,17 @@ type Mail struct {
 
 const (
 	mailsKept = 24 * time.Hour // for those that can't be sent
-	// mailLease is how long an email that is being sent is reserved. If the process stops, another one retries after that.
+	// mailLease is how long an email that is being sent is reserved. If the process stops, another one retries after
+	// that.
 	mailLease = 5 * time.Minute
 )
 
-// mailLimit limits the emails to one address, so nobody's mailbox can be flooded. Everything that strangers can cause counts
-// together. Each type of notice counts separately, so that no other email can suppress it.
+// mailLimit limits the emails to one address, so nobody's mailbox can be flooded. Everything that strangers can cause
+// counts together. Each type of notice counts separately, so that no other email can suppress it.
 var mailLimit = ratelimit.Limit{Name: "mail", Quota: 5, Window: time.Hour}
 
-// Mails are the queue of emails. It is in the database, so nothing is lost when the process stops, and any process may send
-// any email. If one stops between sending an email and recording that, it is sent twice.
+// Mails are the queue of emails. It is in the database, so nothing is lost when the process stops, and any process may
+// send any email. If one stops between sending an email and recording that, it is sent twice.
 type Mails struct {
 	db       *store.DB
 	mails    *store.Documents[Mail]
@@ -80,8 +81,8 @@ func NewMails(db *store.DB, attempts *Attempts) *Mails {
 	})}
 }
 
-// Add queues an email. An address gets only a few an hour (see mailLimit); more are dropped. It reports whether this one was
-// queued.
+// Add queues an email. An address gets only a few an hour (see mailLimit); more are dropped. It reports whether this
+// one was queued.
 func (m *Mails) Add(ctx context.Context, mail Mail) (queued bool, err error) {
 	kind := string(mail.Type)
 	if mail.Type.Asked() {
@@ -102,8 +103,9 @@ func (m *Mails) Add(ctx context.Context, mail Mail) (queued bool, err error) {
 	return true, nil
 }
 
-// Send tries to send every email that is due, one after the other. Failures are retried after a minute, then after intervals
-// that double up to an hour, for a day, unless again reports that it is pointless. It returns how many were sent.
+// Send tries to send every email that is due, one after the other. Failures are retried after a minute, then after
+// intervals that double up to an hour, for a day, unless again reports that it is pointless. It returns how many were
+// sent.
 func (m *Mails) Send(ctx context.Context, send func(context.Context, *Mail) error, again func(*Mail, error) bool) (sent int, err error) {
 	for {
 		now := m.db.Now()

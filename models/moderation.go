@@ -25,11 +25,11 @@ const suspendTogether = 50
 
 // Moderation is what administrators do to other people's content.
 //
-// A disabled account takes effect immediately, however much content it has: Posts.visible and Comments.visible check its
-// owner, who is loaded from the cache anyway. Where a list or a count would have to read every document, the change follows
-// in the background, like a removal: posts become Suspended and comments CommentSuspended, in batches, each with the counts
-// that it changes. So disabling takes as long for one post as for a hundred thousand, no list has gaps, and counts are
-// exact.
+// A disabled account takes effect immediately, however much content it has: Posts.visible and Comments.visible check
+// its owner, who is loaded from the cache anyway. Where a list or a count would have to read every document, the change
+// follows in the background, like a removal: posts become Suspended and comments CommentSuspended, in batches, each
+// with the counts that it changes. So disabling takes as long for one post as for a hundred thousand, no list has gaps,
+// and counts are exact.
 type Moderation struct {
 	db          *store.DB
 	users       *Users
@@ -117,8 +117,8 @@ func (m *Moderation) setDisabled(ctx context.Context, by Moderator, user bson.Ob
 	return true, m.events.moderated(ctx, event, by, user, "the account @"+u.Username)
 }
 
-// RemoveFactors removes every second step from the login of a user who lost theirs. It returns whose account that was, and
-// whether there were any. The password is still required.
+// RemoveFactors removes every second step from the login of a user who lost theirs. It returns whose account that was,
+// and whether there were any. The password is still required.
 func (m *Moderation) RemoveFactors(ctx context.Context, by Moderator, user bson.ObjectID) (u *User, removed bool, err error) {
 	err = m.act(ctx, by, func(ctx context.Context, _ *User) error {
 		if u, err = m.loginOf(ctx, by, user); err != nil {
@@ -194,8 +194,9 @@ func (m *Moderation) settleLater(user bson.ObjectID) {
 	m.db.Finish("suspension of "+user.Hex(), func(ctx context.Context) error { return m.Settle(ctx, user) })
 }
 
-// Settle makes all content of a user follow the state of their account. It may run concurrently, in any number of processes:
-// each one that changed something checks the account again afterwards, and continues if its state is different.
+// Settle makes all content of a user follow the state of their account. It may run concurrently, in any number of
+// processes: each one that changed something checks the account again afterwards, and continues if its state is
+// different.
 func (m *Moderation) Settle(ctx context.Context, user bson.ObjectID) error {
 	for first := true; ; first = false {
 		s, err := m.suspensions.One(ctx, store.Where("user", user))
@@ -252,7 +253,8 @@ func (m *Moderation) follow(ctx context.Context, user bson.ObjectID, disabled bo
 	return nil
 }
 
-// settled records that everything has followed, unless there is a newer change. An enabled account no longer needs a record.
+// settled records that everything has followed, unless there is a newer change. An enabled account no longer needs a
+// record.
 func (m *Moderation) settled(ctx context.Context, s *Suspension, disabled bool) error {
 	asRead := store.Where("_id", s.ID, "times", s.Times)
 	if disabled {

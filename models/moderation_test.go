@@ -479,8 +479,8 @@ func TestReports(t *testing.T) {
 	w.checkWhole(t)
 }
 
-// Of concurrent reports by one user, one counts; those of several users are in one case; none is lost while a case is being
-// closed.
+// Of concurrent reports by one user, one counts; those of several users are in one case; none is lost while a case is
+// being closed.
 func TestReportsAtOnce(t *testing.T) {
 	w, ctx := newWorld(t), context.Background()
 	_, by := w.admin(t, "ada")

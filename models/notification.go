@@ -157,8 +157,8 @@ func (m *Notifications) wanted(ctx context.Context, actor bson.ObjectID, notices
 	return wanted, nil
 }
 
-// join adds the actor to the notification and marks it unread, or creates it. If the actor is already in it, or the post or
-// comment has gone, nothing changes.
+// join adds the actor to the notification and marks it unread, or creates it. If the actor is already in it, or the
+// post or comment has gone, nothing changes.
 func (m *Notifications) join(ctx context.Context, actor bson.ObjectID, n Notice) error {
 	now, one := m.db.Now(), store.Where("user", n.To, "type", n.Type, "target", n.target())
 	until := now.Add(notificationsKept)
@@ -271,7 +271,8 @@ func (m *Notifications) Page(ctx context.Context, user bson.ObjectID, p store.Pa
 	return store.Page[Told]{Items: told, Next: page.Next}, err
 }
 
-// Unread counts the user's visible unread notifications, up to MaxUnread. It reads what Page lists, so the two never differ.
+// Unread counts the user's visible unread notifications, up to MaxUnread. It reads what Page lists, so the two never
+// differ.
 func (m *Notifications) Unread(ctx context.Context, user bson.ObjectID) (n int, err error) {
 	p := store.Paging{Limit: MaxUnread}
 	for range unreadRounds {

@@ -15,8 +15,8 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// told is what a user sees of their notifications, latest first: "like of post by carol bob", with "!" if it is unread. The
-// number of unread ones is the one in the header.
+// told is what a user sees of their notifications, latest first: "like of post by carol bob", with "!" if it is unread.
+// The number of unread ones is the one in the header.
 func (w *world) told(t testing.TB, u *User) string {
 	t.Helper()
 	w.DB.WaitRemovals() // and for other background jobs

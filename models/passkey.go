@@ -99,8 +99,8 @@ func (m *Factors) Ask(ctx context.Context, p PasskeyPurpose, user bson.ObjectID,
 	return m.challenges.Insert(ctx, c)
 }
 
-// Answered consumes a challenge. Of any number of concurrent responses, one succeeds. A response for another purpose, from
-// another place or by somebody else never does, and leaves the challenge open for the person it was issued to.
+// Answered consumes a challenge. Of any number of concurrent responses, one succeeds. A response for another purpose,
+// from another place or by somebody else never does, and leaves the challenge open for the person it was issued to.
 func (m *Factors) Answered(ctx context.Context, p PasskeyPurpose, user bson.ObjectID, where, challenge string) error {
 	filter := store.Where("hash", challengeHash(p, where, challenge), "user", store.Absent, "expiresAt", store.Where("$gt", m.db.Now()))
 	if !user.IsZero() {
@@ -165,8 +165,8 @@ func (m *Factors) RenamePasskey(ctx context.Context, user, id bson.ObjectID, nam
 // CheckPasskeyName validates a name.
 func CheckPasskeyName(name string) error { return validate(&Passkey{Name: strings.TrimSpace(name)}) }
 
-// UsePasskey records a signature of the user's passkey. A count that doesn't increase means that somebody has a copy of the
-// key, unless the device never counts. It is refused, and CopiedPasskey identifies the error.
+// UsePasskey records a signature of the user's passkey. A count that doesn't increase means that somebody has a copy of
+// the key, unless the device never counts. It is refused, and CopiedPasskey identifies the error.
 func (m *Factors) UsePasskey(ctx context.Context, p *Passkey, count int64, synced bool) error {
 	var before any = store.Where("$lt", count)
 	if count == 0 {

@@ -23,7 +23,8 @@ type PlaylistItem struct {
 
 var itemOrder = store.Order{"position", "_id"}
 
-// Items lists the posts of a playlist that was found visible. Posts that the viewer can't see at the moment are left out.
+// Items lists the posts of a playlist that was found visible. Posts that the viewer can't see at the moment are left
+// out.
 func (m *Playlists) Items(ctx context.Context, viewer bson.ObjectID, l *Playlist, p store.Paging) (store.Page[*Post], error) {
 	page, err := m.items.Page(ctx, store.Where("playlist", l.ID), itemOrder, p)
 	if err != nil {
@@ -113,8 +114,8 @@ func (m *Playlists) RemoveLater(ctx context.Context, user, post bson.ObjectID) e
 	return m.Remove(ctx, user, l.ID, post)
 }
 
-// Reorder puts the named posts of the user's playlist into this order. They share the positions that they had; all others
-// stay where they are.
+// Reorder puts the named posts of the user's playlist into this order. They share the positions that they had; all
+// others stay where they are.
 func (m *Playlists) Reorder(ctx context.Context, user, id bson.ObjectID, order []bson.ObjectID) error {
 	l, err := m.Own(ctx, user, id)
 	if err != nil {

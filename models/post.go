@@ -161,9 +161,9 @@ func NewPosts(db *store.DB, users *Users, quota int64) *Posts {
 // Published reports whether everybody may see the post, as long as its owner's account isn't disabled.
 func (p *Post) Published() bool { return p.Visibility == Public || p.Visibility == Suspended }
 
-// visible is the one place that decides who may see a post: it returns the posts that the viewer (zero: anonymous) may see,
-// in their order. Drafts and posts hidden by a moderator are visible only to their owner. Posts of a disabled account are
-// not visible.
+// visible is the one place that decides who may see a post: it returns the posts that the viewer (zero: anonymous) may
+// see, in their order. Drafts and posts hidden by a moderator are visible only to their owner. Posts of a disabled
+// account are not visible.
 func (m *Posts) visible(ctx context.Context, viewer bson.ObjectID, posts []*Post) ([]*Post, error) {
 	owners := make([]bson.ObjectID, len(posts))
 	for i, p := range posts {
@@ -391,8 +391,8 @@ func (m *Posts) restore(ctx context.Context, id bson.ObjectID) (p *Post, changed
 	return p, true, err
 }
 
-// suspend takes up to limit published posts of a disabled account out of the lists and counts, or puts them back. It returns
-// how many there were.
+// suspend takes up to limit published posts of a disabled account out of the lists and counts, or puts them back. It
+// returns how many there were.
 func (m *Posts) suspend(ctx context.Context, owner bson.ObjectID, disabled bool, limit int) (int, error) {
 	from, to := Public, Suspended
 	if !disabled {

@@ -33,8 +33,8 @@ type Report struct {
 	ExpiresAt time.Time     `bson:"expiresAt"`
 }
 
-// Case is what was reported, with all reports about it until a moderator decides. It keeps an excerpt of the content and the
-// owner's name, in case the content is deleted.
+// Case is what was reported, with all reports about it until a moderator decides. It keeps an excerpt of the content
+// and the owner's name, in case the content is deleted.
 type Case struct {
 	ID           bson.ObjectID `bson:"_id"`
 	Kind         Reportable    `bson:"kind"`
@@ -177,8 +177,8 @@ func (m *Reports) reported(ctx context.Context, user, target bson.ObjectID) (boo
 	return n > 0, err
 }
 
-// create adds a report to the open case of its target, or to a new one. It writes the case too, so that the case can't be
-// closed at the same moment without this report.
+// create adds a report to the open case of its target, or to a new one. It writes the case too, so that the case can't
+// be closed at the same moment without this report.
 func (m *Reports) create(ctx context.Context, c Case, r *Report) error {
 	now := m.db.Now()
 	open, err := m.cases.Update(ctx, store.Where("target", c.Target, "closing", bson.ObjectID{}), bson.D{store.Set("lastAt", now)})

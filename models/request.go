@@ -38,8 +38,8 @@ type Result struct {
 
 const (
 	requestsKept = 24 * time.Hour
-	// TurnTime is how long an attempt may go without renewing. After that its process counts as dead, and the next attempt
-	// takes over.
+	// TurnTime is how long an attempt may go without renewing. After that its process counts as dead, and the next
+	// attempt takes over.
 	TurnTime = 30 * time.Second
 )
 
@@ -62,8 +62,8 @@ func NewRequests(db *store.DB, key string) *Requests {
 }
 
 // Take takes the turn of a request, or returns its stored result. An error with RetryAfter means that another attempt,
-// perhaps in another process, is working on it. The route is its method and path; the content is whatever distinguishes it
-// from other requests.
+// perhaps in another process, is working on it. The route is its method and path; the content is whatever distinguishes
+// it from other requests.
 func (m *Requests) Take(ctx context.Context, user bson.ObjectID, route, key string, content []byte) (*Request, error) {
 	now := m.db.Now()
 	r := &Request{
@@ -94,8 +94,8 @@ func (m *Requests) Take(ctx context.Context, user bson.ObjectID, route, key stri
 	return m.takeOver(ctx, first, r)
 }
 
-// takeOver replaces an attempt that is dead with r. Of several that try, one succeeds. None does if the attempt was only
-// slow and has renewed its lease.
+// takeOver replaces an attempt that is dead with r. Of several that try, one succeeds. None does if the attempt was
+// only slow and has renewed its lease.
 func (m *Requests) takeOver(ctx context.Context, dead, r *Request) (*Request, error) {
 	taken, err := m.requests.Update(ctx, store.Where("_id", dead.ID, "turn", dead.Turn, "until", dead.Until, "changed", dead.Changed), bson.D{
 		store.Set("content", r.Content, "turn", r.Turn, "until", r.Until, "changed", false, "expiresAt", r.ExpiresAt), store.Unset("result"),
@@ -112,9 +112,9 @@ func errBusy(wait time.Duration) *apperr.Error {
 	return e
 }
 
-// Within returns the context for the request's changes. Every change made with it is committed together with a note that the
-// request has changed something, and not at all if another attempt has its turn. So nothing is done twice, whenever a
-// process stops.
+// Within returns the context for the request's changes. Every change made with it is committed together with a note
+// that the request has changed something, and not at all if another attempt has its turn. So nothing is done twice,
+// whenever a process stops.
 func (m *Requests) Within(ctx context.Context, r *Request) context.Context {
 	return store.WithFence(ctx, func(ctx context.Context) error {
 		_, err := m.requests.Update(ctx, m.turn(r), bson.D{store.Set("changed", true)})

@@ -11,8 +11,8 @@ const staffWords = `
 	mod moderation moderator moderators mods noreply no-reply official operator owner postmaster robot root security
 	service staff superuser support sysadmin system team trust verified webmaster`
 
-// siteWords are usernames that people would take for a part of the site. They include the first segment of every path, which
-// a test of the routes checks.
+// siteWords are usernames that people would take for a part of the site. They include the first segment of every path,
+// which a test of the routes checks.
 const siteWords = `
 	account accounts api app article assets auth blocks blog channel channels comments community confirm console contact copyright
 	confirm-email create dashboard dev docs download email everyone export favicon.ico feed feeds follow forgot forgot-password guest

@@ -44,16 +44,16 @@ func newRules() *validator.Validate {
 // normalText is the stored form of text with several lines.
 func normalText(s string) string { return strings.TrimSpace(strings.ReplaceAll(s, "\r\n", "\n")) }
 
-// plain reports whether text has no control characters except the allowed ones. Text of only spaces has already been trimmed
-// to nothing.
+// plain reports whether text has no control characters except the allowed ones. Text of only spaces has already been
+// trimmed to nothing.
 func plain(s, allowed string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
 		return unicode.IsControl(r) && !strings.ContainsRune(allowed, r)
 	})
 }
 
-// shows reports whether a character is visible: not a space, mark, format character, filler (ᅠ) or one of the blank symbols.
-// Text needs at least one; besides it, all of those are allowed (emoji sequences, Persian with its joiners).
+// shows reports whether a character is visible: not a space, mark, format character, filler (ᅠ) or one of the blank
+// symbols. Text needs at least one; besides it, all of those are allowed (emoji sequences, Persian with its joiners).
 func shows(r rune) bool {
 	const blankBraille, nullNotehead = 0x2800, 0x1d159
 	return (unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsPunct(r) || unicode.IsSymbol(r)) &&

@@ -12,8 +12,8 @@ import (
 )
 
 // Search works by keywords: each post and each user keeps its words in an indexed array. The rarest word of the query
-// selects the candidates, which are read, compared with the whole query, and ranked in memory. The frequency of a word is
-// counted in the index alone, and only up to maxCandidates, so neither a common word nor a large site makes a search
+// selects the candidates, which are read, compared with the whole query, and ranked in memory. The frequency of a word
+// is counted in the index alone, and only up to maxCandidates, so neither a common word nor a large site makes a search
 // expensive.
 
 const (
@@ -82,8 +82,8 @@ func candidates[T any](ctx context.Context, docs *store.Documents[T], q words.Qu
 	return unfinished(ctx, docs, q.Prefix, latest, most)
 }
 
-// rarest is the word of a query that the fewest documents have, and how many, counted up to maxCandidates. The unfinished
-// word isn't counted: if it is alone, the result is the empty word, which every document has.
+// rarest is the word of a query that the fewest documents have, and how many, counted up to maxCandidates. The
+// unfinished word isn't counted: if it is alone, the result is the empty word, which every document has.
 func rarest[T any](ctx context.Context, docs *store.Documents[T], q words.Query) (word string, n int, err error) {
 	n = maxCandidates
 	for i, w := range append(slices.Clone(q.Tags), q.Words...) {
@@ -115,8 +115,8 @@ type field struct {
 	words []string
 }
 
-// worth scores how well fields match a query: for each word, the best field that has it, with a bonus for a whole word over
-// a prefix; 0 if a word is missing.
+// worth scores how well fields match a query: for each word, the best field that has it, with a bonus for a whole word
+// over a prefix; 0 if a word is missing.
 func worth(q words.Query, tags []string, fields ...field) (sum int) {
 	for _, tag := range q.Tags {
 		if !slices.Contains(tags, tag) {
@@ -231,8 +231,8 @@ func (m *Posts) ranked(ctx context.Context, viewer bson.ObjectID, query words.Qu
 
 var latestPosts = store.Order{"-publishedAt", "-_id"}
 
-// found are the candidates, without duplicates: posts with the words, and the latest posts of channels whose name has one of
-// them.
+// found are the candidates, without duplicates: posts with the words, and the latest posts of channels whose name has
+// one of them.
 func (m *Posts) found(ctx context.Context, query words.Query) ([]*Post, error) {
 	namesakes, err := m.users.namesakes(ctx, query)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"tokentube/utils/token"
 )
 
-// Session is one login on one device. The refresh tokens that succeed one another in it are its family: one is current, the
-// last few are remembered. No token is stored, only what is needed to recognise it and to make it again.
+// Session is one login on one device. The refresh tokens that succeed one another in it are its family: one is current,
+// the last few are remembered. No token is stored, only what is needed to recognise it and to make it again.
 type Session struct {
 	ID         bson.ObjectID `bson:"_id"`
 	User       bson.ObjectID `bson:"user"`
@@ -84,8 +84,8 @@ const (
 // ErrSessionOver: the session doesn't exist, has expired, or has ended.
 var ErrSessionOver = errors.New("the session is over")
 
-// ErrTokenReused: a refresh token was used after its successor. One of its two holders is a thief, so the session has ended
-// for both.
+// ErrTokenReused: a refresh token was used after its successor. One of its two holders is a thief, so the session has
+// ended for both.
 var ErrTokenReused = errors.New("a replaced refresh token was used again")
 
 // SessionPolicy defines how long sessions and their tokens last.
@@ -157,15 +157,15 @@ func (m *Sessions) Create(ctx context.Context, user bson.ObjectID, remember bool
 // proofLasts is how long a confirmation lasts.
 const proofLasts = 10 * time.Minute
 
-// Proved reports whether the user confirmed who they are within the last ten minutes, by the login that started the session
-// or later. A token alone only proves that somebody did so once, and it can be stolen.
+// Proved reports whether the user confirmed who they are within the last ten minutes, by the login that started the
+// session or later. A token alone only proves that somebody did so once, and it can be stolen.
 func (s *Session) Proved(now time.Time) bool { return now.Sub(s.ProvedAt).Abs() < proofLasts }
 
 // ProvedUntil is until when no confirmation is needed.
 func (s *Session) ProvedUntil() time.Time { return s.ProvedAt.Add(proofLasts) }
 
-// Prove records that the user has just confirmed who they are. It doesn't touch the session's tokens, so it can't conflict
-// with a concurrent renewal.
+// Prove records that the user has just confirmed who they are. It doesn't touch the session's tokens, so it can't
+// conflict with a concurrent renewal.
 func (m *Sessions) Prove(ctx context.Context, user, id bson.ObjectID) (*Session, error) {
 	s, err := m.sessions.Update(ctx, m.live("_id", id, "user", user), bson.D{store.Set("provedAt", m.db.Now())})
 	if apperr.Is(err, apperr.NotFound) {
@@ -193,8 +193,8 @@ func (m *Sessions) ByID(ctx context.Context, id bson.ObjectID) (*Session, error)
 	return m.ifLive(m.sessions.ByID(ctx, id))
 }
 
-// Cached is ByID from the cache: in processes other than the one that made a change, it may be up to store.CachedFor old.
-// The session is shared, so don't change it.
+// Cached is ByID from the cache: in processes other than the one that made a change, it may be up to store.CachedFor
+// old. The session is shared, so don't change it.
 func (m *Sessions) Cached(ctx context.Context, id bson.ObjectID) (*Session, error) {
 	return m.ifLive(m.sessions.Cached(ctx, id))
 }
@@ -230,12 +230,12 @@ func (m *Sessions) live(conditions ...any) bson.D {
 	return append(store.Where(conditions...), store.Where("revokedAt", store.Absent, "expiresAt", store.Where("$gt", m.db.Now()))...)
 }
 
-// Rotate exchanges the refresh token with this jti. Of any number of concurrent callers, exactly one replaces the current
-// token. The others, and callers within the grace period or whose response was lost, get the same successor: Current of the
-// returned session. First is true for the caller that replaced it.
+// Rotate exchanges the refresh token with this jti. Of any number of concurrent callers, exactly one replaces the
+// current token. The others, and callers within the grace period or whose response was lost, get the same successor:
+// Current of the returned session. First is true for the caller that replaced it.
 func (m *Sessions) Rotate(ctx context.Context, id bson.ObjectID, jti string, d Device) (s *Session, first bool, err error) {
-	// A round is only lost to another rotation, after which the token is no longer current, or to MarkSeen, which writes
-	// once: three rounds are always enough.
+	// A round is only lost to another rotation, after which the token is no longer current, or to MarkSeen, which
+	// writes once: three rounds are always enough.
 	for range 3 {
 		s, err := m.CheckRefreshToken(ctx, id, jti)
 		if err != nil || s.Current.ID != jti {
@@ -249,8 +249,8 @@ func (m *Sessions) Rotate(ctx context.Context, id bson.ObjectID, jti string, d D
 	return nil, false, ErrSessionOver // ended between the read and the write
 }
 
-// CheckRefreshToken loads the session of a refresh token, bypassing the cache, if the token is still accepted. Reuse of a
-// replaced token whose successor is in use is theft, and ends the session.
+// CheckRefreshToken loads the session of a refresh token, bypassing the cache, if the token is still accepted. Reuse of
+// a replaced token whose successor is in use is theft, and ends the session.
 func (m *Sessions) CheckRefreshToken(ctx context.Context, id bson.ObjectID, jti string) (*Session, error) {
 	s, err := m.ByID(ctx, id)
 	if err != nil {
@@ -278,7 +278,8 @@ func (s *Session) accepts(jti string, now time.Time) bool {
 	return false
 }
 
-// replaceCurrent makes the next token current, in one write that only succeeds if the session is exactly as it was read.
+// replaceCurrent makes the next token current, in one write that only succeeds if the session is exactly as it was
+// read.
 func (m *Sessions) replaceCurrent(ctx context.Context, s *Session, d Device) (*Session, error) {
 	now := m.db.Now()
 	next := m.nextToken(s, now)
@@ -296,8 +297,8 @@ func (m *Sessions) unchanged(s *Session) bson.D {
 	return m.live("_id", s.ID, "current.jti", s.Current.ID, "current.seen", s.Current.Seen)
 }
 
-// startGrace starts the grace period of replaced tokens that have none yet: their successor was used, so requests that still
-// come with one of them get the grace period.
+// startGrace starts the grace period of replaced tokens that have none yet: their successor was used, so requests that
+// still come with one of them get the grace period.
 func (m *Sessions) startGrace(recent []RecentToken, now time.Time) []RecentToken {
 	started := make([]RecentToken, 0, len(recent)+1)
 	until := now.Add(m.policy.Grace)
@@ -320,8 +321,8 @@ func (m *Sessions) MarkSeen(ctx context.Context, s *Session) error {
 	return err
 }
 
-// End ends a live session of the user and returns it as it is then. Other users' sessions and ended ones are not found: of
-// several callers that end a session, only one succeeds, so the event is logged once.
+// End ends a live session of the user and returns it as it is then. Other users' sessions and ended ones are not found:
+// of several callers that end a session, only one succeeds, so the event is logged once.
 func (m *Sessions) End(ctx context.Context, user, id bson.ObjectID, why EndReason) (*Session, error) {
 	return m.sessions.Update(ctx, m.live("_id", id, "user", user), bson.D{store.Set("revokedAt", m.db.Now(), "revokedFor", why)})
 }

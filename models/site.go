@@ -1,5 +1,5 @@
-// Package models holds the site's documents, one file for each kind: its fields, rules, indexes and queries. A query for
-// somebody's own documents takes that user's id first, so it can't reach anybody else's.
+// Package models holds the site's documents, one file for each kind: its fields, rules, indexes and queries. A query
+// for somebody's own documents takes that user's id first, so it can't reach anybody else's.
 //
 // Does not belong here: what all documents share (models/store), HTTP, cookies, templates.
 package models

@@ -49,8 +49,8 @@ func (m *Subscriptions) Add(ctx context.Context, user, channel bson.ObjectID) er
 	})
 }
 
-// refuseBlocked runs in the transaction of the subscription. Both it and a block write the channel's account, so if they are
-// concurrent, the second one sees the first.
+// refuseBlocked runs in the transaction of the subscription. Both it and a block write the channel's account, so if
+// they are concurrent, the second one sees the first.
 func (m *Subscriptions) refuseBlocked(ctx context.Context, user, channel bson.ObjectID) error {
 	blocked, err := m.blocks.Of(ctx, user, []bson.ObjectID{channel})
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Turn is a lease on a job that must not run twice at once, in any process. Its id is a hash of the job's name. It expires if
-// its process dies.
+// Turn is a lease on a job that must not run twice at once, in any process. Its id is a hash of the job's name. It
+// expires if its process dies.
 type Turn struct {
 	ID     bson.ObjectID `bson:"_id"`
 	Holder bson.ObjectID `bson:"holder"` // names the run
@@ -61,8 +61,8 @@ func (m *Turns) Live(ctx context.Context, t *Turn) error {
 	return err
 }
 
-// Within returns the context for the run's changes. It fences them: no unit of changes is made with it once another run holds
-// the turn, however long this process was suspended.
+// Within returns the context for the run's changes. It fences them: no unit of changes is made with it once another run
+// holds the turn, however long this process was suspended.
 func (m *Turns) Within(ctx context.Context, t *Turn) context.Context {
 	return store.WithFence(ctx, func(ctx context.Context) error { return m.Live(ctx, t) })
 }

@@ -55,8 +55,8 @@ func (u *User) Address() string {
 	return u.Email
 }
 
-// GenerateAccessToken makes the short-lived token that authenticates requests. It identifies the user, the session, and the
-// refresh token that it was made with, which tells the session that its newest refresh token has arrived.
+// GenerateAccessToken makes the short-lived token that authenticates requests. It identifies the user, the session, and
+// the refresh token that it was made with, which tells the session that its newest refresh token has arrived.
 func (u *User) GenerateAccessToken(tokens *token.Tokens, s *Session, now time.Time) (string, error) {
 	return tokens.Access.Sign(token.Claims{
 		UserID:    u.ID.Hex(),
@@ -73,8 +73,8 @@ func (u *User) GenerateAccessToken(tokens *token.Tokens, s *Session, now time.Ti
 	})
 }
 
-// GenerateRefreshToken makes the long-lived token that is exchanged for new access tokens. All its claims are kept in the
-// session, so that the same token can be made again for a browser that didn't receive it (see Sessions.Rotate).
+// GenerateRefreshToken makes the long-lived token that is exchanged for new access tokens. All its claims are kept in
+// the session, so that the same token can be made again for a browser that didn't receive it (see Sessions.Rotate).
 func (u *User) GenerateRefreshToken(tokens *token.Tokens, s *Session) (string, error) {
 	return tokens.Refresh.Sign(token.Claims{
 		UserID:    u.ID.Hex(),
@@ -86,8 +86,8 @@ func (u *User) GenerateRefreshToken(tokens *token.Tokens, s *Session) (string, e
 	})
 }
 
-// GenerateSecondStepToken makes the token that is held between the two steps of a login. The password was correct, and the
-// token is good only for the second step. Once is the id that makes it valid only once (see Links).
+// GenerateSecondStepToken makes the token that is held between the two steps of a login. The password was correct, and
+// the token is good only for the second step. Once is the id that makes it valid only once (see Links).
 func (u *User) GenerateSecondStepToken(tokens *token.Tokens, once string, remember bool, now time.Time) (string, error) {
 	return tokens.Second.Sign(token.Claims{
 		UserID:    u.ID.Hex(),
@@ -123,8 +123,8 @@ func NewUsers(db *store.DB) *Users {
 	})}
 }
 
-// normalName is the form in which a username or email address is stored and looked up, at registration, at login and after a
-// change.
+// normalName is the form in which a username or email address is stored and looked up, at registration, at login and
+// after a change.
 func normalName(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
 // Check normalises the user's fields and validates them.
@@ -166,8 +166,8 @@ func (m *Users) Check(ctx context.Context, u *User) error {
 	return faults
 }
 
-// checkFree reports a name or an address that is taken. A user who will have to confirm the address may have a claimable
-// one.
+// checkFree reports a name or an address that is taken. A user who will have to confirm the address may have a
+// claimable one.
 func (m *Users) checkFree(ctx context.Context, field, value string, claims bool) error {
 	taken, err := m.users.Taken(ctx, field, value)
 	if err != nil || !taken {
@@ -203,8 +203,8 @@ func (m *Users) ByID(ctx context.Context, id bson.ObjectID) (*User, error) {
 	return m.users.ByID(ctx, id)
 }
 
-// Cached is ByID from the cache: in processes other than the one that made a change, it may be up to store.CachedFor old.
-// The user is shared, so don't change it.
+// Cached is ByID from the cache: in processes other than the one that made a change, it may be up to store.CachedFor
+// old. The user is shared, so don't change it.
 func (m *Users) Cached(ctx context.Context, id bson.ObjectID) (*User, error) {
 	return m.users.Cached(ctx, id)
 }
@@ -235,8 +235,8 @@ func NormalEmail(text string) (string, error) {
 	return in.Email, validate(&in)
 }
 
-// ByLogin finds the user by the username or email address that was entered at login. Usernames have no "@", so no name can
-// be mistaken for somebody else's address.
+// ByLogin finds the user by the username or email address that was entered at login. Usernames have no "@", so no name
+// can be mistaken for somebody else's address.
 func (m *Users) ByLogin(ctx context.Context, identifier string) (*User, error) {
 	identifier = normalName(identifier)
 	if strings.Contains(identifier, "@") {
@@ -284,8 +284,8 @@ func (m *Users) named(ctx context.Context, names []string) ([]*User, error) {
 	return m.users.List(ctx, store.Where("username", store.In(names)), nil, len(names))
 }
 
-// UserChanges are the fields that a user may edit; nil leaves one as it is. Email is only for a site that can't send email:
-// a new address counts as confirmed.
+// UserChanges are the fields that a user may edit; nil leaves one as it is. Email is only for a site that can't send
+// email: a new address counts as confirmed.
 type UserChanges struct{ Username, Email, FullName, Bio *string }
 
 // Update changes the given fields and returns the updated user.
@@ -324,14 +324,14 @@ func (m *Users) Update(ctx context.Context, id bson.ObjectID, c UserChanges) (*U
 	return m.users.Update(ctx, store.Where("_id", id), update)
 }
 
-// SetPassword replaces the hash if it is still the old one: of two concurrent changes, the second one's old password is no
-// longer correct.
+// SetPassword replaces the hash if it is still the old one: of two concurrent changes, the second one's old password is
+// no longer correct.
 func (m *Users) SetPassword(ctx context.Context, id bson.ObjectID, old, hash string) (*User, error) {
 	return m.users.Update(ctx, store.Where("_id", id, "passwordHash", old), bson.D{store.Set("passwordHash", hash)})
 }
 
-// ConfirmPassword fails with not found if the password has changed or the account was disabled since the user was loaded. It
-// is a write, so a login and a concurrent password change wait for each other.
+// ConfirmPassword fails with not found if the password has changed or the account was disabled since the user was
+// loaded. It is a write, so a login and a concurrent password change wait for each other.
 func (m *Users) ConfirmPassword(ctx context.Context, u *User) error {
 	_, err := m.users.Update(ctx, store.Where("_id", u.ID, "passwordHash", u.PasswordHash, "disabledAt", store.Absent), bson.D{store.Set("loginAt", m.db.Now())})
 	return err
@@ -405,8 +405,8 @@ func (m *Users) setDisabled(ctx context.Context, id bson.ObjectID, disabled bool
 	return u, false, err
 }
 
-// while fails with not found unless the account is still disabled, or enabled. It is a write, so it and a concurrent change
-// of that state wait for each other.
+// while fails with not found unless the account is still disabled, or enabled. It is a write, so it and a concurrent
+// change of that state wait for each other.
 func (m *Users) while(ctx context.Context, id bson.ObjectID, disabled bool) error {
 	as := store.Where("_id", id, "disabledAt", store.Where("$exists", disabled))
 	_, err := m.users.Update(ctx, as, bson.D{store.Set("followedAt", m.db.Now())})

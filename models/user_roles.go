@@ -11,8 +11,8 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Admin is the role of people who may manage the whole site. No request can grant or revoke a role: that takes the admin
-// command.
+// Admin is the role of people who may manage the whole site. No request can grant or revoke a role: that takes the
+// admin command.
 const Admin = "admin"
 
 const rolesPerUser = 20
@@ -22,8 +22,8 @@ var roleNames = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,29}$`)
 // HasRole reports whether the user has the role.
 func (u *User) HasRole(role string) bool { return slices.Contains(u.Roles, role) }
 
-// SetRoles replaces the user's roles. RequireRole bypasses the cache, so revoking a role takes effect immediately; access
-// tokens show it from the next one on.
+// SetRoles replaces the user's roles. RequireRole bypasses the cache, so revoking a role takes effect immediately;
+// access tokens show it from the next one on.
 func (m *Users) SetRoles(ctx context.Context, id bson.ObjectID, roles []string) (*User, error) {
 	roles = slices.Clone(roles)
 	slices.Sort(roles)
@@ -42,8 +42,8 @@ func (m *Users) WithRole(ctx context.Context, role string) (users []*User, err e
 	return users, err
 }
 
-// actingAdmin loads an administrator whose account is enabled. It is a write, so an administrator's act and a concurrent
-// loss of their rights wait for each other.
+// actingAdmin loads an administrator whose account is enabled. It is a write, so an administrator's act and a
+// concurrent loss of their rights wait for each other.
 func (m *Users) actingAdmin(ctx context.Context, id bson.ObjectID) (*User, error) {
 	u, err := m.users.Update(ctx, store.Where("_id", id, "roles", Admin, "disabledAt", store.Absent), bson.D{store.Set("actedAt", m.db.Now())})
 	if apperr.Is(err, apperr.NotFound) {
@@ -52,8 +52,8 @@ func (m *Users) actingAdmin(ctx context.Context, id bson.ObjectID) (*User, error
 	return u, err
 }
 
-// checkOtherAdmins refuses to leave the site without an administrator when this account is disabled. It reads all users: it
-// is for the command line. An administrator who disables another one remains themselves.
+// checkOtherAdmins refuses to leave the site without an administrator when this account is disabled. It reads all
+// users: it is for the command line. An administrator who disables another one remains themselves.
 func (m *Users) checkOtherAdmins(ctx context.Context, id bson.ObjectID) error {
 	admins, err := m.WithRole(ctx, Admin)
 	if err != nil {

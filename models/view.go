@@ -42,8 +42,8 @@ func NewViews(db *store.DB, posts *Posts, key string) *Views {
 	})}
 }
 
-// Add counts a view once per viewer and hour. The viewer is a user's id, or something that distinguishes viewers who aren't
-// logged in. It reports whether this view counted. A view isn't worth a transaction: a crash may lose one.
+// Add counts a view once per viewer and hour. The viewer is a user's id, or something that distinguishes viewers who
+// aren't logged in. It reports whether this view counted. A view isn't worth a transaction: a crash may lose one.
 func (m *Views) Add(ctx context.Context, post bson.ObjectID, viewer string) (counted bool, err error) {
 	hash := hmac.New(sha256.New, m.key)
 	hash.Write([]byte(viewer))

@@ -15,8 +15,8 @@ import (
 // mostQueries is how many queries a page makes at most, whatever it shows.
 const mostQueries = 24
 
-// No page makes more queries when there is more to show. The routes are found in the engine, and what they show is made by
-// its other routes, so that a new page needs no edit here.
+// No page makes more queries when there is more to show. The routes are found in the engine, and what they show is made
+// by its other routes, so that a new page needs no edit here.
 func TestPagesMakeAFixedNumberOfQueries(t *testing.T) {
 	few, many := queriesOfPages(t, 3), queriesOfPages(t, 18)
 	if len(many) < 40 || many["GET /api/v1/feed"] == 0 || many["GET /api/v1/comments/:id"] == 0 {
@@ -43,8 +43,8 @@ func TestAPageThatAsksOnceForEachIsFound(t *testing.T) {
 	}
 }
 
-// crowded is a user of a site with n of everything that users make: other users, each with posts, and whatever this user
-// can make, add or send with each of them.
+// crowded is a user of a site with n of everything that users make: other users, each with posts, and whatever this
+// user can make, add or send with each of them.
 func crowded(t *testing.T, site *testsite.Site, n int) *testsite.Client {
 	t.Helper()
 	alice := site.User("alice")

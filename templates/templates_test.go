@@ -155,8 +155,8 @@ func (x *crawler) furnish() {
 	x.moderate(x.site.SignIn("alice"), bob)
 }
 
-// moderate reports posts, comments and a channel, with an attack as the text, and has an administrator hide them all but
-// the channel, whose case stays open.
+// moderate reports posts, comments and a channel, with an attack as the text, and has an administrator hide them all
+// but the channel, whose case stays open.
 func (x *crawler) moderate(alice, bob *testsite.Client) {
 	dave := x.site.SignIn("dave")
 	post := alice.JSON("POST", "/api/v1/tweets", testsite.M{"content": attack("reported")}).Status(http.StatusCreated).ID()

@@ -36,8 +36,8 @@ type countdown struct {
 	For          string `json:"for"`
 }
 
-// watchers are the event streams to notify when something happens to a session. Those of other processes on the same database
-// are notified through it.
+// watchers are the event streams to notify when something happens to a session. Those of other processes on the same
+// database are notified through it.
 type watchers struct {
 	shared *models.Broadcasts // nil: no other process shares the database
 	log    *slog.Logger
@@ -71,8 +71,8 @@ func (w *watchers) watch(id bson.ObjectID) (told chan news, done func()) {
 	}
 }
 
-// tell notifies the streams of the session, without waiting for any of them. If processes share the database, the news goes
-// there, and the streams of this process only learn that they should read it: so no stream gets anything twice.
+// tell notifies the streams of the session, without waiting for any of them. If processes share the database, the news
+// goes there, and the streams of this process only learn that they should read it: so no stream gets anything twice.
 func (w *watchers) tell(ctx context.Context, id bson.ObjectID, n news) {
 	if w.shared != nil {
 		if err := w.send(ctx, id, n); err != nil {

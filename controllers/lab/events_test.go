@@ -59,8 +59,8 @@ func steps(t *testing.T, site *testsite.Site, cookies map[string]string, last st
 	return titles
 }
 
-// A stream gets the steps of a run at once in the same process, and about a second later in another; each once, in order, and
-// to the end, even if the run ends the session.
+// A stream gets the steps of a run at once in the same process, and about a second later in another; each once, in
+// order, and to the end, even if the run ends the session.
 func TestStepsReachEveryProcess(t *testing.T) {
 	one := testsite.New(t)
 	sites := map[string]*testsite.Site{"the same process": one}

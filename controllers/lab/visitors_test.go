@@ -19,8 +19,8 @@ import (
 	"tokentube/models"
 )
 
-// kept is everything that a site has stored: documents by their bytes, and files by name and size. Those of guests don't
-// count.
+// kept is everything that a site has stored: documents by their bytes, and files by name and size. Those of guests
+// don't count.
 func kept(t *testing.T, site *testsite.Site) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -44,8 +44,8 @@ func kept(t *testing.T, site *testsite.Site) map[string]string {
 // ofGuests is how the names of the guests' collections start.
 const ofGuests = "guests_"
 
-// A visitor presses every button, and each shows what it claims. Afterwards, the site's documents, the media folder and the
-// site's cookies are unchanged, and ten minutes later, nothing else is left.
+// A visitor presses every button, and each shows what it claims. Afterwards, the site's documents, the media folder and
+// the site's cookies are unchanged, and ten minutes later, nothing else is left.
 func TestVisitorsLeaveNothingBehind(t *testing.T) {
 	site := testsite.New(t)
 	site.User("alice")

@@ -52,9 +52,9 @@ const (
 	apart = 31 * time.Hour
 )
 
-// Fill adds what isn't there yet. So it may be stopped at any moment and run again, and a second run adds nothing; each gives
-// the login a new password. While another run is active, in any process, it returns a conflict. A run that died blocks others
-// for models.TurnTime.
+// Fill adds what isn't there yet. So it may be stopped at any moment and run again, and a second run adds nothing; each
+// gives the login a new password. While another run is active, in any process, it returns a conflict. A run that died
+// blocks others for models.TurnTime.
 func (f Filler) Fill(ctx context.Context) (Added, error) {
 	turn, err := f.Site.Turns.Take(ctx, "sample content")
 	if err != nil {
@@ -73,8 +73,8 @@ func (f Filler) Fill(ctx context.Context) (Added, error) {
 	return f.fill(ctx)
 }
 
-// keep renews the turn until ctx ends, also while files are stored and nothing is written to the database. If another run
-// gets the turn nevertheless, this one can't write anything more.
+// keep renews the turn until ctx ends, also while files are stored and nothing is written to the database. If another
+// run gets the turn nevertheless, this one can't write anything more.
 func (f Filler) keep(ctx context.Context, turn *models.Turn) {
 	tick := time.NewTicker(models.TurnTime / 3)
 	defer tick.Stop()

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// At is the open database with another clock. Register the kinds again; the indexes exist. Close waits for its background
-// work, and leaves the database itself open. Its caches may be up to CachedFor behind the original's, as in another process.
+// At is the open database with another clock. Register the kinds again; the indexes exist. Close waits for its
+// background work, and leaves the database itself open. Its caches may be up to CachedFor behind the original's, as in
+// another process.
 func (db *DB) At(clock func() time.Time) *DB {
 	return newDB(lent{db.engine}, Settings{Files: db.files, Now: clock, Log: db.log})
 }

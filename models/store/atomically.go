@@ -16,9 +16,9 @@ func unitOf(ctx context.Context) *unit {
 // Atomically runs do so that either everything that it writes with the given context happens, or nothing does. A nested
 // Atomically is part of the outer one.
 //
-// do may run more than once, so it must not modify state that it doesn't initialise. It may only call the database, only
-// with its own context, and nothing slow: with the embedded engine, all other writers wait for it. An error of a write rolls
-// everything back, even if do ignores it.
+// do may run more than once, so it must not modify state that it doesn't initialise. It may only call the database,
+// only with its own context, and nothing slow: with the embedded engine, all other writers wait for it. An error of a
+// write rolls everything back, even if do ignores it.
 //
 // A MongoDB without transactions (a standalone server) runs the steps one by one. Write children before their parents'
 // counts: then a crash in between leaves at worst a wrong count, which Repair corrects.
@@ -46,8 +46,8 @@ func (db *DB) Atomically(ctx context.Context, do func(ctx context.Context) error
 
 type fenceKey struct{}
 
-// WithFence adds a condition to everything that is changed with the context: the fence runs first, in the same unit, and an
-// error from it rolls the unit back. Whatever the fence writes is committed with the rest.
+// WithFence adds a condition to everything that is changed with the context: the fence runs first, in the same unit,
+// and an error from it rolls the unit back. Whatever the fence writes is committed with the rest.
 func WithFence(ctx context.Context, fence func(ctx context.Context) error) context.Context {
 	return context.WithValue(ctx, fenceKey{}, fence)
 }

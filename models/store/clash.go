@@ -13,8 +13,8 @@ import (
 // clashesShown is how many values, and how many documents of each, are named.
 const clashesShown = 5
 
-// makeIndexes makes the indexes of a kind. If an index must be unique and the documents aren't, the error names those that
-// clash.
+// makeIndexes makes the indexes of a kind. If an index must be unique and the documents aren't, the error names those
+// that clash.
 func (db *DB) makeIndexes(ctx context.Context, k *kind) error {
 	err := db.engine.ensureIndexes(ctx, k.Name, k.Indexes)
 	if err == nil {
@@ -63,8 +63,8 @@ type clash struct {
 	ids    []string // the first of them
 }
 
-// clashes lists the values that several documents share in these fields. Since there is no index yet, it reads all documents
-// once.
+// clashes lists the values that several documents share in these fields. Since there is no index yet, it reads all
+// documents once.
 func clashes(ctx context.Context, k *kind, fields []string) (string, error) {
 	var tops []string
 	for _, field := range fields {
@@ -91,8 +91,8 @@ func clashes(ctx context.Context, k *kind, fields []string) (string, error) {
 	return describe(inOrder), err
 }
 
-// show formats the fields of a document so that two lines are equal exactly if the documents clash: a missing field is null,
-// as in the index.
+// show formats the fields of a document so that two lines are equal exactly if the documents clash: a missing field is
+// null, as in the index.
 func show(doc bson.Raw, fields []string) string {
 	parts := make([]string, len(fields))
 	for i, field := range fields {

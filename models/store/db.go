@@ -1,5 +1,5 @@
-// Package store is what all documents share: the database, transactions, the registry of kinds of documents, counts, paging,
-// removal, repair, and the translation of database errors.
+// Package store is what all documents share: the database, transactions, the registry of kinds of documents, counts,
+// paging, removal, repair, and the translation of database errors.
 //
 // Does not belong here: a user, a post or any other document by name (models), HTTP.
 package store
@@ -146,9 +146,10 @@ func scanLog(log *slog.Logger, warns *atomic.Bool) func(collection string, field
 	}
 }
 
-// Prepare makes the indexes that the kinds need, fills in derived fields that documents of earlier versions lack, resumes
-// removals that an earlier process left unfinished, and removes files that no document names and partial files, now and once
-// a day. From then on, the log warns about queries without an index. Repair, which reads everything, doesn't need Prepare.
+// Prepare makes the indexes that the kinds need, fills in derived fields that documents of earlier versions lack,
+// resumes removals that an earlier process left unfinished, and removes files that no document names and partial files,
+// now and once a day. From then on, the log warns about queries without an index. Repair, which reads everything,
+// doesn't need Prepare.
 func (db *DB) Prepare(ctx context.Context) error {
 	for _, k := range db.kinds {
 		if err := db.makeIndexes(ctx, k); err != nil {
@@ -209,7 +210,8 @@ func (db *DB) Now() time.Time { return db.clock().UTC().Truncate(time.Millisecon
 // Shared reports whether other processes may use the same data.
 func (db *DB) Shared() bool { return !db.engine.alone() }
 
-// Background runs work that no request waits for. Its context ends with ctx, and at the latest when the database is closed.
+// Background runs work that no request waits for. Its context ends with ctx, and at the latest when the database is
+// closed.
 func (db *DB) Background(work func(ctx context.Context)) {
 	db.work.running.Add(1)
 	db.jobs.Go(func() {
@@ -222,8 +224,8 @@ func (db *DB) Background(work func(ctx context.Context)) {
 // work counts background work.
 type work struct{ running, done, failed atomic.Int64 }
 
-// Work returns the background work that is running, the work finished since startup, and the number of failures, including
-// those that were retried.
+// Work returns the background work that is running, the work finished since startup, and the number of failures,
+// including those that were retried.
 func (db *DB) Work() (running, done, failed int64) {
 	return db.work.running.Load(), db.work.done.Load(), db.work.failed.Load()
 }

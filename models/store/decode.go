@@ -11,7 +11,8 @@ import (
 )
 
 // decoder fills structs of one type from documents, like bson.Unmarshal. It analyses the type once, and sets fields of
-// common types directly. The driver does several lookups and allocations per field, which was a third of the cost of a feed.
+// common types directly. The driver does several lookups and allocations per field, which was a third of the cost of a
+// feed.
 type decoder struct{ fields []decoderField }
 
 type decoderField struct {

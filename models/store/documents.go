@@ -39,8 +39,8 @@ func Register[T any](db *DB, k Kind) *Documents[T] {
 	return d
 }
 
-// Insert adds a document and counts it on its parents. If a parent is gone, the result is not found; if another document has
-// a value that must be unique, a conflict.
+// Insert adds a document and counts it on its parents. If a parent is gone, the result is not found; if another
+// document has a value that must be unique, a conflict.
 func (d *Documents[T]) Insert(ctx context.Context, doc *T) error {
 	raw, err := bson.Marshal(doc)
 	if err == nil {
@@ -154,8 +154,8 @@ func (d *Documents[T]) Count(ctx context.Context, filter bson.D, limit int) (int
 	return int(n), translate(err)
 }
 
-// Frequency counts the documents with this value of an indexed field, up to limit, including those that are being removed:
-// it reads only the index.
+// Frequency counts the documents with this value of an indexed field, up to limit, including those that are being
+// removed: it reads only the index.
 func (d *Documents[T]) Frequency(ctx context.Context, field string, value any, limit int) (int, error) {
 	n, err := d.kind.CountDocuments(ctx, Where(field, value), options.Count().SetLimit(int64(limit)))
 	return int(n), translate(err)
@@ -167,8 +167,8 @@ func (d *Documents[T]) Taken(ctx context.Context, field string, value any) (bool
 	return n > 0, err
 }
 
-// Update changes the document that matches and returns the updated document. If that affects whether its parents count it,
-// their counts change too.
+// Update changes the document that matches and returns the updated document. If that affects whether its parents count
+// it, their counts change too.
 func (d *Documents[T]) Update(ctx context.Context, filter, update bson.D) (*T, error) {
 	doc := new(T)
 	decode := func(raw bson.Raw) error {
@@ -226,8 +226,8 @@ func setsField(update bson.D, name string) (value any, sets bool) {
 	return nil, false
 }
 
-// updateCounted compares the document from before the update with what the update sets, which is exact even with concurrent
-// updates.
+// updateCounted compares the document from before the update with what the update sets, which is exact even with
+// concurrent updates.
 func (k *kind) updateCounted(ctx context.Context, filter, update bson.D, visit func(bson.Raw) error) error {
 	var before bson.Raw
 	err := k.update(ctx, filter, update, options.Before, func(raw bson.Raw) error { before = raw; return nil })
@@ -283,7 +283,8 @@ func (k *kind) one(ctx context.Context, filter bson.D, visit func(bson.Raw) erro
 	return err
 }
 
-// UpdateAll changes all documents that match. It is for kinds that are not cached, and for fields that no count depends on.
+// UpdateAll changes all documents that match. It is for kinds that are not cached, and for fields that no count depends
+// on.
 func (d *Documents[T]) UpdateAll(ctx context.Context, filter, update bson.D) error {
 	if d.kind.mayFlip(update) || d.kind.changed != nil {
 		return errors.New("store: " + d.kind.Name + " are not updated all at once")
@@ -292,7 +293,8 @@ func (d *Documents[T]) UpdateAll(ctx context.Context, filter, update bson.D) err
 	return translate(err)
 }
 
-// Upsert updates the document that matches, or inserts one from the filter and the update. It is for kinds without parents.
+// Upsert updates the document that matches, or inserts one from the filter and the update. It is for kinds without
+// parents.
 func (d *Documents[T]) Upsert(ctx context.Context, filter, update bson.D) error {
 	if len(d.kind.Parents) > 0 || d.kind.changed != nil {
 		return errors.New("store: an upsert checks no parents, and does not know which copy changes")
@@ -325,8 +327,8 @@ func (d *Documents[T]) Add(ctx context.Context, id any, fieldsAndNumbers ...any)
 	return translate(err)
 }
 
-// Delete deletes the document that matches, updates the counts of its parents, and reports whether there was one. It is for
-// leaves: documents without files and children.
+// Delete deletes the document that matches, updates the counts of its parents, and reports whether there was one. It is
+// for leaves: documents without files and children.
 func (d *Documents[T]) Delete(ctx context.Context, filter bson.D) (deleted bool, err error) {
 	doc, err := d.Take(ctx, filter)
 	return doc != nil, err
@@ -381,7 +383,8 @@ func (k *kind) takeCounted(ctx context.Context, filter bson.D, going bson.Object
 	return raw, k.count(ctx, raw, -1, going)
 }
 
-// All visits all documents that match, in the order of their ids, page by page: it may take long. The ids are ObjectIDs.
+// All visits all documents that match, in the order of their ids, page by page: it may take long. The ids are
+// ObjectIDs.
 func (d *Documents[T]) All(ctx context.Context, filter bson.D, visit func(*T) error) error {
 	// The explicit lowest id makes it use the index of the ids: reading all of them in order is intended.
 	return d.kind.walkAfter(ctx, bson.NilObjectID, d.kind.live(filter), nil, func(page []bson.Raw) error {

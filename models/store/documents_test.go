@@ -384,8 +384,8 @@ func mustBe(t *testing.T) func(*book, error) *book {
 	return func(b *book, err error) *book { fatal(t, err); return b }
 }
 
-// A relation, a combined event and so on may find that they already exist. In a larger change, that must not roll back the
-// rest.
+// A relation, a combined event and so on may find that they already exist. In a larger change, that must not roll back
+// the rest.
 func TestRelationThatIsThereIsAddedInsideALargerChange(t *testing.T) {
 	w, ctx := newLibrary(t), t.Context()
 	w.stock(t)
@@ -404,8 +404,8 @@ func TestRelationThatIsThereIsAddedInsideALargerChange(t *testing.T) {
 	}
 }
 
-// Observers learn of a change when it is over, once, however it ended. If somebody fills a cache in between with the old
-// state, it must not stay there.
+// Observers learn of a change when it is over, once, however it ended. If somebody fills a cache in between with the
+// old state, it must not stay there.
 func TestWhatFollowsAChangeComesAfterIt(t *testing.T) {
 	w, ctx := newLibrary(t), t.Context()
 	w.stock(t)
@@ -446,8 +446,8 @@ func TestWhatFollowsAChangeComesAfterIt(t *testing.T) {
 	}
 }
 
-// readFrom fills the cache as another request does, and returns what it saw. The wire server doesn't allow reads next to an
-// open transaction, so the read is only tried on the embedded engine.
+// readFrom fills the cache as another request does, and returns what it saw. The wire server doesn't allow reads next
+// to an open transaction, so the read is only tried on the embedded engine.
 func readFrom(t *testing.T, w *library, inner, outer context.Context) string {
 	t.Helper()
 	if _, ours := w.engine.(embedded); !ours {
@@ -488,8 +488,8 @@ func TestAtomicallyPassesTheCache(t *testing.T) {
 	})
 }
 
-// A write in the same commit that fails doesn't cause observable repetition for the caller; if the engine runs the function
-// again, what the first run left behind is discarded.
+// A write in the same commit that fails doesn't cause observable repetition for the caller; if the engine runs the
+// function again, what the first run left behind is discarded.
 func TestAfterIsForgottenWhenAChangeRunsAgain(t *testing.T) {
 	w := newPlace(t).openOnly(t, func(e engine) engine { return twice{e} })
 	defer func() { fatal(t, w.Close(context.Background())) }()

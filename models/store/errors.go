@@ -58,8 +58,8 @@ func translate(err error) error {
 
 var duplicateIndex = regexp.MustCompile(`index: (\S+)`)
 
-// duplicateField extracts from a duplicate-key error which field clashed: both engines name the index, and an index is named
-// after its fields.
+// duplicateField extracts from a duplicate-key error which field clashed: both engines name the index, and an index is
+// named after its fields.
 func duplicateField(err error) string {
 	match := duplicateIndex.FindStringSubmatch(err.Error())
 	if match == nil {
@@ -79,8 +79,8 @@ func full(err error) bool {
 	return errors.As(err, &reply) && reply.HasErrorCode(14031)
 }
 
-// outage recognises errors that say nothing about the request itself, only that it failed or that its outcome is unknown: a
-// retry may work in a moment. They include requests whose client disconnected, which the log ignores.
+// outage recognises errors that say nothing about the request itself, only that it failed or that its outcome is
+// unknown: a retry may work in a moment. They include requests whose client disconnected, which the log ignores.
 func outage(err error) bool {
 	var reply mongo.ServerError
 	switch {
@@ -144,8 +144,8 @@ type unknown struct{ error }
 
 func (u unknown) Unwrap() error { return u.error }
 
-// InDoubt reports whether an error leaves it unknown if the change was made: what belongs to the change, such as its files,
-// must then be kept until that is known.
+// InDoubt reports whether an error leaves it unknown if the change was made: what belongs to the change, such as its
+// files, must then be kept until that is known.
 func InDoubt(err error) bool {
 	if errors.As(err, new(unknown)) {
 		return true

@@ -10,8 +10,8 @@ import (
 	"tokentube/utils/localdb"
 )
 
-// essential is a collection that is written to even on a full disk, from the embedded engine's reserve (localdb.Essential).
-// It makes no difference on MongoDB.
+// essential is a collection that is written to even on a full disk, from the embedded engine's reserve
+// (localdb.Essential). It makes no difference on MongoDB.
 type essential struct{ collection }
 
 func (e essential) InsertOne(ctx context.Context, document any, opts ...options.Lister[options.InsertOneOptions]) (*mongo.InsertOneResult, error) {

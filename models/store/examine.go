@@ -10,8 +10,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// MissingIndexes returns the indexes that Prepare would make, as "kind index", and whether there are none at all yet, as in
-// a database that was never prepared. It changes nothing.
+// MissingIndexes returns the indexes that Prepare would make, as "kind index", and whether there are none at all yet,
+// as in a database that was never prepared. It changes nothing.
 func (db *DB) MissingIndexes(ctx context.Context) (missing []string, empty bool, err error) {
 	empty = true
 	for _, k := range db.kinds {

@@ -128,8 +128,8 @@ func (k *kind) exported(raw bson.Raw) (bson.D, error) {
 	return out, nil
 }
 
-// checkExport ensures that no kind is forgotten when users export their data or delete their account: ids that don't refer
-// to a declared parent would be left behind, perhaps by mistake.
+// checkExport ensures that no kind is forgotten when users export their data or delete their account: ids that don't
+// refer to a declared parent would be left behind, perhaps by mistake.
 func (k *kind) checkExport(document reflect.Type) {
 	of := slices.ContainsFunc(k.db.kinds, func(other *kind) bool { return other.People })
 	if !of {

@@ -12,8 +12,8 @@ import (
 	"tokentube/utils/media"
 )
 
-// uploadTime is longer than a file may wait for the document that will name it: a video waits for the rest of its request,
-// mainly a picture (middlewares.Progress, MAX_IMAGE_MB).
+// uploadTime is longer than a file may wait for the document that will name it: a video waits for the rest of its
+// request, mainly a picture (middlewares.Progress, MAX_IMAGE_MB).
 const uploadTime = 4 * time.Hour
 
 var errTooManyFiles = errors.New("more files than are compared together")
@@ -64,8 +64,8 @@ func (db *DB) sweep(ctx context.Context, before time.Time) {
 	}
 }
 
-// compareFiles compares the files whose names start with prefix to the documents. If there are more than fit in memory, it
-// splits them by prefix: names are random.
+// compareFiles compares the files whose names start with prefix to the documents. If there are more than fit in memory,
+// it splits them by prefix: names are random.
 func (r *repair) compareFiles(ctx context.Context, prefix string) error {
 	listed := map[string]fileAge{}
 	err := r.db.files.Each(ctx, prefix, func(i media.Info) error {
@@ -153,7 +153,8 @@ func (r *repair) nameFiles(ctx context.Context, k *kind, prefix string, unnamed 
 	})
 }
 
-// missing reports a file that is really gone: the file may have arrived, or its document changed, since the two were listed.
+// missing reports a file that is really gone: the file may have arrived, or its document changed, since the two were
+// listed.
 func (r *repair) missing(ctx context.Context, k *kind, id bson.RawValue, field, name string) error {
 	there, err := r.db.files.Exists(ctx, name)
 	if err != nil || there {

@@ -25,9 +25,9 @@ type copied struct {
 	id   bson.ObjectID
 }
 
-// Fresh is the context for a request that must see what another process has just changed. Until the given time, its first
-// read of each document passes the copies that this process keeps, and renews them for everybody. It ends by itself, so that
-// a stream that goes on for hours doesn't read past the copies for as long.
+// Fresh is the context for a request that must see what another process has just changed. Until the given time, its
+// first read of each document passes the copies that this process keeps, and renews them for everybody. It ends by
+// itself, so that a stream that goes on for hours doesn't read past the copies for as long.
 func Fresh(ctx context.Context, until time.Time) context.Context {
 	return context.WithValue(ctx, freshKey{}, &freshness{until: until, renewed: map[copied]bool{}})
 }

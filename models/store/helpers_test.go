@@ -515,8 +515,8 @@ func (w *library) noted(t testing.TB) int {
 	return int(n)
 }
 
-// checkWhole walks the registry for what must never exist: wrong counts, documents whose parent is gone, and documents that
-// are marked though nobody is removing them.
+// checkWhole walks the registry for what must never exist: wrong counts, documents whose parent is gone, and documents
+// that are marked though nobody is removing them.
 func (w *library) checkWhole(t testing.TB, name string) {
 	t.Helper()
 	ctx := context.Background()

@@ -13,9 +13,9 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Kind describes a kind of document, once. Whatever applies to all kinds (their indexes exist, they are removed with their
-// parents, the counts that include them are updated, their files are deleted) is done by walking the registry, so a new kind
-// can't be forgotten.
+// Kind describes a kind of document, once. Whatever applies to all kinds (their indexes exist, they are removed with
+// their parents, the counts that include them are updated, their files are deleted) is done by walking the registry, so
+// a new kind can't be forgotten.
 type Kind struct {
 	Name     string
 	Indexes  []mongo.IndexModel
@@ -26,8 +26,8 @@ type Kind struct {
 	Obsolete []string // fields of an earlier version: ignored until Repair removes them
 	Derived  Derived  // fields computed from others
 
-	// Essential documents are small and short-lived: they are written even on a full disk, so that people can log in and
-	// free space.
+	// Essential documents are small and short-lived: they are written even on a full disk, so that people can log in
+	// and free space.
 	Essential bool
 
 	People bool              // each of these documents is a person
@@ -46,8 +46,8 @@ type Parent struct {
 	Max     int64  // the most that it may count; zero: unlimited
 	Full    string // the message for anybody who adds one more; empty: ErrOverMax
 
-	// Sum makes Counter the sum of these number fields of the documents, instead of their number, up to Max. A parent that
-	// is older than this feature has no sum until a document is inserted or Repair runs.
+	// Sum makes Counter the sum of these number fields of the documents, instead of their number, up to Max. A parent
+	// that is older than this feature has no sum until a document is inserted or Repair runs.
 	Sum []string
 
 	Score Score // what else each counted document adds to the parent
@@ -104,8 +104,8 @@ func (k *kind) links() (links []Parent) {
 	return links
 }
 
-// isLeaf reports whether a kind has no files and no children. A leaf is deleted directly; anything else is marked first, and
-// nobody sees it from then on.
+// isLeaf reports whether a kind has no files and no children. A leaf is deleted directly; anything else is marked
+// first, and nobody sees it from then on.
 func (k *kind) isLeaf() bool { return k.leaf() }
 
 // deletedAt is the mark of a document that is being removed.
@@ -176,14 +176,14 @@ func (k *kind) countShows(field string, doc bson.Raw) bool {
 	return slices.ContainsFunc(k.Parents, func(p Parent) bool { return p.Field == field && p.amount(doc) > 0 })
 }
 
-// bounded and unbounded distinguish two kinds of counts: those that may refuse a document are updated before it is written,
-// the others after.
+// bounded and unbounded distinguish two kinds of counts: those that may refuse a document are updated before it is
+// written, the others after.
 func bounded(p Parent) bool   { return p.Max > 0 }
 func unbounded(p Parent) bool { return p.Max == 0 }
 
-// count updates the counts of the parents that count a document, except one that is being removed itself. If one is gone,
-// the others are still updated: without transactions, the document exists until that parent's removal finds it and updates
-// their counts.
+// count updates the counts of the parents that count a document, except one that is being removed itself. If one is
+// gone, the others are still updated: without transactions, the document exists until that parent's removal finds it
+// and updates their counts.
 func (k *kind) count(ctx context.Context, doc bson.Raw, sign int64, going bson.ObjectID, which ...func(Parent) bool) error {
 	var gone error
 	for _, p := range k.Parents {
@@ -209,8 +209,8 @@ func (k *kind) count(ctx context.Context, doc bson.Raw, sign int64, going bson.O
 	return gone
 }
 
-// countOn updates the count of one parent. Subtracting works on any parent; adding requires one that isn't being removed,
-// and room.
+// countOn updates the count of one parent. Subtracting works on any parent; adding requires one that isn't being
+// removed, and room.
 func (k *kind) countOn(ctx context.Context, p Parent, doc bson.Raw, by int64) error {
 	id, _ := p.id(doc)
 	parent := k.db.kind(p.Kind)
@@ -232,7 +232,8 @@ func (k *kind) countOn(ctx context.Context, p Parent, doc bson.Raw, by int64) er
 	return err
 }
 
-// countWithin adds to a count that has a maximum, if there is room: of several concurrent calls, those that fit succeed.
+// countWithin adds to a count that has a maximum, if there is room: of several concurrent calls, those that fit
+// succeed.
 func (k *kind) countWithin(ctx context.Context, p Parent, id bson.ObjectID, by int64) error {
 	parent := k.db.kind(p.Kind)
 	within := append(Where("_id", id), bson.E{Key: p.Counter, Value: Where("$lte", p.Max-by)})

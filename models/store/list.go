@@ -7,8 +7,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// List is an array of ids in a document. An id is removed from it with its document, and a document whose list becomes empty
-// is removed too. It is for leaves that nothing counts, and needs an index on the field.
+// List is an array of ids in a document. An id is removed from it with its document, and a document whose list becomes
+// empty is removed too. It is for leaves that nothing counts, and needs an index on the field.
 type List struct{ Kind, Field string }
 
 // takeOut removes the id of a document that is being removed from all lists that contain it.

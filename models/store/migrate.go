@@ -21,8 +21,8 @@ const (
 	migrationBatch = 500
 )
 
-// migration records in the target which site is being copied into it. It is written before the first document, so that an
-// interrupted copy is recognised.
+// migration records in the target which site is being copied into it. It is written before the first document, so that
+// an interrupted copy is recognised.
 type migration struct {
 	ID         string        `bson:"_id"`
 	First      bson.ObjectID `bson:"firstUser"` // the oldest document of the root kind, which identifies the site
@@ -40,9 +40,9 @@ type copying struct {
 	onBatch func() // for tests
 }
 
-// CopyFrom copies all documents of an embedded site into this database, a MongoDB that is empty or contains a part of the
-// same copy, and makes the indexes. It changes nothing in the source and overwrites nothing in the target. If the site was
-// copied before, it does nothing, and copied is false.
+// CopyFrom copies all documents of an embedded site into this database, a MongoDB that is empty or contains a part of
+// the same copy, and makes the indexes. It changes nothing in the source and overwrites nothing in the target. If the
+// site was copied before, it does nothing, and copied is false.
 func (db *DB) CopyFrom(ctx context.Context, source *localdb.DB, say func(format string, args ...any)) (copied bool, err error) {
 	s, ok := db.engine.(*server)
 	if !ok {

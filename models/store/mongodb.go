@@ -151,9 +151,9 @@ const (
 	endingTime    = time.Second // to abort what an ended request leaves open; otherwise the server does it later
 )
 
-// atomically runs do in a transaction that reads a snapshot and that a majority of the servers confirms, and retries it as
-// long as it conflicts with others. The driver's WithTransaction continues to pause and commit after ctx has ended, and its
-// errors don't distinguish a conflict from a commit with an unknown outcome.
+// atomically runs do in a transaction that reads a snapshot and that a majority of the servers confirms, and retries it
+// as long as it conflicts with others. The driver's WithTransaction continues to pause and commit after ctx has ended,
+// and its errors don't distinguish a conflict from a commit with an unknown outcome.
 func (s *server) atomically(ctx context.Context, do func(context.Context) error) error {
 	if !s.transactions {
 		return stepByStep(ctx, do)

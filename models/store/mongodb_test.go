@@ -178,8 +178,8 @@ func TestMongoCommitWithoutResultIsRepeated(t *testing.T) {
 	}
 }
 
-// Whatever the server keeps doing, a request ends soon after its deadline, or after its client has disconnected, and reports
-// whether the change may have been made.
+// Whatever the server keeps doing, a request ends soon after its deadline, or after its client has disconnected, and
+// reports whether the change may have been made.
 func TestMongoChangeThatNeverSucceeds(t *testing.T) {
 	conflict := mongoFailure(112, mongoTransient)
 	lostThenRefused := func(name string, n int) bson.D {

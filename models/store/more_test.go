@@ -182,7 +182,8 @@ func TestDeleteAll(t *testing.T) {
 	}
 }
 
-// PageOf lists the users who are related to a target, latest first, each once, and nobody who is related to another one.
+// PageOf lists the users who are related to a target, latest first, each once, and nobody who is related to another
+// one.
 func TestPageOf(t *testing.T) {
 	w, ctx := newLibrary(t), t.Context()
 	w.stock(t)

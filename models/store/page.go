@@ -14,8 +14,8 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// Order is the order of a list, by the fields of an index: "-publishedAt", "-_id". The last field is the _id, which makes
-// positions unique.
+// Order is the order of a list, by the fields of an index: "-publishedAt", "-_id". The last field is the _id, which
+// makes positions unique.
 type Order []string
 
 // Reversed is the opposite order.
@@ -79,8 +79,8 @@ type Page[T any] struct {
 	Total int // the total number, if the whole list is known (see Rank)
 }
 
-// Page returns a part of the documents that match. However far it is from the start, it costs one or two reads of an index
-// that consists of the fields of the filter followed by those of the order.
+// Page returns a part of the documents that match. However far it is from the start, it costs one or two reads of an
+// index that consists of the fields of the filter followed by those of the order.
 func (d *Documents[T]) Page(ctx context.Context, filter bson.D, by Order, p Paging) (Page[*T], error) {
 	if p.Limit == 0 {
 		p.Limit = DefaultLimit
@@ -124,8 +124,8 @@ func (d *Documents[T]) Page(ctx context.Context, filter bson.D, by Order, p Pagi
 // everything (internalQueryMaxScansToExplode).
 const spansAtOnce = 200
 
-// PageIn is Page for documents that have one of many values in a field: one or two reads of an index for each 200 of them.
-// The index consists of that field, the fields of the filter and those of the order.
+// PageIn is Page for documents that have one of many values in a field: one or two reads of an index for each 200 of
+// them. The index consists of that field, the fields of the filter and those of the order.
 func (d *Documents[T]) PageIn(ctx context.Context, field string, values []bson.ObjectID, filter bson.D, by Order, p Paging) (Page[*T], error) {
 	if p.Limit == 0 {
 		p.Limit = DefaultLimit
@@ -159,8 +159,8 @@ func fieldsOf(doc any, by Order) bson.D {
 	return bson.D(cursorAt(raw, by))
 }
 
-// Rank sorts items by the order's fields, which key returns, and returns a part of them: a list that is computed in memory
-// has the same kind of pages as one from the database.
+// Rank sorts items by the order's fields, which key returns, and returns a part of them: a list that is computed in
+// memory has the same kind of pages as one from the database.
 func Rank[T any](items []T, by Order, key func(T) bson.D, p Paging) (Page[T], error) {
 	if p.Limit == 0 {
 		p.Limit = DefaultLimit
@@ -195,8 +195,8 @@ func Rank[T any](items []T, by Order, key func(T) bson.D, p Paging) (Page[T], er
 	return page, nil
 }
 
-// ranges are the filters for what comes after the cursor, each a single range of an index: first the documents that equal
-// the last one in all fields except the _id, then those that equal it in fewer.
+// ranges are the filters for what comes after the cursor, each a single range of an index: first the documents that
+// equal the last one in all fields except the _id, then those that equal it in fewer.
 func (p Paging) ranges(filter bson.D, by Order) ([]bson.D, error) {
 	if p.After == "" {
 		return []bson.D{filter}, nil

@@ -10,9 +10,9 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// Placeholder is what remains of a document that is removed while others of its own kind are counted on it, until the last
-// of them, counted or not, is removed: replies aren't lost with the comment that they reply to. A placeholder is removed
-// like any other document when one of the parents that it still names is.
+// Placeholder is what remains of a document that is removed while others of its own kind are counted on it, until the
+// last of them, counted or not, is removed: replies aren't lost with the comment that they reply to. A placeholder is
+// removed like any other document when one of the parents that it still names is.
 type Placeholder struct {
 	Mark  bson.E   // the field and value that identify a placeholder; every parent that counts the kind filters on this field (If)
 	Drops []string // the fields that it doesn't keep, including those that name a parent

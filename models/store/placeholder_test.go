@@ -51,8 +51,8 @@ func TestPlaceholders(t *testing.T) {
 	}
 }
 
-// Answers arrive while their parents are removed, and everything is removed twice: no count is wrong, and no placeholder
-// without children remains.
+// Answers arrive while their parents are removed, and everything is removed twice: no count is wrong, and no
+// placeholder without children remains.
 func TestPlaceholdersAtOnce(t *testing.T) {
 	w := newLibrary(t)
 	w.stock(t)

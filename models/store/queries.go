@@ -21,8 +21,8 @@ type counting struct {
 	db   *DB
 }
 
-// Observer is called after each database call, with the kind of documents, the operation, its duration, and the reason for a
-// failure: empty if there was none, or one that says nothing about the database.
+// Observer is called after each database call, with the kind of documents, the operation, its duration, and the reason
+// for a failure: empty if there was none, or one that says nothing about the database.
 type Observer func(kind, operation, reason string, took time.Duration)
 
 // everything is the kind of calls that concern documents of any kind.

@@ -17,8 +17,8 @@ type Related struct {
 	CreatedAt time.Time     `bson:"createdAt"`
 }
 
-// Relation is "who X what": likes, bookmarks, subscriptions. Each pair exists once, however many requests add it, and is
-// counted where the parents say so.
+// Relation is "who X what": likes, bookmarks, subscriptions. Each pair exists once, however many requests add it, and
+// is counted where the parents say so.
 type Relation struct {
 	docs    *Documents[Related]
 	changed func(r *Related, by int64)
@@ -50,8 +50,8 @@ func (r *Relation) Add(ctx context.Context, user, target bson.ObjectID) error {
 	return r.AddWith(ctx, user, target, nothing)
 }
 
-// AddWith is Add together with another change: if the two were not related before, that runs in the same transaction, last.
-// By then, updating the parents' counts makes concurrent calls for the same parents wait.
+// AddWith is Add together with another change: if the two were not related before, that runs in the same transaction,
+// last. By then, updating the parents' counts makes concurrent calls for the same parents wait.
 func (r *Relation) AddWith(ctx context.Context, user, target bson.ObjectID, also func(ctx context.Context) error) error {
 	err := r.docs.kind.db.Atomically(ctx, func(ctx context.Context) error {
 		// A duplicate key would roll back the rest of the change.

@@ -21,16 +21,16 @@ type removal struct {
 	NotedAt    time.Time     `bson:"notedAt"`
 }
 
-// markedWithin is the longest time between noting a job and marking its document, if the two are not one transaction: longer
-// than any write may take.
+// markedWithin is the longest time between noting a job and marking its document, if the two are not one transaction:
+// longer than any write may take.
 const markedWithin = 5 * time.Minute
 
 // removeBatch is how many children of a document that is being removed are deleted, or marked, together.
 const removeBatch = 50
 
 // Remove removes a document and its children, if it meets the conditions. Once it returns, nobody sees the document and
-// nothing counts it. Its children, its files and the document itself are deleted in the background, if necessary after the
-// next start.
+// nothing counts it. Its children, its files and the document itself are deleted in the background, if necessary after
+// the next start.
 func (d *Documents[T]) Remove(ctx context.Context, id bson.ObjectID, conditions bson.D) error {
 	if d.kind.isLeaf() {
 		return errors.New("store: " + d.kind.Name + " are leaves: they are deleted")
@@ -92,8 +92,8 @@ func (db *DB) inBackground(job removal) {
 	db.Finish("removal of "+job.ID, func(ctx context.Context) error { return db.finishRemoval(ctx, job) })
 }
 
-// Finish runs work in the background, retrying with growing pauses as long as the process runs. If the next process must
-// finish it, pass a function that resumes it to AtStart.
+// Finish runs work in the background, retrying with growing pauses as long as the process runs. If the next process
+// must finish it, pass a function that resumes it to AtStart.
 func (db *DB) Finish(name string, work func(ctx context.Context) error) {
 	db.Background(func(ctx context.Context) {
 		for pause := db.pause; ; pause = min(2*pause, time.Minute) {
@@ -180,9 +180,9 @@ func (db *DB) dropRemoval(ctx context.Context, id string) error {
 	return err
 }
 
-// remove deletes a marked document and its children. Each step is idempotent, so an interrupted removal is simply run again.
-// If a document whose insert has seen its parent may still arrive (engine.grace), everything is hidden first, and erased
-// once nothing can arrive any more.
+// remove deletes a marked document and its children. Each step is idempotent, so an interrupted removal is simply run
+// again. If a document whose insert has seen its parent may still arrive (engine.grace), everything is hidden first,
+// and erased once nothing can arrive any more.
 func (db *DB) remove(ctx context.Context, k *kind, id bson.ObjectID) error {
 	var since time.Time
 	err := k.one(ctx, Where("_id", id), func(raw bson.Raw) error {
@@ -206,8 +206,8 @@ func (db *DB) remove(ctx context.Context, k *kind, id bson.ObjectID) error {
 	return k.clear(ctx, id, true)
 }
 
-// clear deletes a marked document's files and children and, if erase is set, finally the document. Files are first: on a
-// full disk they make the room that the rest needs.
+// clear deletes a marked document's files and children and, if erase is set, finally the document. Files are first: on
+// a full disk they make the room that the rest needs.
 func (k *kind) clear(ctx context.Context, id bson.ObjectID, erase bool) error {
 	var files []string
 	err := k.one(ctx, Where("_id", id), func(raw bson.Raw) error { files = k.filesOf(raw); return nil })
@@ -248,8 +248,8 @@ func (k *kind) clear(ctx context.Context, id bson.ObjectID, erase bool) error {
 	})
 }
 
-// clearOf clears the children of a document that is being removed: leaves that nothing else counts all at once, others in
-// batches.
+// clearOf clears the children of a document that is being removed: leaves that nothing else counts all at once, others
+// in batches.
 func (k *kind) clearOf(ctx context.Context, p Parent, going bson.ObjectID, erase bool) error {
 	filter := Where(p.Field, going)
 	if k.isLeaf() && !k.countedBeside(p) {
@@ -283,8 +283,8 @@ func (k *kind) countedBeside(going Parent) bool {
 	return false
 }
 
-// clearEach clears documents whose parent is being removed. One that became a placeholder stays, or is noted as a removal of
-// its own.
+// clearEach clears documents whose parent is being removed. One that became a placeholder stays, or is noted as a
+// removal of its own.
 func (k *kind) clearEach(ctx context.Context, p Parent, ids []bson.ObjectID, going bson.ObjectID, erase bool) error {
 	hide := k.hider(p.Field)
 	var marked []bson.ObjectID
@@ -321,8 +321,8 @@ func (k *kind) filesOf(doc bson.Raw) (names []string) {
 	return names
 }
 
-// DeleteFiles deletes files that no document names any more; empty names are skipped. While a backup needs them, it notes
-// the job instead, so that they are deleted after the backup or at the next start.
+// DeleteFiles deletes files that no document names any more; empty names are skipped. While a backup needs them, it
+// notes the job instead, so that they are deleted after the backup or at the next start.
 func (db *DB) DeleteFiles(ctx context.Context, names ...string) error {
 	if db.files == nil {
 		return nil

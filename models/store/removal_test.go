@@ -292,8 +292,8 @@ func TestWhatArrivesWithinTheGraceGoesToo(t *testing.T) {
 	if len(w.books.kind.all(t, Where("_id", his))) != 1 {
 		t.Error("it was erased within the grace")
 	}
-	// As inserted by requests that checked earlier: a leaf that nothing else counts, one that its user counts, and one that
-	// is marked first.
+	// As inserted by requests that checked earlier: a leaf that nothing else counts, one that its user counts, and one
+	// that is marked first.
 	_, err := w.visits.kind.InsertOne(ctx, visit{ID: id(33), Book: his})
 	fatal(t, err)
 	_, err = w.stars.docs.kind.InsertOne(ctx, Related{ID: id(34), User: carol, Target: his})

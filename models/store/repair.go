@@ -12,8 +12,9 @@ import (
 
 // Repair configures a repair.
 type Repair struct {
-	// Settle is longer than any change takes from its first write to its last, if other processes may be running without
-	// transactions: what is still wrong after that is wrong, not half done. Zero if no other process is running.
+	// Settle is longer than any change takes from its first write to its last, if other processes may be running
+	// without transactions: what is still wrong after that is wrong, not half done. Zero if no other process is
+	// running.
 	Settle time.Duration
 	Say    func(format string, args ...any)
 }
@@ -27,7 +28,8 @@ type Repaired struct {
 }
 
 // repair is a repair in progress. It works through the registry, so it covers every kind, and reads in pages, so memory
-// doesn't grow with the site. Each correction is complete on its own: the repair may be interrupted anywhere and run again.
+// doesn't grow with the site. Each correction is complete on its own: the repair may be interrupted anywhere and run
+// again.
 type repair struct {
 	Repair
 	Repaired
@@ -42,11 +44,11 @@ const (
 	filesAtOnce = 200_000
 )
 
-// Repair corrects what a crash can leave behind on a database without transactions, and what a restored backup or manual
-// changes to the database may: duplicates that prevent a unique index, marks of removals without a note, documents whose
-// parent is gone, wrong counts, placeholders without children, and files that no document names. First it finishes noted
-// removals, as the next start would: a site that was killed, or a backup of a running one, has some, and they are no fault.
-// The database need not be prepared.
+// Repair corrects what a crash can leave behind on a database without transactions, and what a restored backup or
+// manual changes to the database may: duplicates that prevent a unique index, marks of removals without a note,
+// documents whose parent is gone, wrong counts, placeholders without children, and files that no document names. First
+// it finishes noted removals, as the next start would: a site that was killed, or a backup of a running one, has some,
+// and they are no fault. The database need not be prepared.
 func (db *DB) Repair(ctx context.Context, how Repair) (Repaired, error) {
 	ctx, cancel := context.WithTimeout(ctx, repairTime)
 	defer cancel()
@@ -104,8 +106,8 @@ func (k *kind) walkAfter(ctx context.Context, id any, filter bson.D, fields []st
 	}
 }
 
-// finishRemovals removes what is marked as removed but wasn't noted. If a process on the same database is doing the same,
-// each step still happens once.
+// finishRemovals removes what is marked as removed but wasn't noted. If a process on the same database is doing the
+// same, each step still happens once.
 func (r *repair) finishRemovals(ctx context.Context, k *kind) error {
 	if k.isLeaf() {
 		return nil
@@ -115,8 +117,8 @@ func (r *repair) finishRemovals(ctx context.Context, k *kind) error {
 	})
 }
 
-// remove removes documents of one kind. All are hidden before the first is erased, so that it waits only once for children
-// that may still arrive (engine.grace).
+// remove removes documents of one kind. All are hidden before the first is erased, so that it waits only once for
+// children that may still arrive (engine.grace).
 func (r *repair) remove(ctx context.Context, k *kind, docs []bson.Raw, why func(bson.Raw) string) error {
 	hide := k.mark
 	if k.isLeaf() {

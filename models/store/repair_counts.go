@@ -61,8 +61,8 @@ func (k *kind) counters() (all []counter) {
 	return all
 }
 
-// recount compares every counter with what it counts. Without transactions, a change writes its document first and the count
-// next, so a wrong count is checked again when any such change must be over.
+// recount compares every counter with what it counts. Without transactions, a change writes its document first and the
+// count next, so a wrong count is checked again when any such change must be over.
 func (r *repair) recount(ctx context.Context, k *kind) error {
 	for _, c := range k.counters() {
 		var suspects []suspect
@@ -120,8 +120,8 @@ func (c counted) total(ctx context.Context, parent bson.ObjectID) (n int64, err 
 	return n, err
 }
 
-// correct sets the counters whose error stays the same in every check. A post that is liked and unliked all the time may be
-// caught half done twice, but not every time.
+// correct sets the counters whose error stays the same in every check. A post that is liked and unliked all the time
+// may be caught half done twice, but not every time.
 func (r *repair) correct(ctx context.Context, k *kind, c counter, suspects []suspect) error {
 	times := 1
 	if r.Settle > 0 {

@@ -10,8 +10,9 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// makeIndexes makes the indexes of a kind. If duplicates prevent a unique one, those that carry no information of their own
-// are removed: a second like of the same post by the same user. Two users with the same name are left for people to resolve.
+// makeIndexes makes the indexes of a kind. If duplicates prevent a unique one, those that carry no information of their
+// own are removed: a second like of the same post by the same user. Two users with the same name are left for people to
+// resolve.
 func (r *repair) makeIndexes(ctx context.Context, k *kind) error {
 	err := r.db.makeIndexes(ctx, k)
 	if err == nil {
@@ -31,7 +32,8 @@ func (r *repair) makeIndexes(ctx context.Context, k *kind) error {
 	return r.db.makeIndexes(ctx, k)
 }
 
-// relation returns the fields of a unique index if they are all parents: then the documents do nothing but relate these.
+// relation returns the fields of a unique index if they are all parents: then the documents do nothing but relate
+// these.
 func relation(k *kind, x mongo.IndexModel) []string {
 	fields, unique := uniqueFields(x)
 	isParent := func(field string) bool {

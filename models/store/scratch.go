@@ -14,11 +14,11 @@ import (
 	"tokentube/utils/localdb"
 )
 
-// Scratch opens a database for data that is only needed for minutes. It exists beside this one and is closed before it: register
-// its kinds of documents, and call Prepare. On a MongoDB, it is in the same database, in collections whose names start with
-// name and "_", and all processes share it. The embedded engine uses a file of its own, which is empty at first and unlinked as
-// soon as it is open, so that nobody else can open it, and even a crash removes it. Where an open file can't be unlinked
-// (Windows, network file systems), Close removes it.
+// Scratch opens a database for data that is only needed for minutes. It exists beside this one and is closed before it:
+// register its kinds of documents, and call Prepare. On a MongoDB, it is in the same database, in collections whose
+// names start with name and "_", and all processes share it. The embedded engine uses a file of its own, which is empty
+// at first and unlinked as soon as it is open, so that nobody else can open it, and even a crash removes it. Where an
+// open file can't be unlinked (Windows, network file systems), Close removes it.
 func (db *DB) Scratch(name string) (*DB, error) {
 	e, err := db.engine.scratch(name, db.clock, db.log)
 	if err != nil {

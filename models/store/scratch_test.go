@@ -39,8 +39,8 @@ func openScratch(t *testing.T, db *DB) notebook {
 	return n
 }
 
-// A scratch database works like any other. On a MongoDB, all processes see the same; otherwise, each has its own. Either way,
-// nothing of it is among the site's documents.
+// A scratch database works like any other. On a MongoDB, all processes see the same; otherwise, each has its own.
+// Either way, nothing of it is among the site's documents.
 func TestScratch(t *testing.T) {
 	w := newLibrary(t)
 	var calls atomic.Int64
