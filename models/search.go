@@ -71,7 +71,7 @@ func derivedKeywords[T any](of func(*T) []string, from ...string) store.Derived 
 }
 
 // candidates reads the documents that a query may match, up to a limit, latest first.
-func candidates[T any](ctx context.Context, docs *store.Documents[T], q words.Query, latest store.Order, most int) ([]*T, error) {
+func candidates[T any](ctx context.Context, docs *store.Documents[T], q words.Query, id func(*T) bson.ObjectID, latest store.Order, most int) ([]*T, error) {
 	word, n, err := rarest(ctx, docs, q)
 	if err != nil || n == 0 {
 		return nil, err
@@ -79,7 +79,7 @@ func candidates[T any](ctx context.Context, docs *store.Documents[T], q words.Qu
 	if n < maxCandidates || len([]rune(q.Prefix)) < 3 && word != "" {
 		return docs.List(ctx, store.Where("keywords", word), latest, most)
 	}
-	return unfinished(ctx, docs, q.Prefix, latest, most)
+	return unfinished(ctx, docs, q.Prefix, id, latest, most)
 }
 
 // rarest is the word of a query that the fewest documents have, and how many, counted up to maxCandidates. The
@@ -98,15 +98,21 @@ func rarest[T any](ctx context.Context, docs *store.Documents[T], q words.Query)
 	return word, n, nil
 }
 
-// unfinished reads the documents with a word that begins like this, those with exactly this word first.
-func unfinished[T any](ctx context.Context, docs *store.Documents[T], prefix string, latest store.Order, most int) ([]*T, error) {
+// unfinished reads the documents with a word that begins like this, each once, those with exactly this word first.
+func unfinished[T any](ctx context.Context, docs *store.Documents[T], prefix string, id func(*T) bson.ObjectID, latest store.Order, most int) ([]*T, error) {
 	found, err := docs.List(ctx, store.Where("keywords", prefix), latest, most)
 	if err != nil || len(found) == most {
 		return found, err
 	}
 	longer := store.Where("$elemMatch", store.Where("$gt", prefix, "$lt", prefix+"\U0010ffff"))
 	more, err := docs.List(ctx, store.Where("keywords", longer), nil, most-len(found))
-	return append(found, more...), err
+	return withOthers(found, more, id), err
+}
+
+// withOthers appends the documents that aren't in the list yet.
+func withOthers[T any](list, more []*T, id func(*T) bson.ObjectID) []*T {
+	seen := byID(list, id)
+	return append(list, slices.DeleteFunc(more, func(doc *T) bool { return seen[id(doc)] != nil })...)
 }
 
 // field is a text of a document, and the weight of a word found in it.
@@ -246,18 +252,15 @@ func (m *Posts) found(ctx context.Context, query words.Query) ([]*Post, error) {
 		}
 		theirs = page.Items
 	}
-	found, err := candidates(ctx, m.posts, query, latestPosts, maxCandidates-len(theirs))
-	if err != nil {
-		return nil, err
-	}
-	seen := make(map[bson.ObjectID]bool, len(found))
-	for _, p := range found {
-		seen[p.ID] = true
-	}
-	return append(found, slices.DeleteFunc(theirs, func(p *Post) bool { return seen[p.ID] })...), nil
+	found, err := candidates(ctx, m.posts, query, idOfPost, latestPosts, maxCandidates-len(theirs))
+	return withOthers(found, theirs, idOfPost), err
 }
 
+func idOfPost(p *Post) bson.ObjectID { return p.ID }
+
 var latestUsers = store.Order{"-_id"}
+
+func idOfUser(u *User) bson.ObjectID { return u.ID }
 
 // namesakes are channels that have a word of the query in their names.
 func (m *Users) namesakes(ctx context.Context, query words.Query) ([]bson.ObjectID, error) {
@@ -279,7 +282,7 @@ func (m *Users) namesakes(ctx context.Context, query words.Query) ([]bson.Object
 	if query.Prefix == "" {
 		return ids, nil
 	}
-	users, err := unfinished(ctx, m.users, query.Prefix, latestUsers, maxNamesakes)
+	users, err := unfinished(ctx, m.users, query.Prefix, idOfUser, latestUsers, maxNamesakes)
 	add(users)
 	return ids, err
 }
@@ -294,7 +297,7 @@ func (m *Users) Search(ctx context.Context, text string, p store.Paging) (store.
 	var found []*User
 	var err error
 	if len(query.Tags) == 0 && !query.Empty() {
-		if found, err = candidates(ctx, m.users, query, latestUsers, maxCandidates); err != nil {
+		if found, err = candidates(ctx, m.users, query, idOfUser, latestUsers, maxCandidates); err != nil {
 			return store.Page[*User]{}, err
 		}
 	}

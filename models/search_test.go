@@ -142,6 +142,22 @@ func TestSearchOfChannels(t *testing.T) {
 	wantFound(t, "nothing", find(`"`))
 }
 
+// A post or a channel with several words that begin like the query is found once.
+func TestSearchFindsEachOnce(t *testing.T) {
+	w := newWorld(t)
+	alice := w.user(t, "alice")
+	w.titled(t, alice, "The sun", "a sunny day, sunshine and sunsets", "sunday")
+	w.titled(t, alice, "Sunny", "and sunshine")
+	wantFound(t, "sun", w.found(t, "sun", PostQuery{}), "The sun a sunny day, sunshine and sunsets", "Sunny and sunshine")
+	wantFound(t, "the sun", w.found(t, "the sun", PostQuery{}), "The sun a sunny day, sunshine and sunsets")
+	w.user(t, "ann.anna.annabel")
+	page, err := w.Users.Search(watched(), "ann", store.Paging{})
+	if err != nil || len(page.Items) != 1 || page.Total != 1 {
+		t.Errorf("ann finds %d channels of %d, %v", len(page.Items), page.Total, err)
+	}
+	wantFound(t, "a channel's words", w.found(t, "ali", PostQuery{}), "Sunny and sunshine", "The sun a sunny day, sunshine and sunsets")
+}
+
 // A word that occurs in very many posts costs no more than maxCandidates documents, and doesn't hide what a rarer one
 // finds.
 func TestSearchOfFrequentWords(t *testing.T) {
