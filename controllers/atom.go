@@ -85,7 +85,7 @@ func (a Atom) Show(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return respond.Document{Type: atomType + "; charset=utf-8", Body: append([]byte(xml.Header), body...), Modified: feed.Updated}.Send(c)
+	return respond.Document{Type: atomType + "; charset=utf-8", Body: append([]byte(xml.Header), body...)}.Send(c)
 }
 
 func (a Atom) feed(c *gin.Context, user *models.User, posts []*models.Post) (atomFeed, error) {

@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"encoding/xml"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -121,6 +122,11 @@ func TestFeedOfAChannel(t *testing.T) {
 	alice.JSON("PATCH", "/api/v1/tweets/"+first, testsite.M{"visibility": "draft"}).Status(200)
 	if f := parse(t, again()); len(f.Entries) != 1 {
 		t.Errorf("unpublished, and %d entries", len(f.Entries))
+	}
+	since := httptest.NewRequest("GET", "https://localhost/@alice/feed.atom", nil)
+	since.Header.Set("If-Modified-Since", site.Clock.Now().UTC().Format(http.TimeFormat))
+	if f := parse(t, nobody.Do(since)); len(f.Entries) != 1 {
+		t.Errorf("unpublished, and a reader without the tag gets %d entries", len(f.Entries))
 	}
 	for range 25 {
 		alice.JSON("POST", "/api/v1/tweets", testsite.M{"content": "one of many"}).Status(201)

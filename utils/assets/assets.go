@@ -10,7 +10,6 @@ import (
 	"path"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -119,5 +118,5 @@ func (f *Files) Serve(c *gin.Context) {
 		coding, body = compress.Identity, file.bodies[compress.Identity]
 	}
 	c.Header("Content-Type", types[path.Ext(name)])
-	respond.Content(c, file.version, coding, body, time.Time{})
+	respond.Content(c, file.version, coding, body)
 }

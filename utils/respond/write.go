@@ -46,10 +46,9 @@ func mayCompress(r *http.Request) bool {
 
 // Document is a response that is the same for everybody, such as a feed or a sitemap.
 type Document struct {
-	Type     string
-	Body     []byte
-	Modified time.Time     // zero: unknown
-	Fresh    time.Duration // how long it may be cached without revalidation
+	Type  string
+	Body  []byte
+	Fresh time.Duration // how long it may be cached without revalidation
 }
 
 // Send responds with a document, or with 304 if the client already has it (RFC 9110 §13). It contains no secrets, so it
@@ -62,13 +61,14 @@ func (d Document) Send(c *gin.Context) error {
 	}
 	sum := sha256.Sum256(d.Body)
 	body, coding := from(c).encoder.Encode(compress.Accepted(c.Request.Header.Values("Accept-Encoding")), d.Body)
-	Content(c, base64.RawURLEncoding.EncodeToString(sum[:12]), coding, body, d.Modified)
+	Content(c, base64.RawURLEncoding.EncodeToString(sum[:12]), coding, body)
 	return nil
 }
 
 // Content responds with content that is the same for everybody: with the encoded bytes, with 304, or with the requested
-// range. The tag identifies the content, in any encoding.
-func Content(c *gin.Context, tag string, coding compress.Coding, body []byte, modified time.Time) {
+// range. The tag identifies the content, in any encoding. There is no Last-Modified: it couldn't tell that something was
+// removed, or changed twice within a second.
+func Content(c *gin.Context, tag string, coding compress.Coding, body []byte) {
 	if coding != compress.Identity {
 		c.Header("Content-Encoding", string(coding))
 		tag += "-" + string(coding) // other bytes need another tag (RFC 9110 §8.8.3.3)
@@ -76,5 +76,5 @@ func Content(c *gin.Context, tag string, coding compress.Coding, body []byte, mo
 	c.Writer.Header().Add("Vary", "Accept-Encoding")
 	c.Header("ETag", `"`+tag+`"`)
 	c.Header("Content-Length", strconv.Itoa(len(body))) // ServeContent omits it for encoded content
-	http.ServeContent(c.Writer, c.Request, "", modified, bytes.NewReader(body))
+	http.ServeContent(c.Writer, c.Request, "", time.Time{}, bytes.NewReader(body))
 }

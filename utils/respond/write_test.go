@@ -114,8 +114,7 @@ func TestResponsesToChangesAreNotCompressed(t *testing.T) {
 }
 
 func TestDocument(t *testing.T) {
-	changed := time.Date(2026, 1, 2, 3, 4, 5, 600, time.UTC)
-	d := respond.Document{Type: "application/atom+xml; charset=utf-8", Body: []byte(long), Modified: changed, Fresh: time.Minute}
+	d := respond.Document{Type: "application/atom+xml; charset=utf-8", Body: []byte(long), Fresh: time.Minute}
 	s := newSite(t, d.Send)
 	tags := map[string]bool{}
 	for _, coding := range []string{"", "gzip", "zstd"} {
@@ -123,7 +122,7 @@ func TestDocument(t *testing.T) {
 		w := s.do("GET", "/page", header...)
 		s.want(w, 200, M{
 			"Content-Encoding": coding, "Content-Type": d.Type, "Cache-Control": "public, max-age=60", "Vary": "Accept-Encoding",
-			"Last-Modified": "Fri, 02 Jan 2026 03:04:05 GMT", "Content-Length": strconv.Itoa(w.Body.Len()),
+			"Last-Modified": "", "Content-Length": strconv.Itoa(w.Body.Len()),
 		})
 		tag, whole := w.Header().Get("ETag"), bytes.Clone(w.Body.Bytes())
 		tags[tag] = true
@@ -135,14 +134,15 @@ func TestDocument(t *testing.T) {
 		if head.Body.Len() != 0 {
 			t.Errorf("%q: HEAD has a body", coding)
 		}
-		for _, asked := range [][2]string{{"If-None-Match", tag}, {"If-None-Match", `"a", W/` + tag}, {"If-Modified-Since", "Fri, 02 Jan 2026 03:04:05 GMT"}} {
+		for _, asked := range [][2]string{{"If-None-Match", tag}, {"If-None-Match", `"a", W/` + tag}} {
 			w := s.do("GET", "/page", append(header, asked[0], asked[1])...)
 			s.want(w, 304, M{"ETag": tag, "Vary": "Accept-Encoding", "Cache-Control": "public, max-age=60", "Content-Length": "", "Content-Type": ""})
 			if w.Body.Len() != 0 {
 				t.Errorf("%q, %s: %d bytes", coding, asked, w.Body.Len())
 			}
 		}
-		s.want(s.do("GET", "/page", append(header, "If-None-Match", `"other"`, "If-Modified-Since", "Fri, 02 Jan 2026 03:04:05 GMT")...), 200, nil)
+		s.want(s.do("GET", "/page", append(header, "If-None-Match", `"other"`)...), 200, nil)
+		s.want(s.do("GET", "/page", append(header, "If-Modified-Since", "Fri, 02 Jan 2037 03:04:05 GMT")...), 200, nil) // something may have been removed since
 		part := s.do("GET", "/page", append(header, "Range", "bytes=2-5", "If-Range", tag)...)
 		s.want(part, 206, M{"Content-Encoding": coding, "Content-Length": "4", "Content-Range": "bytes 2-5/" + strconv.Itoa(len(whole))})
 		if !bytes.Equal(part.Body.Bytes(), whole[2:6]) {
@@ -153,8 +153,8 @@ func TestDocument(t *testing.T) {
 	if len(tags) != 3 {
 		t.Errorf("the codings share tags: %v", tags)
 	}
-	d.Fresh, d.Modified = 0, time.Time{}
-	s.want(newSite(t, d.Send).do("GET", "/page"), 200, M{"Cache-Control": "no-cache", "Last-Modified": ""})
+	d.Fresh = 0
+	s.want(newSite(t, d.Send).do("GET", "/page"), 200, M{"Cache-Control": "no-cache"})
 }
 
 func BenchmarkCompressedPage(b *testing.B) {
