@@ -60,9 +60,9 @@ type Post struct {
 	Views         int64         `bson:"views"`
 	LikesCount    int64         `bson:"likesCount"`
 	CommentsCount int64         `bson:"commentsCount"`
-	CommentsOff   bool          `bson:"commentsOff"` // nobody can add any, and existing ones are hidden
-	Trending      float64       `bson:"trending"`    // see trend
-	EditedAt      *time.Time    `bson:"editedAt,omitempty"`
+	CommentsOff   bool          `bson:"commentsOff"`        // nobody can add any, and existing ones are hidden
+	Trending      float64       `bson:"trending"`           // see trend
+	EditedAt      *time.Time    `bson:"editedAt,omitempty"` // when its words last changed after it was first published
 	CreatedAt     time.Time     `bson:"createdAt"`
 	UpdatedAt     time.Time     `bson:"updatedAt"`
 }
@@ -270,6 +270,10 @@ func (m *Posts) tellMentioned(p, before *Post) {
 
 func (p *Post) words() string { return p.Title + "\n" + p.Description }
 
+func (p *Post) sameWords(as *Post) bool {
+	return p.Title == as.Title && p.Description == as.Description && p.Alt == as.Alt && slices.Equal(p.Tags, as.Tags)
+}
+
 // PostChanges are the fields that an owner may edit; nil leaves one as it is.
 type PostChanges struct {
 	Title, Description, Alt *string
@@ -292,11 +296,9 @@ func (m *Posts) Update(ctx context.Context, user, id bson.ObjectID, c PostChange
 		return nil, err
 	}
 	set = append(set, bson.E{Key: "updatedAt", Value: now})
-	edits := c
-	edits.CommentsOff = nil
-	if changed.Visibility == p.Visibility && edits != (PostChanges{}) {
+	if p.PublishedAt != nil && !changed.sameWords(p) {
 		set = append(set, bson.E{Key: "editedAt", Value: now})
-	} else if changed.Visibility == Public && p.PublishedAt == nil {
+	} else if p.PublishedAt == nil && changed.Visibility == Public {
 		set = append(set, bson.E{Key: "publishedAt", Value: now})
 	}
 	asRead := store.Where("_id", p.ID, "owner", user, "visibility", p.Visibility)

@@ -167,6 +167,36 @@ func TestEditingKeepsWhatIsNotNamed(t *testing.T) {
 	wantCode(t, err, apperr.Invalid, "content")
 }
 
+// A post is marked as edited if somebody may have seen it with other words.
+func TestEditedIsWhatChangedAfterPublishing(t *testing.T) {
+	w := newWorld(t)
+	alice := w.user(t, "alice")
+	p := w.post(t, alice, Draft)
+	public, draft, off, first, second := Public, Draft, true, "first", " second\r\nline "
+	tags := []string{"sea"}
+	for i, step := range []struct {
+		PostChanges
+		edited bool
+	}{
+		{PostChanges{Description: &first}, false}, // nobody else has seen it
+		{PostChanges{Visibility: &public}, false},
+		{PostChanges{Visibility: &public}, false},
+		{PostChanges{Description: &first, Tags: &[]string{}, CommentsOff: &off, Visibility: &public}, false}, // the form, sent as it was
+		{PostChanges{Description: &second}, true},
+		{PostChanges{Description: &second}, false},
+		{PostChanges{Tags: &tags}, true},
+		{PostChanges{Visibility: &draft}, false},
+		{PostChanges{Description: &first, Visibility: &public}, true},
+	} {
+		w.advance(time.Hour)
+		after, err := w.Posts.Update(watched(), alice.ID, p.ID, step.PostChanges)
+		fatal(t, err)
+		if edited := after.EditedAt != nil && after.EditedAt.Equal(w.now()); edited != step.edited {
+			t.Errorf("step %d: edited %v", i, after.EditedAt)
+		}
+	}
+}
+
 func TestListsPageThroughPostsOfOneMoment(t *testing.T) {
 	w, ctx := newWorld(t), watched()
 	alice, bob := w.user(t, "alice"), w.user(t, "bob")
