@@ -447,3 +447,24 @@ func TestFeedPages(t *testing.T) {
 		alice.Get(path).Status(status)
 	}
 }
+
+// Text of the allowed length is accepted in every script, also where a form needs nine or twelve bytes for a letter.
+func TestFormsAcceptTheLongestTexts(t *testing.T) {
+	site := testsite.New(t)
+	alice := site.User("alice")
+	for _, letter := range []string{"a", "é", "漢", "😀"} {
+		text, long := strings.Repeat(letter, 2000), strings.Repeat(letter, 5000)
+		alice.PostForm("/posts", url.Values{"content": {text}}).Status(303)
+		alice.JSON("POST", "/api/v1/tweets", testsite.M{"content": text}).Status(201)
+		alice.PostForm("/playlists", url.Values{"name": {letter}, "description": {long}}).Status(303)
+		photo := alice.Upload("POST", "/api/v1/photos", map[string]string{"title": "A photo"}, testsite.File{Field: "photo", Name: "a.png", Content: testsite.Picture(t)}).Status(201).ID()
+		alice.PostForm("/photos/"+photo+"?_method=PATCH", url.Values{"title": {"A photo"}, "description": {long}}).Status(303)
+	}
+	// The end of a long text counts when a key comes twice.
+	send := func(end string) int {
+		return keyed(alice, "k").PostForm("/playlists", url.Values{"name": {"The end"}, "description": {strings.Repeat("😀", 4999) + end}}).Code
+	}
+	if first, other, again := send("a"), send("b"), send("a"); first != 303 || other != 422 || again != 303 {
+		t.Errorf("sent %d, with another end %d, again %d", first, other, again)
+	}
+}

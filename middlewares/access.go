@@ -59,7 +59,7 @@ func (a Access) For(auth *Auth) Access { return newAccess(a.Open.router, auth, n
 
 func newAccess(router gin.IRouter, auth *Auth, names Names, forms *Forms) Access {
 	group := func(guard gin.HandlerFunc) Group {
-		return Group{router: router, auth: auth, names: names, guard: guard, forms: forms, maxBytes: 2 * input.TextLimit}
+		return Group{router: router, auth: auth, names: names, guard: guard, forms: forms, maxBytes: input.EncodedLimit}
 	}
 	users := func(guard gin.HandlerFunc) Group {
 		g := group(guard)

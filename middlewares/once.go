@@ -16,6 +16,7 @@ import (
 
 	"tokentube/models"
 	"tokentube/utils/apperr"
+	"tokentube/utils/input"
 	"tokentube/utils/respond"
 )
 
@@ -24,7 +25,7 @@ const (
 	longestKey = 255
 	// headSize is how much of a body is inspected. It covers all the text that a request may contain; of an upload,
 	// only the beginning.
-	headSize   = 48 << 10
+	headSize   = input.EncodedLimit + 1<<10
 	waitForIt  = 10 * time.Second // for another attempt's result
 	waitBefore = 100 * time.Millisecond
 )

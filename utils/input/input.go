@@ -16,7 +16,9 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin/binding"
@@ -24,8 +26,12 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// TextLimit is how many bytes of text a request may contain, not counting files.
-const TextLimit = 20 << 10
+const (
+	// TextLimit is how many bytes of text a request may contain once it is decoded, not counting files.
+	TextLimit = 20 << 10
+	// EncodedLimit is for the same text in a form or in JSON, where a byte beyond ASCII may take three: %C3%A9 and \u00e9 are é.
+	EncodedLimit = 3 * TextLimit
+)
 
 // Files are the file fields that an action accepts, each with a function that processes the file's bytes.
 type Files map[string]func(io.Reader) error
@@ -44,7 +50,7 @@ func Read(r *http.Request, dst any, files Files) error {
 	case "application/json":
 		return readJSON(r.Body, dst)
 	case "application/x-www-form-urlencoded":
-		body, err := readText(r.Body)
+		body, err := readText(r.Body, formSize)
 		if err != nil {
 			return err
 		}
@@ -56,7 +62,7 @@ func Read(r *http.Request, dst any, files Files) error {
 }
 
 func readJSON(body io.Reader, dst any) error {
-	text, err := readText(body)
+	text, err := readText(body, jsonSize)
 	if err != nil {
 		return err
 	}
@@ -142,16 +148,41 @@ func describe(t reflect.Type) string {
 	return "an object"
 }
 
-// readText reads at most TextLimit bytes.
-func readText(body io.Reader) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(body, TextLimit+1))
+// readText reads text of at most TextLimit bytes; size is how many it has without its escapes.
+func readText(body io.Reader, size func(encoded []byte) int) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(body, EncodedLimit+1))
 	if err != nil {
 		return nil, broken(err)
 	}
-	if len(text) > TextLimit {
+	if len(text) > EncodedLimit || size(text) > TextLimit {
 		return nil, tooMuchText()
 	}
 	return text, nil
+}
+
+func formSize(encoded []byte) int { return len(encoded) - 2*bytes.Count(encoded, []byte("%")) }
+
+func jsonSize(encoded []byte) int {
+	n := len(encoded)
+	for i := 0; i+1 < len(encoded); i++ {
+		if encoded[i] != '\\' {
+			continue
+		}
+		i++
+		n--
+		if code, err := strconv.ParseUint(string(encoded[i+1:min(i+5, len(encoded))]), 16, 16); encoded[i] == 'u' && err == nil {
+			n -= 5 - bytesOf(rune(code))
+		}
+	}
+	return n
+}
+
+// bytesOf is how many bytes a \u escape stands for. A character of four bytes takes two of them, which are surrogates.
+func bytesOf(code rune) int {
+	if utf16.IsSurrogate(code) {
+		return 2
+	}
+	return utf8.RuneLen(code)
 }
 
 func tooMuchText() error {

@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"tokentube/utils/apperr"
 	"tokentube/utils/input"
@@ -193,6 +194,29 @@ func TestTextHasALimit(t *testing.T) {
 			t.Errorf("%s at the limit: %v", name, err)
 		}
 		must(t, name+" over it", input.Read(request(make(input.TextLimit+1)), &got, nil), apperr.TooLarge, "")
+	}
+	// Text that is percent-encoded or escaped has the same limit as other text.
+	for letters, n := range map[string]int{"é": input.TextLimit/2 - 20, "漢": input.TextLimit/3 - 20, "😀": input.TextLimit/4 - 20, "\n": input.TextLimit - 20} {
+		text, more := strings.Repeat(letters, n), strings.Repeat(letters, 40)
+		for name, encode := range map[string]func(string) (contentType, body string){
+			"a form": func(text string) (string, string) { return typeForm, url.Values{"identifier": {text}}.Encode() },
+			"JSON": func(text string) (string, string) {
+				var body strings.Builder
+				for _, unit := range utf16.Encode([]rune(text)) {
+					fmt.Fprintf(&body, `\u%04x`, unit)
+				}
+				return typeJSON, `{"identifier":"` + body.String() + `"}`
+			},
+		} {
+			var got form
+			if letters == "\n" && name == "JSON" {
+				continue // nobody escapes every ASCII character
+			}
+			if err := input.Read(request(encode(text)), &got, nil); err != nil || got.Identifier != text {
+				t.Errorf("%d times %q in %s: %v", n, letters, name, err)
+			}
+			must(t, name+" with too many "+letters, input.Read(request(encode(text+more)), &got, nil), apperr.TooLarge, "")
+		}
 	}
 	half := strings.Repeat("a", input.TextLimit/2)
 	must(t, "in several parts", input.Read(request(typeMany, part("a", half)+part("b", half)+part("c", "aa")+end), &form{}, nil), apperr.TooLarge, "")
