@@ -251,3 +251,31 @@ func TestModulesAreExplained(t *testing.T) {
 		}
 	}
 }
+
+// architecture.md lists every collection: the kinds that the models register, and that of the store itself.
+func TestCollectionsAreListed(t *testing.T) {
+	_, table, _ := strings.Cut(read(t, "architecture.md"), "\n| Collection |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	files, err := filepath.Glob("../models/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	registered := regexp.MustCompile(`(?:^\t+Name: +|NewRelation\(db, |NewLikes\(db, )"(\w+)"`)
+	n := 0
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		for line := range strings.Lines(read(t, file)) {
+			if kind := registered.FindStringSubmatch(line); kind != nil {
+				n++
+				if !strings.Contains(table, "\n| `"+kind[1]+"` |") {
+					t.Errorf("architecture.md doesn't list the collection %s", kind[1])
+				}
+			}
+		}
+	}
+	if rows := strings.Count(table, "\n| `"); n < 28 || rows != n+1 {
+		t.Errorf("the models register %d collections, and the table has %d", n, rows)
+	}
+}

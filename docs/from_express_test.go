@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Every path that from-express.md lists with its methods is in the description of the API, except in the row of what was
-// removed.
+// Every path that from-express.md lists with its methods is in the description of the API, except in the row of what
+// was removed.
 func TestPathsForExpressReadersExist(t *testing.T) {
 	var api struct {
 		Paths map[string]map[string]any `json:"paths"`
