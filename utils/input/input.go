@@ -29,7 +29,8 @@ import (
 const (
 	// TextLimit is how many bytes of text a request may contain once it is decoded, not counting files.
 	TextLimit = 20 << 10
-	// EncodedLimit is for the same text in a form or in JSON, where a byte beyond ASCII may take three: %C3%A9 and \u00e9 are é.
+	// EncodedLimit is for the same text in a form or in JSON, where a byte beyond ASCII may take three: %C3%A9 and
+	// \u00e9 are é.
 	EncodedLimit = 3 * TextLimit
 )
 

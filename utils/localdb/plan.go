@@ -60,7 +60,8 @@ func (p *plan) demand(column int) (in []interval, used int) {
 	return in, used
 }
 
-// bind finds the filter's conditions on the leading columns: single values, and perhaps ranges in the column after them.
+// bind finds the filter's conditions on the leading columns: single values, and perhaps ranges in the column after
+// them.
 func (p *plan) bind() {
 	spans := 1
 	for i := range p.index.Columns {
@@ -80,8 +81,8 @@ func allPoints(in []interval) bool {
 	return !slices.ContainsFunc(in, func(iv interval) bool { return !iv.point() })
 }
 
-// spans are the intervals of the index to read: every combination of the values of the bound columns is a key prefix. Most
-// plans are never carried out, or only to their first entries, so each span is made when it is needed.
+// spans are the intervals of the index to read: every combination of the values of the bound columns is a key prefix.
+// Most plans are never carried out, or only to their first entries, so each span is made when it is needed.
 func (p *plan) spans() iter.Seq[span] {
 	return func(yield func(span) bool) { p.grow(span{}, p.binds, yield) }
 }

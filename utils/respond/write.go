@@ -66,8 +66,8 @@ func (d Document) Send(c *gin.Context) error {
 }
 
 // Content responds with content that is the same for everybody: with the encoded bytes, with 304, or with the requested
-// range. The tag identifies the content, in any encoding. There is no Last-Modified: it couldn't tell that something was
-// removed, or changed twice within a second.
+// range. The tag identifies the content, in any encoding. There is no Last-Modified: it couldn't tell that something
+// was removed, or changed twice within a second.
 func Content(c *gin.Context, tag string, coding compress.Coding, body []byte) {
 	if coding != compress.Identity {
 		c.Header("Content-Encoding", string(coding))
