@@ -232,6 +232,9 @@ func (p *tab) inspect(name, axe string) {
 	}{{1280, "light"}, {1280, "dark"}, {360, "dark"}, {360, "light"}} {
 		at := fmt.Sprintf("%s at %d, %s", name, look.width, look.scheme)
 		p.look(look.width, look.scheme)
+		if room := evaluate[float64](p, `document.querySelector(".search input")?.clientWidth ?? 1000`); room < 120 {
+			p.t.Errorf("%s: the search field has %.0f pixels", at, room)
+		}
 		if fit := evaluate[[]int](p, `[document.documentElement.scrollWidth, innerWidth]`); fit[0] > fit[1] {
 			p.t.Errorf("%s: scrolls sideways, %d pixels in %d; widest: %s", at, fit[0], fit[1], evaluate[string](p, widest))
 		}
