@@ -228,6 +228,16 @@ func TestTextHasALimit(t *testing.T) {
 	must(t, "in empty parts", input.Read(request(typeMany, strings.Repeat(part("", ""), input.TextLimit+1)+end), &form{}, nil), apperr.TooLarge, "")
 }
 
+// A file in a field of another name is no text, so its sender isn't told to shorten the text.
+func TestAFileInAnotherFieldIsNamed(t *testing.T) {
+	photo := input.Files{"photo": func(r io.Reader) error { _, err := io.ReadAll(r); return err }}
+	err := input.Read(request(typeMany, filePart("media", "a.png", strings.Repeat("a", input.TextLimit))+end), &form{}, photo)
+	must(t, "another field", err, apperr.TooLarge, "")
+	if err != nil && !strings.Contains(apperr.From(err).Message, "“media”") {
+		t.Errorf("the message is %q", apperr.From(err).Message)
+	}
+}
+
 func TestMaxBytesReaderIsTooLarge(t *testing.T) {
 	long := strings.Repeat("a", 5000)
 	for name, r := range map[string]*http.Request{

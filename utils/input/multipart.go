@@ -81,6 +81,9 @@ func (p *parts) text(part *multipart.Part) error {
 	name := part.FormName()
 	// Names count too, as in a form: a million empty parts are not free.
 	if p.left -= int64(len(name) + len("=") + len(text)); p.left < 0 {
+		if part.FileName() != "" {
+			return apperr.New(apperr.TooLarge, "No file can be sent in the field “%s”.", name)
+		}
 		return tooMuchText()
 	}
 	p.values[name] = append(p.values[name], string(text))
