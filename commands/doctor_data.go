@@ -166,6 +166,9 @@ func (p *patient) bucket(ctx context.Context) {
 		}
 		return
 	}
+	if dir := os.TempDir(); !mayChange(dir) { // see media.Store.Spool
+		p.say(fault, "TMPDIR", "Set it to a folder that the user that runs the site can write to.", "pictures on their way to the bucket wait in %s, which is not there or cannot be written to.", dir)
+	}
 	var name [16]byte
 	_, _ = rand.Read(name[:]) // never fails
 	files, err := media.Open(ctx, p.MediaURL, "", media.Limits{})

@@ -247,3 +247,19 @@ func TestDoctorLooksIntoMongoDB(t *testing.T) {
 		t.Error(out)
 	}
 }
+
+// With a bucket, uploaded pictures wait in the system's folder for temporary files. A container may have none.
+func TestDoctorMissesAFolderForPicturesOnTheirWay(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("TMPDIR is for Unix")
+	}
+	env := map[string]string{"DATA_DIR": filepath.Join(t.TempDir(), "data"), "PORT": noPort(t)}
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "none"))
+	if out, _ := examined(t, env); strings.Contains(out, "TMPDIR") {
+		t.Errorf("without a bucket:\n%s", out)
+	}
+	env["MEDIA_URL"] = "s3://KEY:SECRETKEY@bucket?region=x&endpoint=http://127.0.0.1:1&use_path_style=true"
+	if out, err := examined(t, env); err == nil || !strings.Contains(out, "fault  TMPDIR: pictures") {
+		t.Errorf("%v, after:\n%s", err, out)
+	}
+}
