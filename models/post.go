@@ -11,6 +11,7 @@ import (
 
 	"tokentube/models/store"
 	"tokentube/utils/apperr"
+	"tokentube/utils/words"
 )
 
 // Kind is the type of a post.
@@ -101,12 +102,12 @@ func (p *Post) Check() error {
 // ParseTags parses tags that are separated by commas.
 func ParseTags(text string) []string { return strings.Split(text, ",") }
 
-// normalTags converts tags to lower case, and drops empty ones and duplicates.
+// normalTags converts tags to lower case, and drops duplicates and those that a search couldn't find: "" and "!".
 func normalTags(tags []string) []string {
 	normal := []string{}
 	for _, tag := range tags {
 		tag = normalName(strings.TrimPrefix(strings.TrimSpace(tag), "#"))
-		if tag != "" && !slices.Contains(normal, tag) {
+		if words.Tag(tag) != "" && !slices.Contains(normal, tag) {
 			normal = append(normal, tag)
 		}
 	}

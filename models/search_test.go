@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"tokentube/models/store"
+	"tokentube/utils/words"
 )
 
 // found are the titles, or the texts, of a query's results, in order.
@@ -156,6 +157,18 @@ func TestSearchFindsEachOnce(t *testing.T) {
 		t.Errorf("ann finds %d channels of %d, %v", len(page.Items), page.Total, err)
 	}
 	wantFound(t, "a channel's words", w.found(t, "ali", PostQuery{}), "Sunny and sunshine", "The sun a sunny day, sunshine and sunsets")
+}
+
+// Each tag that a post shows leads to it.
+func TestTagsLeadToTheirPosts(t *testing.T) {
+	w := newWorld(t)
+	p := w.titled(t, w.user(t, "alice"), "Waves", "", "!!!", "#", "C++", "new york", "🌊", "日本", "…")
+	if want := []string{"c++", "new york", "🌊", "日本"}; !slices.Equal(p.Tags, want) {
+		t.Errorf("the tags are %q, want %q", p.Tags, want)
+	}
+	for _, tag := range p.Tags {
+		wantFound(t, tag, w.found(t, words.Tag(tag), PostQuery{}), "Waves")
+	}
 }
 
 // A word that occurs in very many posts costs no more than maxCandidates documents, and doesn't hide what a rarer one
