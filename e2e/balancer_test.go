@@ -431,26 +431,29 @@ func (l load) upload(ctx context.Context, v *visitor) {
 	var content bytes.Buffer
 	check(l.t, png.Encode(&content, picture))
 	for ctx.Err() == nil {
-		answer, err := l.uploadSlowly(v, content.Bytes())
+		answer, err := v.uploadPhoto(l.b.base, content.Bytes(), 150*time.Millisecond)
 		l.done("uploads", answer, err)
 	}
 }
 
-func (l load) uploadSlowly(v *visitor, content []byte) (*reply, error) {
+// uploadPhoto publishes a picture, with a pause after every 30 kB.
+func (v *visitor) uploadPhoto(base string, content []byte, pause time.Duration) (*reply, error) {
 	in, out := io.Pipe()
 	form := multipart.NewWriter(out)
 	go func() {
 		err := errors.Join(form.WriteField("title", "A title"), form.WriteField("alt", "noise"))
 		part, failed := form.CreateFormFile("photo", "noise.png")
-		for err = errors.Join(err, failed); err == nil && len(content) > 0; time.Sleep(150 * time.Millisecond) {
+		for err = errors.Join(err, failed); err == nil && len(content) > 0; time.Sleep(pause) {
 			n := min(len(content), 30_000)
 			_, err = part.Write(content[:n])
 			content = content[n:]
 		}
 		out.CloseWithError(errors.Join(err, form.Close()))
 	}()
-	r, err := http.NewRequest(http.MethodPost, l.b.base+"/api/v1/photos", in)
-	check(l.t, err)
+	r, err := http.NewRequest(http.MethodPost, base+"/api/v1/photos", in)
+	if err != nil {
+		return nil, err
+	}
 	r.Header.Set("Content-Type", form.FormDataContentType())
 	r.Header.Set("Accept", "application/json")
 	for name, value := range v.cookies {
