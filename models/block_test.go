@@ -94,6 +94,39 @@ func TestABlockEndsSubscriptionsBothWays(t *testing.T) {
 	w.checkWhole(t)
 }
 
+// A comment from before a block stays, but can't be given other words: those would be a new comment.
+func TestBlockedPeopleChangeNoComments(t *testing.T) {
+	w, ctx := newWorld(t), watched()
+	alice, bob, carol := w.user(t, "alice"), w.user(t, "bob"), w.user(t, "carol")
+	on, elsewhere := w.post(t, alice, Public), w.post(t, carol, Public)
+	comment := func(by *User, post *Post, parent *Comment) *Comment {
+		c := &Comment{Owner: by.ID, Post: post.ID, Content: "hello"}
+		if parent != nil {
+			c.Parent = parent.ID
+		}
+		fatal(t, w.Comments.Create(ctx, c))
+		return c
+	}
+	own := comment(bob, on, nil)
+	reply := comment(bob, elsewhere, comment(alice, elsewhere, nil))
+	other := comment(bob, elsewhere, comment(carol, elsewhere, nil))
+	fatal(t, w.Blocks.Add(ctx, alice.ID, bob.ID))
+	for _, c := range []*Comment{own, reply} {
+		_, err := w.Comments.Update(ctx, bob.ID, c.ID, "other words")
+		wantCode(t, err, apperr.Forbidden, "")
+		_, err = w.Comments.Update(ctx, bob.ID, c.ID, "hello")
+		fatal(t, err)
+	}
+	_, err := w.Comments.Update(ctx, bob.ID, other.ID, "other words")
+	fatal(t, err)
+	_, err = w.Comments.Delete(ctx, bob.ID, own.ID)
+	fatal(t, err)
+	fatal(t, w.Blocks.Remove(ctx, alice.ID, bob.ID))
+	_, err = w.Comments.Update(ctx, bob.ID, reply.ID, "other words")
+	fatal(t, err)
+	w.checkWhole(t)
+}
+
 // However blocks and subscriptions race, no subscription is left next to a block.
 func TestBlockAndSubscribeAtOnce(t *testing.T) {
 	w, ctx := newWorld(t), watched()

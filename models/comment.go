@@ -309,12 +309,33 @@ func (m *Comments) Update(ctx context.Context, user, id bson.ObjectID, content s
 	if err := c.Check(); err != nil || c.Content == before {
 		return c, err
 	}
+	if err := m.refuseChange(ctx, c); err != nil {
+		return c, err
+	}
 	asRead := store.Where("_id", id, "owner", user, "state", c.State)
 	after, err := m.comments.Update(ctx, asRead, bson.D{store.Set("content", c.Content, "editedAt", now, "updatedAt", now)})
 	if err == nil && after.State == CommentShown {
 		m.notifications.TellMentioned(user, Notice{Post: c.Post, Comment: id}, after.Content, before)
 	}
 	return after, err
+}
+
+// refuseChange keeps people from giving a comment new words where they couldn't write it any more, because they were
+// blocked.
+func (m *Comments) refuseChange(ctx context.Context, c *Comment) error {
+	post, err := m.posts.Visible(ctx, c.Owner, c.Post)
+	if err != nil {
+		return err
+	}
+	to := []bson.ObjectID{post.Owner}
+	if !c.Parent.IsZero() {
+		thread, err := m.comments.ByID(ctx, c.Parent)
+		if err != nil {
+			return err
+		}
+		to = append(to, thread.Owner)
+	}
+	return m.blocks.Refuse(ctx, c.Owner, "You can't change this comment any more. You can delete it.", to...)
 }
 
 // Delete removes a comment, on behalf of its author or the owner of the post. While it has replies, a placeholder
