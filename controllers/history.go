@@ -135,7 +135,11 @@ func (h HistoryActions) SetPosition(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return respond.Done(c, "Position saved.", "/history", in)
+	message := "Position saved."
+	if middlewares.Current(c).User.HistoryPaused {
+		message = "Your history is paused, so the position isn't saved."
+	}
+	return respond.Done(c, message, "/history", in)
 }
 
 // Delete is DELETE /history/:id: takes a post out of the history.

@@ -63,6 +63,7 @@ func TestHistory(t *testing.T) {
 		{name: "what nobody knows", as: bob, method: "DELETE", path: one + nobodysID, status: 404},
 		{name: "somebody's draft", as: bob, method: "DELETE", path: one + draft, status: 404},
 		{name: "watch it again", as: bob, method: "GET", path: "/posts/" + text, status: 200},
+		{name: "how far, while paused", as: bob, method: "PUT", path: one + video, body: testsite.M{"position": 1}, status: 200, has: []string{"isn't saved"}},
 		{name: "paused", as: bob, method: "GET", path: "/history", status: 200, has: []string{"History paused", "A square"}, hasNot: []string{"hello"}},
 		{name: "go on", as: bob, method: "PATCH", path: all, body: testsite.M{"isPaused": false}, status: 200, has: []string{`"isPaused":false`}},
 		{name: "watch it again", as: bob, method: "GET", path: "/posts/" + text, status: 200},

@@ -50,7 +50,8 @@ func (m *History) Add(ctx context.Context, user, post bson.ObjectID) error {
 	return m.note(ctx, &Watched{User: user, Post: post}, nil)
 }
 
-// SetPosition records how far into a video a user got, unless they paused their history. It returns what was recorded.
+// SetPosition records how far into a video a user got, unless they paused their history. It returns the position, at most
+// the end of the video.
 func (m *History) SetPosition(ctx context.Context, user, post bson.ObjectID, seconds float64) (float64, error) {
 	if math.IsNaN(seconds) || seconds < 0 || seconds > longestVideo {
 		return 0, apperr.InvalidField("position", "Use a number of seconds from 0 to %d.", longestVideo)
