@@ -91,7 +91,7 @@ func (b binary) makesRoom(t *testing.T, disk string) {
 		check(t, errors.Join(err, answer.Body.Close()))
 		return answer.StatusCode, string(text)
 	}
-	for range 30 {
+	for range 60 { // deleting them must free more than the reserve may lack
 		if status, text := upload(); status != http.StatusCreated {
 			t.Fatal(status, text)
 		}
@@ -126,7 +126,7 @@ func (b binary) makesRoom(t *testing.T, disk string) {
 	p.stop()
 	p = b.start(t, settings) // it starts, too
 	p.ready()
-	_, text = call(http.MethodGet, "/api/v1/feed?kind=photo", nil)
+	_, text = call(http.MethodGet, "/api/v1/feed?kind=photo&limit=60", nil)
 	ids := photoIDs.FindAllStringSubmatch(text, -1)
 	if len(ids) == 0 {
 		t.Fatalf("no photos in %.300s", text)
