@@ -211,13 +211,14 @@ func TestNoChangeOfAnAccountIsHalfDone(t *testing.T) {
 			if !strings.Contains(before, change.before) || !strings.Contains(after, change.after) {
 				t.Fatalf("before: %s\nafter: %s", before, after)
 			}
-			undone, done := 0, 0
-			for calls := int64(1); ; calls++ {
-				who := fmt.Sprint("person", calls)
+			undone, done, rounds := 0, 0, 1
+			for calls, n := int64(1), 0; ; calls++ {
+				n++
+				who := fmt.Sprint("person", n)
 				c, method, path, body := change.begin(h, who)
 				code, ended := h.try(c, method, path, body, calls)
 				switch state := h.is(who, change.link); {
-				case state == after:
+				case state == after && ended:
 					done++
 				case state == before && ended:
 					undone++
@@ -225,14 +226,18 @@ func TestNoChangeOfAnAccountIsHalfDone(t *testing.T) {
 					if again := h.is(who, change.link); code >= 300 || again != after {
 						t.Fatalf("after %d calls, the same request answers %d, and there is\n%s", calls, code, again)
 					}
-				default:
+				case state != after:
 					t.Fatalf("after %d calls, with %d, there is\n%s\nnot\n%s\nor\n%s", calls, code, state, before, after)
 				}
-				if !ended {
+				if !ended && (done > 0 || rounds == 5) {
 					break
 				}
+				if !ended { // it took fewer calls than before, when something conflicted: the last ones once more
+					rounds++
+					calls = max(0, calls-5)
+				}
 			}
-			if undone < 3 || done < 2 {
+			if undone < 3 || done < 1 {
 				t.Errorf("it was broken off %d times before it was done, and %d times after", undone, done)
 			}
 		})
