@@ -390,25 +390,3 @@ func (u *User) TheftToTell(s *Session) *time.Time {
 	}
 	return u.TheftAt
 }
-
-// setDisabled disables or enables an account. It reports whether that changed anything.
-func (m *Users) setDisabled(ctx context.Context, id bson.ObjectID, disabled bool) (u *User, changed bool, err error) {
-	if disabled {
-		u, err = m.users.Update(ctx, store.Where("_id", id, "disabledAt", store.Absent), bson.D{store.Set("disabledAt", m.db.Now())})
-	} else {
-		u, err = m.users.Update(ctx, store.Where("_id", id, "disabledAt", store.Where("$exists", true)), bson.D{store.Unset("disabledAt")})
-	}
-	if !apperr.Is(err, apperr.NotFound) {
-		return u, err == nil, err
-	}
-	u, err = m.users.ByID(ctx, id) // deleted, or already in that state
-	return u, false, err
-}
-
-// while fails with not found unless the account is still disabled, or enabled. It is a write, so it and a concurrent
-// change of that state wait for each other.
-func (m *Users) while(ctx context.Context, id bson.ObjectID, disabled bool) error {
-	as := store.Where("_id", id, "disabledAt", store.Where("$exists", disabled))
-	_, err := m.users.Update(ctx, as, bson.D{store.Set("followedAt", m.db.Now())})
-	return err
-}

@@ -64,6 +64,7 @@ func New(app *controllers.App, code *source.Code, site http.Handler) (*Lab, erro
 	return l, nil
 }
 
+// newLab is the lab of the people whose documents are in the given site.
 func newLab(app *controllers.App, on *models.Site, target string, site http.Handler, all []experiment) *Lab {
 	l := &Lab{App: playground(app, on), site: site, target: path + target, experiments: all}
 	if on.DB.Shared() {

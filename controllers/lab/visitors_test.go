@@ -183,6 +183,9 @@ func TestWithoutGuests(t *testing.T) {
 	if err := os.Rename(site.Config.DataDir, moved); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := models.OpenGuests(t.Context(), site.DB, time.Minute); err == nil {
+		t.Error("a database without a folder")
+	}
 	if _, err := lab.New(site.App, testsite.Code(t), http.NotFoundHandler()); err != nil {
 		t.Errorf("the site does not start: %v", err)
 	}
