@@ -14,7 +14,7 @@ import (
 
 // Guests are the throwaway users of people without an account. They are kept in a database of their own
 // (store.DB.Scratch), which only the Token lab reads, so nobody can log in as one or find one. Only Users, Sessions,
-// Events and Broadcasts exist in it; they run the same code as the site's.
+// Events and Broadcasts exist in it, and they are the same code as the site's.
 type Guests struct {
 	*Site
 	stay time.Duration
