@@ -1,6 +1,7 @@
 package models
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -57,5 +58,53 @@ func TestGuestsAreBounded(t *testing.T) {
 	fatal(t, one.Remove(t.Context(), late.ID)) // it is gone already
 	if n, err := w.Users.users.Frequency(t.Context(), "_id", everyID, 1); n != 0 || err != nil {
 		t.Errorf("%d of the site's users are guests (%v)", n, err)
+	}
+}
+
+// Processes that remove the same guests at the same time, while some start over, don't get in each other's way.
+func TestGuestsAreRemovedAtOnce(t *testing.T) {
+	w := newWorld(t)
+	one, err := OpenGuests(t.Context(), w.DB, time.Minute)
+	fatal(t, err)
+	other := one
+	if w.DB.Shared() {
+		other, err = OpenGuests(t.Context(), w.DB, time.Minute)
+		fatal(t, err)
+	}
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	var guests []*User
+	for i := range 20 {
+		all.Go(func() {
+			u, err := []*Guests{one, other}[i%2].Add(t.Context())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			guests = append(guests, u)
+		})
+	}
+	all.Wait()
+	w.advance(time.Minute)
+	for i := range 8 {
+		g := []*Guests{one, other}[i%2]
+		all.Go(func() {
+			if err := g.RemoveExpired(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+		all.Go(func() {
+			if err := g.Remove(t.Context(), guests[i].ID); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	one.DB.WaitRemovals()
+	other.DB.WaitRemovals()
+	if n, err := one.count(t.Context(), 100); n != 0 || len(guests) != 20 || err != nil {
+		t.Errorf("of %d, %d are left: %v", len(guests), n, err)
 	}
 }
