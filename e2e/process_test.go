@@ -7,10 +7,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"tokentube/e2e/ports"
 )
 
 // secrets are used by processes that are not given any.
@@ -184,12 +187,4 @@ func buildIn(t *testing.T, folder string) binary {
 	return binary(path)
 }
 
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "localhost:0")
-	check(t, err)
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	check(t, err)
-	check(t, l.Close())
-	return port
-}
+func freePort(t *testing.T) string { return strconv.Itoa(ports.Free(t)) }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tokentube/e2e/ports"
 )
 
 // pipes is an in-memory listener, so that tests can use fake time.
@@ -106,7 +108,7 @@ func until(t *testing.T, server *http.Server, send string, every time.Duration) 
 }
 
 func TestHeadsAndChunksAreBounded(t *testing.T) {
-	port, read := freePort(t), make(chan int64, 1)
+	port, read := ports.Free(t), make(chan int64, 1)
 	start(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		n, _ := io.Copy(io.Discard, r.Body)
 		read <- n

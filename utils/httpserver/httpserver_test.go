@@ -12,13 +12,14 @@ import (
 	"io"
 	"log/slog"
 	"math/big"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"tokentube/e2e/ports"
 )
 
 // running is a server under test.
@@ -48,16 +49,6 @@ func start(t *testing.T, handler http.Handler, s Settings) running {
 	return r
 }
 
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "localhost:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // writePair writes a certificate for localhost with this serial number.
 func writePair(t *testing.T, dir string, serial int64) (certFile, keyFile string) {
 	t.Helper()
@@ -84,7 +75,7 @@ func writePair(t *testing.T, dir string, serial int64) (certFile, keyFile string
 }
 
 func TestRunningRequestsFinish(t *testing.T) {
-	port, entered, release := freePort(t), make(chan struct{}), make(chan struct{})
+	port, entered, release := ports.Free(t), make(chan struct{}), make(chan struct{})
 	r := start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		close(entered)
 		<-release
@@ -113,7 +104,7 @@ func TestRunningRequestsFinish(t *testing.T) {
 
 // A draining server keeps serving for a while, and announces it: to readiness checks, and on every connection.
 func TestDraining(t *testing.T) {
-	port := freePort(t)
+	port := ports.Free(t)
 	r := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		state := "serving"
 		select {
@@ -155,7 +146,7 @@ func TestDraining(t *testing.T) {
 }
 
 func TestPortInUse(t *testing.T) {
-	port := freePort(t)
+	port := ports.Free(t)
 	start(t, http.NotFoundHandler(), Settings{Port: port})
 	err := Run(t.Context(), http.NotFoundHandler(), Settings{Host: "localhost", Port: port, Log: slog.New(slog.DiscardHandler)}, func() {})
 	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("port %d is in use", port)) {
@@ -164,7 +155,7 @@ func TestPortInUse(t *testing.T) {
 }
 
 func TestHTTPSWithAChangedCertificate(t *testing.T) {
-	dir, port, plain := t.TempDir(), freePort(t), freePort(t)
+	dir, port, plain := t.TempDir(), ports.Free(t), ports.Free(t)
 	certFile, keyFile := writePair(t, dir, 1)
 	address := fmt.Sprintf("localhost:%d", port)
 	start(t, http.NotFoundHandler(), Settings{

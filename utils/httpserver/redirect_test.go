@@ -9,11 +9,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tokentube/e2e/ports"
 )
 
 func TestRedirectsLeadToThisSite(t *testing.T) {
 	const site = "https://tube.example.com"
-	port, plain := freePort(t), freePort(t)
+	port, plain := ports.Free(t), ports.Free(t)
 	certFile, keyFile := writePair(t, t.TempDir(), 1)
 	start(t, http.NotFoundHandler(), Settings{
 		Port: port, CertFile: certFile, KeyFile: keyFile, RedirectPort: plain, BaseURL: site,

@@ -1,0 +1,38 @@
+// Package ports chooses ports for servers under test that cannot listen on port 0 and say which one they got.
+package ports
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"sync/atomic"
+	"testing"
+)
+
+// No system in use takes its ephemeral ports from this range (RFC 6335 §6 suggests 49152 to 65535, Linux begins at
+// 32768). Outgoing connections and listeners on port 0 thus never take one of these between the choice and its use, or
+// while a server restarts.
+const first, count = 20000, 12000
+
+// last makes the ports of one process different from each other.
+var last atomic.Int64
+
+func init() { last.Store(rand.Int64N(count)) }
+
+// Free returns a port of the loopback interface that nothing listens on.
+func Free(t testing.TB) int {
+	t.Helper()
+	for range count {
+		port := first + int(last.Add(1)%count)
+		listener, err := net.Listen("tcp", fmt.Sprintf("localhost:%d", port))
+		if err != nil {
+			continue
+		}
+		if err := listener.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return port
+	}
+	t.Fatal("no port is free")
+	return 0
+}
