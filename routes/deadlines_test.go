@@ -42,7 +42,7 @@ func TestWhoIsRefusedGetsNoTime(t *testing.T) {
 	if !given(alice, request("POST", "/watch")) || !given(alice, request("GET", "/media/public/x")) || !given(alice, request("GET", "/static/icons.svg")) {
 		t.Fatal("uploads and downloads get no time either")
 	}
-	for _, r := range privateRoutes(site) {
+	for _, r := range privateRoutes(allRoutes(site)) {
 		if given(site.Client(), request(r.method, r.to(someID))) {
 			t.Errorf("%s gives time to the anonymous", r)
 		}

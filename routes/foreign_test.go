@@ -20,19 +20,18 @@ const secret = "onlyalice"
 
 // givePrivateThings reports routes that reveal alice's private data to somebody else, or change it. Her data is
 // everything that the site's own routes create for her; each id is used for every parameter of every route.
-// her; the id of each stands in every parameter of every route.
-func givePrivateThings(t testing.TB, site *testsite.Site) (faults []string) {
+func givePrivateThings(t testing.TB, site *testsite.Site, routes []route) (faults []string) {
 	alice, bob := site.User("alice"), site.User("bob")
 	useEverything(t, site, alice, secret, "draft", "private")
 	useEverything(t, site, bob, "mine", "draft", "private")
 	things, own := belongings(site, alice, bob), ids(belongings(site, bob, alice))
 	checkVariety(t, things)
-	hers, closed := ids(things), privateRoutes(site)
+	hers, closed := ids(things), privateRoutes(routes)
 	watched := watch(site, things, func(before, after testsite.Document) bool {
 		counts := before.Collection == "users" || before.Collection == "dailies" // what others do
 		return bytes.Equal(before.Raw, after.Raw) || counts && sameWords(before, after)
 	})
-	for _, r := range allRoutes(site) {
+	for _, r := range routes {
 		for _, values := range tuples(r, append(hers, "alice", userID(alice)), own) { // her channel is public
 			private := slices.Contains(closed, r) && slices.ContainsFunc(values, func(v string) bool { return slices.Contains(hers, v) })
 			for _, answer := range tries(site.Client(), bob, r, values) {
@@ -55,13 +54,13 @@ func givePrivateThings(t testing.TB, site *testsite.Site) (faults []string) {
 
 // changePublicThings reports routes that let somebody change what another user has published. Its counters may change:
 // they count what others do.
-func changePublicThings(t testing.TB, site *testsite.Site) (faults []string) {
+func changePublicThings(t testing.TB, site *testsite.Site, routes []route) (faults []string) {
 	alice, bob := site.User("alice"), site.User("bob")
 	useEverything(t, site, alice, "words", "public")
 	things := belongings(site, alice, bob)
 	checkVariety(t, things)
 	watched := watch(site, things, sameWords)
-	for _, r := range allRoutes(site) {
+	for _, r := range routes {
 		for _, values := range tuples(r, append(ids(things), "alice", userID(alice)), nil) {
 			tries(site.Client(), bob, r, values)
 			bob = stillIn(site, bob, "bob")
@@ -159,7 +158,7 @@ func useEverything(t testing.TB, site *testsite.Site, c *testsite.Client, words 
 		if again {
 			mine = ids(belongings(site, c, nil))
 		}
-		for _, r := range privateRoutes(site) {
+		for _, r := range privateRoutes(allRoutes(site)) {
 			if r.method != http.MethodPost && r.method != http.MethodPut || again != (r.params() > 0) {
 				continue
 			}

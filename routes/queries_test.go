@@ -65,7 +65,7 @@ func crowded(t *testing.T, site *testsite.Site, n int) *testsite.Client {
 			ids = append(ids, d.ID())
 		}
 	}
-	for _, r := range privateRoutes(site) {
+	for _, r := range privateRoutes(allRoutes(site)) {
 		if r.method != http.MethodPost && r.method != http.MethodPut || r.params() != 1 || !r.isAPI() || strings.Contains(r.path, "toggle") || strings.Contains(r.path, "block") {
 			continue
 		}
