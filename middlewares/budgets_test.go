@@ -107,7 +107,13 @@ func TestRequestsUnderWayMakeRoom(t *testing.T) {
 	site := testsite.New(t, func(c *config.Config) {
 		c.MaxPerAddress, c.MaxConnections, c.TrustedProxies = 5, 3, []string{"127.0.0.1"}
 	})
-	server := httptest.NewServer(site.Handler)
+	reading := make(chan bool, 3)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			r.Body = announced{r.Body, sync.OnceFunc(func() { reading <- true })}
+		}
+		site.Handler.ServeHTTP(w, r)
+	}))
 	t.Cleanup(server.Close) // after the connections, which it would wait for
 	dial := func(head string) net.Conn {
 		conn, err := net.Dial("tcp", server.Listener.Addr().String())
@@ -128,7 +134,11 @@ func TestRequestsUnderWayMakeRoom(t *testing.T) {
 			_, _ = io.Copy(io.Discard, conn)
 			ended <- i
 		}()
-		time.Sleep(200 * time.Millisecond) // until it is in progress
+		select {
+		case <-reading: // it is in progress
+		case <-time.After(10 * time.Second):
+			t.Fatalf("number %d is not read", i)
+		}
 	}
 	other := dial("GET /readyz HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 203.0.113.8\r\n\r\n")
 	response, err := http.ReadResponse(bufio.NewReader(other), nil)
@@ -149,6 +159,17 @@ func TestRequestsUnderWayMakeRoom(t *testing.T) {
 		t.Errorf("number %d was ended as well", i)
 	case <-time.After(200 * time.Millisecond):
 	}
+}
+
+// announced is a body that tells when it is first read.
+type announced struct {
+	io.ReadCloser
+	read func()
+}
+
+func (b announced) Read(p []byte) (int, error) {
+	b.read()
+	return b.ReadCloser.Read(p)
 }
 
 func TestSeveralRangesAreServedAsTheWhole(t *testing.T) {
