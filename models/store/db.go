@@ -54,6 +54,7 @@ type DB struct {
 	observer atomic.Pointer[Observer]
 	work     work
 	removals collection
+	removing chan struct{} // holds a value for each removal that uses the database
 	grace    time.Duration // see engine.grace
 	pause    time.Duration // before background work is retried for the first time
 	starts   []func(ctx context.Context) error
@@ -108,7 +109,10 @@ func Open(ctx context.Context, s Settings) (*DB, error) {
 }
 
 func newDB(e engine, s Settings) *DB {
-	db := &DB{engine: e, clock: s.Now, files: s.Files, log: s.Log, opened: time.Now(), removals: essential{e.collection("removals")}, grace: e.grace(), pause: 100 * time.Millisecond}
+	db := &DB{
+		engine: e, clock: s.Now, files: s.Files, log: s.Log, opened: time.Now(), grace: e.grace(), pause: 100 * time.Millisecond,
+		removals: essential{e.collection("removals")}, removing: make(chan struct{}, removalsAtOnce),
+	}
 	db.working, db.stop = context.WithCancel(context.Background())
 	return db
 }

@@ -306,7 +306,8 @@ type shelf struct {
 	early   bool // no files may be listed yet
 	asked   int  // how often files were listed too early
 	drafts  []time.Time
-	remote  bool // see Files.Local
+	remote  bool   // see Files.Local
+	during  func() // runs during each deletion
 }
 
 func (s *shelf) Local() bool { return !s.remote }
@@ -322,6 +323,9 @@ func (s *shelf) RemoveDrafts(_ context.Context, before time.Time) (removed, youn
 var errNoStorage = errors.New("the storage is away")
 
 func (s *shelf) Delete(_ context.Context, names ...string) error {
+	if s.during != nil {
+		s.during()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.deletes++

@@ -28,6 +28,10 @@ const markedWithin = 5 * time.Minute
 // removeBatch is how many children of a document that is being removed are deleted, or marked, together.
 const removeBatch = 50
 
+// removalsAtOnce is how many removals use the database at the same time: requests wait behind these at most, even if
+// thousands of documents are removed together.
+const removalsAtOnce = 8
+
 // Remove removes a document and its children, if it meets the conditions. Once it returns, nobody sees the document and
 // nothing counts it. Its children, its files and the document itself are deleted in the background, if necessary after
 // the next start.
@@ -149,61 +153,67 @@ func (db *DB) notedRemovals(ctx context.Context) (jobs []removal, err error) {
 	return jobs, err
 }
 
+// finishRemoval deletes a marked document and its children. Each step is idempotent, so an interrupted removal is simply
+// run again. If a document whose insert has seen its parent may still arrive (engine.grace), everything is hidden first,
+// and erased once nothing can arrive any more.
 func (db *DB) finishRemoval(ctx context.Context, job removal) error {
-	if job.File != "" {
-		if err := db.files.Delete(ctx, job.File); err != nil {
-			return err
-		}
-		return db.dropRemoval(ctx, job.ID)
+	var marked time.Time
+	err := db.inTurn(ctx, func() (err error) {
+		marked, err = db.beginRemoval(ctx, job)
+		return err
+	})
+	if err != nil || marked.IsZero() {
+		return err
 	}
 	k := db.kind(job.Collection)
-	var marked bool
-	err := k.one(ctx, Where("_id", job.Document), func(raw bson.Raw) error {
-		_, marked = raw.Lookup(deletedAt).TimeOK()
-		return nil
-	})
-	switch {
-	case errors.Is(err, mongo.ErrNoDocuments): // everything except this is done
-		return db.dropRemoval(ctx, job.ID)
-	case err != nil:
-		return err
-	case marked:
-		return db.remove(ctx, k, job.Document)
-	case db.Now().Before(job.NotedAt.Add(markedWithin)):
-		return nil // the process that noted it may be about to mark it
-	}
-	return db.dropRemoval(ctx, job.ID)
-}
-
-func (db *DB) dropRemoval(ctx context.Context, id string) error {
-	_, err := db.removals.DeleteOne(ctx, Where("_id", id))
-	return err
-}
-
-// remove deletes a marked document and its children. Each step is idempotent, so an interrupted removal is simply run
-// again. If a document whose insert has seen its parent may still arrive (engine.grace), everything is hidden first,
-// and erased once nothing can arrive any more.
-func (db *DB) remove(ctx context.Context, k *kind, id bson.ObjectID) error {
-	var since time.Time
-	err := k.one(ctx, Where("_id", id), func(raw bson.Raw) error {
-		since, _ = raw.Lookup(deletedAt).TimeOK()
-		return nil
-	})
-	if errors.Is(err, mongo.ErrNoDocuments) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if late := since.Add(db.grace).Sub(db.Now()); late > 0 {
-		if err := k.clear(ctx, id, false); err != nil {
+	if db.Now().Before(marked.Add(db.grace)) {
+		if err := db.inTurn(ctx, func() error { return k.clear(ctx, job.Document, false) }); err != nil {
 			return err
 		}
 		if err := wait(ctx, db.grace); err != nil {
 			return err
 		}
 	}
-	return k.clear(ctx, id, true)
+	return db.inTurn(ctx, func() error { return k.clear(ctx, job.Document, true) })
+}
+
+// inTurn runs part of a removal, as one of removalsAtOnce.
+func (db *DB) inTurn(ctx context.Context, part func() error) error {
+	select {
+	case db.removing <- struct{}{}:
+		defer func() { <-db.removing }()
+		return part()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// beginRemoval returns when the job's document was marked. If it is zero, nothing is left to do.
+func (db *DB) beginRemoval(ctx context.Context, job removal) (marked time.Time, err error) {
+	if job.File != "" {
+		if err := db.files.Delete(ctx, job.File); err != nil {
+			return marked, err
+		}
+		return marked, db.dropRemoval(ctx, job.ID)
+	}
+	err = db.kind(job.Collection).one(ctx, Where("_id", job.Document), func(raw bson.Raw) error {
+		marked, _ = raw.Lookup(deletedAt).TimeOK()
+		return nil
+	})
+	switch {
+	case errors.Is(err, mongo.ErrNoDocuments): // everything except this is done
+		return marked, db.dropRemoval(ctx, job.ID)
+	case err != nil || !marked.IsZero():
+		return marked, err
+	case db.Now().Before(job.NotedAt.Add(markedWithin)):
+		return marked, nil // the process that noted it may be about to mark it
+	}
+	return marked, db.dropRemoval(ctx, job.ID)
+}
+
+func (db *DB) dropRemoval(ctx context.Context, id string) error {
+	_, err := db.removals.DeleteOne(ctx, Where("_id", id))
+	return err
 }
 
 // clear deletes a marked document's files and children and, if erase is set, finally the document. Files are first: on

@@ -3,10 +3,12 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +18,48 @@ import (
 
 	"tokentube/utils/apperr"
 )
+
+// However many documents are removed together, only some removals work at the same time.
+func TestRemovalsAreBounded(t *testing.T) {
+	w, ctx := newLibrary(t), t.Context()
+	var ids []bson.ObjectID
+	for i := range 5 * removalsAtOnce {
+		a := author{ID: bson.NewObjectID(), Name: fmt.Sprint(i), Portrait: file(i)}
+		fatal(t, w.authors.Insert(ctx, &a))
+		w.files.add(0, a.Portrait)
+		ids = append(ids, a.ID)
+	}
+	var working atomic.Int64
+	over := make(chan struct{})
+	w.files.during = func() {
+		working.Add(1)
+		defer working.Add(-1)
+		<-over
+	}
+	for _, id := range ids {
+		fatal(t, w.authors.Remove(ctx, id, nil))
+	}
+	eventually(t, "work on all places", func() bool { return working.Load() >= removalsAtOnce })
+	time.Sleep(100 * time.Millisecond) // for one too many
+	if n := working.Load(); n != removalsAtOnce {
+		t.Errorf("%d removals work at the same time", n)
+	}
+	close(over)
+	w.WaitRemovals()
+	for _, a := range ids {
+		if _, err := w.authors.ByID(ctx, a); !apperr.Is(err, apperr.NotFound) {
+			t.Errorf("%v is left: %v", a, err)
+		}
+	}
+	for i := range ids {
+		if w.files.has(file(i)) {
+			t.Errorf("file %d is left", i)
+		}
+	}
+	if jobs, err := w.notedRemovals(ctx); len(jobs) != 0 || err != nil {
+		t.Errorf("%d jobs are left (%v)", len(jobs), err)
+	}
+}
 
 // A removed document disappears from every list and count immediately. Its children, of every kind in the registry, and
 // their files are deleted in the background.
