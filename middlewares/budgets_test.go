@@ -161,7 +161,7 @@ func TestRequestsUnderWayMakeRoom(t *testing.T) {
 	}
 }
 
-// announced is a body that tells when it is first read.
+// announced is a body that reports when it is read.
 type announced struct {
 	io.ReadCloser
 	read func()

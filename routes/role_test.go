@@ -29,7 +29,7 @@ func admin(t testing.TB, site *testsite.Site, name string) *testsite.Client {
 }
 
 // letUsersAdminister reports routes below an "admin" group that let in a user who is not an administrator, or one who
-// was an administrator until a moment ago. It finds the administrators' routes by calling all of these as both.
+// was an administrator until a moment ago. It finds the administrators' routes by calling each route as both.
 func letUsersAdminister(t testing.TB, site *testsite.Site, routes []route) (faults []string) {
 	alice, bob := admin(t, site, "alice"), site.User("bob")
 	allows := func(c *testsite.Client, r route, accept string) bool {

@@ -148,7 +148,7 @@ func allRoutes(site *testsite.Site) []route {
 	return all
 }
 
-// privateRoutes are all of them except those in the public list, in which GET includes HEAD.
+// privateRoutes are the given routes except those in the public list, in which GET includes HEAD.
 func privateRoutes(all []route) []route {
 	open := publicRoutes()
 	return slices.DeleteFunc(slices.Clone(all), func(r route) bool {
@@ -179,7 +179,7 @@ func TestPublicRoutesAreTheOnesThatWeKnow(t *testing.T) {
 	}
 }
 
-// checks must hold for all routes of any site. Each reports the faults of some.
+// checks must hold for every route of any site. Each reports the faults of the given routes.
 var checks = map[string]func(testing.TB, *testsite.Site, []route) []string{
 	"the anonymous are refused":               letTheAnonymousIn,
 	"other sites are refused":                 letOtherSitesIn,

@@ -9,12 +9,11 @@ import (
 	"testing"
 )
 
-// No system in use takes its ephemeral ports from this range (RFC 6335 §6 suggests 49152 to 65535, Linux begins at
-// 32768). Outgoing connections and listeners on port 0 thus never take one of these between the choice and its use, or
-// while a server restarts.
+// The range is below the ephemeral ports: from 32768 on Linux, from 49152 elsewhere (RFC 6335 §6). So no outgoing
+// connection or listener on port 0 takes a port between the choice and its use, or while a server restarts.
 const first, count = 20000, 12000
 
-// last makes the ports of one process different from each other.
+// last is the offset of the latest choice, so that a process does not choose the same port again.
 var last atomic.Int64
 
 func init() { last.Store(rand.Int64N(count)) }

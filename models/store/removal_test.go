@@ -19,7 +19,7 @@ import (
 	"tokentube/utils/apperr"
 )
 
-// However many documents are removed together, only some removals work at the same time.
+// However many documents are removed together, only removalsAtOnce removals work at the same time.
 func TestRemovalsAreBounded(t *testing.T) {
 	w, ctx := newLibrary(t), t.Context()
 	var ids []bson.ObjectID
@@ -40,7 +40,7 @@ func TestRemovalsAreBounded(t *testing.T) {
 		fatal(t, w.authors.Remove(ctx, id, nil))
 	}
 	eventually(t, "work on all places", func() bool { return working.Load() >= removalsAtOnce })
-	time.Sleep(100 * time.Millisecond) // for one too many
+	time.Sleep(100 * time.Millisecond) // one too many would come now
 	if n := working.Load(); n != removalsAtOnce {
 		t.Errorf("%d removals work at the same time", n)
 	}
